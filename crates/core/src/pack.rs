@@ -1,0 +1,27 @@
+//! What a pack holds: notes, and the small document in which it keeps its own title.
+//!
+//! A note travels as a plain [`Record`] inside its create entry. Only when somebody
+//! edits it does it become a [`NoteDocument`]: an Automerge document whose first change every device
+//! derives from the record. Edits travel as single changes, and a peer's change passes the checks of
+//! [`change`] before Automerge sees it; then it is applied to a scratch document first.
+//! Deliberately absent: sync messages, saved documents or compressed chunks from a peer.
+//! Spec: `docs/spec/notes.md`.
+
+pub mod change;
+mod chunk;
+mod diff;
+mod document;
+mod history;
+pub mod index;
+pub mod note;
+mod note_document;
+
+pub use automerge::ChangeHash;
+pub use change::{ChangeRefused, CheckedChange, NewChange, Schema, check_change};
+pub use document::{EditError, StaleCache};
+pub use index::{IndexDocument, IndexEdit, IndexView};
+pub use note::{NoteError, NoteView, Record};
+pub use note_document::{DateEdit, Edit, NoteDocument};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,572 @@
+//! Frozen bytes: what other versions and other programs derive and accept. `tests/vectors/notes.json`
+//! is never changed, only extended; [`print_vectors`] wrote it.
+
+use super::*;
+use crate::codec::CodecError;
+use crate::id::PackId;
+use crate::pack::index::index_tag;
+use crate::pack::note::*;
+use crate::policy::Sensitivity;
+use automerge::Change;
+use data_encoding::HEXLOWER;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const VECTORS: &str = include_str!("../../../tests/vectors/notes.json");
+
+fn vectors(list: &str) -> Vec<Value> {
+    let all: Value = serde_json::from_str(VECTORS).expect("the vectors are JSON");
+    all[list].as_array().expect("a list of that name").clone()
+}
+
+fn text<'v>(vector: &'v Value, field: &str) -> &'v str {
+    vector[field].as_str().expect("a text field")
+}
+
+fn hex(vector: &Value, field: &str) -> Vec<u8> {
+    HEXLOWER
+        .decode(text(vector, field).as_bytes())
+        .expect("a field in hex")
+}
+
+fn bytes<const N: usize>(vector: &Value, field: &str) -> [u8; N] {
+    hex(vector, field)
+        .try_into()
+        .expect("a field of that length")
+}
+
+fn hash(vector: &Value, field: &str) -> ChangeHash {
+    ChangeHash(bytes(vector, field))
+}
+
+/// The record of a vector; a long body is written as a text and how often it stands there.
+fn record_of(vector: &Value) -> Record {
+    let mut record = Record::from_bytes(&hex(vector, "record")).expect("a valid record");
+    assert_eq!(record.to_bytes(), hex(vector, "record"));
+    if let Some(times) = vector["body_times"].as_u64() {
+        record.body = record.body.repeat(times as usize);
+    }
+    record.check().expect("a valid record");
+    record
+}
+
+#[test]
+fn notes_have_their_frozen_ids_and_first_changes() {
+    for vector in vectors("notes") {
+        let name = text(&vector, "name");
+        let record = record_of(&vector);
+        let seq = vector["seq"].as_u64().expect("a position");
+        let item = item_id(LogId::from_bytes(bytes(&vector, "log")), seq, &record.salt);
+        assert_eq!(item.as_bytes(), &bytes(&vector, "item"), "{name}");
+        assert_eq!(
+            record.fingerprint().as_bytes(),
+            &bytes(&vector, "fingerprint"),
+            "{name}"
+        );
+        let document = NoteDocument::derive(item, &record);
+        assert_eq!(document.base(), hash(&vector, "hash"), "{name}");
+        assert_eq!(document.heads(), [document.base()], "{name}");
+        assert_eq!(document.view(), NoteView::from(&record), "{name}");
+        if vector["change"].is_string() {
+            let change = Change::from_bytes(hex(&vector, "change")).expect("a change");
+            assert_eq!(change.hash(), document.base(), "{name}");
+            assert_eq!(
+                change.actor_id().to_bytes(),
+                hex(&vector, "actor"),
+                "{name}"
+            );
+            assert_eq!(
+                (change.seq(), change.start_op().get(), change.timestamp()),
+                (1, 1, 0),
+                "{name}"
+            );
+        }
+    }
+}
+
+#[test]
+fn index_documents_have_their_frozen_first_changes() {
+    for vector in vectors("index") {
+        let pack = PackId::from_bytes(bytes(&vector, "pack"));
+        let sensitivity = text(&vector, "sensitivity").parse().expect("a sensitivity");
+        assert_eq!(
+            index_tag(pack, sensitivity).as_bytes(),
+            &bytes(&vector, "tag")
+        );
+        assert_eq!(
+            IndexDocument::derive(pack, sensitivity).base(),
+            hash(&vector, "hash")
+        );
+    }
+}
+
+#[test]
+fn object_tags_are_frozen() {
+    for vector in vectors("tags") {
+        let placement = vector["placement"].as_u64().expect("a count");
+        let tag = object_tag(
+            PackId::from_bytes(bytes(&vector, "pack")),
+            ItemId::from_bytes(bytes(&vector, "item")),
+            text(&vector, "sensitivity").parse().expect("a sensitivity"),
+            placement,
+        );
+        assert_eq!(tag.as_bytes(), &bytes(&vector, "tag"));
+    }
+}
+
+#[test]
+fn frozen_edits_are_accepted_and_show_what_they_did() {
+    for vector in vectors("edits") {
+        let notes = vectors("notes");
+        let note = notes
+            .iter()
+            .find(|note| note["name"] == vector["note"])
+            .expect("the edited note");
+        let item = ItemId::from_bytes(bytes(note, "item"));
+        let mut document = NoteDocument::derive(item, &record_of(note));
+        let checked: Vec<CheckedChange> = vector["changes"]
+            .as_array()
+            .expect("changes")
+            .iter()
+            .map(|change| {
+                let log = LogId::from_bytes(bytes(change, "log"));
+                let checked =
+                    check_change(&hex(change, "change"), log, Schema::Note).expect("accepted");
+                assert_eq!(checked.hash(), hash(change, "hash"));
+                checked
+            })
+            .collect();
+        document.try_apply(&checked).expect("applies");
+        let view = document.view();
+        assert_eq!(
+            (view.title.as_str(), view.body.as_str()),
+            (text(&vector, "title"), text(&vector, "body"))
+        );
+        assert_eq!(view.status.as_str(), text(&vector, "status"));
+        let tags: Vec<String> = view.tags.into_iter().collect();
+        assert_eq!(json!(tags), vector["tags"]);
+    }
+}
+
+#[test]
+fn frozen_refusals_stay_refused() {
+    for vector in vectors("refused") {
+        let log = LogId::from_bytes(bytes(&vector, "log"));
+        let refused =
+            check_change(&hex(&vector, "change"), log, Schema::Note).expect_err("refused");
+        assert_eq!(format!("{refused:?}"), text(&vector, "reason"));
+    }
+}
+
+#[test]
+fn a_record_is_refused_with_its_reason() {
+    let good = record("title", "text");
+    assert_eq!(good.check(), Ok(()));
+    let long = |bytes: usize| "x".repeat(bytes);
+    let too_long = |field, length, limit| {
+        Err(NoteError::TooLong {
+            field,
+            length,
+            limit,
+        })
+    };
+    let with = |change: &dyn Fn(&mut Record)| {
+        let mut record = good.clone();
+        change(&mut record);
+        record.check()
+    };
+    assert_eq!(with(&|r| r.version = 2), Err(NoteError::NewerVersion));
+    assert_eq!(
+        with(&|r| r.source.label = " ".into()),
+        Err(NoteError::EmptyLabel)
+    );
+    assert_eq!(with(&|r| r.source.label = "é".repeat(200)), Ok(()));
+    assert_eq!(
+        with(&|r| r.source.label = "é".repeat(201)),
+        too_long(Field::Label, 201, 200)
+    );
+    assert_eq!(
+        with(&|r| r.source.label = "a\u{2028}b".into()),
+        Err(NoteError::NotOneLine(Field::Label))
+    );
+    assert_eq!(
+        with(&|r| r.title = "a\nb".into()),
+        Err(NoteError::NotOneLine(Field::Title))
+    );
+    assert_eq!(
+        with(&|r| r.title = long(1025)),
+        too_long(Field::Title, 1025, 1024)
+    );
+    assert_eq!(with(&|r| r.body = long(65_536)), Ok(()));
+    assert_eq!(
+        with(&|r| r.body = long(65_537)),
+        too_long(Field::Body, 65_537, 65_536)
+    );
+    assert_eq!(
+        with(&|r| r.body = "\0\u{1b}[31m\r\n\t\u{202e}".into()),
+        Ok(())
+    );
+    assert_eq!(
+        with(&|r| r.tags = BTreeSet::from(["".into()])),
+        Err(NoteError::EmptyWord(Field::Tags))
+    );
+    assert_eq!(
+        with(&|r| r.tags = BTreeSet::from([long(65)])),
+        too_long(Field::Tags, 65, 64)
+    );
+    assert_eq!(
+        with(&|r| r.tags = BTreeSet::from(["\u{7f}".into()])),
+        Err(NoteError::NotOneLine(Field::Tags))
+    );
+    assert_eq!(
+        with(&|r| r.tags = (0..65).map(|n| n.to_string()).collect()),
+        too_long(Field::Tags, 65, 64)
+    );
+    assert_eq!(
+        with(&|r| r.confidence = Some(1001)),
+        Err(NoteError::Confidence)
+    );
+    let far = Some(Timestamp::from_millis(DATE_MAX.as_millis() + 1));
+    assert_eq!(
+        with(&|r| r.expires_at = far),
+        Err(NoteError::BadDate(Field::ExpiresAt))
+    );
+    assert_eq!(
+        with(&|r| r.source.observed_at = far),
+        Err(NoteError::BadDate(Field::ObservedAt))
+    );
+    let links = |count: u8| (0..=count).map(|n| ItemId::from_bytes([n; 32])).collect();
+    assert_eq!(with(&|r| r.supersedes = links(255)), Ok(()));
+    let consent = |purpose: &str| {
+        let purposes = BTreeSet::from([purpose.to_owned()]);
+        Some(Consent {
+            purposes,
+            ..Consent::new(ConsentStatus::Limited)
+        })
+    };
+    assert_eq!(
+        with(&|r| r.consent = consent("a\nb")),
+        Err(NoteError::NotOneLine(Field::Purposes))
+    );
+}
+
+#[test]
+fn only_the_one_encoding_of_a_record_is_read() {
+    let bytes = everything().to_bytes();
+    assert_eq!(Record::from_bytes(&bytes), Ok(everything()));
+    let not_canonical = Err(NoteError::Codec(CodecError::NotCanonical));
+    assert_eq!(
+        Record::from_bytes(&[&bytes[..], &[0]].concat()),
+        not_canonical
+    );
+    for end in 0..bytes.len() {
+        assert!(Record::from_bytes(&bytes[..end]).is_err());
+    }
+    // The map's header and its first pair are `version: 1`; the next version is told from damage.
+    assert_eq!(bytes[1..3], [0, 1]);
+    let newer = [&bytes[..2], &[2], b"whatever follows"].concat();
+    assert_eq!(Record::from_bytes(&newer), Err(NoteError::NewerVersion));
+    let mut tags = record("", "");
+    tags.tags = BTreeSet::from(["a".into(), "b".into()]);
+    let swapped = replaced(&tags.to_bytes(), b"\x61a\x61b", b"\x61b\x61a");
+    assert_eq!(Record::from_bytes(&swapped), not_canonical);
+    let twice = replaced(&tags.to_bytes(), b"\x61a\x61b", b"\x61a\x61a");
+    assert_eq!(Record::from_bytes(&twice), not_canonical);
+    assert!(everything().to_bytes().len() < RECORD_BYTES_MAX);
+}
+
+fn replaced(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let at = bytes
+        .windows(old.len())
+        .position(|part| part == old)
+        .expect("it is there");
+    [&bytes[..at], new, &bytes[at + old.len()..]].concat()
+}
+
+#[test]
+fn the_largest_record_fits_its_limit() {
+    let text = |bytes: usize| Some("x".repeat(bytes));
+    let words = |count: usize| {
+        (0..count)
+            .map(|n| format!("{n:064}"))
+            .collect::<BTreeSet<String>>()
+    };
+    let links: BTreeSet<ItemId> = (0..LINKS_MAX)
+        .map(|n| ItemId::from_bytes([n as u8; 32]))
+        .collect();
+    let mut largest = everything();
+    largest.title = "x".repeat(TITLE_BYTES_MAX);
+    largest.body = "x".repeat(BODY_BYTES_MAX);
+    largest.tags = words(TAGS_MAX);
+    largest.source.label = "𝄞".repeat(LABEL_CHARS_MAX);
+    largest.source.uri = text(URI_BYTES_MAX);
+    largest.source.app = text(NAME_BYTES_MAX);
+    largest.source.author = text(NAME_BYTES_MAX);
+    largest.source.locator = text(REFERENCE_BYTES_MAX);
+    largest.source.captured_by = "x".repeat(NAME_BYTES_MAX);
+    largest.produced_by = Some(ProducedBy {
+        agent: text(NAME_BYTES_MAX),
+        model: text(NAME_BYTES_MAX),
+        prompt: text(REFERENCE_BYTES_MAX),
+    });
+    largest.pii = Pii::ALL.iter().copied().collect();
+    largest.consent = Some(Consent {
+        purposes: words(PURPOSES_MAX),
+        subject: text(NAME_BYTES_MAX),
+        evidence: text(REFERENCE_BYTES_MAX),
+        given_at: Some(DATE_MAX),
+        expires_at: Some(DATE_MAX),
+        ..Consent::new(ConsentStatus::Limited)
+    });
+    (largest.supersedes, largest.derived_from) = (links.clone(), links);
+    assert_eq!(largest.check(), Ok(()));
+    assert_eq!(Record::from_bytes(&largest.to_bytes()), Ok(largest.clone()));
+    // Its consent fits a document too.
+    let document = NoteDocument::derive(item(1), &record("", ""));
+    let change = edit(
+        &document,
+        1,
+        &Edit {
+            consent: largest.consent.clone(),
+            ..Edit::default()
+        },
+    );
+    assert_eq!(change.deps, document.heads());
+}
+
+#[test]
+fn words_are_read_as_they_are_written() {
+    for status in Status::ALL {
+        assert_eq!(status.as_str().parse(), Ok(*status));
+    }
+    for kind in NoteType::ALL {
+        assert_eq!(kind.to_string().parse(), Ok(*kind));
+    }
+    assert_eq!(
+        "Active".parse::<Status>().map_err(|e| e.to_string()),
+        Err("unknown status \"Active\"".into())
+    );
+}
+
+#[test]
+fn a_fingerprint_follows_content_and_source_only() {
+    let one = record("title", "text");
+    let mut same = Record {
+        salt: [8; 16],
+        pinned: true,
+        ..one.clone()
+    };
+    same.source.captured_at = Timestamp::from_millis(1);
+    assert_eq!(one.fingerprint(), same.fingerprint());
+    same.source.locator = Some("row 15".into());
+    assert_ne!(one.fingerprint(), same.fingerprint());
+    assert_ne!(
+        record("a", "bc").fingerprint(),
+        record("ab", "c").fingerprint()
+    );
+}
+
+// ---- How the vectors were made ----------------------------------------------------------------
+
+/// A record with every field.
+fn everything() -> Record {
+    let at = Timestamp::from_millis;
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    Record {
+        version: RECORD_VERSION,
+        salt: [0x5a; 16],
+        note_type: NoteType::Record,
+        title: "Reservation SI5UKW".into(),
+        body: "Two bags.\nWindow seat.".into(),
+        tags: words(&["baggage", "vip"]),
+        source: Source {
+            kind: SourceKind::Crm,
+            label: "Airline CRM · reservation SI5UKW".into(),
+            uri: Some("crm://reservation/SI5UKW".into()),
+            app: Some("CRM".into()),
+            author: Some("Yusuf".into()),
+            locator: Some("row 14".into()),
+            captured_at: at(1_700_000_000_000),
+            observed_at: Some(at(1_699_999_999_000)),
+            captured_by: "laptop".into(),
+            trust: Trust::ThirdParty,
+        },
+        produced_by: Some(ProducedBy {
+            agent: Some("assistant".into()),
+            model: Some("model".into()),
+            prompt: Some("run 7".into()),
+        }),
+        pii: BTreeSet::from([Pii::Name, Pii::DateOfBirth]),
+        consent: Some(Consent {
+            status: ConsentStatus::Limited,
+            purposes: words(&["handoff"]),
+            subject: Some("customer 9".into()),
+            given_at: Some(at(1_690_000_000_000)),
+            expires_at: Some(at(1_800_000_000_000)),
+            evidence: Some("form 3".into()),
+        }),
+        claim: Some(Claim::Verified),
+        confidence: Some(875),
+        status: Status::Superseded,
+        pinned: true,
+        supersedes: BTreeSet::from([item(3)]),
+        derived_from: BTreeSet::from([item(4), item(5)]),
+        valid_from: Some(at(1)),
+        valid_to: Some(at(2)),
+        review_after: Some(at(3)),
+        expires_at: Some(DATE_MAX),
+    }
+}
+
+fn to_hex(bytes: impl AsRef<[u8]>) -> String {
+    HEXLOWER.encode(bytes.as_ref())
+}
+
+fn note_vector(name: &str, record: &Record, body_times: Option<usize>) -> Value {
+    let (log, seq) = ([0x11; 32], 258);
+    let mut long = record.clone();
+    long.body = record.body.repeat(body_times.unwrap_or(1));
+    let item = item_id(LogId::from_bytes(log), seq, &record.salt);
+    let document = NoteDocument::derive(item, &long);
+    let change = document.base_change();
+    json!({
+        "name": name,
+        "log": to_hex(log),
+        "seq": seq,
+        "record": to_hex(record.to_bytes()),
+        "body_times": body_times,
+        "item": to_hex(item.as_bytes()),
+        "fingerprint": to_hex(long.fingerprint().as_bytes()),
+        "actor": to_hex(change.actor_id().to_bytes()),
+        "hash": to_hex(document.base().0),
+        "change": body_times.is_none().then(|| to_hex(change.raw_bytes())),
+    })
+}
+
+/// `cargo test -p kitbag-core print_vectors -- --ignored --nocapture`, for a new list of vectors.
+#[test]
+#[ignore = "prints a new file of vectors instead of checking anything"]
+fn print_vectors() {
+    let notes = [
+        ("empty", record("", ""), None),
+        (
+            "plain",
+            record("Call with Ada", "She asked about the refund."),
+            None,
+        ),
+        ("every field", everything(), None),
+        ("emoji", record("👩🏽‍🚀🇨🇭", "family 👨‍👩‍👧‍👦, flag 🏴󠁧󠁢󠁥󠁮󠁧󠁿, key 1️⃣"), None),
+        (
+            "combining marks",
+            record(
+                "e\u{301} and é",
+                "a\u{323}\u{307} a\u{307}\u{323} \u{1112}\u{1161}\u{11ab} 한",
+            ),
+            None,
+        ),
+        (
+            "east asian and right to left",
+            record("東京 서울", "你好，世界。\nשלום עולם مرحبا"),
+            None,
+        ),
+        (
+            "control characters",
+            record(
+                "",
+                "\0\u{1}\t\r\n\u{1b}[31m\u{7f}\u{85}\u{2028}\u{202e}\u{feff}",
+            ),
+            None,
+        ),
+        ("64 KiB", record("long", "0123456789abcde\n"), Some(4096)),
+        (
+            "64 KiB of wide characters",
+            record("long", "東京🦀\n\u{301}éabc"),
+            Some(3640),
+        ),
+    ];
+    let edited = NoteDocument::derive(
+        item_id(LogId::from_bytes([0x11; 32]), 258, &everything().salt),
+        &everything(),
+    );
+    let fields = Edit {
+        title: Some("Reservation SI5UKW, changed".into()),
+        add_tags: BTreeSet::from(["éclair".into()]),
+        remove_tags: BTreeSet::from(["vip".into()]),
+        status: Some(Status::Archived),
+        pinned: Some(false),
+        consent: Some(Consent::new(ConsentStatus::Withdrawn)),
+        valid_from: DateEdit::Clear,
+        review_after: DateEdit::Set(Timestamp::from_millis(4)),
+        ..body("Three bags 🧳.\nWindow seat.")
+    };
+    let one = edit(&edited, 1, &fields);
+    let two = edit(&edited, 2, &body("Two bags.\nAisle seat."));
+    let mut merged = edited.clone();
+    merged
+        .try_apply(&[one.checked.clone(), two.checked.clone()])
+        .expect("applies");
+    let three = edit(
+        &merged,
+        1,
+        &Edit {
+            status: Some(Status::Active),
+            ..Edit::default()
+        },
+    );
+    merged.apply(&three.checked).expect("applies");
+    let view = merged.view();
+    let change = |log: u8, new: &NewChange| json!({ "log": to_hex([log; 32]), "hash": to_hex(new.hash.0), "change": to_hex(&new.bytes) });
+    let mut broken = one.bytes.clone();
+    broken[5] ^= 1;
+    let refused = |reason: &str, log: u8, bytes: &[u8]| json!({ "reason": reason, "log": to_hex([log; 32]), "change": to_hex(bytes) });
+    let ids = ([0x22; 32], [0x33; 32]);
+    let tags = Sensitivity::ALL
+        .into_iter()
+        .zip([0, 1, 2, u64::from(u32::MAX) + 1])
+        .map(|(sensitivity, placement)| {
+            let tag = object_tag(
+                PackId::from_bytes(ids.0),
+                ItemId::from_bytes(ids.1),
+                sensitivity,
+                placement,
+            );
+            json!({
+                "pack": to_hex(ids.0),
+                "item": to_hex(ids.1),
+                "sensitivity": sensitivity.as_str(),
+                "placement": placement,
+                "tag": to_hex(tag.as_bytes()),
+            })
+        });
+    let index = Sensitivity::ALL.into_iter().map(|sensitivity| {
+        let pack = PackId::from_bytes(ids.0);
+        json!({
+            "pack": to_hex(ids.0),
+            "sensitivity": sensitivity.as_str(),
+            "tag": to_hex(index_tag(pack, sensitivity).as_bytes()),
+            "hash": to_hex(IndexDocument::derive(pack, sensitivity).base().0),
+        })
+    });
+    let all = json!({
+        "notes": notes.iter().map(|(name, record, times)| note_vector(name, record, *times)).collect::<Vec<_>>(),
+        "tags": tags.collect::<Vec<_>>(),
+        "index": index.collect::<Vec<_>>(),
+        "edits": [{
+            "note": "every field",
+            "changes": [change(1, &one), change(2, &two), change(1, &three)],
+            "title": view.title,
+            "body": view.body,
+            "status": view.status.as_str(),
+            "tags": view.tags,
+        }],
+        "refused": [
+            refused("WrongActor", 2, &one.bytes),
+            refused("BadChecksum", 1, &broken),
+            refused("TrailingBytes", 1, &[&one.bytes[..], &[0]].concat()),
+            refused("SeveralChunks", 1, &[&one.bytes[..], &two.bytes].concat()),
+            refused("NoDependency", 1, edited.base_change().raw_bytes()),
+            refused("CompressedChunk", 1, &edited.base_change().bytes()),
+        ],
+    });
+    println!("{}", serde_json::to_string_pretty(&all).expect("JSON"));
+}
