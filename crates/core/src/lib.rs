@@ -1,0 +1,15 @@
+//! The rules, pure: policy, logs, packs, tickets, wire and sync.
+//!
+//! Closed enums in, closed enums out. No clock, no file, no socket, no runtime and no randomness
+//! of its own: time, random bytes and ids come in as arguments, so that a run can be replayed.
+
+pub mod codec;
+pub mod content;
+pub mod epoch;
+pub mod id;
+pub mod pack;
+pub mod person;
+pub mod policy;
+pub mod sync;
+pub mod ticket;
+pub mod wire;

@@ -1,0 +1,660 @@
+//! One of each record, from fixed keys and fixed randomness; listed for readers of the vectors in
+//! `tests/vectors/README.md`. Nothing here may change: the frozen bytes depend on it.
+
+use kitbag_core::codec;
+use kitbag_core::content::{
+    CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, LogOpening, LogPosition, Profile, Run,
+    VerifiedEntry, VerifiedRun, entry_hash, pack_body, profile_tag, write_entry,
+};
+use kitbag_core::epoch::{EPOCH_VERSION, Epoch, SignedEpoch, WrapSet, seal_parent_key};
+use kitbag_core::id::{
+    EndpointId, EntryHash, EpochId, Incarnation, ItemId, ObjectTag, OpHash, PackId, PersonId,
+    Timestamp,
+};
+use kitbag_core::pack::Record;
+use kitbag_core::pack::index::index_tag;
+use kitbag_core::pack::note::{
+    BODY_BYTES_MAX, NoteType, Source, SourceKind, Trust, item_id, object_tag,
+};
+use kitbag_core::person::{Certificate, SUITE, SignedPersonOp};
+use kitbag_core::policy::fold::Denial;
+use kitbag_core::policy::op::{
+    Act, Body, Cutoff, GrantRef, LateDenials, OP_VERSION, Op, Redeem, SignedOp,
+};
+use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_core::sync::tree::{LeafHash, Leaves, Prefix};
+use kitbag_core::ticket::{PeerHint, Ticket};
+use kitbag_core::wire::{
+    Blob, JoinAnswer, JoinChannel, JoinRefusal, JoinRequest, LogHave, Message, Page, SYNC_VERSION,
+    TreePart, Want,
+};
+use kitbag_crypto::{
+    EpochKey, Hash, HashLabel, ItemKey, SealLabel, SigningKey, TicketSecret, WrapKey, seal,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+/// A device and its person.
+pub(crate) struct Device {
+    pub(crate) signing: SigningKey,
+    pub(crate) endpoint: SigningKey,
+    pub(crate) wrap: WrapKey,
+    pub(crate) person: SignedPersonOp,
+}
+
+pub(crate) fn ada() -> Device {
+    device(1)
+}
+
+pub(crate) fn ben() -> Device {
+    device(2)
+}
+
+fn device(n: u8) -> Device {
+    let signing = SigningKey::from_seed([n; 32]);
+    let endpoint = SigningKey::from_seed([0x40 + n; 32]);
+    let wrap = WrapKey::from_seed(&[0x80 + n; 32]);
+    let certificate = Certificate {
+        suite: SUITE,
+        device: signing.verifying_key().into(),
+        endpoint: EndpointId::from_bytes(*endpoint.verifying_key().as_bytes()),
+        wrap: wrap.public().to_bytes(),
+    };
+    let person = SignedPersonOp::found([0x10 + n; 16], certificate, &signing, &endpoint);
+    Device {
+        signing,
+        endpoint,
+        wrap,
+        person,
+    }
+}
+
+impl Device {
+    pub(crate) fn endpoint_id(&self) -> EndpointId {
+        self.person.certificate().endpoint
+    }
+}
+
+/// What the generator returns, from the start for each record.
+pub(crate) fn rng() -> ChaCha20Rng {
+    ChaCha20Rng::from_seed([7; 32])
+}
+
+pub(crate) const AT: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+pub(crate) const INCARNATION: Incarnation = Incarnation::from_bytes([0xa1; 16]);
+
+// ---- Policy ------------------------------------------------------------------------------------
+
+pub(crate) fn genesis() -> SignedOp {
+    let body = Body::Genesis {
+        nonce: [0x20; 16],
+        default_sensitivity: Sensitivity::Internal,
+    };
+    let ada = ada();
+    SignedOp::sign(op_by(&ada, None, None, body), &ada.signing)
+}
+
+pub(crate) fn pack() -> PackId {
+    genesis().pack()
+}
+
+pub(crate) fn founder() -> GrantRef {
+    GrantRef {
+        op: genesis().hash(),
+        act: 0,
+    }
+}
+
+/// The first operation of its author's log under `cites`, which has seen Genesis.
+fn op_by(author: &Device, pack: Option<PackId>, cites: Option<GrantRef>, body: Body) -> Op {
+    Op {
+        version: OP_VERSION,
+        pack,
+        device: author.person.certificate().device,
+        person: author.person.person(),
+        person_head: author.person.hash(),
+        incarnation: INCARNATION,
+        cites,
+        seq: 0,
+        prev: None,
+        heads: pack
+            .iter()
+            .map(|pack| OpHash::from_bytes(*pack.as_bytes()))
+            .collect(),
+        at: AT,
+        body,
+    }
+}
+
+pub(crate) fn acts(acts: Vec<Act>) -> SignedOp {
+    let ada = ada();
+    SignedOp::sign(
+        op_by(&ada, Some(pack()), Some(founder()), Body::Acts(acts)),
+        &ada.signing,
+    )
+}
+
+pub(crate) fn invite_act() -> Act {
+    Act::Invite {
+        key: *ticket_secret().invite_key().verifying_key().as_bytes(),
+        role: Role::Editor,
+        clearance: Sensitivity::Internal,
+        uses: 1,
+        not_after: Some(Timestamp::from_millis(AT.as_millis() + 86_400_000)),
+        ask: false,
+    }
+}
+
+pub(crate) fn invite() -> GrantRef {
+    GrantRef {
+        op: acts(vec![invite_act()]).hash(),
+        act: 0,
+    }
+}
+
+pub(crate) fn ticket_secret() -> TicketSecret {
+    TicketSecret::from_bytes([9; 32])
+}
+
+pub(crate) fn redeem() -> Redeem {
+    let ben = ben();
+    Redeem::sign(
+        pack(),
+        invite(),
+        ben.person.certificate(),
+        ben.person.person(),
+        &ticket_secret().invite_key(),
+        &ben.signing,
+    )
+}
+
+pub(crate) fn admit_act() -> Act {
+    Act::Admit {
+        invite: invite(),
+        redeem: codec::encode(&redeem()),
+    }
+}
+
+/// Each act in an operation of its own, and two at once.
+pub(crate) fn ops() -> Vec<(&'static str, SignedOp)> {
+    let ben_person = ben().person.person();
+    let cutoff = |n: u8| Cutoff {
+        log: kitbag_core::id::LogId::from_bytes([n; 32]),
+        seq: u64::from(n),
+        head: [n + 1; 32],
+    };
+    let grant = Act::Grant {
+        person: ben_person,
+        role: Role::Editor,
+        clearance: Sensitivity::Confidential,
+    };
+    let remove = Act::Remove {
+        person: ben_person,
+        cutoffs: vec![cutoff(3), cutoff(5)],
+        late_denials: LateDenials::Drop,
+    };
+    let close = Act::Close {
+        invite: invite(),
+        admitted: vec![GrantRef {
+            op: acts(vec![admit_act()]).hash(),
+            act: 0,
+        }],
+    };
+    let lowered = vec![
+        Act::Remove {
+            person: ben_person,
+            cutoffs: vec![],
+            late_denials: LateDenials::Keep,
+        },
+        Act::Grant {
+            person: ben_person,
+            role: Role::Reader,
+            clearance: Sensitivity::Public,
+        },
+    ];
+    vec![
+        ("genesis", genesis()),
+        ("grant", acts(vec![grant])),
+        ("remove", acts(vec![remove])),
+        (
+            "leave",
+            acts(vec![Act::Leave {
+                cutoffs: vec![cutoff(4)],
+            }]),
+        ),
+        ("invite", acts(vec![invite_act()])),
+        ("admit", acts(vec![admit_act()])),
+        ("close", acts(vec![close])),
+        ("remove and grant", acts(lowered)),
+        ("second of its log", second_op()),
+    ]
+}
+
+/// Continues the log of [`acts`], and has seen another log.
+fn second_op() -> SignedOp {
+    let ada = ada();
+    let body = Body::Acts(vec![Act::Grant {
+        person: ben().person.person(),
+        role: Role::Courier,
+        clearance: Sensitivity::Public,
+    }]);
+    let op = op_by(&ada, Some(pack()), Some(founder()), body);
+    let op = Op {
+        seq: 1,
+        prev: Some(acts(vec![invite_act()]).hash()),
+        heads: vec![OpHash::from_bytes([0x0c; 32])],
+        ..op
+    };
+    SignedOp::sign(op, &ada.signing)
+}
+
+// ---- Content -----------------------------------------------------------------------------------
+
+pub(crate) fn epoch_key() -> EpochKey {
+    EpochKey::from_bytes([3; 32])
+}
+
+pub(crate) fn item_key() -> ItemKey {
+    ItemKey::from_bytes([4; 32])
+}
+
+pub(crate) fn opening() -> LogOpening {
+    LogOpening {
+        version: CONTENT_VERSION,
+        pack: pack(),
+        device: ada().person.certificate().device,
+        sensitivity: Sensitivity::Internal,
+        incarnation: INCARNATION,
+        grant: founder(),
+        after: None,
+    }
+}
+
+/// A log that a new incarnation of the same device opens after it lost its place.
+pub(crate) fn opening_after() -> LogOpening {
+    let entries = entries();
+    let last = entries.last().expect("there are entries");
+    LogOpening {
+        incarnation: Incarnation::from_bytes([0xa2; 16]),
+        after: Some(LogPosition {
+            log: opening().log_id(),
+            seq: last.1.header().seq,
+            hash: last.1.hash(),
+        }),
+        ..opening()
+    }
+}
+
+pub(crate) fn record() -> Record {
+    let source = Source {
+        kind: SourceKind::Manual,
+        label: "desk".into(),
+        uri: None,
+        app: None,
+        author: None,
+        locator: None,
+        captured_at: AT,
+        observed_at: None,
+        captured_by: "Ada (laptop)".into(),
+        trust: Trust::FirstParty,
+    };
+    let mut record = Record::new([0x30; 16], NoteType::Note, source);
+    record.title = "Call back".into();
+    record.tags.insert("acme".into());
+    record
+}
+
+pub(crate) fn note() -> ItemId {
+    item_id(opening().log_id(), 1, &record().salt)
+}
+
+pub(crate) fn note_tag() -> ObjectTag {
+    object_tag(pack(), note(), Sensitivity::Internal, 0)
+}
+
+/// What stands inside sealed bodies. The change is no change that Automerge would take: the frame
+/// around it is what is frozen here.
+pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
+    let mut long = record();
+    long.body = "all work and no play ".repeat(40);
+    assert!(long.body.len() < BODY_BYTES_MAX);
+    vec![
+        (
+            "create",
+            EntryBody::Create {
+                record: record(),
+                at: AT,
+            },
+        ),
+        (
+            "change",
+            EntryBody::Change {
+                change: (0..=200).collect(),
+                at: AT,
+            },
+        ),
+        ("profile", EntryBody::Profile(profile())),
+        (
+            "long create",
+            EntryBody::Create {
+                record: long,
+                at: AT,
+            },
+        ),
+    ]
+}
+
+fn profile() -> Profile {
+    Profile {
+        person: ada().person.person(),
+        name: "Ada".into(),
+        device_name: "laptop".into(),
+        addresses: vec!["192.0.2.7:4433".into()],
+        relay: Some("https://relay.example".into()),
+        at: AT,
+    }
+}
+
+/// A log of one entry of each kind, in order.
+pub(crate) fn entries() -> Vec<(&'static str, VerifiedEntry)> {
+    let mut log = Log {
+        entries: Vec::new(),
+    };
+    log.push(
+        "frontier",
+        EntryKind::Frontier(vec![genesis().hash()]),
+        None,
+        vec![],
+        None,
+    );
+    let body = bodies();
+    let create = log.push(
+        "create",
+        EntryKind::Create,
+        Some(note_tag()),
+        vec![],
+        Some((&body[0].1, &item_key())),
+    );
+    log.push(
+        "edit",
+        EntryKind::Edit,
+        Some(note_tag()),
+        vec![create],
+        Some((&body[1].1, &item_key())),
+    );
+    let tag = index_tag(pack(), Sensitivity::Internal);
+    let absent = ItemKey::absent(tag.as_bytes());
+    log.push(
+        "index",
+        EntryKind::Index,
+        Some(tag),
+        vec![],
+        Some((&body[1].1, &absent)),
+    );
+    let tag = profile_tag(pack(), opening().device);
+    let absent = ItemKey::absent(tag.as_bytes());
+    log.push(
+        "profile",
+        EntryKind::Profile,
+        Some(tag),
+        vec![],
+        Some((&body[2].1, &absent)),
+    );
+    log.entries
+}
+
+struct Log {
+    entries: Vec<(&'static str, VerifiedEntry)>,
+}
+
+impl Log {
+    fn push(
+        &mut self,
+        name: &'static str,
+        kind: EntryKind,
+        object: Option<ObjectTag>,
+        deps: Vec<EntryHash>,
+        body: Option<(&EntryBody, &ItemKey)>,
+    ) -> EntryHash {
+        let creates = kind == EntryKind::Create;
+        let plain = body.map(|(body, _)| pack_body(body).expect("short"));
+        let header = EntryHeader {
+            version: CONTENT_VERSION,
+            pack: pack(),
+            log: opening().log_id(),
+            seq: self.entries.len() as u64,
+            prev: self.entries.last().map(|(_, entry)| entry.hash()),
+            kind,
+            epoch: body.map(|_| epoch().id()),
+            object,
+            deps,
+            padded_len: plain
+                .as_ref()
+                .map_or(0, |plain| u32::try_from(plain.len()).expect("short")),
+            body: None,
+            wrap: None,
+        };
+        let (aad, key) = (header.associated_data(), epoch_key());
+        let sealed = body.zip(plain).map(|((_, item_key), plain)| {
+            let salt = item_key.danger_expose();
+            seal(
+                SealLabel::Record,
+                salt,
+                key.danger_expose(),
+                &aad,
+                &plain,
+                &mut rng(),
+            )
+        });
+        let wrap = creates.then(|| {
+            seal(
+                SealLabel::ItemKey,
+                &[0; 32],
+                key.danger_expose(),
+                &aad,
+                item_key().danger_expose(),
+                &mut rng(),
+            )
+        });
+        let entry = write_entry(header, sealed, wrap);
+        let hash = entry.hash();
+        self.entries.push((name, entry));
+        hash
+    }
+}
+
+pub(crate) fn run() -> Run {
+    let entries: Vec<VerifiedEntry> = entries().into_iter().map(|(_, entry)| entry).collect();
+    let raw = entries.iter().map(|entry| entry.raw().clone()).collect();
+    let written = VerifiedRun::write(opening(), entries, &ada().signing);
+    Run {
+        opening: codec::encode(&opening()),
+        entries: raw,
+        head: written.head().clone(),
+    }
+}
+
+// ---- Epochs ------------------------------------------------------------------------------------
+
+pub(crate) fn epoch() -> SignedEpoch {
+    SignedEpoch::sign(first_epoch(), &ada().signing)
+}
+
+pub(crate) fn first_epoch() -> Epoch {
+    Epoch {
+        version: EPOCH_VERSION,
+        suite: SUITE,
+        pack: pack(),
+        domain: Sensitivity::Internal,
+        n: 0,
+        parents: vec![],
+        answers: vec![],
+        commitment: *epoch_key().commitment().as_bytes(),
+        parent_keys: vec![],
+        device: ada().person.certificate().device,
+        grant: founder(),
+        heads: vec![genesis().hash()],
+    }
+}
+
+pub(crate) fn second_epoch_key() -> EpochKey {
+    EpochKey::from_bytes([5; 32])
+}
+
+pub(crate) fn second_epoch() -> SignedEpoch {
+    let parent = epoch().id();
+    let parent_key = seal_parent_key(
+        pack(),
+        Sensitivity::Internal,
+        1,
+        parent,
+        &epoch_key(),
+        &second_epoch_key(),
+        &mut rng(),
+    );
+    let epoch = Epoch {
+        n: 1,
+        parents: vec![parent],
+        answers: vec![Denial {
+            op: acts(vec![invite_act()]).hash(),
+            act: 0,
+        }],
+        commitment: *second_epoch_key().commitment().as_bytes(),
+        parent_keys: vec![parent_key],
+        ..first_epoch()
+    };
+    SignedEpoch::sign(epoch, &ada().signing)
+}
+
+pub(crate) fn wrap_set() -> Vec<u8> {
+    let (ada, ben) = (ada(), ben());
+    let epoch = second_epoch();
+    let to = ben.person.certificate();
+    WrapSet::make(&epoch, &second_epoch_key(), to, &ada.signing, &mut rng()).expect("wraps")
+}
+
+// ---- Tickets and joining -----------------------------------------------------------------------
+
+pub(crate) fn tickets() -> Vec<(&'static str, Ticket)> {
+    let peer = PeerHint {
+        endpoint: ada().endpoint_id(),
+        addresses: vec!["192.0.2.7:4433".into(), "[2001:db8::7]:4433".into()],
+        relay: Some("https://relay.example".into()),
+    };
+    vec![
+        (
+            "ticket",
+            Ticket::new(pack(), invite(), ticket_secret(), vec![peer]),
+        ),
+        (
+            "ticket without peers",
+            Ticket::new(pack(), invite(), ticket_secret(), vec![]),
+        ),
+    ]
+}
+
+pub(crate) fn channel() -> JoinChannel {
+    JoinChannel {
+        exporter: [0x0e; 32],
+        joiner: ben().endpoint_id(),
+        admitter: ada().endpoint_id(),
+    }
+}
+
+pub(crate) fn join_request() -> JoinRequest {
+    JoinRequest {
+        version: SYNC_VERSION,
+        person: ben().person.bytes().to_vec(),
+        redeem: codec::encode(&redeem()),
+        name: "Ben".into(),
+        proof: channel().prove(&ticket_secret().invite_key()),
+    }
+}
+
+pub(crate) fn join_answers() -> Vec<(&'static str, JoinAnswer)> {
+    let refused = JoinAnswer::Refused;
+    vec![
+        ("admitted", JoinAnswer::Admitted),
+        ("already member", JoinAnswer::AlreadyMember),
+        ("not recognised", refused(JoinRefusal::NotRecognised)),
+        ("expired", refused(JoinRefusal::Expired { at: AT })),
+        (
+            "used",
+            refused(JoinRefusal::Used {
+                at: AT,
+                by: "Cleo".into(),
+            }),
+        ),
+        ("cancelled", refused(JoinRefusal::Cancelled)),
+        ("removed", refused(JoinRefusal::Removed)),
+        ("newer version", refused(JoinRefusal::NewerVersion)),
+        ("try later", refused(JoinRefusal::TryLater)),
+    ]
+}
+
+// ---- Sync --------------------------------------------------------------------------------------
+
+/// `n` packs with made-up heads.
+pub(crate) fn leaves(n: u32) -> Leaves {
+    let name = |i: u32| PackId::from(Hash::of(HashLabel::Item, &[&i.to_be_bytes()]));
+    (0..n)
+        .map(|i| (name(i), LeafHash([(i % 251) as u8; 32])))
+        .collect()
+}
+
+pub(crate) fn tree_parts() -> Vec<(&'static str, TreePart)> {
+    vec![
+        ("children", leaves(20).describe(&Prefix::root(), true)),
+        ("leaves", leaves(2).describe(&Prefix::root(), true)),
+    ]
+}
+
+pub(crate) fn want() -> Want {
+    let have = |n: u8| LogHave {
+        log: kitbag_core::id::LogId::from_bytes([n; 32]),
+        len: u64::from(n),
+        head: [n + 1; 32],
+    };
+    Want {
+        pack: pack(),
+        persons: vec![PersonId::from_bytes([0x51; 32])],
+        control: vec![have(0x61), have(0x62)],
+        epochs: vec![EpochId::from_bytes([0x71; 32])],
+        keys: vec![EpochId::from_bytes([0x72; 32])],
+        content: vec![have(0x81)],
+    }
+}
+
+pub(crate) fn page() -> Page {
+    Page {
+        pack: pack(),
+        persons: vec![Blob(ada().person.bytes().to_vec())],
+        ops: vec![Blob(genesis().bytes().to_vec())],
+        epochs: vec![Blob(epoch().bytes().to_vec())],
+        wraps: vec![Blob(wrap_set())],
+        runs: vec![run()],
+        more: true,
+    }
+}
+
+pub(crate) fn messages() -> Vec<(&'static str, Message)> {
+    let hello = Message::Hello {
+        version: SYNC_VERSION,
+        root: leaves(2).root(),
+        wants: 3,
+        changed: vec![pack()],
+    };
+    let parts = tree_parts().into_iter().map(|(_, part)| part).collect();
+    vec![
+        ("hello", hello),
+        ("tree", Message::Tree(parts)),
+        ("want", Message::Want(want())),
+        ("page", Message::Page(page())),
+        ("empty page", Message::Page(Page::empty(pack()))),
+    ]
+}
+
+/// The hash of a header that was built by hand.
+pub(crate) fn hash_of(header: &EntryHeader) -> EntryHash {
+    entry_hash(&codec::encode(header))
+}
