@@ -1,0 +1,707 @@
+//! Sealed rows in redb: what a device keeps.
+//!
+//! One process owns the file. A [`Batch`] is one transaction: committed with two phases and synced
+//! before it returns, or not at all; a batch that fails poisons the store until it is opened again.
+//! Only proofs go in: signed operations, verified runs. What comes out is trusted to be what went
+//! in, because its seal opened at its own address. The store knows no policy.
+//! Spec: `docs/spec/store.md`.
+
+mod rows;
+mod tables;
+
+pub use redb::StorageBackend;
+pub use rows::{LogRow, PackRow};
+
+use kitbag_core::content::{RawEntry, RunRefused, SignedHead, VerifiedEntry, VerifiedRun};
+use kitbag_core::epoch::SignedEpoch;
+use kitbag_core::person::SignedPersonOp;
+use kitbag_core::policy::op::SignedOp;
+use kitbag_crypto::{BlindKey, CryptoRng, EpochKey, MasterKey, RowKey};
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, WriteTransaction};
+use std::path::Path;
+use tables::{
+    BODIES, ByNumber, ByPosition, EPOCH_KEYS, EPOCHS, FORMAT, HEADERS, HEADS, ITEM_KEYS, LOGS, OPS,
+    PACKS, PERSONS, QUARANTINE, SETTINGS,
+};
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// The format of files that this program writes and opens.
+pub const FORMAT_VERSION: u8 = 1;
+/// Memory that redb may use for its page cache.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process has the file open.
+    #[error("the database is open in another process")]
+    InUse,
+    /// Made by a newer version.
+    #[error("the database has format {0}, which this program does not know")]
+    NewerFormat(u8),
+    /// The disk, or the file, failed.
+    #[error("database {operation} failed: {source}")]
+    Disk {
+        /// What was attempted.
+        operation: &'static str,
+        /// What redb said.
+        source: Box<redb::Error>,
+    },
+    /// A row does not open: wrong master key, or damaged.
+    #[error("a row of {table} does not open")]
+    Damaged {
+        /// Its table.
+        table: &'static str,
+    },
+    /// An earlier commit failed; the file must be opened again.
+    #[error("an earlier write failed; the database must be opened again")]
+    Poisoned,
+}
+
+/// The device's database.
+pub struct Store {
+    db: Database,
+    rows: RowKey,
+    blind: BlindKey,
+    poisoned: bool,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("poisoned", &self.poisoned)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens or creates a database file.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause; [`StoreError::Damaged`] when the master key is not its own.
+    pub fn open(
+        path: &Path,
+        master: &MasterKey,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Store, StoreError> {
+        let create = || Database::builder().set_cache_size(CACHE_BYTES).create(path);
+        let db = match create() {
+            Err(_) if begin_anew_if_unfinished(path).unwrap_or(false) => create(),
+            opened => opened,
+        };
+        Store::with(db.map_err(opening)?, master, rng)
+    }
+
+    /// Opens or creates a database over any storage: the same code, on a simulated disk.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_backend(
+        backend: impl StorageBackend,
+        master: &MasterKey,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Store, StoreError> {
+        let io = |error: std::io::Error| disk("open")(redb::StorageError::Io(error));
+        let mut magic = vec![
+            0;
+            usize::try_from(backend.len().map_err(io)?)
+                .unwrap_or(usize::MAX)
+                .min(MAGIC_BYTES)
+        ];
+        backend.read(0, &mut magic).map_err(io)?;
+        if is_unfinished(&magic) {
+            backend.set_len(0).map_err(io)?;
+        }
+        let db = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(backend)
+            .map_err(opening)?;
+        Store::with(db, master, rng)
+    }
+
+    fn with(
+        db: Database,
+        master: &MasterKey,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Store, StoreError> {
+        let mut store = Store {
+            db,
+            rows: master.row_key(),
+            blind: master.blind_key(),
+            poisoned: false,
+        };
+        match store.format()? {
+            None => store.create(rng)?,
+            Some(FORMAT_VERSION) => {}
+            Some(other) => return Err(StoreError::NewerFormat(other)),
+        }
+        match store.setting(KEY_CHECK)? {
+            Some(_) => Ok(store),
+            None => Err(StoreError::Damaged {
+                table: "settings.1",
+            }),
+        }
+    }
+
+    fn format(&self) -> Result<Option<u8>, StoreError> {
+        let read = self.db.begin_read().map_err(disk("read"))?;
+        match read.open_table(FORMAT) {
+            Ok(table) => Ok(table
+                .get(FORMAT_KEY)
+                .map_err(disk("read"))?
+                .map(|v| v.value())),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(disk("read")(error)),
+        }
+    }
+
+    /// Every table exists from the first commit on, so that reading never meets a missing one.
+    fn create(&mut self, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
+        let mut batch = self.batch(rng)?;
+        batch.create_tables()?;
+        batch.put_setting(KEY_CHECK, b"1")?;
+        batch.commit()
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Poisoned`] after a failed commit, or [`StoreError::Disk`].
+    pub fn batch<'s>(&'s mut self, rng: &'s mut dyn CryptoRng) -> Result<Batch<'s>, StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned);
+        }
+        let mut write = self.db.begin_write().map_err(disk("begin"))?;
+        write
+            .set_durability(Durability::Immediate)
+            .map_err(disk("begin"))?;
+        write.set_two_phase_commit(true);
+        Ok(Batch {
+            write,
+            rows: &self.rows,
+            blind: &self.blind,
+            poisoned: &mut self.poisoned,
+            rng,
+        })
+    }
+
+    /// Refuses every further write until the file is opened again: for a caller that could not follow
+    /// up on what it committed.
+    pub fn poison(&mut self) {
+        self.poisoned = true;
+    }
+
+    /// Whether an earlier write failed.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
+    /// A named value that is local to this device.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause.
+    pub fn setting(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        let key = self.blind.blind("settings", name.as_bytes());
+        let read = self.db.begin_read().map_err(disk("read"))?;
+        let table = read.open_table(SETTINGS).map_err(disk("read"))?;
+        let Some(sealed) = table.get(&key).map_err(disk("read"))? else {
+            return Ok(None);
+        };
+        self.open_row("settings.1", &key, sealed.value()).map(Some)
+    }
+
+    /// All packs, by number.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause.
+    pub fn packs(&self) -> Result<Vec<(u32, PackRow)>, StoreError> {
+        self.numbered(PACKS, "packs.1", PackRow::decode)
+    }
+
+    /// All logs, by number.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause.
+    pub fn logs(&self) -> Result<Vec<(u32, LogRow)>, StoreError> {
+        self.numbered(LOGS, "logs.1", LogRow::decode)
+    }
+
+    /// A pack's policy operations, in order of arrival.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause.
+    pub fn ops(&self, pack: u32) -> Result<Vec<SignedOp>, StoreError> {
+        let rows = self.positioned(OPS, "ops.1", pack, 0)?;
+        rows.iter()
+            .map(|row| {
+                SignedOp::from_store(&row.value).map_err(|_| StoreError::Damaged { table: "ops.1" })
+            })
+            .collect()
+    }
+
+    /// The persons that a pack's policy names.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause.
+    pub fn persons(&self, pack: u32) -> Result<Vec<SignedPersonOp>, StoreError> {
+        let rows = self.positioned(PERSONS, "persons.1", pack, 0)?;
+        let damaged = |_| StoreError::Damaged { table: "persons.1" };
+        rows.iter()
+            .map(|row| SignedPersonOp::from_store(&row.value).map_err(damaged))
+            .collect()
+    }
+
+    /// A pack's epochs, with the keys that this device holds.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause.
+    pub fn epochs(
+        &self,
+        pack: u32,
+    ) -> Result<Vec<(u64, SignedEpoch, Option<EpochKey>)>, StoreError> {
+        let keys = self.positioned(EPOCH_KEYS, "epoch-keys.1", pack, 0)?;
+        let damaged = || StoreError::Damaged { table: "epochs.1" };
+        let rows = self.positioned(EPOCHS, "epochs.1", pack, 0)?;
+        rows.into_iter()
+            .map(|OpenedRow { at: order, value }| {
+                let epoch = SignedEpoch::from_store(&value).map_err(|_| damaged())?;
+                let key = keys.iter().find(|key| key.at == order);
+                let key = key.map(|key| {
+                    key.value[..]
+                        .try_into()
+                        .map(EpochKey::from_bytes)
+                        .map_err(|_| damaged())
+                });
+                Ok((order, epoch, key.transpose()?))
+            })
+            .collect()
+    }
+
+    /// The kept heads of a log, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause.
+    pub fn heads(&self, log: u32) -> Result<Vec<SignedHead>, StoreError> {
+        let rows = self.positioned(HEADS, "heads.1", log, 0)?;
+        rows.iter()
+            .map(|row| rows::decode_head(&row.value))
+            .collect()
+    }
+
+    /// The headers of a log from position `from` on, without bodies.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause.
+    pub fn headers(&self, log: u32, from: u64) -> Result<Vec<VerifiedEntry>, StoreError> {
+        let rows = self.positioned(HEADERS, "headers.1", log, from)?;
+        let bare = |header: &[u8]| RawEntry {
+            header: header.to_vec(),
+            body: None,
+            wrap: None,
+        };
+        rows.iter()
+            .map(|row| VerifiedEntry::from_store(bare(&row.value)).map_err(damaged_entry))
+            .collect()
+    }
+
+    /// One entry with its body and item key, as far as they are kept.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause.
+    pub fn entry(&self, log: u32, seq: u64) -> Result<Option<VerifiedEntry>, StoreError> {
+        let Some(header) = self.row(HEADERS, "headers.1", log, seq)? else {
+            return Ok(None);
+        };
+        let body = self.row(BODIES, "bodies.1", log, seq)?.map(|b| b.to_vec());
+        let wrap = self
+            .row(ITEM_KEYS, "item-keys.1", log, seq)?
+            .map(|w| w.to_vec());
+        let raw = RawEntry {
+            header: header.to_vec(),
+            body,
+            wrap,
+        };
+        VerifiedEntry::from_store(raw)
+            .map(Some)
+            .map_err(damaged_entry)
+    }
+
+    /// Positions of a log whose changes are kept away from documents, and why.
+    ///
+    /// # Errors
+    /// [`StoreError`] by cause.
+    pub fn quarantined(&self, log: u32) -> Result<Vec<(u64, String)>, StoreError> {
+        let rows = self.positioned(QUARANTINE, "quarantine.1", log, 0)?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.at, String::from_utf8_lossy(&row.value).into_owned()))
+            .collect())
+    }
+
+    fn open_row(
+        &self,
+        table: &'static str,
+        key: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+        self.rows
+            .open(table, key, sealed)
+            .map_err(|_| StoreError::Damaged { table })
+    }
+
+    fn row(
+        &self,
+        table: ByPosition,
+        name: &'static str,
+        owner: u32,
+        at: u64,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        let read = self.db.begin_read().map_err(disk("read"))?;
+        let table = read.open_table(table).map_err(disk("read"))?;
+        let Some(sealed) = table.get((owner, at)).map_err(disk("read"))? else {
+            return Ok(None);
+        };
+        self.open_row(name, &position(owner, at), sealed.value())
+            .map(Some)
+    }
+
+    fn positioned(
+        &self,
+        table: ByPosition,
+        name: &'static str,
+        owner: u32,
+        from: u64,
+    ) -> Result<Vec<OpenedRow>, StoreError> {
+        let read = self.db.begin_read().map_err(disk("read"))?;
+        let table = read.open_table(table).map_err(disk("read"))?;
+        let mut rows = Vec::new();
+        for row in table
+            .range((owner, from)..=(owner, u64::MAX))
+            .map_err(disk("read"))?
+        {
+            let (key, sealed) = row.map_err(disk("read"))?;
+            let (_, at) = key.value();
+            rows.push(OpenedRow {
+                at,
+                value: self.open_row(name, &position(owner, at), sealed.value())?,
+            });
+        }
+        Ok(rows)
+    }
+
+    fn numbered<T>(
+        &self,
+        table: ByNumber,
+        name: &'static str,
+        decode: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<Vec<(u32, T)>, StoreError> {
+        let read = self.db.begin_read().map_err(disk("read"))?;
+        let table = read.open_table(table).map_err(disk("read"))?;
+        let mut rows = Vec::new();
+        for row in table.iter().map_err(disk("read"))? {
+            let (key, sealed) = row.map_err(disk("read"))?;
+            let opened = self.open_row(name, &key.value().to_be_bytes(), sealed.value())?;
+            rows.push((
+                key.value(),
+                decode(&opened).ok_or(StoreError::Damaged { table: name })?,
+            ));
+        }
+        Ok(rows)
+    }
+}
+
+/// A row of a table that is named by position, opened.
+struct OpenedRow {
+    at: u64,
+    value: Zeroizing<Vec<u8>>,
+}
+
+/// One transaction. Dropped without [`Batch::commit`], it leaves nothing behind.
+pub struct Batch<'s> {
+    write: WriteTransaction,
+    rows: &'s RowKey,
+    blind: &'s BlindKey,
+    poisoned: &'s mut bool,
+    rng: &'s mut dyn CryptoRng,
+}
+
+impl Batch<'_> {
+    /// Makes everything in the batch durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`]; the store is poisoned then, and whether the batch survived shows when
+    /// it is opened again.
+    pub fn commit(self) -> Result<(), StoreError> {
+        *self.poisoned = true;
+        self.write.commit().map_err(disk("commit"))?;
+        *self.poisoned = false;
+        Ok(())
+    }
+
+    /// Keeps a named value.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn put_setting(&mut self, name: &str, value: &[u8]) -> Result<(), StoreError> {
+        let key = self.blind.blind("settings", name.as_bytes());
+        let sealed = self.rows.seal("settings.1", &key, value, self.rng);
+        let mut table = self.write.open_table(SETTINGS).map_err(disk("write"))?;
+        table
+            .insert(&key, sealed.as_slice())
+            .map_err(disk("write"))?;
+        Ok(())
+    }
+
+    /// Keeps a pack.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn put_pack(&mut self, number: u32, row: &PackRow) -> Result<(), StoreError> {
+        self.put_numbered(PACKS, "packs.1", number, &row.encode())
+    }
+
+    /// Keeps a log.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn put_log(&mut self, number: u32, row: &LogRow) -> Result<(), StoreError> {
+        self.put_numbered(LOGS, "logs.1", number, &row.encode())
+    }
+
+    /// Keeps a policy operation.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn put_op(&mut self, pack: u32, order: u64, op: &SignedOp) -> Result<(), StoreError> {
+        self.put(OPS, "ops.1", pack, order, op.bytes())
+    }
+
+    /// Keeps a person operation.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn put_person(
+        &mut self,
+        pack: u32,
+        order: u64,
+        op: &SignedPersonOp,
+    ) -> Result<(), StoreError> {
+        self.put(PERSONS, "persons.1", pack, order, op.bytes())
+    }
+
+    /// Keeps an epoch.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn put_epoch(
+        &mut self,
+        pack: u32,
+        order: u64,
+        epoch: &SignedEpoch,
+    ) -> Result<(), StoreError> {
+        self.put(EPOCHS, "epochs.1", pack, order, epoch.bytes())
+    }
+
+    /// Keeps the key of an epoch.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn put_epoch_key(
+        &mut self,
+        pack: u32,
+        order: u64,
+        key: &EpochKey,
+    ) -> Result<(), StoreError> {
+        self.put(EPOCH_KEYS, "epoch-keys.1", pack, order, key.danger_expose())
+    }
+
+    /// Keeps a run with its head.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn put_run(&mut self, log: u32, run: &VerifiedRun) -> Result<(), StoreError> {
+        for entry in run.entries() {
+            let (seq, raw) = (entry.header().seq, entry.raw());
+            self.put(HEADERS, "headers.1", log, seq, &raw.header)?;
+            if let Some(body) = &raw.body {
+                self.put(BODIES, "bodies.1", log, seq, body)?;
+            }
+            if let Some(wrap) = &raw.wrap {
+                self.put(ITEM_KEYS, "item-keys.1", log, seq, wrap)?;
+            }
+        }
+        self.put(
+            HEADS,
+            "heads.1",
+            log,
+            run.head().position.seq,
+            &rows::encode_head(run.head()),
+        )
+    }
+
+    /// Forgets a head that a newer one made needless.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn remove_head(&mut self, log: u32, seq: u64) -> Result<(), StoreError> {
+        let mut table = self.write.open_table(HEADS).map_err(disk("write"))?;
+        table.remove((log, seq)).map_err(disk("write"))?;
+        Ok(())
+    }
+
+    /// Keeps an entry's change away from documents from now on.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn quarantine(&mut self, log: u32, seq: u64, reason: &str) -> Result<(), StoreError> {
+        self.put(QUARANTINE, "quarantine.1", log, seq, reason.as_bytes())
+    }
+
+    fn put(
+        &mut self,
+        table: ByPosition,
+        name: &'static str,
+        owner: u32,
+        at: u64,
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        let sealed = self.rows.seal(name, &position(owner, at), value, self.rng);
+        let mut table = self.write.open_table(table).map_err(disk("write"))?;
+        table
+            .insert((owner, at), sealed.as_slice())
+            .map_err(disk("write"))?;
+        Ok(())
+    }
+
+    fn put_numbered(
+        &mut self,
+        table: ByNumber,
+        name: &'static str,
+        number: u32,
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        let sealed = self.rows.seal(name, &number.to_be_bytes(), value, self.rng);
+        let mut table = self.write.open_table(table).map_err(disk("write"))?;
+        table
+            .insert(number, sealed.as_slice())
+            .map_err(disk("write"))?;
+        Ok(())
+    }
+
+    fn create_tables(&mut self) -> Result<(), StoreError> {
+        for table in [PACKS, LOGS] {
+            self.write.open_table(table).map_err(disk("create"))?;
+        }
+        for table in [
+            OPS, PERSONS, EPOCHS, EPOCH_KEYS, HEADS, HEADERS, BODIES, ITEM_KEYS, QUARANTINE,
+        ] {
+            self.write.open_table(table).map_err(disk("create"))?;
+        }
+        self.write.open_table(SETTINGS).map_err(disk("create"))?;
+        let mut format = self.write.open_table(FORMAT).map_err(disk("create"))?;
+        format
+            .insert(FORMAT_KEY, FORMAT_VERSION)
+            .map_err(disk("create"))?;
+        Ok(())
+    }
+}
+
+/// redb writes its magic number last when it makes a file, and takes a file that has none for somebody
+/// else's. Power lost in between leaves zeros there, and nothing was ever in such a file.
+fn is_unfinished(magic: &[u8]) -> bool {
+    !magic.is_empty() && magic.iter().all(|byte| *byte == 0)
+}
+
+/// Empties a file that was never finished; says whether it was one.
+fn begin_anew_if_unfinished(path: &Path) -> std::io::Result<bool> {
+    use std::io::Read;
+    let mut file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(path)?;
+    let mut magic = Vec::new();
+    file.by_ref()
+        .take(MAGIC_BYTES as u64)
+        .read_to_end(&mut magic)?;
+    if is_unfinished(&magic) {
+        file.set_len(0)?;
+    }
+    Ok(is_unfinished(&magic))
+}
+
+/// Bytes of redb's magic number.
+const MAGIC_BYTES: usize = 9;
+const FORMAT_KEY: &str = "format";
+/// A setting that only the right master key opens.
+const KEY_CHECK: &str = "key-check";
+
+fn position(owner: u32, at: u64) -> [u8; 12] {
+    let mut key = [0; 12];
+    key[..4].copy_from_slice(&owner.to_be_bytes());
+    key[4..].copy_from_slice(&at.to_be_bytes());
+    key
+}
+
+fn opening(error: redb::DatabaseError) -> StoreError {
+    match error {
+        redb::DatabaseError::DatabaseAlreadyOpen => StoreError::InUse,
+        error => disk("open")(error),
+    }
+}
+
+fn disk<E: Into<redb::Error>>(operation: &'static str) -> impl FnOnce(E) -> StoreError {
+    move |error| StoreError::Disk {
+        operation,
+        source: Box::new(error.into()),
+    }
+}
+
+fn damaged_entry(_: RunRefused) -> StoreError {
+    StoreError::Damaged { table: "headers.1" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    fn open(path: &Path) -> Result<Store, StoreError> {
+        Store::open(
+            path,
+            &MasterKey::from_bytes([1; 32]),
+            &mut ChaCha20Rng::seed_from_u64(1),
+        )
+    }
+
+    #[test]
+    fn a_file_that_was_never_finished_is_begun_anew_and_any_other_is_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("unfinished");
+        std::fs::write(&path, [0; 8192]).unwrap();
+        open(&path).unwrap();
+        open(&path).unwrap();
+        let path = home.path().join("of somebody else");
+        std::fs::write(&path, b"letters to my aunt").unwrap();
+        assert!(matches!(open(&path), Err(StoreError::Disk { .. })));
+        assert_eq!(std::fs::read(&path).unwrap(), b"letters to my aunt");
+    }
+
+    #[test]
+    fn another_master_key_opens_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("kitbag.redb");
+        open(&path).unwrap();
+        let other = Store::open(
+            &path,
+            &MasterKey::from_bytes([2; 32]),
+            &mut ChaCha20Rng::seed_from_u64(1),
+        );
+        assert!(
+            matches!(other, Err(StoreError::Damaged { .. })),
+            "{other:?}"
+        );
+    }
+}

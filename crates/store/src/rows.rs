@@ -1,0 +1,73 @@
+//! The values of rows that no record of the protocol gives us.
+
+use crate::StoreError;
+use kitbag_core::codec;
+use kitbag_core::content::{SMALL_RECORD_BYTES_MAX, SignedHead};
+use kitbag_core::id::{PackId, Timestamp};
+use minicbor::{Decode, Encode};
+
+/// What this device keeps about a pack as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PackRow {
+    /// The pack.
+    #[n(0)]
+    pub id: PackId,
+    /// The name that this person gave it.
+    #[n(1)]
+    pub name: Option<String>,
+    /// Whether this person made it, so that its title may serve as a name.
+    #[n(2)]
+    pub own: bool,
+    /// When it came here, by this device's clock.
+    #[n(3)]
+    pub since: Timestamp,
+    /// Present once an admin's operation of a newer version was seen: it might be a denial, so the
+    /// pack is only read here from then on.
+    #[n(4)]
+    pub newer_rules: Option<Timestamp>,
+}
+
+impl PackRow {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<PackRow> {
+        codec::decode(bytes, ROW_BYTES_MAX).ok()
+    }
+}
+
+/// What this device keeps about a content log as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct LogRow {
+    /// Number of its pack.
+    #[n(0)]
+    pub pack: u32,
+    /// Its opening record.
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub opening: Vec<u8>,
+}
+
+impl LogRow {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Option<LogRow> {
+        codec::decode(bytes, ROW_BYTES_MAX).ok()
+    }
+}
+
+const ROW_BYTES_MAX: usize = 64 * 1024;
+
+pub(crate) fn encode_head(head: &SignedHead) -> Vec<u8> {
+    codec::encode(head)
+}
+
+pub(crate) fn decode_head(bytes: &[u8]) -> Result<SignedHead, StoreError> {
+    codec::decode(bytes, SMALL_RECORD_BYTES_MAX)
+        .map_err(|_| StoreError::Damaged { table: "heads.1" })
+}

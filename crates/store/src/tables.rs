@@ -1,0 +1,41 @@
+//! The tables of the database, one screen: key and value of each.
+//!
+//! Every value is sealed with the device's row key and bound to its table and key, so the seal is
+//! the checksum on every read, and a row that was moved does not open. Keys are local numbers that
+//! say nothing outside this file; look-ups by names go through a keyed hash. The version of a table
+//! stands in its name; a table never changes its meaning.
+//! Spec: `docs/spec/store.md`.
+
+use redb::TableDefinition;
+
+/// A row named by one number.
+pub(crate) type ByNumber = TableDefinition<'static, u32, &'static [u8]>;
+/// A row named by an owner's number and a position.
+pub(crate) type ByPosition = TableDefinition<'static, (u32, u64), &'static [u8]>;
+
+/// `"format"` → format of the whole file, one plaintext byte: the only value that is not sealed.
+pub(crate) const FORMAT: TableDefinition<&str, u8> = TableDefinition::new("format");
+/// Keyed hash of a setting's name → its value.
+pub(crate) const SETTINGS: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("settings.1");
+/// Pack number → [`crate::PackRow`].
+pub(crate) const PACKS: ByNumber = TableDefinition::new("packs.1");
+/// (pack number, order of arrival) → signed policy operation.
+pub(crate) const OPS: ByPosition = TableDefinition::new("ops.1");
+/// (pack number, order of arrival) → signed person operation.
+pub(crate) const PERSONS: ByPosition = TableDefinition::new("persons.1");
+/// (pack number, order of arrival) → signed epoch.
+pub(crate) const EPOCHS: ByPosition = TableDefinition::new("epochs.1");
+/// (pack number, order of the epoch) → its key, 32 bytes.
+pub(crate) const EPOCH_KEYS: ByPosition = TableDefinition::new("epoch-keys.1");
+/// Log number → [`crate::LogRow`].
+pub(crate) const LOGS: ByNumber = TableDefinition::new("logs.1");
+/// (log number, position) → signed head; the newest, and one at most every run.
+pub(crate) const HEADS: ByPosition = TableDefinition::new("heads.1");
+/// (log number, position) → header of an entry.
+pub(crate) const HEADERS: ByPosition = TableDefinition::new("headers.1");
+/// (log number, position) → sealed body of an entry.
+pub(crate) const BODIES: ByPosition = TableDefinition::new("bodies.1");
+/// (log number, position) → sealed item key of a create, apart from the bodies.
+pub(crate) const ITEM_KEYS: ByPosition = TableDefinition::new("item-keys.1");
+/// (log number, position) → why this entry's change is kept away from documents.
+pub(crate) const QUARANTINE: ByPosition = TableDefinition::new("quarantine.1");
