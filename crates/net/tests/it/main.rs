@@ -1,0 +1,7 @@
+//! The network through its public API, on loopback; misbehaving peers are bare iroh endpoints.
+
+mod gate;
+mod joins;
+mod lifecycle;
+mod links;
+mod support;
