@@ -1,0 +1,107 @@
+//! What can go wrong, grouped by who can act on it.
+
+use kitbag_core::content::BodyError;
+use kitbag_core::pack::{EditError, NoteError};
+use kitbag_core::policy::fold::Refused;
+use kitbag_core::ticket::TicketError;
+use kitbag_store::StoreError;
+use thiserror::Error;
+
+/// Why the node did not do what it was asked; nothing was changed then.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// No pack or note by this id.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// The policy of the pack says no.
+    #[error("not allowed: {0}")]
+    Denied(Denied),
+    /// A field of the request is out of its limits.
+    #[error("{field}: {reason}")]
+    BadInput {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The note changed since the state that the request names, and the two cannot be merged.
+    #[error("the note changed meanwhile: {0}")]
+    Stale(String),
+    /// A ticket that is none.
+    #[error(transparent)]
+    Ticket(#[from] TicketError),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A kept value is not what was written.
+    #[error("damaged {0}")]
+    Damaged(&'static str),
+}
+
+/// Why the policy says no.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Denied {
+    /// The policy's own word.
+    #[error(transparent)]
+    Policy(#[from] Refused),
+    /// This person may read here, not write.
+    #[error("your role in this pack does not let you write")]
+    NotAWriter,
+    /// The note would stand above the own clearance.
+    #[error("that is above your clearance in this pack")]
+    AboveClearance,
+    /// No key for this sensitivity arrived yet.
+    #[error("the key for this sensitivity has not arrived yet")]
+    NoKeyYet,
+    /// Not (or no longer) a member.
+    #[error("you are not a member of this pack")]
+    NotAMember,
+    /// The pack's log holds operations of a newer version.
+    #[error("this pack uses rules of a newer version; it can only be read here")]
+    NewerRules,
+}
+
+impl From<Refused> for NodeError {
+    fn from(refused: Refused) -> NodeError {
+        NodeError::Denied(refused.into())
+    }
+}
+
+impl From<Denied> for NodeError {
+    fn from(denied: Denied) -> NodeError {
+        NodeError::Denied(denied)
+    }
+}
+
+impl From<NoteError> for NodeError {
+    fn from(error: NoteError) -> NodeError {
+        NodeError::BadInput {
+            field: "note",
+            reason: error.to_string(),
+        }
+    }
+}
+
+impl From<EditError> for NodeError {
+    fn from(error: EditError) -> NodeError {
+        match error {
+            EditError::Note(error) => error.into(),
+            EditError::UnknownHeads => NodeError::Stale(error.to_string()),
+            other => NodeError::BadInput {
+                field: "edit",
+                reason: other.to_string(),
+            },
+        }
+    }
+}
+
+impl From<BodyError> for NodeError {
+    fn from(error: BodyError) -> NodeError {
+        NodeError::BadInput {
+            field: "body",
+            reason: error.to_string(),
+        }
+    }
+}

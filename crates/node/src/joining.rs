@@ -1,0 +1,491 @@
+//! Sharing and joining: invites, tickets, and the one exchange that lets somebody in.
+//!
+//! Whoever holds a ticket may ask any standing member; the member writes the Admit. An admin's
+//! device writes the Close as soon as an invite is used up or its time is over, so that a stolen
+//! ticket cannot push out somebody who came in properly.
+
+use crate::error::Denied;
+use crate::links::{Notice, Output};
+use crate::replica::{Replica, Staged};
+use crate::view::{ShareOptions, Shared};
+use crate::{Node, NodeError};
+use kitbag_core::codec;
+use kitbag_core::id::{EndpointId, PackId, PersonId, Timestamp};
+use kitbag_core::person::SignedPersonOp;
+use kitbag_core::policy::fold::{InviteInfo, InviteState, Standing};
+use kitbag_core::policy::op::{Act, GrantRef, OP_BYTES_MAX, Redeem};
+use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_core::ticket::{PeerHint, Ticket};
+use kitbag_core::wire::{
+    JOIN_FRAME_BYTES_MAX, JoinAnswer, JoinChannel, JoinRefusal, JoinRequest, SYNC_VERSION,
+};
+use kitbag_crypto::{SigningKey, TicketSecret};
+use kitbag_store::PackRow;
+
+/// Whom to ask with a ticket.
+#[derive(Clone, Debug)]
+pub struct JoinPlan {
+    /// The pack.
+    pub pack: PackId,
+    /// Devices to ask, in this order.
+    pub peers: Vec<PeerHint>,
+    /// This person is a member already: nothing need be asked.
+    pub already_member: bool,
+}
+
+/// A join request without the proof that binds it to one connection.
+pub struct JoinDraft {
+    key: SigningKey,
+    joiner: EndpointId,
+    person: Vec<u8>,
+    redeem: Vec<u8>,
+    name: String,
+}
+
+impl JoinDraft {
+    /// The request to send to `admitter` over a connection with this exported keying material.
+    pub fn request(&self, admitter: EndpointId, exporter: [u8; 32]) -> Vec<u8> {
+        let channel = JoinChannel {
+            exporter,
+            joiner: self.joiner,
+            admitter,
+        };
+        codec::encode(&JoinRequest {
+            version: SYNC_VERSION,
+            person: self.person.clone(),
+            redeem: self.redeem.clone(),
+            name: self.name.clone(),
+            proof: channel.prove(&self.key),
+        })
+    }
+}
+
+/// What came of asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinOutcome {
+    /// A member now; sync brings the rest.
+    Admitted,
+    /// Was one before.
+    AlreadyMember,
+    /// Refused.
+    Refused(JoinRefusal),
+    /// The answer was none.
+    NoAnswer,
+}
+
+impl Node {
+    /// Opens an invite and makes its ticket.
+    ///
+    /// # Errors
+    /// [`NodeError::Denied`] if the policy does not let this person share so much;
+    /// [`NodeError::BadInput`] for zero uses or a time that is over.
+    pub fn share(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        options: &ShareOptions,
+    ) -> Result<Shared, NodeError> {
+        if options.uses == 0 {
+            return Err(NodeError::BadInput {
+                field: "uses",
+                reason: "must be at least 1".into(),
+            });
+        }
+        if options.expires_at.is_some_and(|at| at <= now) {
+            return Err(NodeError::BadInput {
+                field: "expires",
+                reason: "lies in the past".into(),
+            });
+        }
+        if !matches!(options.role, Role::Reader | Role::Commenter | Role::Editor) {
+            return Err(NodeError::BadInput {
+                field: "role",
+                reason: "a ticket gives reader, commenter or editor".into(),
+            });
+        }
+        let secret = TicketSecret::generate(&mut *self.rng);
+        let act = Act::Invite {
+            key: *secret.invite_key().verifying_key().as_bytes(),
+            role: options.role,
+            clearance: options.clearance,
+            uses: options.uses,
+            not_after: options.expires_at,
+            ask: false,
+        };
+        let mut staged = Staged::default();
+        let op = self.stage_op(pack, vec![act], now, &mut staged)?;
+        self.commit(pack, staged)?;
+        let invite = GrantRef { op, act: 0 };
+        let ticket = Ticket::new(pack, invite, secret, self.peer_hints(pack));
+        Ok(Shared {
+            ticket: ticket.danger_text().to_string(),
+            invite: invite.op.short(),
+            expires_at: options.expires_at,
+            title: self.title(pack),
+            role: options.role,
+            clearance: options.clearance,
+            opens: self.count_notes(pack, options.clearance),
+            uses: options.uses,
+        })
+    }
+
+    /// Whether anybody may ask to join anything here now.
+    pub fn join_is_open(&self, now: Timestamp) -> bool {
+        let admits = |replica: &Replica| replica.policy.member(&self.me.person()).is_some();
+        let open = |invite: &InviteInfo| {
+            invite.state == InviteState::Open && invite.not_after.is_none_or(|at| now < at)
+        };
+        self.packs.values().any(|replica| {
+            admits(replica)
+                && replica
+                    .policy
+                    .invites()
+                    .any(|(_, invite)| open(invite) || tells(invite, now))
+        })
+    }
+
+    /// What to do with a ticket.
+    pub fn plan_join(&self, ticket: &Ticket) -> JoinPlan {
+        let replica = self.packs.get(&ticket.pack);
+        let already_member =
+            replica.is_some_and(|replica| replica.policy.member(&self.me.person()).is_some());
+        let peers = ticket
+            .peers
+            .iter()
+            .filter(|peer| peer.endpoint != self.me.endpoint_id())
+            .cloned()
+            .collect();
+        JoinPlan {
+            pack: ticket.pack,
+            peers,
+            already_member,
+        }
+    }
+
+    /// What a join request with this ticket needs of this device; the connection is still missing.
+    pub fn join_draft(&self, ticket: &Ticket) -> JoinDraft {
+        let key = ticket.invite_key();
+        let redeem = Redeem::sign(
+            ticket.pack,
+            ticket.invite,
+            self.me.person_op.certificate(),
+            self.me.person(),
+            &key,
+            &self.me.signing,
+        );
+        JoinDraft {
+            key,
+            joiner: self.me.endpoint_id(),
+            person: self.me.person_op.bytes().to_vec(),
+            redeem: codec::encode(&redeem),
+            name: self.me.name.clone(),
+        }
+    }
+
+    /// Takes in the answer to a join request; after an admission this device will ask `admitter` for
+    /// the pack.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn join_answered(
+        &mut self,
+        now: Timestamp,
+        ticket: &Ticket,
+        admitter: EndpointId,
+        answer: &[u8],
+        name: Option<String>,
+    ) -> Result<JoinOutcome, NodeError> {
+        let Ok(answer) = codec::decode::<JoinAnswer>(answer, JOIN_FRAME_BYTES_MAX) else {
+            return Ok(JoinOutcome::NoAnswer);
+        };
+        let outcome = match answer {
+            JoinAnswer::Refused(refusal) => return Ok(JoinOutcome::Refused(refusal)),
+            JoinAnswer::Admitted => JoinOutcome::Admitted,
+            JoinAnswer::AlreadyMember => JoinOutcome::AlreadyMember,
+        };
+        self.join_pack(
+            PackRow {
+                id: ticket.pack,
+                name,
+                own: false,
+                since: now,
+                newer_rules: None,
+            },
+            admitter,
+        )?;
+        self.changed.insert(ticket.pack);
+        Ok(outcome)
+    }
+
+    /// Answers a join request that arrived over a connection authenticated as `joiner`.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`]; everything that is wrong with the request is in the answer.
+    pub fn handle_join(
+        &mut self,
+        now: Timestamp,
+        joiner: EndpointId,
+        exporter: [u8; 32],
+        request: &[u8],
+    ) -> Result<(Vec<u8>, Vec<Output>), NodeError> {
+        let mut out = Vec::new();
+        let answer = match self.admit(now, joiner, exporter, request, &mut out)? {
+            Ok(answer) => answer,
+            Err(refusal) => JoinAnswer::Refused(refusal),
+        };
+        out.extend(self.announce(now)?);
+        Ok((codec::encode(&answer), out))
+    }
+
+    fn admit(
+        &mut self,
+        now: Timestamp,
+        joiner: EndpointId,
+        exporter: [u8; 32],
+        request: &[u8],
+        out: &mut Vec<Output>,
+    ) -> Result<Result<JoinAnswer, JoinRefusal>, NodeError> {
+        let unknown = || Ok(Err(JoinRefusal::NotRecognised));
+        let Ok(request) = codec::decode::<JoinRequest>(request, JOIN_FRAME_BYTES_MAX) else {
+            return unknown();
+        };
+        if request.version != SYNC_VERSION {
+            return Ok(Err(JoinRefusal::NewerVersion));
+        }
+        let Ok(claimed) = codec::decode::<Redeem>(&request.redeem, OP_BYTES_MAX) else {
+            return unknown();
+        };
+        let Some(replica) = self.packs.get(&claimed.pack) else {
+            return unknown();
+        };
+        let Some(invite) = replica.policy.invite(&claimed.invite) else {
+            return unknown();
+        };
+        let channel = JoinChannel {
+            exporter,
+            joiner,
+            admitter: self.me.endpoint_id(),
+        };
+        if !channel.is_proven_by(&invite.key, &request.proof) {
+            return unknown();
+        }
+        let Ok(redeem) = Redeem::verify(&request.redeem, &invite.key) else {
+            return unknown();
+        };
+        let Ok(person) = SignedPersonOp::verify(&request.person) else {
+            return unknown();
+        };
+        let certificate = person.certificate();
+        if certificate.endpoint != joiner
+            || certificate.device != redeem.device
+            || person.person() != redeem.person
+        {
+            return unknown();
+        }
+        match replica.policy.standing(&joiner) {
+            Standing::Member { .. } => return Ok(Ok(JoinAnswer::AlreadyMember)),
+            Standing::Ended { .. } | Standing::Disputed { .. } => {
+                return Ok(Err(JoinRefusal::Removed));
+            }
+            Standing::Unknown => {}
+        }
+        if let Some(refusal) = self.closed_to(replica, invite, now) {
+            return Ok(Err(refusal));
+        }
+        if invite.ask {
+            return Ok(Err(JoinRefusal::TryLater)); // a person must say yes, and cannot yet
+        }
+        let (pack, who) = (claimed.pack, person.person());
+        let act = Act::Admit {
+            invite: claimed.invite,
+            redeem: request.redeem,
+        };
+        let told: String = request
+            .name
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(64)
+            .collect();
+        let mut staged = Staged {
+            persons: vec![person],
+            told: Some((who, told)),
+            ..Staged::default()
+        };
+        match self.stage_op(pack, vec![act], now, &mut staged) {
+            Ok(_) => {}
+            Err(NodeError::Denied(Denied::Policy(_) | Denied::NewerRules)) => {
+                return Ok(Err(JoinRefusal::TryLater));
+            }
+            Err(error) => return Err(error),
+        }
+        self.commit(pack, staged)?;
+        self.maintain(pack, now)?;
+        out.push(Output::Notify(Notice::Joined { pack, person: who }));
+        Ok(Ok(JoinAnswer::Admitted))
+    }
+
+    /// Why an invite admits nobody now, in words for the holder of its ticket.
+    fn closed_to(
+        &self,
+        replica: &Replica,
+        invite: &InviteInfo,
+        now: Timestamp,
+    ) -> Option<JoinRefusal> {
+        let last = invite
+            .admissions
+            .iter()
+            .max_by_key(|admission| admission.at);
+        let used = invite.joined() as u64 >= u64::from(invite.uses);
+        match (last, invite.state) {
+            (Some(last), _) if used => Some(JoinRefusal::Used {
+                at: last.at,
+                by: self.name_of(replica, last.person),
+            }),
+            (_, InviteState::Ended) => Some(JoinRefusal::Cancelled),
+            _ if invite.not_after.is_some_and(|at| at <= now) => Some(JoinRefusal::Expired {
+                at: invite.not_after.unwrap_or(now),
+            }),
+            (_, InviteState::Closed) => Some(JoinRefusal::Cancelled),
+            (_, InviteState::Open) => None,
+        }
+    }
+
+    /// What this device owes a pack: closing invites that are used up or over, and telling its
+    /// members who and where it is. Does what it may; the rest is somebody else's to do.
+    pub(crate) fn maintain(&mut self, pack: PackId, now: Timestamp) -> Result<(), NodeError> {
+        let mut staged = Staged::default();
+        if let Some(acts) = self.owed_closes(pack, now) {
+            match self.stage_op(pack, acts, now, &mut staged) {
+                Ok(_) => self.commit(pack, std::mem::take(&mut staged))?,
+                Err(NodeError::Denied(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.stage_public_epoch(pack, &mut staged)?;
+        match self.stage_profile(pack, now, &mut staged) {
+            Ok(()) if staged.is_empty() => Ok(()),
+            Ok(()) => self.commit(pack, staged),
+            Err(NodeError::Denied(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whoever may not write notes still tells a name and addresses, but opens no epoch for it: an
+    /// admin does, as soon as a denial leaves none to be used.
+    fn stage_public_epoch(&mut self, pack: PackId, staged: &mut Staged) -> Result<(), NodeError> {
+        let admin = self
+            .packs
+            .get(&pack)
+            .and_then(|replica| replica.policy.member(&self.me.person()))
+            .is_some_and(|me| me.role() == Role::Admin);
+        if !admin {
+            return Ok(());
+        }
+        match self.pen(pack, Sensitivity::Public, true, staged) {
+            Ok(_) | Err(NodeError::Denied(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn owed_closes(&self, pack: PackId, now: Timestamp) -> Option<Vec<Act>> {
+        let replica = self.packs.get(&pack)?;
+        let admin = replica.policy.member(&self.me.person())?.role() == Role::Admin;
+        let over = |invite: &InviteInfo| {
+            invite.joined() as u64 >= u64::from(invite.uses)
+                || invite.not_after.is_some_and(|at| at <= now)
+        };
+        let owed = replica
+            .policy
+            .invites()
+            .filter(|(_, invite)| admin && invite.state == InviteState::Open && over(invite));
+        let acts: Vec<Act> = owed
+            .take(kitbag_core::policy::op::ACTS_MAX)
+            .map(|(invite, info)| {
+                let mut admitted: Vec<GrantRef> = info
+                    .admissions
+                    .iter()
+                    .map(|admission| admission.grant)
+                    .collect();
+                admitted.sort();
+                Act::Close { invite, admitted }
+            })
+            .collect();
+        (!acts.is_empty()).then_some(acts)
+    }
+
+    /// Who can be asked with a ticket: this device first, then others whose addresses are known.
+    fn peer_hints(&self, pack: PackId) -> Vec<PeerHint> {
+        let own = PeerHint {
+            endpoint: self.me.endpoint_id(),
+            addresses: self.addresses.clone(),
+            relay: self.relay.clone(),
+        };
+        let mut hints = vec![own];
+        if let Some(replica) = self.packs.get(&pack) {
+            for (_, device, endpoint) in self.other_devices(pack) {
+                if let Some(profile) = replica
+                    .profiles
+                    .get(&device)
+                    .filter(|p| !p.addresses.is_empty() || p.relay.is_some())
+                {
+                    hints.push(PeerHint {
+                        endpoint,
+                        addresses: profile.addresses.clone(),
+                        relay: profile.relay.clone(),
+                    });
+                }
+            }
+        }
+        hints.truncate(TICKET_PEERS);
+        hints
+    }
+
+    /// A person's name as this pack's members tell it; a short id until one arrived.
+    pub(crate) fn name_of(&self, replica: &Replica, person: PersonId) -> String {
+        if person == self.me.person() {
+            return self.me.name.clone();
+        }
+        let profile = replica
+            .policy
+            .certificate(&person)
+            .and_then(|c| replica.profiles.get(&c.device));
+        let told = replica
+            .told_names
+            .get(&person)
+            .filter(|name| !name.trim().is_empty());
+        profile
+            .map(|profile| profile.name.clone())
+            .or_else(|| told.cloned())
+            .unwrap_or_else(|| person.short())
+    }
+
+    /// Notes of a pack that somebody with this clearance opens.
+    fn count_notes(&self, pack: PackId, clearance: Sensitivity) -> u64 {
+        let Some(replica) = self.packs.get(&pack) else {
+            return 0;
+        };
+        let within = |tag| {
+            replica
+                .objects
+                .get(tag)
+                .is_some_and(|object| object.sensitivity <= clearance)
+        };
+        replica.notes.values().filter(|tag| within(tag)).count() as u64
+    }
+}
+
+/// Whether an invite that was used up or is over still answers the holder of its ticket, to say why.
+fn tells(invite: &InviteInfo, now: Timestamp) -> bool {
+    let ends = invite
+        .admissions
+        .iter()
+        .map(|admission| admission.at)
+        .chain(invite.not_after.filter(|at| *at <= now));
+    ends.max()
+        .is_some_and(|end| now.as_millis() < end.as_millis().saturating_add(TELL_MILLIS))
+}
+
+/// How long it does, in milliseconds: a day.
+const TELL_MILLIS: u64 = 24 * 3600 * 1000;
+/// Devices named in a ticket: more make it long, and one that answers is enough.
+const TICKET_PEERS: usize = 3;

@@ -1,0 +1,377 @@
+//! Connections: frames in, frames out, one sync session each.
+
+use crate::intake::Intake;
+use crate::{Node, NodeError};
+use kitbag_core::id::{DeviceId, EndpointId, PackId, PersonId, Timestamp};
+use kitbag_core::policy::fold::Standing;
+use kitbag_core::sync::tree::Leaves;
+use kitbag_core::sync::{Breach, Effect, Event, Input, Session, Side, View};
+use kitbag_core::wire::{Message, Want};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// A connection, as the shell numbers it; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+pub(crate) struct Link {
+    pub(crate) endpoint: EndpointId,
+    pub(crate) session: Session,
+}
+
+/// What the shell shall do, in this order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send a frame.
+    Send {
+        /// Over which connection.
+        link: LinkId,
+        /// The frame.
+        frame: Vec<u8>,
+    },
+    /// Close a connection.
+    Close {
+        /// Which.
+        link: LinkId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// Call [`Node::link_retry`] after so many milliseconds.
+    RetryAfter {
+        /// For which connection.
+        link: LinkId,
+        /// The pause.
+        millis: u64,
+    },
+    /// Close everything with a peer that may not sync any more.
+    Disconnect(EndpointId),
+    /// Tell whoever listens.
+    Notify(Notice),
+}
+
+/// Why a connection is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The peer broke the protocol.
+    Breach(&'static str),
+    /// It speaks another version.
+    Version(u16),
+}
+
+/// News.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Roots are equal with this peer and neither side wants anything.
+    UpToDate(EndpointId),
+    /// No longer so.
+    Syncing(EndpointId),
+    /// Something in this pack changed.
+    Changed(PackId),
+    /// Somebody joined this pack.
+    Joined {
+        /// The pack.
+        pack: PackId,
+        /// Who.
+        person: PersonId,
+    },
+}
+
+impl Node {
+    /// Whether this key may open a sync session at all: some pack's policy names it, or it admitted
+    /// this device to a pack that has not arrived yet.
+    pub fn may_sync(&self, peer: &EndpointId) -> bool {
+        let named = self
+            .packs
+            .values()
+            .any(|replica| replica.policy.standing(peer) != Standing::Unknown);
+        named || self.joining.values().any(|peers| peers.contains(peer))
+    }
+
+    /// The keys for which [`Node::may_sync`] holds.
+    pub fn peers_that_may_sync(&self) -> BTreeSet<EndpointId> {
+        let named = self.packs.values().flat_map(|replica| {
+            replica
+                .persons
+                .values()
+                .map(|person| person.certificate().endpoint)
+        });
+        let asked = self.joining.values().flatten().copied();
+        named
+            .chain(asked)
+            .filter(|peer| *peer != self.me.endpoint_id() && self.may_sync(peer))
+            .collect()
+    }
+
+    /// A connection with an authenticated peer stands.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn link_opened(
+        &mut self,
+        now: Timestamp,
+        link: LinkId,
+        peer: EndpointId,
+        side: Side,
+    ) -> Result<Vec<Output>, NodeError> {
+        self.links.insert(
+            link,
+            Link {
+                endpoint: peer,
+                session: Session::new(side),
+            },
+        );
+        let mut out = Vec::new();
+        self.drive(now, link, Input::Opened, &mut out)?;
+        self.flush(now, None, &mut out)?;
+        Ok(out)
+    }
+
+    /// A frame arrived.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn link_frame(
+        &mut self,
+        now: Timestamp,
+        link: LinkId,
+        frame: &[u8],
+    ) -> Result<Vec<Output>, NodeError> {
+        let mut out = Vec::new();
+        if !self.links.contains_key(&link) {
+            return Ok(out);
+        }
+        match Message::decode(frame) {
+            Ok(message) => self.drive(now, link, Input::Received(message), &mut out)?,
+            Err(_) => self.breach(link, CloseReason::Breach("a frame is no message"), &mut out),
+        }
+        self.flush(now, Some(link), &mut out)?;
+        Ok(out)
+    }
+
+    /// The pause that the node asked for is over.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn link_retry(&mut self, now: Timestamp, link: LinkId) -> Result<Vec<Output>, NodeError> {
+        let mut out = Vec::new();
+        self.drive(now, link, Input::Retry, &mut out)?;
+        self.flush(now, None, &mut out)?;
+        Ok(out)
+    }
+
+    /// A connection is gone.
+    pub fn link_closed(&mut self, link: LinkId) {
+        self.links.remove(&link);
+    }
+
+    /// Tells all sessions what changed since the last call; every public call that may change a pack
+    /// is followed by this one.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn announce(&mut self, now: Timestamp) -> Result<Vec<Output>, NodeError> {
+        let mut out = Vec::new();
+        self.flush(now, None, &mut out)?;
+        Ok(out)
+    }
+
+    /// What this device and a peer may sync, as it stands.
+    fn view(&self, peer: &EndpointId) -> View {
+        let me = self.me.person();
+        let mut view = View::default();
+        let mut leaves = Vec::new();
+        for (pack, replica) in &self.packs {
+            let Some(clearance) = replica.shared_clearance(me, peer) else {
+                continue;
+            };
+            leaves.push((*pack, replica.leaf(clearance)));
+            let lacking = replica.lacking_keys(clearance).len() as u64;
+            if lacking > 0 {
+                view.wants += lacking;
+                view.wanting.insert(*pack);
+            }
+        }
+        view.leaves = leaves.into_iter().collect::<Leaves>();
+        let joining = self
+            .joining
+            .iter()
+            .filter(|(_, peers)| peers.contains(peer));
+        view.wanting.extend(joining.map(|(pack, _)| *pack));
+        view
+    }
+
+    /// Runs one session until it has nothing more to do.
+    fn drive(
+        &mut self,
+        now: Timestamp,
+        link: LinkId,
+        input: Input,
+        out: &mut Vec<Output>,
+    ) -> Result<(), NodeError> {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let Some(peer) = self.links.get(&link).map(|link| link.endpoint) else {
+                return Ok(());
+            };
+            let view = self.view(&peer);
+            let mut effects = Vec::new();
+            if let Some(link) = self.links.get_mut(&link) {
+                link.session.handle(&view, input, &mut effects);
+            }
+            for effect in effects {
+                match effect {
+                    Effect::Send(message) => out.push(Output::Send {
+                        link,
+                        frame: message.encode(),
+                    }),
+                    Effect::Ask(pack) => match self.want(&peer, pack) {
+                        Some(want) => out.push(Output::Send {
+                            link,
+                            frame: Message::Want(want).encode(),
+                        }),
+                        None => inputs.push_back(Input::NotAsked(pack)),
+                    },
+                    Effect::Answer(want) => {
+                        let page = self.answer(&peer, &want)?;
+                        self.note_seen(peer, &want);
+                        out.push(Output::Send {
+                            link,
+                            frame: Message::Page(page).encode(),
+                        });
+                    }
+                    Effect::TakeIn(page) => {
+                        let (pack, more) = (page.pack, page.more);
+                        let Intake { progress, breach } = self.take_in(now, page)?;
+                        match breach {
+                            Some(breach) => self.breach(link, CloseReason::Breach(breach), out),
+                            None => inputs.push_back(Input::TakenIn {
+                                pack,
+                                progress,
+                                more,
+                            }),
+                        }
+                    }
+                    Effect::RetryAfter(millis) => out.push(Output::RetryAfter { link, millis }),
+                    Effect::Notify(event) => self.notice(now, peer, event, out),
+                    Effect::Close(breach) => self.breach(link, close_reason(breach), out),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(
+        &mut self,
+        now: Timestamp,
+        origin: Option<LinkId>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), NodeError> {
+        let changed = std::mem::take(&mut self.changed);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        self.end_joining()?;
+        out.extend(
+            changed
+                .iter()
+                .map(|pack| Output::Notify(Notice::Changed(*pack))),
+        );
+        let packs: Vec<PackId> = changed.into_iter().collect();
+        let links: Vec<(LinkId, EndpointId)> = self
+            .links
+            .iter()
+            .map(|(id, link)| (*id, link.endpoint))
+            .collect();
+        for (link, peer) in links {
+            if !self.may_sync(&peer) {
+                self.links.remove(&link);
+                out.push(Output::Disconnect(peer));
+            } else if Some(link) != origin {
+                self.drive(now, link, Input::Changed(packs.clone()), out)?;
+            } else {
+                self.drive(now, link, Input::Changed(vec![]), out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn breach(&mut self, link: LinkId, reason: CloseReason, out: &mut Vec<Output>) {
+        if self.links.remove(&link).is_some() {
+            out.push(Output::Close { link, reason });
+        }
+    }
+
+    fn notice(&mut self, now: Timestamp, peer: EndpointId, event: Event, out: &mut Vec<Output>) {
+        let notice = match event {
+            Event::UpToDate => {
+                self.synced.insert(peer, now);
+                Notice::UpToDate(peer)
+            }
+            Event::Syncing => Notice::Syncing(peer),
+        };
+        out.push(Output::Notify(notice));
+    }
+
+    /// Remembers how far a peer said it is, for "to send".
+    fn note_seen(&mut self, peer: EndpointId, want: &Want) {
+        let named = self
+            .packs
+            .get(&want.pack)
+            .is_some_and(|replica| replica.policy.standing(&peer) != Standing::Unknown);
+        if named {
+            let lengths: BTreeMap<_, _> = want
+                .content
+                .iter()
+                .map(|have| (have.log, have.len))
+                .collect();
+            self.seen.insert((peer, want.pack), lengths);
+        }
+    }
+
+    /// Packs whose policy has arrived and names this device, be it as somebody whom a Close left out,
+    /// are no longer being joined.
+    fn end_joining(&mut self) -> Result<(), NodeError> {
+        let me = self.me.endpoint_id();
+        let arrived = |pack: &PackId| {
+            self.packs
+                .get(pack)
+                .is_some_and(|replica| replica.policy.standing(&me) != Standing::Unknown)
+        };
+        let done: Vec<PackId> = self
+            .joining
+            .keys()
+            .filter(|pack| arrived(pack))
+            .copied()
+            .collect();
+        if done.is_empty() {
+            return Ok(());
+        }
+        self.end_joining_of(&done)
+    }
+
+    /// Devices of other members of a pack, with their persons.
+    pub(crate) fn other_devices(&self, pack: PackId) -> Vec<(PersonId, DeviceId, EndpointId)> {
+        let Some(replica) = self.packs.get(&pack) else {
+            return vec![];
+        };
+        let others = replica
+            .policy
+            .members()
+            .filter(|member| member.person != self.me.person());
+        let certified = others.filter_map(|member| {
+            replica
+                .policy
+                .certificate(&member.person)
+                .map(|c| (member.person, c.device, c.endpoint))
+        });
+        certified.collect()
+    }
+}
+
+fn close_reason(breach: Breach) -> CloseReason {
+    match breach {
+        Breach::Version(version) => CloseReason::Version(version),
+        Breach::NoGreeting => CloseReason::Breach("no greeting"),
+        Breach::BadTree => CloseReason::Breach("not a part of any tree"),
+        Breach::TooMany => CloseReason::Breach("too many packs named at once"),
+    }
+}

@@ -1,0 +1,497 @@
+//! Notes: added, listed, shown, edited, with their history.
+
+use crate::error::Denied;
+use crate::objects::{BuiltNote, NoteMeta, ObjectState, build_note};
+use crate::replica::{Replica, Staged};
+use crate::view::{
+    Added, AudienceMember, NewNote, NewSource, Note, NoteEdit, NoteSummary, Revision,
+};
+use crate::write::{Draft, Pen};
+use crate::{Node, NodeError};
+use data_encoding::BASE32_NOPAD;
+use kitbag_core::content::{EntryBody, EntryKind};
+use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId, Timestamp};
+use kitbag_core::pack::note::{NoteType, Source, SourceKind, Trust, item_id, object_tag};
+use kitbag_core::pack::{ChangeHash, Edit, NewChange, NoteDocument, NoteView, Record};
+use kitbag_core::policy::Sensitivity;
+use kitbag_crypto::ItemKey;
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+impl Node {
+    /// Adds notes in one durable step. The same content from the same source is added once.
+    ///
+    /// # Errors
+    /// [`NodeError::BadInput`] names the field; [`NodeError::Denied`] if this person may not write
+    /// there. Nothing is added then.
+    pub fn add_notes(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        notes: &[NewNote],
+    ) -> Result<Vec<Added>, NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let default = replica.policy.default_sensitivity();
+        let mut checked = Vec::new();
+        for note in notes {
+            checked.push((note.sensitivity.unwrap_or(default), self.record(note, now)?));
+        }
+        let mut added: Vec<Option<Added>> = vec![None; checked.len()];
+        let mut staged = Staged::default();
+        let wanted: BTreeSet<Sensitivity> = checked
+            .iter()
+            .map(|(sensitivity, _)| *sensitivity)
+            .collect();
+        for sensitivity in wanted {
+            self.add_at(now, pack, sensitivity, &checked, &mut added, &mut staged)?;
+        }
+        if !staged.is_empty() {
+            self.commit(pack, staged)?;
+        }
+        Ok(added
+            .into_iter()
+            .flatten()
+            .map(|mut added| {
+                added.audience = self.audience(pack, added.sensitivity);
+                added
+            })
+            .collect())
+    }
+
+    fn add_at(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        sensitivity: Sensitivity,
+        checked: &[(Sensitivity, Record)],
+        added: &mut [Option<Added>],
+        staged: &mut Staged,
+    ) -> Result<(), NodeError> {
+        let mut pen = self.pen(pack, sensitivity, true, staged)?;
+        let before = pen.next_seq();
+        let mut written: Vec<([u8; 32], ItemId)> = Vec::new();
+        for (at, (_, record)) in checked
+            .iter()
+            .enumerate()
+            .filter(|(_, (s, _))| *s == sensitivity)
+        {
+            let fingerprint = *record.fingerprint().as_bytes();
+            let twin = written
+                .iter()
+                .find(|(known, _)| *known == fingerprint)
+                .map(|(_, id)| *id);
+            if let Some(id) = twin.or_else(|| self.twin_of(pack, sensitivity, fingerprint)) {
+                added[at] = Some(Added {
+                    id,
+                    existing: true,
+                    sensitivity,
+                    audience: vec![],
+                });
+                continue;
+            }
+            let id = item_id(pen.log, pen.next_seq(), &record.salt);
+            let tag = object_tag(pack, id, sensitivity, 0);
+            let item_key = ItemKey::generate(&mut *self.rng);
+            let body = EntryBody::Create {
+                record: record.clone(),
+                at: now,
+            };
+            self.append(
+                &mut pen,
+                &Draft {
+                    kind: EntryKind::Create,
+                    object: tag,
+                    deps: vec![],
+                    body: &body,
+                    item_key: &item_key,
+                },
+            )?;
+            written.push((fingerprint, id));
+            added[at] = Some(Added {
+                id,
+                existing: false,
+                sensitivity,
+                audience: vec![],
+            });
+        }
+        if pen.next_seq() > before {
+            self.put_down(pen, staged);
+        }
+        Ok(())
+    }
+
+    fn twin_of(
+        &self,
+        pack: PackId,
+        sensitivity: Sensitivity,
+        fingerprint: [u8; 32],
+    ) -> Option<ItemId> {
+        let replica = self.packs.get(&pack)?;
+        let twin = |meta: &&NoteMeta| {
+            meta.fingerprint == fingerprint && meta.edits == 0 && meta.status == "active"
+        };
+        let metas = replica
+            .objects
+            .values()
+            .filter(|object| object.sensitivity == sensitivity)
+            .filter_map(|object| match &object.state {
+                ObjectState::Note(meta) => Some(meta),
+                _ => None,
+            });
+        metas.into_iter().find(twin).map(|meta| meta.item)
+    }
+
+    fn record(&mut self, note: &NewNote, now: Timestamp) -> Result<Record, NodeError> {
+        let mut salt = [0u8; 16];
+        self.rng.fill_bytes(&mut salt);
+        let note_type = word(note.note_type.as_deref(), "type", NoteType::Note)?;
+        let source = Source {
+            kind: word(
+                note.source.kind.as_deref(),
+                "source kind",
+                SourceKind::Manual,
+            )?,
+            label: note.source.label.clone(),
+            uri: note.source.uri.clone(),
+            app: note.source.app.clone(),
+            author: note.source.author.clone(),
+            locator: note.source.locator.clone(),
+            captured_at: now,
+            observed_at: None,
+            captured_by: format!("{} ({})", self.me.name, self.me.device_name),
+            trust: trust_of(&note.source),
+        };
+        let mut record = Record::new(salt, note_type, source);
+        record.title = note.title.clone();
+        record.body = note.body.clone();
+        record.tags = note.tags.iter().cloned().collect();
+        if record.title.trim().is_empty() && record.body.trim().is_empty() {
+            return Err(NodeError::BadInput {
+                field: "body",
+                reason: "a note needs a title or a body".into(),
+            });
+        }
+        record.check()?;
+        Ok(record)
+    }
+
+    /// A pack's notes, oldest first.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn notes(&self, pack: PackId) -> Result<Vec<NoteSummary>, NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let mut notes: Vec<_> = replica
+            .notes
+            .values()
+            .filter_map(|tag| {
+                let object = replica.objects.get(tag)?;
+                let ObjectState::Note(meta) = &object.state else {
+                    return None;
+                };
+                let order = create_order(replica, &object.entries);
+                Some((
+                    order,
+                    NoteSummary {
+                        id: meta.item,
+                        title: meta.title.clone(),
+                        sensitivity: object.sensitivity,
+                        source: meta.source.clone(),
+                        status: meta.status.to_owned(),
+                        edited: meta.edits > 0,
+                    },
+                ))
+            })
+            .collect();
+        notes.sort_by(|a, b| (&a.0, a.1.id).cmp(&(&b.0, b.1.id)));
+        Ok(notes.into_iter().map(|(_, note)| note).collect())
+    }
+
+    /// Notes whose id begins with this text, in all packs.
+    pub fn notes_called(&self, prefix: &str) -> Vec<(PackId, ItemId)> {
+        let lower = prefix.to_ascii_lowercase();
+        if lower.is_empty() {
+            return vec![];
+        }
+        let in_pack = |replica: &Replica| -> Vec<(PackId, ItemId)> {
+            replica
+                .notes
+                .keys()
+                .filter(|id| id.to_string().starts_with(&lower))
+                .map(|id| (replica.id(), *id))
+                .collect()
+        };
+        self.packs.values().flat_map(in_pack).collect()
+    }
+
+    /// One note in full.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`]; [`NodeError::Store`] if it does not open from disk.
+    pub fn note(&mut self, pack: PackId, id: ItemId) -> Result<Note, NodeError> {
+        let (_, sensitivity, built) = self.built_note(pack, id)?;
+        let replica = &self.packs[&pack];
+        let view = built.view();
+        let record = &built.record;
+        Ok(Note {
+            id,
+            pack,
+            note_type: record.note_type.as_str().to_owned(),
+            title: view.title,
+            body: view.body,
+            tags: view.tags.into_iter().collect(),
+            source: NewSource {
+                label: record.source.label.clone(),
+                kind: Some(record.source.kind.as_str().to_owned()),
+                uri: record.source.uri.clone(),
+                app: record.source.app.clone(),
+                author: record.source.author.clone(),
+                locator: record.source.locator.clone(),
+            },
+            captured_by: record.source.captured_by.clone(),
+            trust: record.source.trust.as_str().to_owned(),
+            sensitivity,
+            status: view.status.as_str().to_owned(),
+            captured_at: record.source.captured_at,
+            added_by: self.author(replica, built.steps.first().and_then(|step| step.by)),
+            version: version(&built.document().heads()),
+            edits: built.steps.len() as u64 - 1,
+            waiting: built.waiting,
+        })
+    }
+
+    /// Changes a note; nothing if the edit changes nothing.
+    ///
+    /// # Errors
+    /// [`NodeError::Stale`] if the edit names a state that is not known here; otherwise as
+    /// [`Node::add_notes`].
+    pub fn edit_note(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        id: ItemId,
+        edit: &NoteEdit,
+    ) -> Result<Option<Added>, NodeError> {
+        let (tag, sensitivity, mut built) = self.built_note(pack, id)?;
+        let mut staged = Staged::default();
+        let mut pen = self.pen(pack, sensitivity, true, &mut staged)?;
+        let mut document = built.open_document();
+        let wanted = Edit {
+            title: edit.title.clone(),
+            body: edit.body.clone(),
+            add_tags: edit.add_tags.iter().cloned().collect(),
+            remove_tags: edit.remove_tags.iter().cloned().collect(),
+            ..Edit::default()
+        };
+        let change = match &edit.seen {
+            Some(text) => {
+                let seen = parse_version(text).ok_or(NodeError::BadInput {
+                    field: "seen",
+                    reason: "is no version of a note".into(),
+                })?;
+                document.edit_at(&seen, pen.log, &wanted)?
+            }
+            None => {
+                // Somebody may have left more loose ends than one change can tie up.
+                while let Some(join) = document.join(pen.log)? {
+                    document
+                        .apply(&join.checked)
+                        .map_err(|_| NodeError::Damaged("note"))?;
+                    self.append_change(now, &mut pen, tag, &mut built, &join)?;
+                }
+                document.edit(pen.log, &wanted)?
+            }
+        };
+        let Some(change) = change else {
+            return Ok(None);
+        };
+        self.append_change(now, &mut pen, tag, &mut built, &change)?;
+        self.put_down(pen, &mut staged);
+        self.commit(pack, staged)?;
+        Ok(Some(Added {
+            id,
+            existing: true,
+            sensitivity,
+            audience: self.audience(pack, sensitivity),
+        }))
+    }
+
+    /// Appends the entry that carries a change of this device.
+    fn append_change(
+        &mut self,
+        now: Timestamp,
+        pen: &mut Pen,
+        tag: ObjectTag,
+        built: &mut BuiltNote,
+        change: &NewChange,
+    ) -> Result<(), NodeError> {
+        let carriers: Option<Vec<EntryHash>> = change
+            .deps
+            .iter()
+            .map(|dep| built.carriers.get(dep).copied())
+            .collect();
+        let mut deps = carriers.ok_or(NodeError::Damaged("note"))?;
+        deps.sort();
+        let body = EntryBody::Change {
+            change: change.bytes.clone(),
+            at: now,
+        };
+        let entry = self.append(
+            pen,
+            &Draft {
+                kind: EntryKind::Edit,
+                object: tag,
+                deps,
+                body: &body,
+                item_key: &built.item_key,
+            },
+        )?;
+        built.carriers.insert(change.hash, entry);
+        Ok(())
+    }
+
+    /// How a note came to be, step by step. Of a very long history the oldest steps come without
+    /// their text.
+    ///
+    /// # Errors
+    /// As [`Node::note`].
+    pub fn history(&mut self, pack: PackId, id: ItemId) -> Result<Vec<Revision>, NodeError> {
+        let (_, _, built) = self.built_note(pack, id)?;
+        let replica = &self.packs[&pack];
+        let mut document = NoteDocument::derive(built.item, &built.record);
+        let mut revisions: Vec<Revision> = Vec::new();
+        let (mut bytes, mut told) = (0, 0);
+        for step in built.history() {
+            let what = match &step.change {
+                None => "added",
+                Some(change) => {
+                    document
+                        .apply(change)
+                        .map_err(|_| NodeError::Damaged("note"))?;
+                    "edited"
+                }
+            };
+            let NoteView { title, body, .. } = document.view();
+            bytes += body.len();
+            while bytes > HISTORY_BYTES_MAX && told < revisions.len() {
+                bytes -= std::mem::take(&mut revisions[told].body).len();
+                told += 1;
+            }
+            revisions.push(Revision {
+                by: self.author(replica, step.by),
+                at: step.at,
+                what: what.to_owned(),
+                title,
+                body,
+            });
+        }
+        Ok(revisions)
+    }
+
+    /// Who can open notes of this sensitivity now.
+    pub fn audience(&self, pack: PackId, sensitivity: Sensitivity) -> Vec<AudienceMember> {
+        let Some(replica) = self.packs.get(&pack) else {
+            return vec![];
+        };
+        let mut audience: Vec<AudienceMember> = replica
+            .policy
+            .members()
+            .map(|member| AudienceMember {
+                person: member.person,
+                name: self.name_of(replica, member.person),
+                is_me: member.person == self.me.person(),
+                opens: replica.policy.may_open(&member.person, sensitivity),
+            })
+            .collect();
+        audience.sort_by(|a, b| (!a.is_me, !a.opens, &a.name).cmp(&(!b.is_me, !b.opens, &b.name)));
+        audience
+    }
+
+    fn author(&self, replica: &Replica, person: Option<PersonId>) -> String {
+        person.map_or_else(
+            || "unknown".to_owned(),
+            |person| self.name_of(replica, person),
+        )
+    }
+
+    /// A note put together, from memory if it is there.
+    fn built_note(
+        &mut self,
+        pack: PackId,
+        id: ItemId,
+    ) -> Result<(ObjectTag, Sensitivity, BuiltNote), NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let tag = *replica.notes.get(&id).ok_or(NodeError::NotFound("note"))?;
+        let sensitivity = replica
+            .objects
+            .get(&tag)
+            .ok_or(NodeError::NotFound("note"))?
+            .sensitivity;
+        if !replica.policy.may_open(&self.me.person(), sensitivity)
+            && replica.policy.member(&self.me.person()).is_some()
+        {
+            return Err(Denied::AboveClearance.into());
+        }
+        if let Some(known) = self.built.get(&(pack, tag)) {
+            return Ok((tag, sensitivity, known.clone()));
+        }
+        let built = build_note(replica, &self.store, tag, None, &mut vec![])?
+            .ok_or(NodeError::Damaged("note"))?;
+        if built.document.is_some() {
+            self.keep_built(pack, tag, built.clone());
+        }
+        Ok((tag, sensitivity, built))
+    }
+}
+
+/// Text in one answer about a note's history, at most, in bytes.
+const HISTORY_BYTES_MAX: usize = 16 << 20;
+
+/// Notes are listed in the order in which their creates stand in this device's logs.
+fn create_order(replica: &Replica, entries: &[EntryHash]) -> Option<(u32, u64)> {
+    let create = entries
+        .iter()
+        .filter_map(|hash| replica.places.get(hash))
+        .find(|place| place.kind == EntryKind::Create)?;
+    Some((replica.logs.get(&create.log)?.number, create.seq))
+}
+
+/// What a person types is theirs; whatever came from elsewhere is data from outside.
+fn trust_of(source: &NewSource) -> Trust {
+    match source.kind.as_deref() {
+        None | Some("manual") => Trust::FirstParty,
+        Some(_) => Trust::UntrustedExternal,
+    }
+}
+
+fn word<T: FromStr<Err: std::fmt::Display>>(
+    text: Option<&str>,
+    field: &'static str,
+    default: T,
+) -> Result<T, NodeError> {
+    match text {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|error: T::Err| NodeError::BadInput {
+            field,
+            reason: error.to_string(),
+        }),
+    }
+}
+
+fn version(heads: &[ChangeHash]) -> String {
+    let names: Vec<String> = heads
+        .iter()
+        .map(|head| BASE32_NOPAD.encode(&head.0).to_ascii_lowercase())
+        .collect();
+    names.join(".")
+}
+
+fn parse_version(text: &str) -> Option<Vec<ChangeHash>> {
+    let name = |name: &str| {
+        let bytes = BASE32_NOPAD
+            .decode(name.to_ascii_uppercase().as_bytes())
+            .ok()?;
+        Some(ChangeHash(bytes.try_into().ok()?))
+    };
+    text.split('.').take(64).map(name).collect()
+}

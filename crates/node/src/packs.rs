@@ -1,0 +1,502 @@
+//! Packs as a whole: made, listed, named, and who is in them.
+
+use crate::objects::{ObjectState, build_index};
+use crate::replica::{Replica, Staged};
+use crate::view::{MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
+use crate::write::{Draft, rotation_debt};
+use crate::{Node, NodeError, check_name};
+use kitbag_core::content::{EntryBody, EntryKind, Profile, profile_tag};
+use kitbag_core::id::{DeviceId, EndpointId, EntryHash, PackId, PersonId, Timestamp};
+use kitbag_core::pack::index::{IndexEdit, index_tag};
+use kitbag_core::policy::Sensitivity;
+use kitbag_core::policy::fold::{Member, Via};
+use kitbag_core::policy::op::{Body, OP_VERSION, Op, SignedOp};
+use kitbag_core::ticket::check_words;
+use kitbag_crypto::ItemKey;
+use kitbag_store::PackRow;
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Node {
+    /// Makes a pack, with this person as its founder.
+    ///
+    /// # Errors
+    /// [`NodeError::BadInput`] for its title, or [`NodeError::Store`].
+    pub fn create_pack(
+        &mut self,
+        now: Timestamp,
+        title: &str,
+        default_sensitivity: Sensitivity,
+    ) -> Result<PackSummary, NodeError> {
+        check_name("title", title)?;
+        let mut nonce = [0u8; 16];
+        self.rng.fill_bytes(&mut nonce);
+        let op = Op {
+            version: OP_VERSION,
+            pack: None,
+            device: self.me.device(),
+            person: self.me.person(),
+            person_head: self.me.person_op.hash(),
+            incarnation: self.life.incarnation,
+            cites: None,
+            seq: 0,
+            prev: None,
+            heads: vec![],
+            at: now,
+            body: Body::Genesis {
+                nonce,
+                default_sensitivity,
+            },
+        };
+        let genesis = SignedOp::sign(op, &self.me.signing);
+        let pack = genesis.pack();
+        let row = PackRow {
+            id: pack,
+            name: None,
+            own: true,
+            since: now,
+            newer_rules: None,
+        };
+        let persons = vec![self.me.person_op.clone()];
+        let mut staged = Staged {
+            pack: Some(row.clone()),
+            persons: persons.clone(),
+            ops: vec![genesis.clone()],
+            ..Staged::default()
+        };
+        // The title is written under a policy that is not durable yet; pack and title become so at once.
+        let mut draft = Replica::new(self.next_pack, row.clone());
+        draft.apply_policy(persons, vec![genesis]);
+        self.packs.insert(pack, draft);
+        let titled = self.stage_title(pack, title, default_sensitivity, now, &mut staged);
+        self.packs.insert(pack, Replica::new(self.next_pack, row));
+        if let Err(error) = titled.and_then(|()| self.commit(pack, staged)) {
+            self.packs.remove(&pack);
+            return Err(error);
+        }
+        self.maintain(pack, now)?;
+        self.pack(pack)
+    }
+
+    /// One pack.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn pack(&self, pack: PackId) -> Result<PackSummary, NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let me = replica.policy.member(&self.me.person());
+        Ok(PackSummary {
+            id: pack,
+            title: self.title(pack),
+            name: replica.row.name.clone(),
+            notes: replica.notes.len() as u64,
+            members: replica.policy.members().count() as u64,
+            role: me.map(Member::role),
+            clearance: me.and_then(Member::clearance),
+            default_sensitivity: replica.policy.default_sensitivity(),
+        })
+    }
+
+    /// All packs, in order of arrival.
+    pub fn packs(&self) -> Vec<PackSummary> {
+        let mut replicas: Vec<&Replica> = self.packs.values().collect();
+        replicas.sort_by_key(|replica| replica.number);
+        replicas
+            .iter()
+            .filter_map(|replica| self.pack(replica.id()).ok())
+            .collect()
+    }
+
+    /// Packs that a person may mean by a word: an id that begins with it, or, exactly, the name they
+    /// gave it or the title of a pack they made. Never a title that somebody else chose.
+    pub fn packs_called(&self, word: &str) -> Vec<PackId> {
+        let lower = word.to_ascii_lowercase();
+        let named = |replica: &Replica| {
+            replica.row.name.as_deref() == Some(word)
+                || (replica.row.own && self.title(replica.id()) == word)
+        };
+        let by_name: Vec<PackId> = self
+            .packs
+            .values()
+            .filter(|replica| named(replica))
+            .map(Replica::id)
+            .collect();
+        if !by_name.is_empty() || lower.is_empty() {
+            return by_name;
+        }
+        self.packs
+            .keys()
+            .filter(|id| id.to_string().starts_with(&lower))
+            .copied()
+            .collect()
+    }
+
+    /// A pack's title, as the highest index document that this device opens has it.
+    pub(crate) fn title(&self, pack: PackId) -> String {
+        let Some(replica) = self.packs.get(&pack) else {
+            return String::new();
+        };
+        let titles = Sensitivity::ALL.iter().filter_map(|s| {
+            match &replica.objects.get(&index_tag(pack, *s))?.state {
+                ObjectState::Index { title } if !title.is_empty() => Some(title.clone()),
+                _ => None,
+            }
+        });
+        titles.last().unwrap_or_default()
+    }
+
+    fn stage_title(
+        &mut self,
+        pack: PackId,
+        title: &str,
+        sensitivity: Sensitivity,
+        now: Timestamp,
+        staged: &mut Staged,
+    ) -> Result<(), NodeError> {
+        let mut pen = self.pen(pack, sensitivity, true, staged)?;
+        let tag = index_tag(pack, sensitivity);
+        let index = build_index(
+            &self.packs[&pack],
+            &self.store,
+            tag,
+            sensitivity,
+            &mut vec![],
+        )?;
+        if let Some(change) = index.document.edit(
+            pen.log,
+            &IndexEdit {
+                title: Some(title.into()),
+            },
+        )? {
+            let mut deps: Vec<EntryHash> = change
+                .deps
+                .iter()
+                .filter_map(|dep| index.carriers.get(dep).copied())
+                .collect();
+            deps.sort();
+            let body = EntryBody::Change {
+                change: change.bytes.clone(),
+                at: now,
+            };
+            let item_key = ItemKey::absent(tag.as_bytes());
+            self.append(
+                &mut pen,
+                &Draft {
+                    kind: EntryKind::Index,
+                    object: tag,
+                    deps,
+                    body: &body,
+                    item_key: &item_key,
+                },
+            )?;
+        }
+        self.put_down(pen, staged);
+        Ok(())
+    }
+
+    /// Where this device can be dialled from now on; told to the members of every pack.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn set_addresses(
+        &mut self,
+        now: Timestamp,
+        addresses: Vec<String>,
+        relay: Option<String>,
+    ) -> Result<(), NodeError> {
+        self.addresses = addresses;
+        self.addresses.truncate(Profile::ADDRESSES_MAX);
+        self.relay = relay;
+        let packs: Vec<PackId> = self.packs.keys().copied().collect();
+        packs
+            .into_iter()
+            .try_for_each(|pack| self.maintain(pack, now))
+    }
+
+    /// Looks after every pack, for what time alone changes: an invite that is over.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn tick(&mut self, now: Timestamp) -> Result<(), NodeError> {
+        let packs: Vec<PackId> = self.packs.keys().copied().collect();
+        packs
+            .into_iter()
+            .try_for_each(|pack| self.maintain(pack, now))
+    }
+
+    /// Stages this device's profile if the pack has not this one yet.
+    pub(crate) fn stage_profile(
+        &mut self,
+        pack: PackId,
+        now: Timestamp,
+        staged: &mut Staged,
+    ) -> Result<(), NodeError> {
+        let device = self.me.device();
+        let profile = Profile {
+            person: self.me.person(),
+            name: self.me.name.clone(),
+            device_name: self.me.device_name.clone(),
+            addresses: self.addresses.clone(),
+            relay: self.relay.clone(),
+            at: now,
+        };
+        let Some(replica) = self.packs.get(&pack) else {
+            return Ok(());
+        };
+        let known = replica.profiles.get(&device);
+        let told = known.is_some_and(|known| {
+            Profile {
+                at: profile.at,
+                ..known.clone()
+            } == profile
+        });
+        // A clock that went back must not make what is told now older than what was told before.
+        let after_known = known.map_or(0, |known| known.at.as_millis().saturating_add(1));
+        let profile = Profile {
+            at: Timestamp::from_millis(now.as_millis().max(after_known)),
+            ..profile
+        };
+        if told || replica.policy.member(&self.me.person()).is_none() {
+            return Ok(());
+        }
+        let tag = profile_tag(pack, device);
+        let mut pen = self.pen(pack, Sensitivity::Public, false, staged)?;
+        let item_key = ItemKey::absent(tag.as_bytes());
+        let body = EntryBody::Profile(profile);
+        self.append(
+            &mut pen,
+            &Draft {
+                kind: EntryKind::Profile,
+                object: tag,
+                deps: vec![],
+                body: &body,
+                item_key: &item_key,
+            },
+        )?;
+        self.put_down(pen, staged);
+        Ok(())
+    }
+
+    /// A pack's members, the founder first, then in order of joining.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn members(&self, pack: PackId) -> Result<Vec<MemberView>, NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let founded = |member: &Member| member.grants.iter().any(|grant| grant.via == Via::Genesis);
+        let views = replica
+            .policy
+            .members()
+            .map(|member| (!founded(member), self.member_view(replica, member)));
+        let mut views: Vec<(bool, MemberView)> = views.collect();
+        views.sort_by(|(a_later, a), (b_later, b)| {
+            (a_later, a.since, a.person).cmp(&(b_later, b.since, b.person))
+        });
+        Ok(views.into_iter().map(|(_, view)| view).collect())
+    }
+
+    fn member_view(&self, replica: &Replica, member: &Member) -> MemberView {
+        let profile = replica.profiles.get(&member.device);
+        MemberView {
+            person: member.person,
+            name: self.name_of(replica, member.person),
+            devices: profile
+                .map(|profile| profile.device_name.clone())
+                .into_iter()
+                .collect(),
+            kind: "person",
+            role: member.role(),
+            clearance: member.clearance().unwrap_or(Sensitivity::Public),
+            is_me: member.person == self.me.person(),
+            check_words: self.check_words_with(replica, member.person),
+            since: member
+                .grants
+                .iter()
+                .map(|grant| grant.at)
+                .min()
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The check words between this person and another, if one of them invited the other.
+    pub(crate) fn check_words_with(&self, replica: &Replica, other: PersonId) -> Option<String> {
+        let me = self.me.person();
+        let invited = |whom: PersonId, by: PersonId| {
+            let member = replica.policy.member(&whom);
+            member.is_some_and(|member| {
+                member
+                    .grants
+                    .iter()
+                    .any(|grant| inviter(replica, grant.via) == Some(by))
+            })
+        };
+        (other != me && (invited(other, me) || invited(me, other)))
+            .then(|| check_words(replica.id(), me, other))
+    }
+
+    /// Who invited this person to a pack, if anybody did.
+    pub fn inviter_of_me(&self, pack: PackId) -> Option<(String, String)> {
+        let replica = self.packs.get(&pack)?;
+        let me = replica.policy.member(&self.me.person())?;
+        let by = me
+            .grants
+            .iter()
+            .find_map(|grant| inviter(replica, grant.via))?;
+        Some((
+            self.name_of(replica, by),
+            check_words(pack, self.me.person(), by),
+        ))
+    }
+
+    /// How packs stand with their other members' devices.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn status(&self, pack: PackId) -> Result<PackStatus, NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let notes = replica
+            .objects
+            .values()
+            .filter_map(|object| match &object.state {
+                ObjectState::Note(meta) => Some((meta.waiting, meta.set_aside)),
+                ObjectState::Waiting => Some((object.entries.len() as u64, 0)),
+                ObjectState::Index { .. } => None,
+            });
+        let (waiting, set_aside) = notes.fold((0, 0), |sum, note| (sum.0 + note.0, sum.1 + note.1));
+        let held: usize = replica.policy.disputes().values().map(BTreeSet::len).sum();
+        Ok(PackStatus {
+            id: pack,
+            title: self.title(pack),
+            peers: self
+                .other_devices(pack)
+                .into_iter()
+                .map(|(person, device, endpoint)| {
+                    self.peer_status(replica, endpoint, self.device_name(replica, person, device))
+                })
+                .collect(),
+            waiting: waiting + replica.policy.parked().len() as u64,
+            set_aside,
+            held: held as u64,
+            rotation_debt: rotation_debt(replica),
+        })
+    }
+
+    /// How devices of other members stand, of one pack or of all.
+    pub fn peer_states(&self, pack: Option<PackId>) -> Vec<(EndpointId, PeerState)> {
+        let packs = self
+            .packs
+            .values()
+            .filter(|replica| pack.is_none_or(|pack| pack == replica.id()));
+        let devices = packs.flat_map(|replica| {
+            self.other_devices(replica.id())
+                .into_iter()
+                .map(move |(_, _, endpoint)| (endpoint, replica))
+        });
+        devices
+            .map(|(endpoint, replica)| {
+                (
+                    endpoint,
+                    self.peer_status(replica, endpoint, String::new()).state,
+                )
+            })
+            .collect()
+    }
+
+    /// Devices of other members, with the names of their person and their own.
+    pub fn peer_names(&self) -> BTreeMap<EndpointId, String> {
+        let mut names = BTreeMap::new();
+        for (pack, replica) in &self.packs {
+            for (person, device, endpoint) in self.other_devices(*pack) {
+                names.insert(endpoint, self.device_name(replica, person, device));
+            }
+        }
+        names
+    }
+
+    fn device_name(&self, replica: &Replica, person: PersonId, device: DeviceId) -> String {
+        let device_name = replica
+            .profiles
+            .get(&device)
+            .map(|profile| format!(" ({})", profile.device_name));
+        self.name_of(replica, person) + &device_name.unwrap_or_default()
+    }
+
+    fn peer_status(&self, replica: &Replica, endpoint: EndpointId, name: String) -> PeerStatus {
+        let links: Vec<_> = self
+            .links
+            .values()
+            .filter(|link| link.endpoint == endpoint)
+            .collect();
+        let state = match &links[..] {
+            [] => PeerState::Unreachable,
+            links if links.iter().any(|link| link.session.is_up_to_date()) => PeerState::Synced,
+            _ => PeerState::Syncing,
+        };
+        let to_send = if state == PeerState::Synced {
+            0
+        } else {
+            self.not_seen_at(replica, endpoint)
+        };
+        PeerStatus {
+            name,
+            state,
+            at: self.synced.get(&endpoint).copied(),
+            to_send,
+        }
+    }
+
+    /// Entries that a peer may hold and was not seen to hold.
+    fn not_seen_at(&self, replica: &Replica, endpoint: EndpointId) -> u64 {
+        let Some(clearance) = replica.shared_clearance(self.me.person(), &endpoint) else {
+            return 0;
+        };
+        let seen = self.seen.get(&(endpoint, replica.id()));
+        let logs = replica
+            .logs
+            .iter()
+            .filter(|(_, log)| log.opening.sensitivity <= clearance);
+        logs.map(|(id, log)| {
+            let known = seen.and_then(|seen| seen.get(id)).copied().unwrap_or(0);
+            (log.entries.len() as u64).saturating_sub(known)
+        })
+        .sum()
+    }
+
+    /// Devices of other members that this device could dial, with their addresses.
+    pub fn dial_hints(&self) -> Vec<(EndpointId, Vec<String>, Option<String>)> {
+        let mut hints = BTreeMap::new();
+        for (pack, replica) in &self.packs {
+            for (_, device, endpoint) in self.other_devices(*pack) {
+                let profile = replica.profiles.get(&device);
+                let at = profile.map_or(Timestamp::default(), |profile| profile.at);
+                let known = hints
+                    .get(&endpoint)
+                    .is_some_and(|(newer, _, _)| *newer > at);
+                if !known {
+                    let (addresses, relay) = profile
+                        .map(|p| (p.addresses.clone(), p.relay.clone()))
+                        .unwrap_or_default();
+                    hints.insert(endpoint, (at, addresses, relay));
+                }
+            }
+        }
+        let joining = self
+            .joining
+            .values()
+            .flatten()
+            .map(|peer| (*peer, (Timestamp::default(), vec![], None)));
+        for (peer, hint) in joining {
+            hints.entry(peer).or_insert(hint);
+        }
+        hints
+            .into_iter()
+            .map(|(endpoint, (_, addresses, relay))| (endpoint, addresses, relay))
+            .collect()
+    }
+}
+
+fn inviter(replica: &Replica, via: Via) -> Option<PersonId> {
+    match via {
+        Via::Admit { invite, .. } => replica.policy.invite(&invite).map(|invite| invite.by),
+        _ => None,
+    }
+}

@@ -1,0 +1,317 @@
+//! What the node answers: plain values for people and programs, without keys or proofs.
+
+use kitbag_core::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
+use kitbag_core::policy::{Role, Sensitivity};
+
+/// This device and its person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Me {
+    /// The person.
+    pub person: PersonId,
+    /// The device.
+    pub device: DeviceId,
+    /// What others see as this person's name.
+    pub name: String,
+    /// What others see as this device's name.
+    pub device_name: String,
+    /// The transport's id of this device, 32 bytes.
+    pub endpoint: [u8; 32],
+}
+
+/// One pack in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackSummary {
+    /// The pack.
+    pub id: PackId,
+    /// Its title, as its members see it; empty while unknown or above the own clearance.
+    pub title: String,
+    /// The name that this person gave it, if any.
+    pub name: Option<String>,
+    /// Notes that can be read here.
+    pub notes: u64,
+    /// Members.
+    pub members: u64,
+    /// The own role; none before admission or after removal.
+    pub role: Option<Role>,
+    /// The highest sensitivity opened here.
+    pub clearance: Option<Sensitivity>,
+    /// Sensitivity of a note for which nobody says another.
+    pub default_sensitivity: Sensitivity,
+}
+
+/// Where a note comes from, as a person or program states it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewSource {
+    /// A label made for a human, required: "CRM · Acme · row 14".
+    pub label: String,
+    /// What sort of source: "web", "chat", "file", ….
+    pub kind: Option<String>,
+    /// Where it can be found.
+    pub uri: Option<String>,
+    /// The application it was taken from.
+    pub app: Option<String>,
+    /// Who wrote it there.
+    pub author: Option<String>,
+    /// Where inside the source: a row, a page, a message number.
+    pub locator: Option<String>,
+}
+
+/// A note to be added.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewNote {
+    /// Title; may be empty.
+    pub title: String,
+    /// Body; may be empty if the title is not.
+    pub body: String,
+    /// Where it comes from.
+    pub source: NewSource,
+    /// Sensitivity; the pack's default if absent.
+    pub sensitivity: Option<Sensitivity>,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// note, snippet, message, record, file, link, decision, summary, outcome, prompt, template.
+    pub note_type: Option<String>,
+}
+
+/// What became of a note that was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// The note.
+    pub id: ItemId,
+    /// Whether the same content from the same source was there already; nothing was written then.
+    pub existing: bool,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
+    /// Who can open it now.
+    pub audience: Vec<AudienceMember>,
+}
+
+/// One member as seen from a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudienceMember {
+    /// The person.
+    pub person: PersonId,
+    /// Their name; short id if they told none.
+    pub name: String,
+    /// Whether this is the person who asks.
+    pub is_me: bool,
+    /// Whether they can open it.
+    pub opens: bool,
+}
+
+/// One note in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteSummary {
+    /// The note.
+    pub id: ItemId,
+    /// Its title; if it has none, the start of its body.
+    pub title: String,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
+    /// Its source label.
+    pub source: String,
+    /// active, superseded, archived, expired or redacted.
+    pub status: String,
+    /// Whether it was edited since it was added.
+    pub edited: bool,
+}
+
+/// One note in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The note.
+    pub id: ItemId,
+    /// Its pack.
+    pub pack: PackId,
+    /// note, snippet, message, ….
+    pub note_type: String,
+    /// Title.
+    pub title: String,
+    /// Body.
+    pub body: String,
+    /// Tags, sorted.
+    pub tags: Vec<String>,
+    /// Where it comes from.
+    pub source: NewSource,
+    /// Who or what captured it, set by the daemon.
+    pub captured_by: String,
+    /// How far its text is trusted, set by the daemon.
+    pub trust: String,
+    /// Sensitivity.
+    pub sensitivity: Sensitivity,
+    /// active, superseded, archived, expired or redacted.
+    pub status: String,
+    /// When it was captured, by the capturing device's clock.
+    pub captured_at: Timestamp,
+    /// Name of the person who added it.
+    pub added_by: String,
+    /// Names the state that is shown here, for [`NoteEdit::seen`].
+    pub version: String,
+    /// Number of edits since.
+    pub edits: u64,
+    /// Entries of this note that wait for earlier ones.
+    pub waiting: u64,
+}
+
+/// A change to a note; absent fields stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NoteEdit {
+    /// The new title.
+    pub title: Option<String>,
+    /// The new body.
+    pub body: Option<String>,
+    /// The [`Note::version`] that the edit was made from, if it may have changed since: the edit is
+    /// then what changed from there, so that a slow editor does not undo what arrived meanwhile.
+    pub seen: Option<String>,
+    /// Tags to add.
+    pub add_tags: Vec<String>,
+    /// Tags to remove.
+    pub remove_tags: Vec<String>,
+}
+
+/// One step in a note's history, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Who wrote it.
+    pub by: String,
+    /// When, by their clock.
+    pub at: Timestamp,
+    /// "added" or "edited".
+    pub what: String,
+    /// Title after this step and everything before it in this list.
+    pub title: String,
+    /// Body after this step and everything before it in this list.
+    pub body: String,
+}
+
+/// One member of a pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// The person.
+    pub person: PersonId,
+    /// The name they tell; their short id if none arrived yet.
+    pub name: String,
+    /// Their devices' names.
+    pub devices: Vec<String>,
+    /// "person".
+    pub kind: &'static str,
+    /// Role.
+    pub role: Role,
+    /// Clearance.
+    pub clearance: Sensitivity,
+    /// Whether this is the person who asks.
+    pub is_me: bool,
+    /// Three words that both sides see, for members who came by an invite between the two.
+    pub check_words: Option<String>,
+    /// When they joined, by the admitting device's clock.
+    pub since: Timestamp,
+}
+
+/// How to share a pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareOptions {
+    /// Reader, commenter or editor.
+    pub role: Role,
+    /// The highest the joiner opens.
+    pub clearance: Sensitivity,
+    /// Until when, by the clock of whoever admits.
+    pub expires_at: Option<Timestamp>,
+    /// How many persons may join.
+    pub uses: u32,
+}
+
+/// A ticket that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The ticket: a secret.
+    pub ticket: String,
+    /// Short id of the invite.
+    pub invite: String,
+    /// Until when.
+    pub expires_at: Option<Timestamp>,
+    /// Title of the pack.
+    pub title: String,
+    /// What the joiner may do.
+    pub role: Role,
+    /// The highest the joiner opens.
+    pub clearance: Sensitivity,
+    /// How many notes the joiner will be able to open.
+    pub opens: u64,
+    /// How many persons may join.
+    pub uses: u32,
+}
+
+/// What a ticket says, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketInfo {
+    /// Version of the format.
+    pub version: u16,
+    /// The pack.
+    pub pack: PackId,
+    /// Devices that may be asked, as text.
+    pub peers: Vec<String>,
+}
+
+/// What became of a ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// The pack.
+    pub pack: PackId,
+    /// Its title, empty if it has not arrived yet.
+    pub title: String,
+    /// Own role.
+    pub role: Role,
+    /// Own clearance.
+    pub clearance: Sensitivity,
+    /// Three words that the inviter sees too.
+    pub check_words: String,
+    /// Name of the inviter, if it arrived.
+    pub invited_by: String,
+    /// Whether this person was a member already; the ticket was not used then.
+    pub already_member: bool,
+    /// Notes that arrived so far.
+    pub notes: u64,
+}
+
+/// State of one pack with one peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerState {
+    /// Roots were equal and nothing was wanted at that time.
+    Synced,
+    /// A session runs.
+    Syncing,
+    /// No connection.
+    Unreachable,
+}
+
+/// One peer of one pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Name of the person and device.
+    pub name: String,
+    /// State.
+    pub state: PeerState,
+    /// When it was last synced; absent if never since the start.
+    pub at: Option<Timestamp>,
+    /// Entries that the peer was not seen to hold.
+    pub to_send: u64,
+}
+
+/// One pack's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackStatus {
+    /// The pack.
+    pub id: PackId,
+    /// Its title.
+    pub title: String,
+    /// Its other members' devices.
+    pub peers: Vec<PeerStatus>,
+    /// Entries and operations that wait for an earlier one.
+    pub waiting: u64,
+    /// Entries set aside: written after a removal, or quarantined.
+    pub set_aside: u64,
+    /// Denials held until somebody answers them.
+    pub held: u64,
+    /// Epochs that do not answer every known denial.
+    pub rotation_debt: u64,
+}
