@@ -1,0 +1,13 @@
+//! The node on a simulated network, disk and clock: one binary, one file per subject.
+#![cfg(test)]
+
+mod it {
+    mod disks;
+    mod hostile;
+    mod large;
+    mod merging;
+    mod simulator;
+    mod story;
+    mod support;
+    mod tickets;
+}

@@ -1,0 +1,121 @@
+//! Many edits of one note, in random order on three devices: 200 orders in a release build, 25 in others.
+
+use super::support::*;
+use kitbag_core::id::{ItemId, PackId};
+use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_node::view::NoteEdit;
+use kitbag_testkit::{Dice, Who, World};
+use std::collections::BTreeSet;
+
+/// Markers are single characters that stand in no text of ours.
+fn marker(n: usize) -> char {
+    char::from_u32(0x4e00 + n as u32).unwrap()
+}
+
+#[test]
+fn random_interleavings_of_edits_end_alike_and_lose_no_character() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(7, Role::Editor, Sensitivity::Internal);
+    let eve = world.add(&secret("Eve"));
+    let ticket = share(&mut world, ana, pack, Role::Editor, Sensitivity::Internal);
+    join(&mut world, eve, ana, &ticket);
+    let all = [ana, ben, eve];
+    let mut dice = Dice::new(8);
+    let rounds = if cfg!(debug_assertions) { 25 } else { 200 }; // unoptimised Automerge is slow
+    for round in 0..rounds {
+        interleave(&mut world, &mut dice, all, pack, round);
+    }
+    assert!(world.closed().is_empty());
+    assert_no_violations(&mut world);
+}
+
+fn interleave(world: &mut World, dice: &mut Dice, all: [Who; 3], pack: PackId, round: usize) {
+    let note = add(
+        world,
+        all[round % 3],
+        pack,
+        &format!("round {round}"),
+        Sensitivity::Internal,
+    );
+    connect(world, all);
+    settle(world);
+    let (mut put_in, mut taken_out) = (BTreeSet::new(), BTreeSet::new());
+    for step in 0..8 {
+        match dice.below(4) {
+            0 => world.disconnect_all(),
+            1 => {
+                let pair = [*dice.pick(&all), *dice.pick(&all)];
+                world.dial(pair[0], pair[1]);
+                world.run(dice.below(40));
+            }
+            _ => edit(
+                world,
+                dice,
+                *dice.clone().pick(&all),
+                pack,
+                note,
+                step,
+                &mut put_in,
+                &mut taken_out,
+            ),
+        }
+    }
+    connect(world, all);
+    settle(world);
+    let shown = show(world, all[0], pack, note);
+    for who in [all[1], all[2]] {
+        assert_eq!(
+            show(world, who, pack, note),
+            shown,
+            "round {round}\n{}",
+            world.trace.text()
+        );
+        assert_eq!(
+            world.node(who).history(pack, note).unwrap(),
+            world.node(all[0]).history(pack, note).unwrap()
+        );
+    }
+    for marker in put_in.difference(&taken_out) {
+        assert!(
+            shown.body.contains(*marker),
+            "round {round}: {marker} is lost in {}",
+            shown.body
+        );
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one step of one test")]
+fn edit(
+    world: &mut World,
+    dice: &mut Dice,
+    who: Who,
+    pack: PackId,
+    note: ItemId,
+    step: usize,
+    put_in: &mut BTreeSet<char>,
+    taken_out: &mut BTreeSet<char>,
+) {
+    let body: Vec<char> = show(world, who, pack, note).body.chars().collect();
+    let at = dice.below(body.len() as u64 + 1) as usize;
+    let mut edited = body.clone();
+    if dice.percent(25) && at < body.len() {
+        taken_out.insert(edited.remove(at));
+    } else {
+        edited.insert(at, marker(step));
+        put_in.insert(marker(step));
+    }
+    let edit = NoteEdit {
+        body: Some(edited.into_iter().collect()),
+        ..NoteEdit::default()
+    };
+    world
+        .call(who, |node, now| node.edit_note(now, pack, note, &edit))
+        .done();
+}
+
+fn connect(world: &mut World, all: [Who; 3]) {
+    for (a, b) in [(0, 1), (1, 2), (2, 0)] {
+        if world.links_between(all[a], all[b]) == 0 {
+            world.dial(all[a], all[b]);
+        }
+    }
+}

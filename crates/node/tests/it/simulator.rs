@@ -1,0 +1,134 @@
+//! Random histories on many devices; after each, the promises are checked.
+//!
+//! `KITBAG_SIM_SEEDS` seeds (8) are run, for at most `KITBAG_SIM_SECONDS` (600); reaching fewer than
+//! `KITBAG_SIM_FLOOR` (as many as were asked for, at most 500) is a failure too, so that a slow
+//! simulator does not pass for a thorough one. `KITBAG_SIM_SEED=n` runs that seed alone and prints
+//! its whole trace.
+
+mod check;
+mod history;
+
+use history::{Counts, History};
+use kitbag_testkit::World;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{name} is no number"))
+    })
+}
+
+#[test]
+fn simulator() {
+    if let Some(seed) = number("KITBAG_SIM_SEED") {
+        let (world, verdict) = run(seed);
+        println!("{}", world.trace.text());
+        assert!(verdict.is_ok(), "seed {seed}: {}", verdict.unwrap_err());
+        return;
+    }
+    let seeds = number("KITBAG_SIM_SEEDS").unwrap_or(8);
+    let first = number("KITBAG_SIM_FIRST").unwrap_or(0);
+    let limit = Duration::from_secs(number("KITBAG_SIM_SECONDS").unwrap_or(600));
+    let floor = number("KITBAG_SIM_FLOOR").unwrap_or(seeds.min(500));
+    let started = Instant::now();
+    let (next, done, stop) = (
+        AtomicU64::new(first),
+        AtomicU64::new(0),
+        AtomicBool::new(false),
+    );
+    let totals = Mutex::new(Totals::default());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) && started.elapsed() < limit {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds {
+                        break;
+                    }
+                    let (world, verdict) = run(seed);
+                    match verdict {
+                        Ok(counts) => totals.lock().unwrap().add(&world, counts),
+                        Err(what) => {
+                            stop.store(true, Ordering::Relaxed);
+                            println!("{}", world.trace.text());
+                            panic!("seed {seed}: {what}\nreplay with KITBAG_SIM_SEED={seed}");
+                        }
+                    }
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let done = done.into_inner();
+    println!(
+        "{done} seeds in {:.1} s: {}",
+        started.elapsed().as_secs_f64(),
+        totals.into_inner().unwrap().text()
+    );
+    assert!(
+        done >= floor,
+        "only {done} seeds of at least {floor} in {limit:?}"
+    );
+}
+
+/// One history and its checks; a panic anywhere in it is a failure like any other.
+fn run(seed: u64) -> (World, Result<Counts, String>) {
+    let mut world = World::new(seed);
+    let mut counts = Counts::default();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let mut history = History::begin(&mut world);
+        history.go_on(&mut world)?;
+        history.fall_quiet(&mut world)?;
+        counts = history.counts;
+        check::everything(&mut world, &history)
+    }));
+    let verdict = outcome.unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(format!("panic: {}", text.unwrap_or("of no text")))
+    });
+    (world, verdict.map(|()| counts))
+}
+
+/// What all seeds did, to see that they did something.
+#[derive(Default)]
+struct Totals {
+    frames: u64,
+    bytes: u64,
+    device_millis: u64,
+    devices: u64,
+    counts: Counts,
+}
+
+impl Totals {
+    fn add(&mut self, world: &World, counts: Counts) {
+        self.frames += world.frames;
+        self.bytes += world.bytes;
+        self.device_millis += world.elapsed_millis() * world.everybody().len() as u64;
+        self.devices += world.everybody().len() as u64;
+        self.counts.joins += counts.joins;
+        self.counts.notes += counts.notes;
+        self.counts.edits += counts.edits;
+        self.counts.crashes += counts.crashes;
+    }
+
+    fn text(&self) -> String {
+        let Totals {
+            frames,
+            devices,
+            counts,
+            ..
+        } = self;
+        let hours = self.device_millis / 3_600_000;
+        format!(
+            "{devices} devices, {hours} device-hours, {frames} frames, {} KiB; {counts:?}",
+            self.bytes >> 10
+        )
+    }
+}

@@ -1,0 +1,136 @@
+//! What the tests share: the one place where they touch the API of the node.
+
+use kitbag_core::id::{ItemId, PackId};
+use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_core::ticket::Ticket;
+use kitbag_node::JoinOutcome;
+use kitbag_node::view::{NewNote, NewSource, Note, NoteEdit, ShareOptions};
+use kitbag_testkit::{CANARY, Joining, Who, World};
+
+/// A name that must never be readable.
+pub(crate) fn secret(word: &str) -> String {
+    format!("{CANARY} {word}")
+}
+
+/// Makes a pack.
+pub(crate) fn create(world: &mut World, who: Who, title: &str) -> PackId {
+    world
+        .call(who, |node, now| {
+            node.create_pack(now, title, Sensitivity::Internal)
+        })
+        .done()
+        .id
+}
+
+/// Text and sensitivity of a note to be.
+pub(crate) fn draft(text: &str, sensitivity: Sensitivity) -> NewNote {
+    NewNote {
+        title: secret(&format!("{text} title")),
+        body: secret(&format!("{text} body")),
+        source: NewSource {
+            label: secret(&format!("{text} source")),
+            ..NewSource::default()
+        },
+        sensitivity: Some(sensitivity),
+        tags: vec![secret(&format!("{text} tag"))],
+        note_type: None,
+    }
+}
+
+/// Adds a note.
+pub(crate) fn add(
+    world: &mut World,
+    who: Who,
+    pack: PackId,
+    text: &str,
+    sensitivity: Sensitivity,
+) -> ItemId {
+    world
+        .call(who, |node, now| {
+            node.add_notes(now, pack, &[draft(text, sensitivity)])
+        })
+        .done()[0]
+        .id
+}
+
+/// Sets the body of a note.
+pub(crate) fn set_body(world: &mut World, who: Who, pack: PackId, note: ItemId, body: &str) {
+    let edit = NoteEdit {
+        body: Some(body.into()),
+        ..NoteEdit::default()
+    };
+    world
+        .call(who, |node, now| node.edit_note(now, pack, note, &edit))
+        .done();
+}
+
+/// A note as a device shows it.
+pub(crate) fn show(world: &mut World, who: Who, pack: PackId, note: ItemId) -> Note {
+    world.node(who).note(pack, note).unwrap()
+}
+
+/// A ticket for one use.
+pub(crate) fn share(
+    world: &mut World,
+    who: Who,
+    pack: PackId,
+    role: Role,
+    clearance: Sensitivity,
+) -> Ticket {
+    let options = ShareOptions {
+        role,
+        clearance,
+        expires_at: None,
+        uses: 1,
+    };
+    let shared = world
+        .call(who, |node, now| node.share(now, pack, &options))
+        .done();
+    Ticket::parse(&shared.ticket).unwrap()
+}
+
+/// Joins and connects.
+pub(crate) fn join(world: &mut World, joiner: Who, admitter: Who, ticket: &Ticket) {
+    assert_eq!(
+        world.join(joiner, admitter, ticket),
+        Joining::Answered(JoinOutcome::Admitted)
+    );
+    world
+        .dial(joiner, admitter)
+        .expect("both let each other in now");
+    settle(world);
+}
+
+/// Two devices of one pack, in sync.
+pub(crate) fn two_in_one_pack(
+    seed: u64,
+    role: Role,
+    clearance: Sensitivity,
+) -> (World, Who, Who, PackId) {
+    let mut world = World::new(seed);
+    let (ana, ben) = (world.add(&secret("Ana")), world.add(&secret("Ben")));
+    let pack = create(&mut world, ana, &secret("plans"));
+    let ticket = share(&mut world, ana, pack, role, clearance);
+    join(&mut world, ben, ana, &ticket);
+    (world, ana, ben, pack)
+}
+
+/// Runs until everybody who is connected is up to date.
+pub(crate) fn settle(world: &mut World) {
+    assert!(
+        world.settle(600_000),
+        "not in sync after ten minutes: {:?}\n{}",
+        world.behind(),
+        world.trace.text()
+    );
+}
+
+/// Nothing was sent or written that should not have been.
+pub(crate) fn assert_no_violations(world: &mut World) {
+    let violations = world.violations();
+    assert!(
+        violations.is_empty(),
+        "{violations:#?}\n{}",
+        world.trace.text()
+    );
+}
