@@ -1,0 +1,274 @@
+//! What can go wrong, grouped by who can act on it.
+
+use kitbag_core::id::Timestamp;
+use kitbag_core::ticket::TicketError;
+use kitbag_core::wire::JoinRefusal;
+use kitbag_node::{Denied, NodeError};
+use kitbag_store::StoreError;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why the engine did not do what it was asked.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// Nothing by that id or name.
+    #[error("no {what} {selector:?}")]
+    NotFound {
+        /// "pack" or "note".
+        what: &'static str,
+        /// What was asked for.
+        selector: String,
+    },
+    /// More than one thing by that id or name.
+    #[error("{selector:?} fits more than one {what}")]
+    Ambiguous {
+        /// "pack" or "note".
+        what: &'static str,
+        /// What was asked for.
+        selector: String,
+        /// Ids that fit.
+        candidates: Vec<String>,
+    },
+    /// The pack's policy says no.
+    #[error("{reason}")]
+    Denied {
+        /// Why, in words.
+        reason: String,
+        /// What could be done instead.
+        hint: Option<String>,
+    },
+    /// A field of the request is out of its limits.
+    #[error("{field}: {reason}")]
+    BadInput {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A ticket cannot be used.
+    #[error(transparent)]
+    Ticket(#[from] TicketProblem),
+    /// No other device could be reached.
+    #[error("no peer could be reached")]
+    NoPeer {},
+    /// It did not finish in time; what was begun goes on.
+    #[error("it took too long")]
+    TimedOut,
+    /// The master key is protected by a passphrase that was not given, or not right.
+    #[error("{reason}")]
+    Locked {
+        /// What is missing.
+        reason: String,
+    },
+    /// Another process has this home open.
+    #[error("another daemon serves this home")]
+    AlreadyRunning,
+    /// This home holds no identity yet.
+    #[error("this home is not set up yet")]
+    NotInitialised,
+    /// Something that is kept here is not what was written.
+    #[error("{what} is damaged")]
+    Integrity {
+        /// What.
+        what: String,
+    },
+    /// The thing changed meanwhile in a way that cannot be merged.
+    #[error("{what}")]
+    Conflict {
+        /// What.
+        what: String,
+    },
+    /// A file could not be read or written.
+    #[error("{operation} {}: {source}", path.display())]
+    File {
+        /// What was attempted.
+        operation: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The database failed.
+    #[error("{reason}")]
+    Storage {
+        /// What it said.
+        reason: String,
+    },
+    /// The network could not be opened as configured.
+    #[error("{reason}")]
+    Network {
+        /// What it said.
+        reason: String,
+    },
+    /// The engine has stopped.
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+/// Why a ticket cannot be used. It never shows the ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TicketProblem {
+    /// Nothing was given.
+    #[error("no ticket was given")]
+    Empty,
+    /// Text of some other kind.
+    #[error("this is not a ticket")]
+    NotATicket,
+    /// Not what this program would make.
+    #[error("this ticket is malformed")]
+    Malformed,
+    /// A character was changed on the way.
+    #[error("this ticket was changed on the way: its checksum does not match")]
+    Checksum,
+    /// Its end is missing.
+    #[error("the end of this ticket is missing")]
+    Truncated,
+    /// Of a newer version.
+    #[error("this ticket is of version {0}, which this program does not know")]
+    NewerVersion(u16),
+    /// Of another program.
+    #[error("this is a ticket of another program ({kind})")]
+    Foreign {
+        /// Which.
+        kind: String,
+    },
+    /// Its time is over.
+    #[error("this ticket has expired")]
+    Expired {
+        /// Since when, by the inviter's clock.
+        at: Timestamp,
+    },
+    /// Ended by an admin of the pack.
+    #[error("this ticket was cancelled")]
+    Cancelled,
+    /// Somebody used it.
+    #[error("this ticket was already used by {by}")]
+    AlreadyUsed {
+        /// When.
+        at: Timestamp,
+        /// By whom, as the pack knows them; untrusted text.
+        by: String,
+    },
+    /// The device that was asked knows no such ticket, or takes none now.
+    #[error("the device that was asked does not take this ticket (any more)")]
+    UnknownInvite,
+    /// This person was removed from the pack.
+    #[error("you were removed from this pack; only one of its admins can let you in again")]
+    Removed,
+    /// Every device in the ticket is out of reach.
+    #[error("none of the devices in this ticket can be reached")]
+    Unreachable {},
+    /// The device that was asked could not admit anybody at the moment.
+    #[error("the device that was asked cannot admit anybody at the moment")]
+    TryLater,
+}
+
+impl From<TicketError> for TicketProblem {
+    fn from(error: TicketError) -> TicketProblem {
+        match error {
+            TicketError::Empty => TicketProblem::Empty,
+            TicketError::NotATicket => TicketProblem::NotATicket,
+            TicketError::Foreign(kind) => TicketProblem::Foreign {
+                kind: kind.to_owned(),
+            },
+            TicketError::NewerVersion(version) => TicketProblem::NewerVersion(version),
+            TicketError::Truncated => TicketProblem::Truncated,
+            TicketError::Checksum => TicketProblem::Checksum,
+            _ => TicketProblem::Malformed,
+        }
+    }
+}
+
+/// A name that a stranger's device told, short and without anything that moves a cursor.
+fn one_line(name: &str) -> String {
+    let shown = |c: &char| {
+        !c.is_control()
+            && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    name.chars().filter(shown).take(64).collect()
+}
+
+impl From<JoinRefusal> for TicketProblem {
+    fn from(refusal: JoinRefusal) -> TicketProblem {
+        match refusal {
+            JoinRefusal::NotRecognised => TicketProblem::UnknownInvite,
+            JoinRefusal::Expired { at } => TicketProblem::Expired { at },
+            JoinRefusal::Used { at, by } => TicketProblem::AlreadyUsed {
+                at,
+                by: one_line(&by),
+            },
+            JoinRefusal::Cancelled => TicketProblem::Cancelled,
+            JoinRefusal::Removed => TicketProblem::Removed,
+            JoinRefusal::NewerVersion => TicketProblem::NewerVersion(0),
+            JoinRefusal::TryLater => TicketProblem::TryLater,
+        }
+    }
+}
+
+impl From<NodeError> for EngineError {
+    fn from(error: NodeError) -> EngineError {
+        match error {
+            NodeError::NotFound(what) => EngineError::NotFound {
+                what,
+                selector: String::new(),
+            },
+            NodeError::Denied(denied) => denied.into(),
+            NodeError::BadInput { field, reason } => EngineError::BadInput { field, reason },
+            NodeError::Stale(what) => EngineError::Conflict { what },
+            NodeError::Ticket(error) => EngineError::Ticket(error.into()),
+            NodeError::Store(error) => error.into(),
+            NodeError::Damaged(what) => EngineError::Integrity {
+                what: what.to_owned(),
+            },
+            other => EngineError::Storage {
+                reason: other.to_string(),
+            },
+        }
+    }
+}
+
+impl From<Denied> for EngineError {
+    fn from(denied: Denied) -> EngineError {
+        let hint = match &denied {
+            Denied::NoKeyYet => Some(
+                "wait until another member's device was reached: kitbag sync --wait".to_owned(),
+            ),
+            Denied::NotAWriter | Denied::AboveClearance => {
+                Some("ask an admin of the pack for more: kitbag members PACK".to_owned())
+            }
+            _ => None,
+        };
+        EngineError::Denied {
+            reason: denied.to_string(),
+            hint,
+        }
+    }
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> EngineError {
+        match error {
+            StoreError::InUse => EngineError::AlreadyRunning,
+            StoreError::Damaged { .. } => EngineError::Integrity {
+                what: format!("the database ({error})"),
+            },
+            other => EngineError::Storage {
+                reason: other.to_string(),
+            },
+        }
+    }
+}
+
+/// Names the operation and path of a failed file operation.
+pub(crate) fn file<'p>(
+    operation: &'static str,
+    path: &'p Path,
+) -> impl FnOnce(std::io::Error) -> EngineError + 'p {
+    move |source| EngineError::File {
+        operation,
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,493 @@
+//! A device's home directory: where the database lies, and how its master key is kept.
+//!
+//! ```text
+//! home/            0700
+//!   kitbag.redb    the database, every value sealed
+//!   incarnation    the token that must also stand inside the database
+//!   master-key     how the master key is kept: one line that says which of
+//!                  the keyring, a key file (its path), or a passphrase (the protected key)
+//!   key            the key file, if that is how, 0600
+//!   setup.lock     held while the home is set up
+//! ```
+//!
+//! Spec: `docs/spec/store.md`, "Home".
+
+use crate::error::file;
+use crate::{EngineError, keyring};
+use data_encoding::BASE32_NOPAD;
+use kitbag_core::id::Incarnation;
+use kitbag_crypto::{
+    MasterKey, PassphraseError, PassphraseParams, protect_master_key, unlock_master_key,
+};
+use kitbag_node::Node;
+use kitbag_node::view::Me;
+use kitbag_store::Store;
+use rand_core::Rng;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+use crate::random::SystemRandom;
+
+/// How the master key shall be kept.
+#[derive(Clone)]
+pub enum KeyChoice {
+    /// In the operating system's keyring.
+    Keyring,
+    /// In a file only this user can read; in the home if no path is given.
+    KeyFile(Option<PathBuf>),
+    /// Under a passphrase.
+    Passphrase(Zeroizing<String>),
+}
+
+impl fmt::Debug for KeyChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KeyChoice::Keyring => "Keyring",
+            KeyChoice::KeyFile(_) => "KeyFile",
+            KeyChoice::Passphrase(_) => "Passphrase(<redacted>)",
+        })
+    }
+}
+
+/// How the master key is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyProtection {
+    /// In the operating system's keyring.
+    Keyring,
+    /// In this file.
+    KeyFile(PathBuf),
+    /// Under a passphrase.
+    Passphrase,
+}
+
+impl fmt::Display for KeyProtection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyProtection::Keyring => f.write_str("in the keyring of this computer"),
+            KeyProtection::KeyFile(path) => write!(f, "in the key file {}", path.display()),
+            KeyProtection::Passphrase => f.write_str("under a passphrase"),
+        }
+    }
+}
+
+/// Whether a home holds an identity. The incarnation is written last, so a setup that was refused or
+/// cut off does not count, and the next one finishes it.
+pub fn home_is_initialised(home: &Path) -> bool {
+    home.join(MASTER_KEY).exists() && has_database(home) && home.join(INCARNATION).exists()
+}
+
+fn has_database(home: &Path) -> bool {
+    fs::metadata(home.join(DATABASE)).is_ok_and(|database| database.len() > 0)
+}
+
+/// Makes the person and device of a new home.
+///
+/// Without a choice, the master key goes into the operating system's keyring if that works, else
+/// into a key file in the home.
+///
+/// # Errors
+/// [`EngineError::Conflict`] if the home holds an identity already: nothing is ever replaced.
+/// [`EngineError::BadInput`] for a name; [`EngineError::File`] and [`EngineError::Storage`] by cause.
+pub fn initialise(
+    home: &Path,
+    name: &str,
+    device_name: &str,
+    choice: Option<KeyChoice>,
+) -> Result<(Me, KeyProtection), EngineError> {
+    Node::check_names(name, device_name)?;
+    make_home(home)?;
+    let path = home.join(SETUP_LOCK);
+    let lock = File::create(&path).map_err(file("create", &path))?;
+    lock.lock().map_err(file("lock", &path))?; // two first starts at once: one after the other
+    if home_is_initialised(home) {
+        return Err(EngineError::Conflict {
+            what: "this home is set up already".into(),
+        });
+    }
+    // An earlier attempt may have been cut off anywhere: whatever it made is used, never replaced.
+    let (master, protection) = if home.join(MASTER_KEY).exists() {
+        let master = read_master_key(home, choice_passphrase(choice.as_ref()))?;
+        (master, key_protection(home)?)
+    } else if has_database(home) {
+        let what = format!(
+            "{}: the record of how its key is kept is gone",
+            home.display()
+        );
+        return Err(EngineError::Integrity { what });
+    } else {
+        let left = home.join(KEY_FILE);
+        let master = if left.exists() {
+            read_key_file(&left)?
+        } else {
+            MasterKey::generate(&mut SystemRandom)
+        };
+        let protection = keep_master_key(home, &master, choice)?;
+        (master, protection)
+    };
+    let database = home.join(DATABASE);
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&database)
+        .map_err(file("create", &database))?;
+    let mut store = Store::open(&database, &master, &mut SystemRandom)?;
+    Node::initialise(&mut store, name, device_name, &mut SystemRandom)?;
+    let node = open_node(home, store)?;
+    Ok((node.me(), protection))
+}
+
+/// How a home's master key is kept.
+///
+/// # Errors
+/// [`EngineError::NotInitialised`], or [`EngineError::Integrity`] if the record of it is unreadable.
+pub fn key_protection(home: &Path) -> Result<KeyProtection, EngineError> {
+    match read_record(home)? {
+        KeyRecord::Keyring(_) => Ok(KeyProtection::Keyring),
+        KeyRecord::File(path) => Ok(KeyProtection::KeyFile(path)),
+        KeyRecord::Passphrase(_) => Ok(KeyProtection::Passphrase),
+    }
+}
+
+/// A home that was unlocked: its device can be opened, and opened again.
+pub(crate) struct Unlocked {
+    home: PathBuf,
+    master: MasterKey,
+}
+
+impl Unlocked {
+    pub(crate) fn unlock(
+        home: &Path,
+        passphrase: Option<&Zeroizing<String>>,
+    ) -> Result<Unlocked, EngineError> {
+        if !home_is_initialised(home) {
+            return Err(EngineError::NotInitialised);
+        }
+        Ok(Unlocked {
+            home: home.to_owned(),
+            master: read_master_key(home, passphrase)?,
+        })
+    }
+
+    /// Opens the device. Everything that was open of it before must be gone.
+    pub(crate) fn open(&self) -> Result<Node, EngineError> {
+        open_node(
+            &self.home,
+            Store::open(&self.home.join(DATABASE), &self.master, &mut SystemRandom)?,
+        )
+    }
+}
+
+fn open_node(home: &Path, store: Store) -> Result<Node, EngineError> {
+    let path = home.join(INCARNATION);
+    let outside = match fs::read_to_string(&path) {
+        Ok(text) => text.trim().parse::<Incarnation>().ok(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(file("read", &path)(error)),
+    };
+    let keep = |token: Incarnation| replace(&path, token.to_string().as_bytes());
+    Ok(Node::open(store, Box::new(SystemRandom), outside, keep)?)
+}
+
+enum KeyRecord {
+    Keyring(String),
+    File(PathBuf),
+    Passphrase(Vec<u8>),
+}
+
+fn read_record(home: &Path) -> Result<KeyRecord, EngineError> {
+    let path = home.join(MASTER_KEY);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(EngineError::NotInitialised);
+        }
+        Err(error) => return Err(file("read", &path)(error)),
+    };
+    let damaged = || EngineError::Integrity {
+        what: path.display().to_string(),
+    };
+    match text.trim_end().split_once(' ') {
+        Some(("keyring", name)) => Ok(KeyRecord::Keyring(name.to_owned())),
+        Some(("file", at)) => Ok(KeyRecord::File(home.join(at))),
+        Some(("passphrase", sealed)) => Ok(KeyRecord::Passphrase(
+            BASE32_NOPAD
+                .decode(sealed.as_bytes())
+                .map_err(|_| damaged())?,
+        )),
+        _ => Err(damaged()),
+    }
+}
+
+fn keep_master_key(
+    home: &Path,
+    master: &MasterKey,
+    choice: Option<KeyChoice>,
+) -> Result<KeyProtection, EngineError> {
+    let record = home.join(MASTER_KEY);
+    // Another home at the same path, now or later, never meets this one's key.
+    let mut random = [0u8; 16];
+    SystemRandom.fill_bytes(&mut random);
+    let name = BASE32_NOPAD.encode(&random).to_ascii_lowercase();
+    let write_record =
+        |text: &str| replace(&record, text.as_bytes()).map_err(file("write", &record));
+    match choice {
+        Some(KeyChoice::Passphrase(passphrase)) => {
+            let sealed = protect_master_key(
+                master,
+                passphrase.as_bytes(),
+                PassphraseParams::DEFAULT,
+                &mut SystemRandom,
+            )
+            .map_err(passphrase_error)?;
+            write_record(&format!("passphrase {}\n", BASE32_NOPAD.encode(&sealed)))?;
+            Ok(KeyProtection::Passphrase)
+        }
+        Some(KeyChoice::Keyring) => {
+            keyring::keep(&name, master).map_err(|reason| EngineError::Locked { reason })?;
+            write_record(&format!("keyring {name}\n"))?;
+            Ok(KeyProtection::Keyring)
+        }
+        Some(KeyChoice::KeyFile(path)) => keep_in_file(home, master, path, write_record),
+        None if keyring::keep(&name, master).is_ok() => {
+            write_record(&format!("keyring {name}\n"))?;
+            Ok(KeyProtection::Keyring)
+        }
+        None => keep_in_file(home, master, None, write_record),
+    }
+}
+
+fn keep_in_file(
+    home: &Path,
+    master: &MasterKey,
+    path: Option<PathBuf>,
+    write_record: impl Fn(&str) -> Result<(), EngineError>,
+) -> Result<KeyProtection, EngineError> {
+    let named = path.unwrap_or_else(|| PathBuf::from(KEY_FILE));
+    let path = home.join(&named);
+    let text = Zeroizing::new(format!(
+        "{KEY_FILE_PREFIX}{}\n",
+        BASE32_NOPAD
+            .encode(master.danger_expose())
+            .to_ascii_lowercase()
+    ));
+    if path != home.join(KEY_FILE) || !path.exists() {
+        let mut key_file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(file("create", &path))?;
+        key_file
+            .write_all(text.as_bytes())
+            .and_then(|()| key_file.sync_all())
+            .and_then(|()| sync_parent(&path))
+            .map_err(file("write", &path))?;
+    }
+    let absolute = if named.is_absolute() || named == Path::new(KEY_FILE) {
+        named
+    } else {
+        std::path::absolute(&path).map_err(file("find", &path))?
+    };
+    write_record(&format!("file {}\n", absolute.display()))?;
+    Ok(KeyProtection::KeyFile(path))
+}
+
+fn read_master_key(
+    home: &Path,
+    passphrase: Option<&Zeroizing<String>>,
+) -> Result<MasterKey, EngineError> {
+    match read_record(home)? {
+        KeyRecord::Keyring(name) => {
+            keyring::recall(&name).map_err(|reason| EngineError::Locked { reason })
+        }
+        KeyRecord::File(path) => read_key_file(&path),
+        KeyRecord::Passphrase(sealed) => {
+            let missing = || EngineError::Locked {
+                reason: "the master key of this home is under a passphrase".into(),
+            };
+            unlock_master_key(&sealed, passphrase.ok_or_else(missing)?.as_bytes())
+                .map_err(passphrase_error)
+        }
+    }
+}
+
+fn read_key_file(path: &Path) -> Result<MasterKey, EngineError> {
+    let mut key_file = File::open(path).map_err(file("open the key file", path))?;
+    let mode = key_file
+        .metadata()
+        .map_err(file("inspect", path))?
+        .permissions()
+        .mode();
+    if mode & 0o077 != 0 {
+        return Err(EngineError::Locked {
+            reason: format!(
+                "the key file {} can be read by others (mode {:o}): chmod 600 it",
+                path.display(),
+                mode & 0o777
+            ),
+        });
+    }
+    let mut text = Zeroizing::new(String::new());
+    (&mut key_file)
+        .take(KEY_FILE_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(file("read the key file", path))?;
+    let damaged = || EngineError::Integrity {
+        what: format!("the key file {}", path.display()),
+    };
+    let encoded = text
+        .trim()
+        .strip_prefix(KEY_FILE_PREFIX)
+        .ok_or_else(damaged)?;
+    let bytes = Zeroizing::new(
+        BASE32_NOPAD
+            .decode(encoded.to_ascii_uppercase().as_bytes())
+            .map_err(|_| damaged())?,
+    );
+    Ok(MasterKey::from_bytes(
+        bytes[..].try_into().map_err(|_| damaged())?,
+    ))
+}
+
+fn choice_passphrase(choice: Option<&KeyChoice>) -> Option<&Zeroizing<String>> {
+    match choice {
+        Some(KeyChoice::Passphrase(passphrase)) => Some(passphrase),
+        _ => None,
+    }
+}
+
+fn passphrase_error(error: PassphraseError) -> EngineError {
+    match error {
+        PassphraseError::Empty => EngineError::BadInput {
+            field: "passphrase",
+            reason: "must not be empty".into(),
+        },
+        PassphraseError::Wrong => EngineError::Locked {
+            reason: "wrong passphrase".into(),
+        },
+        other => EngineError::Integrity {
+            what: format!("the protected master key ({other})"),
+        },
+    }
+}
+
+fn make_home(home: &Path) -> Result<(), EngineError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(home)
+        .map_err(file("create", home))?;
+    fs::set_permissions(home, fs::Permissions::from_mode(0o700)).map_err(file("protect", home))
+}
+
+/// Replaces a small file so that either the old or the new content survives a crash.
+fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let fresh = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(&fresh, path)?;
+    sync_parent(path)
+}
+
+fn sync_parent(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+const DATABASE: &str = "kitbag.redb";
+const INCARNATION: &str = "incarnation";
+const SETUP_LOCK: &str = "setup.lock";
+const MASTER_KEY: &str = "master-key";
+const KEY_FILE: &str = "key";
+const KEY_FILE_PREFIX: &str = "kitbag-key-1:";
+const KEY_FILE_BYTES_MAX: u64 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set_up(home: &Path) -> Result<(Me, KeyProtection), EngineError> {
+        initialise(home, "Ada", "laptop", Some(KeyChoice::KeyFile(None)))
+    }
+
+    /// Goal: wherever a first setup was cut off, the next one finishes it and loses no key.
+    #[test]
+    fn a_setup_that_was_cut_off_is_finished_by_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("home");
+        set_up(&home).unwrap();
+        assert!(matches!(set_up(&home), Err(EngineError::Conflict { .. })));
+
+        // After the key file, before its record.
+        let key = fs::read(home.join(KEY_FILE)).unwrap();
+        for gone in [DATABASE, INCARNATION, MASTER_KEY] {
+            fs::remove_file(home.join(gone)).unwrap();
+        }
+        set_up(&home).unwrap();
+        assert_eq!(fs::read(home.join(KEY_FILE)).unwrap(), key);
+
+        // After an empty database file, before the identity.
+        fs::remove_file(home.join(INCARNATION)).unwrap();
+        fs::write(home.join(DATABASE), b"").unwrap();
+        assert!(!home_is_initialised(&home));
+        set_up(&home).unwrap();
+        Unlocked::unlock(&home, None).unwrap().open().unwrap();
+    }
+
+    /// Goal: a name that is refused leaves nothing behind that a better one could stumble over.
+    #[test]
+    fn a_refused_name_leaves_the_home_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = initialise(
+            dir.path(),
+            "x\u{1b}[31m",
+            "laptop",
+            Some(KeyChoice::KeyFile(None)),
+        );
+        assert!(matches!(refused, Err(EngineError::BadInput { .. })));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        set_up(dir.path()).unwrap();
+    }
+
+    /// Goal: of two first starts at once, one makes the home and the other says that it is there.
+    #[test]
+    fn two_setups_at_once_make_one_home() {
+        let dir = tempfile::tempdir().unwrap();
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let tries: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| set_up(dir.path()).is_ok()))
+                .collect();
+            tries.into_iter().map(|made| made.join().unwrap()).collect()
+        });
+        assert_eq!(made.iter().filter(|made| **made).count(), 1);
+        Unlocked::unlock(dir.path(), None).unwrap().open().unwrap();
+    }
+
+    /// Goal: a home whose key record is gone is never given a new key.
+    #[test]
+    fn a_database_without_its_key_record_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        set_up(dir.path()).unwrap();
+        let key = fs::read(dir.path().join(KEY_FILE)).unwrap();
+        fs::remove_file(dir.path().join(MASTER_KEY)).unwrap();
+        assert!(matches!(
+            set_up(dir.path()),
+            Err(EngineError::Integrity { .. })
+        ));
+        assert_eq!(fs::read(dir.path().join(KEY_FILE)).unwrap(), key);
+    }
+}

@@ -1,0 +1,359 @@
+//! The shell around the node: tokio, the network, and the public Rust API.
+//!
+//! [`Engine`] is a cheap handle. Behind it one thread owns the node, the only holder of the database,
+//! and a few tasks move frames between it and the network. Persist, then send, then notify: that
+//! order is the node's, and this crate only obeys it. Being offline is a normal state: everything but
+//! sharing over the network works the same.
+//!
+//! ```no_run
+//! use kitbag_engine::{Engine, NewNote, NewSource, Sensitivity, Settings, initialise};
+//!
+//! # async fn example() -> Result<(), kitbag_engine::EngineError> {
+//! let home = std::path::Path::new("/tmp/kitbag-example");
+//! initialise(home, "Ada", "laptop", None)?;
+//! let engine = Engine::open(Settings::new(home), None).await?;
+//! let pack = engine.create_pack("Acme".into(), Sensitivity::Internal).await?;
+//! let source = NewSource { label: "phone call, Monday".into(), ..NewSource::default() };
+//! engine.add_note(pack.id, NewNote { title: "Renewal".into(), source, ..NewNote::default() }).await?;
+//! engine.shutdown().await;
+//! # Ok(()) }
+//! ```
+
+mod error;
+mod home;
+mod join;
+mod keyring;
+mod network;
+mod random;
+mod settings;
+mod status;
+mod worker;
+
+pub use error::{EngineError, TicketProblem};
+pub use home::{KeyChoice, KeyProtection, home_is_initialised, initialise, key_protection};
+pub use kitbag_core::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
+pub use kitbag_core::policy::{Role, Sensitivity};
+pub use kitbag_node::Notice;
+pub use kitbag_node::view::*;
+pub use settings::{Listen, Relay, Settings};
+pub use status::{EndpointView, PeerView, Status};
+pub use zeroize::Zeroizing;
+
+use home::Unlocked;
+use kitbag_core::ticket::Ticket;
+use network::Network;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{RwLock, broadcast};
+use worker::Worker;
+
+/// A running device. Clones share it; the last one to be dropped, or [`Engine::shutdown`], ends it.
+///
+/// `shutdown` says goodbye to peers and waits until the database is closed; a drop is second best and
+/// leaves both to the system.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    worker: Mutex<Option<Worker>>,
+    network: RwLock<Option<Network>>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    settings: Settings,
+    me: Mutex<Me>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("home", &self.inner.settings.home)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Opens the device of a home and, unless `settings.offline`, its network.
+    ///
+    /// # Errors
+    /// [`EngineError::NotInitialised`], [`EngineError::Locked`], [`EngineError::AlreadyRunning`],
+    /// [`EngineError::Integrity`], [`EngineError::File`], [`EngineError::Storage`],
+    /// [`EngineError::Network`].
+    pub async fn open(
+        settings: Settings,
+        passphrase: Option<Zeroizing<String>>,
+    ) -> Result<Engine, EngineError> {
+        let home = settings.home.clone();
+        let open = move || {
+            let unlocked = Unlocked::unlock(&home, passphrase.as_ref())?;
+            unlocked.open().map(|node| (node, unlocked))
+        };
+        let (node, unlocked) = tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|_| EngineError::Stopped)??;
+        let me = node.me();
+        let (worker, thread) = Worker::start(node, unlocked);
+        let network = if settings.offline {
+            None
+        } else {
+            Some(Network::open(worker.clone(), &settings).await?)
+        };
+        Ok(Engine {
+            inner: Arc::new(Inner {
+                worker: Mutex::new(Some(worker)),
+                network: RwLock::new(network),
+                thread: Mutex::new(Some(thread)),
+                settings,
+                me: Mutex::new(me),
+            }),
+        })
+    }
+
+    /// This device and its person.
+    pub async fn me(&self) -> Me {
+        self.inner
+            .me
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// News about packs and peers; a listener that lags misses the oldest.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`].
+    pub fn notices(&self) -> Result<broadcast::Receiver<Notice>, EngineError> {
+        Ok(self.worker()?.shared.notices.subscribe())
+    }
+
+    /// Makes a pack, with this person as its founder.
+    ///
+    /// # Errors
+    /// [`EngineError::BadInput`] for the title; [`EngineError::Storage`].
+    pub async fn create_pack(
+        &self,
+        title: String,
+        default: Sensitivity,
+    ) -> Result<PackSummary, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.create_pack(now, &title, default))
+            .await
+    }
+
+    /// All packs, in order of arrival.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`].
+    pub async fn packs(&self) -> Result<Vec<PackSummary>, EngineError> {
+        self.worker()?.call(|node, _| Ok(node.packs())).await
+    }
+
+    /// The pack that a person means by an id, the beginning of one, the name they gave it, or the
+    /// title of a pack they made.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`], [`EngineError::Ambiguous`].
+    pub async fn resolve_pack(&self, selector: String) -> Result<PackId, EngineError> {
+        let word = selector.clone();
+        let found = self
+            .worker()?
+            .call(move |node, _| Ok(node.packs_called(&word)))
+            .await?;
+        one_of(found, "pack", selector, ToString::to_string)
+    }
+
+    /// The note that a person means by an id or the beginning of one.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`], [`EngineError::Ambiguous`].
+    pub async fn resolve_note(&self, selector: String) -> Result<(PackId, ItemId), EngineError> {
+        let word = selector.clone();
+        let found = self
+            .worker()?
+            .call(move |node, _| Ok(node.notes_called(&word)))
+            .await?;
+        one_of(found, "note", selector, |(_, note)| note.to_string())
+    }
+
+    /// Adds a note. The same content from the same source is added once.
+    ///
+    /// # Errors
+    /// [`EngineError::BadInput`] by field, [`EngineError::Denied`], [`EngineError::Storage`].
+    pub async fn add_note(&self, pack: PackId, note: NewNote) -> Result<Added, EngineError> {
+        let added = self.add_notes(pack, vec![note]).await?;
+        added.into_iter().next().ok_or(EngineError::Stopped)
+    }
+
+    /// Adds many notes in one durable step: all of them, or none.
+    ///
+    /// # Errors
+    /// As [`Engine::add_note`].
+    pub async fn add_notes(
+        &self,
+        pack: PackId,
+        notes: Vec<NewNote>,
+    ) -> Result<Vec<Added>, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.add_notes(now, pack, &notes))
+            .await
+    }
+
+    /// A pack's notes, oldest first.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`].
+    pub async fn notes(&self, pack: PackId) -> Result<Vec<NoteSummary>, EngineError> {
+        self.worker()?.call(move |node, _| node.notes(pack)).await
+    }
+
+    /// One note in full.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`], [`EngineError::Integrity`], [`EngineError::Storage`].
+    pub async fn note(&self, pack: PackId, id: ItemId) -> Result<Note, EngineError> {
+        self.worker()?
+            .call(move |node, _| node.note(pack, id))
+            .await
+    }
+
+    /// Changes a note; `None` if the edit changes nothing.
+    ///
+    /// # Errors
+    /// [`EngineError::Conflict`] if the edit names an unknown state; otherwise as
+    /// [`Engine::add_note`].
+    pub async fn edit_note(
+        &self,
+        pack: PackId,
+        id: ItemId,
+        edit: NoteEdit,
+    ) -> Result<Option<Added>, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.edit_note(now, pack, id, &edit))
+            .await
+    }
+
+    /// How a note came to be, step by step.
+    ///
+    /// # Errors
+    /// As [`Engine::note`].
+    pub async fn history(&self, pack: PackId, id: ItemId) -> Result<Vec<Revision>, EngineError> {
+        self.worker()?
+            .call(move |node, _| node.history(pack, id))
+            .await
+    }
+
+    /// Opens an invite and makes its ticket.
+    ///
+    /// # Errors
+    /// [`EngineError::Denied`] if the policy does not let this person share so much;
+    /// [`EngineError::BadInput`].
+    pub async fn share(&self, pack: PackId, options: ShareOptions) -> Result<Shared, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.share(now, pack, &options))
+            .await
+    }
+
+    /// What a ticket says, without its secret and without asking anybody.
+    ///
+    /// # Errors
+    /// [`EngineError::Ticket`] by cause.
+    pub fn inspect_ticket(text: &str) -> Result<TicketInfo, EngineError> {
+        let ticket = Ticket::parse(text).map_err(TicketProblem::from)?;
+        let peers = ticket.peers.iter().map(|peer| {
+            let relay = peer.relay.iter().map(|relay| format!("relay {relay}"));
+            let places: Vec<String> = peer.addresses.iter().cloned().chain(relay).collect();
+            format!(
+                "{} at {}",
+                peer.endpoint.short(),
+                if places.is_empty() {
+                    "no address".into()
+                } else {
+                    places.join(", ")
+                }
+            )
+        });
+        Ok(TicketInfo {
+            version: kitbag_core::ticket::TICKET_VERSION,
+            pack: ticket.pack,
+            peers: peers.collect(),
+        })
+    }
+
+    /// A pack's members.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`].
+    pub async fn members(&self, pack: PackId) -> Result<Vec<MemberView>, EngineError> {
+        self.worker()?.call(move |node, _| node.members(pack)).await
+    }
+
+    /// Goes offline, or online again. Offline, nothing is sent, accepted or dialled.
+    ///
+    /// # Errors
+    /// [`EngineError::Network`] when it cannot go online.
+    pub async fn set_offline(&self, offline: bool) -> Result<(), EngineError> {
+        let mut network = self.inner.network.write().await;
+        match (network.take(), offline) {
+            (Some(running), true) => running.close().await,
+            (None, false) => {
+                *network = Some(Network::open(self.worker()?, &self.inner.settings).await?)
+            }
+            (same, _) => *network = same,
+        }
+        Ok(())
+    }
+
+    /// Says goodbye to peers, closes the database and ends.
+    pub async fn shutdown(self) {
+        if let Some(network) = self.inner.network.write().await.take() {
+            network.close().await;
+        }
+        drop(
+            self.inner
+                .worker
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let thread = self
+            .inner
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            if !matches!(joined, Ok(Ok(()))) {
+                tracing::error!("the node's thread ended badly");
+            }
+        }
+    }
+
+    fn worker(&self) -> Result<Worker, EngineError> {
+        self.inner
+            .worker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+            .ok_or(EngineError::Stopped)
+    }
+}
+
+fn one_of<T: Copy>(
+    found: Vec<T>,
+    what: &'static str,
+    selector: String,
+    name: impl Fn(&T) -> String,
+) -> Result<T, EngineError> {
+    match found[..] {
+        [one] => Ok(one),
+        [] => Err(EngineError::NotFound { what, selector }),
+        _ => Err(EngineError::Ambiguous {
+            what,
+            selector,
+            candidates: found.iter().take(CANDIDATES_MAX).map(name).collect(),
+        }),
+    }
+}
+
+/// Ids named when a selector is ambiguous, at most.
+const CANDIDATES_MAX: usize = 8;

@@ -1,0 +1,330 @@
+//! The one thread that owns the node.
+//!
+//! redb blocks, so the node lives on a thread of its own and takes jobs from a bounded queue. After
+//! each job the sessions hear what changed, and what the node wants sent goes to its connection's own
+//! queue. Nothing here decides anything.
+
+use crate::EngineError;
+use crate::home::Unlocked;
+use kitbag_core::id::{EndpointId, Timestamp};
+use kitbag_net::PeerId;
+use kitbag_node::{CloseReason, LinkId, Node, NodeError, Notice, Output};
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tracing::{debug, error, warn};
+
+/// Jobs that wait for the node, at most; whoever brings one more waits.
+const JOBS_MAX: usize = 256;
+/// Frames that wait for one connection, at most. A peer that reads slower than it asks is cut off;
+/// it asks again when it reconnects.
+const FRAMES_MAX: usize = 16;
+/// News kept for a listener that lags.
+const NOTICES_MAX: usize = 256;
+
+type Job = Box<dyn FnOnce(&mut Node, &mut Desk) + Send>;
+
+/// What one connection's writer is told.
+pub(crate) enum Command {
+    Send(Vec<u8>),
+    Misbehaved,
+}
+
+/// Where the node's outputs go.
+pub(crate) struct Desk {
+    links: BTreeMap<LinkId, mpsc::Sender<Command>>,
+    jobs: mpsc::WeakSender<Job>,
+    runtime: tokio::runtime::Handle,
+    shared: Arc<Shared>,
+}
+
+/// What other threads may see without asking the node.
+pub(crate) struct Shared {
+    /// Keys that may open a sync session.
+    pub(crate) peers: RwLock<BTreeSet<PeerId>>,
+    /// Whether anybody may ask to join.
+    pub(crate) join_open: AtomicBool,
+    /// News.
+    pub(crate) notices: broadcast::Sender<Notice>,
+    /// Keys to be disconnected, for whoever owns the network.
+    pub(crate) disconnects: broadcast::Sender<PeerId>,
+}
+
+/// A handle to the node's thread.
+#[derive(Clone)]
+pub(crate) struct Worker {
+    jobs: mpsc::Sender<Job>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Worker {
+    /// Moves the node to a thread of its own, which ends when the last handle is dropped.
+    ///
+    /// Runs inside a tokio runtime, where the pauses that the node asks for are kept.
+    ///
+    /// A panic in a job ends that job and every connection; the node is then opened anew from what is
+    /// durable, since what it held in memory can no longer be trusted.
+    pub(crate) fn start(node: Node, unlocked: Unlocked) -> (Worker, std::thread::JoinHandle<()>) {
+        let (jobs, mut queue) = mpsc::channel::<Job>(JOBS_MAX);
+        let shared = Arc::new(Shared {
+            peers: RwLock::new(BTreeSet::new()),
+            join_open: AtomicBool::new(false),
+            notices: broadcast::channel(NOTICES_MAX).0,
+            disconnects: broadcast::channel(NOTICES_MAX).0,
+        });
+        let mut desk = Desk {
+            links: BTreeMap::new(),
+            jobs: jobs.downgrade(),
+            runtime: tokio::runtime::Handle::current(),
+            shared: shared.clone(),
+        };
+        let thread = std::thread::Builder::new().name("kitbag-node".into()).spawn(move || {
+            let mut node = node;
+            desk.refresh_gate(&node);
+            while let Some(job) = queue.blocking_recv() {
+                let panicked = catch_unwind(AssertUnwindSafe(|| job(&mut node, &mut desk))).is_err();
+                if panicked {
+                    desk.links.clear();
+                    drop(node);
+                    node = match unlocked.open() {
+                        Ok(node) => node,
+                        Err(error) => return error!(%error, "the database does not open again after a fault"),
+                    };
+                    warn!("a fault was contained; the device was opened anew");
+                }
+            }
+        });
+        (
+            Worker { jobs, shared },
+            thread.expect("the system starts a thread"),
+        )
+    }
+
+    /// Runs a call on the node and waits for its answer.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut Node, Timestamp) -> Result<T, NodeError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let (answer, wait) = oneshot::channel();
+        self.post(Box::new(move |node, desk| {
+            let _ = answer.send(desk.run(node, call)); // whoever asked may have gone
+        }))
+        .await?;
+        wait.await.map_err(|_| EngineError::Stopped)?
+    }
+
+    /// Answers a request to join.
+    pub(crate) async fn join(
+        &self,
+        joiner: EndpointId,
+        exporter: [u8; 32],
+        request: Vec<u8>,
+    ) -> Result<Vec<u8>, EngineError> {
+        let (answer, wait) = oneshot::channel();
+        self.post(Box::new(move |node, desk| {
+            let answered = node.handle_join(now(), joiner, exporter, &request);
+            let answered = answered.map(|(frame, outputs)| {
+                desk.carry_out(node, outputs);
+                frame
+            });
+            let _ = answer.send(answered.map_err(EngineError::from)); // the connection may be gone
+        }))
+        .await?;
+        wait.await.map_err(|_| EngineError::Stopped)?
+    }
+
+    /// Registers a connection and lets the node greet over it.
+    pub(crate) async fn open_link(
+        &self,
+        link: LinkId,
+        peer: EndpointId,
+        side: kitbag_core::sync::Side,
+    ) -> Result<mpsc::Receiver<Command>, EngineError> {
+        let (frames, queue) = mpsc::channel(FRAMES_MAX);
+        self.post(Box::new(move |node, desk| {
+            desk.links.insert(link, frames);
+            desk.step(node, Some(link), |node, now| {
+                node.link_opened(now, link, peer, side)
+            });
+        }))
+        .await?;
+        Ok(queue)
+    }
+
+    /// Hands over a frame; waits while the node is behind, which holds up the peer.
+    pub(crate) async fn frame(&self, link: LinkId, frame: Vec<u8>) -> Result<(), EngineError> {
+        self.post(Box::new(move |node, desk| {
+            desk.step(node, Some(link), |node, now| {
+                node.link_frame(now, link, &frame)
+            })
+        }))
+        .await
+    }
+
+    /// Forgets a connection.
+    pub(crate) async fn close_link(&self, link: LinkId) {
+        let closed = self.post(Box::new(move |node, desk| {
+            desk.links.remove(&link);
+            node.link_closed(link);
+        }));
+        let _ = closed.await; // stopped: nothing to forget
+    }
+
+    /// Asks the node anew whom to let in; an invite may have ended with time alone.
+    pub(crate) async fn refresh_gate(&self) {
+        let _ = self
+            .post(Box::new(|node, desk| desk.refresh_gate(node)))
+            .await; // stopped
+    }
+
+    async fn post(&self, job: Job) -> Result<(), EngineError> {
+        self.jobs.send(job).await.map_err(|_| EngineError::Stopped)
+    }
+}
+
+impl Desk {
+    fn run<T>(
+        &mut self,
+        node: &mut Node,
+        call: impl FnOnce(&mut Node, Timestamp) -> Result<T, NodeError>,
+    ) -> Result<T, EngineError> {
+        let answer = call(node, now()).map_err(EngineError::from);
+        self.step(node, None, |node, now| node.announce(now));
+        answer
+    }
+
+    /// Runs one step of the node and carries out what it wants. What fails costs the connection that
+    /// it came over; a store that refuses to go on costs all of them.
+    fn step(
+        &mut self,
+        node: &mut Node,
+        of: Option<LinkId>,
+        step: impl FnOnce(&mut Node, Timestamp) -> Result<Vec<Output>, NodeError>,
+    ) {
+        match step(node, now()) {
+            Ok(outputs) => self.carry_out(node, outputs),
+            Err(error) => {
+                error!(%error, "a step failed");
+                match of {
+                    Some(link) if !node.has_failed() => {
+                        self.links.remove(&link);
+                        node.link_closed(link);
+                    }
+                    _ => self.links.clear(),
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, node: &mut Node, outputs: Vec<Output>) {
+        let gate = outputs.iter().any(|output| {
+            matches!(
+                output,
+                Output::Notify(Notice::Changed(_) | Notice::Joined { .. }) | Output::Disconnect(_)
+            )
+        });
+        if gate {
+            self.refresh_gate(node);
+        }
+        for output in outputs {
+            match output {
+                Output::Send { link, frame } => self.send(node, link, frame),
+                Output::Close { link, reason } => self.close(link, &reason),
+                Output::RetryAfter { link, millis } => self.retry(link, millis),
+                Output::Disconnect(peer) => {
+                    let _ = self.shared.disconnects.send(PeerId(*peer.as_bytes())); // offline: nobody listens
+                }
+                Output::Notify(notice) => {
+                    let _ = self.shared.notices.send(notice); // nobody need listen
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, node: &mut Node, link: LinkId, frame: Vec<u8>) {
+        let full = self
+            .links
+            .get(&link)
+            .is_some_and(|frames| frames.try_send(Command::Send(frame)).is_err());
+        if full {
+            debug!(link = link.0, "peer reads too slowly");
+            self.links.remove(&link);
+            node.link_closed(link);
+        }
+    }
+
+    fn close(&mut self, link: LinkId, reason: &CloseReason) {
+        debug!(link = link.0, ?reason, "closing a connection");
+        if let Some(frames) = self.links.remove(&link) {
+            let _ = frames.try_send(Command::Misbehaved); // full: dropping the queue closes it too
+        }
+    }
+
+    fn retry(&self, link: LinkId, millis: u64) {
+        let jobs = self.jobs.clone();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+            let Some(jobs) = jobs.upgrade() else { return };
+            let retry: Job = Box::new(move |node, desk| {
+                if desk.links.contains_key(&link) {
+                    desk.step(node, Some(link), |node, now| node.link_retry(now, link));
+                }
+            });
+            let _ = jobs.send(retry).await; // stopped
+        });
+    }
+
+    fn refresh_gate(&self, node: &Node) {
+        let peers = node
+            .peers_that_may_sync()
+            .into_iter()
+            .map(|peer| PeerId(*peer.as_bytes()))
+            .collect();
+        *self
+            .shared
+            .peers
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = peers;
+        self.shared
+            .join_open
+            .store(node.join_is_open(now()), Ordering::Relaxed);
+    }
+}
+
+/// This device's clock.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{KeyChoice, initialise};
+    use kitbag_core::policy::Sensitivity;
+
+    /// Goal: a fault inside the node costs the request that met it, and nothing that was durable.
+    #[tokio::test]
+    async fn a_panic_in_a_job_is_contained_and_the_device_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        initialise(dir.path(), "Ada", "laptop", Some(KeyChoice::KeyFile(None))).unwrap();
+        let unlocked = Unlocked::unlock(dir.path(), None).unwrap();
+        let (worker, thread) = Worker::start(unlocked.open().unwrap(), unlocked);
+        worker
+            .call(|node, now| node.create_pack(now, "kept", Sensitivity::Internal))
+            .await
+            .unwrap();
+        let answer: Result<(), EngineError> = worker.call(|_, _| panic!("a fault")).await;
+        assert!(matches!(answer, Err(EngineError::Stopped)));
+        let packs = worker.call(|node, _| Ok(node.packs())).await.unwrap();
+        assert_eq!(packs.len(), 1);
+        assert_eq!(packs[0].title, "kept");
+        drop(worker);
+        thread.join().unwrap();
+    }
+}
