@@ -1,0 +1,255 @@
+//! The engine's views as documents of the API, and back. Exhaustive matches: a new word in the
+//! policy does not compile until it has one here.
+
+use kitbag_engine as engine;
+use kitbag_rpc as rpc;
+
+pub(crate) fn me(me: engine::Me) -> rpc::Me {
+    rpc::Me {
+        v: rpc::V1,
+        person: rpc::Person {
+            id: me.person.to_string(),
+            name: me.name,
+        },
+        device: rpc::Device {
+            id: me.device.to_string(),
+            name: me.device_name,
+        },
+    }
+}
+
+pub(crate) fn pack(pack: engine::PackSummary) -> rpc::Pack {
+    rpc::Pack {
+        id: pack.id.to_string(),
+        title: pack.title,
+        name: pack.name,
+        notes: pack.notes,
+        members: pack.members,
+        role: pack.role.map(role),
+        clearance: pack.clearance.map(sensitivity),
+        default_sensitivity: sensitivity(pack.default_sensitivity),
+    }
+}
+
+pub(crate) fn pack_ref(pack: engine::PackSummary) -> rpc::PackRef {
+    rpc::PackRef {
+        id: pack.id.to_string(),
+        title: pack.title,
+        name: pack.name,
+    }
+}
+
+pub(crate) fn new_note(note: rpc::AddNote) -> engine::NewNote {
+    engine::NewNote {
+        title: note.title,
+        body: note.body,
+        source: engine::NewSource {
+            label: note.source.label,
+            kind: note.source.kind,
+            uri: note.source.uri,
+            app: note.source.app,
+            author: note.source.author,
+            locator: note.source.locator,
+        },
+        sensitivity: note.sensitivity.map(engine_sensitivity),
+        tags: note.tags,
+        note_type: note.note_type,
+    }
+}
+
+pub(crate) fn note_edit(edit: rpc::EditNote) -> engine::NoteEdit {
+    engine::NoteEdit {
+        title: edit.title,
+        body: edit.body,
+        seen: edit.seen,
+        add_tags: edit.add_tags,
+        remove_tags: edit.remove_tags,
+    }
+}
+
+pub(crate) fn note_line(note: engine::NoteSummary) -> rpc::NoteLine {
+    rpc::NoteLine {
+        id: note.id.to_string(),
+        title: note.title,
+        sensitivity: sensitivity(note.sensitivity),
+        source: note.source,
+        status: note.status,
+        edited: note.edited,
+    }
+}
+
+pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
+    rpc::Note {
+        id: note.id.to_string(),
+        pack,
+        note_type: note.note_type,
+        title: note.title,
+        body: note.body,
+        tags: note.tags,
+        source: rpc::Source {
+            label: note.source.label,
+            kind: note.source.kind,
+            uri: note.source.uri,
+            app: note.source.app,
+            author: note.source.author,
+            locator: note.source.locator,
+        },
+        captured_by: note.captured_by,
+        trust: note.trust,
+        sensitivity: sensitivity(note.sensitivity),
+        status: note.status,
+        captured_at: time(note.captured_at),
+        added_by: note.added_by,
+        version: note.version,
+        edits: note.edits,
+        waiting: note.waiting,
+    }
+}
+
+pub(crate) fn audience(members: Vec<engine::AudienceMember>) -> Vec<rpc::AudienceMember> {
+    let member = |member: engine::AudienceMember| rpc::AudienceMember {
+        person: member.person.to_string(),
+        name: member.name,
+        is_me: member.is_me,
+        opens: member.opens,
+    };
+    members.into_iter().map(member).collect()
+}
+
+pub(crate) fn revision(revision: engine::Revision) -> rpc::Revision {
+    rpc::Revision {
+        by: revision.by,
+        at: time(revision.at),
+        what: revision.what,
+        title: revision.title,
+        body: revision.body,
+    }
+}
+
+pub(crate) fn member(member: engine::MemberView) -> rpc::Member {
+    rpc::Member {
+        person: member.person.to_string(),
+        name: member.name,
+        kind: member.kind.to_owned(),
+        role: role(member.role),
+        clearance: sensitivity(member.clearance),
+        devices: member.devices,
+        is_me: member.is_me,
+        check_words: member.check_words,
+        since: time(member.since),
+    }
+}
+
+pub(crate) fn share_options(share: &rpc::SharePack) -> engine::ShareOptions {
+    engine::ShareOptions {
+        role: engine_role(share.role),
+        clearance: engine_sensitivity(share.clearance),
+        expires_at: share
+            .expires_at
+            .map(|at| engine::Timestamp::from_millis(at.as_millis())),
+        uses: share.uses,
+    }
+}
+
+pub(crate) fn ticket_info(info: engine::TicketInfo) -> rpc::TicketInfo {
+    rpc::TicketInfo {
+        version: info.version,
+        pack: info.pack.to_string(),
+        peers: info.peers,
+    }
+}
+
+pub(crate) fn peer(peer: engine::PeerView) -> rpc::Peer {
+    rpc::Peer {
+        name: peer.name,
+        endpoint: peer.endpoint,
+        connected: peer.connected,
+        since: peer.since.map(time),
+    }
+}
+
+pub(crate) fn pack_status(pack: engine::PackStatus, name: Option<String>) -> rpc::PackStatus {
+    rpc::PackStatus {
+        id: pack.id.to_string(),
+        title: pack.title,
+        name,
+        peers: pack.peers.into_iter().map(peer_status).collect(),
+        waiting: pack.waiting,
+        set_aside: pack.set_aside,
+        held: pack.held,
+        rotation_debt: pack.rotation_debt,
+    }
+}
+
+fn peer_status(peer: engine::PeerStatus) -> rpc::PeerStatus {
+    let state = match peer.state {
+        engine::PeerState::Synced => rpc::PeerState::Synced,
+        engine::PeerState::Syncing => rpc::PeerState::Syncing,
+        engine::PeerState::Unreachable => rpc::PeerState::Unreachable,
+    };
+    rpc::PeerStatus {
+        name: peer.name,
+        state,
+        at: peer.at.map(time),
+        to_send: peer.to_send,
+    }
+}
+
+pub(crate) fn time(at: engine::Timestamp) -> rpc::Time {
+    rpc::Time::from_millis(at.as_millis())
+}
+
+pub(crate) fn sensitivity(sensitivity: engine::Sensitivity) -> rpc::Sensitivity {
+    match sensitivity {
+        engine::Sensitivity::Public => rpc::Sensitivity::Public,
+        engine::Sensitivity::Internal => rpc::Sensitivity::Internal,
+        engine::Sensitivity::Confidential => rpc::Sensitivity::Confidential,
+        engine::Sensitivity::Restricted => rpc::Sensitivity::Restricted,
+    }
+}
+
+pub(crate) fn engine_sensitivity(sensitivity: rpc::Sensitivity) -> engine::Sensitivity {
+    match sensitivity {
+        rpc::Sensitivity::Public => engine::Sensitivity::Public,
+        rpc::Sensitivity::Internal => engine::Sensitivity::Internal,
+        rpc::Sensitivity::Confidential => engine::Sensitivity::Confidential,
+        rpc::Sensitivity::Restricted => engine::Sensitivity::Restricted,
+    }
+}
+
+pub(crate) fn role(role: engine::Role) -> rpc::Role {
+    match role {
+        engine::Role::Courier => rpc::Role::Courier,
+        engine::Role::Reader => rpc::Role::Reader,
+        engine::Role::Commenter => rpc::Role::Commenter,
+        engine::Role::Editor => rpc::Role::Editor,
+        engine::Role::Admin => rpc::Role::Admin,
+    }
+}
+
+fn engine_role(role: rpc::Role) -> engine::Role {
+    match role {
+        rpc::Role::Courier => engine::Role::Courier,
+        rpc::Role::Reader => engine::Role::Reader,
+        rpc::Role::Commenter => engine::Role::Commenter,
+        rpc::Role::Editor => engine::Role::Editor,
+        rpc::Role::Admin => engine::Role::Admin,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_mean_the_same_on_both_sides() {
+        for word in engine::Sensitivity::ALL {
+            assert_eq!(sensitivity(word).as_str(), word.as_str());
+            assert_eq!(engine_sensitivity(sensitivity(word)), word);
+        }
+        for word in engine::Role::ALL {
+            assert_eq!(role(word).as_str(), word.as_str());
+            assert_eq!(engine_role(role(word)), word);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The engine's errors as codes and sentences. Grouped there by who can act; here by what to tell.
+
+use crate::convert::time;
+use crate::identity::not_initialised;
+use kitbag_engine::{EngineError, TicketProblem};
+use kitbag_rpc::{Code, Failure};
+
+/// The failure that tells this error. The log gets its code only.
+pub(crate) fn failed(error: &EngineError) -> Failure {
+    let told = |code| Failure::new(code, error.to_string());
+    match error {
+        EngineError::NotFound { what: "pack", .. } => told(Code::NotFound)
+            .hint("a pack that somebody shared with you goes by its id or your own name for it: kitbag pack list"),
+        EngineError::NotFound { what: "note", .. } => {
+            told(Code::NotFound).hint("kitbag list PACK shows the ids of its notes")
+        }
+        EngineError::NotFound { .. } => told(Code::NotFound),
+        EngineError::Ambiguous { candidates, .. } => {
+            told(Code::Ambiguous).hint(format!("say more of it; it fits {}", candidates.join(", ")))
+        }
+        EngineError::Denied { reason, hint } => Failure {
+            code: Code::Denied,
+            message: reason.clone(),
+            hint: hint.clone(),
+        },
+        EngineError::BadInput { .. } => told(Code::BadInput),
+        EngineError::Ticket(problem) => ticket(problem),
+        EngineError::NoPeer { .. } => told(Code::NoPeer),
+        EngineError::TimedOut => told(Code::TimedOut),
+        EngineError::Locked { .. } => told(Code::Locked),
+        EngineError::NotInitialised => not_initialised(),
+        EngineError::AlreadyRunning => told(Code::AlreadyRunning),
+        EngineError::Integrity { .. } => told(Code::Integrity),
+        EngineError::Conflict { .. } => told(Code::Conflict),
+        EngineError::File { .. } | EngineError::Storage { .. } => told(Code::Storage),
+        EngineError::Network { .. } => told(Code::Network),
+        EngineError::Stopped => Failure::new(Code::DaemonUnreachable, "the daemon is stopping"),
+        _ => told(Code::Internal),
+    }
+}
+
+fn ticket(problem: &TicketProblem) -> Failure {
+    match problem {
+        TicketProblem::Empty => Failure::new(Code::TicketEmpty, "there is no ticket in the input"),
+        TicketProblem::NotATicket => Failure::new(Code::TicketNotATicket, "this is not a ticket"),
+        TicketProblem::Malformed => Failure::new(Code::TicketMalformed, "the ticket is damaged"),
+        TicketProblem::Checksum => Failure::new(
+            Code::TicketChecksum,
+            "the ticket is damaged: a character changed on the way",
+        ),
+        TicketProblem::Truncated => Failure::new(
+            Code::TicketTruncated,
+            "the ticket is cut off: its end is missing",
+        ),
+        TicketProblem::NewerVersion(_) => Failure::new(
+            Code::TicketNewerVersion,
+            "the ticket was made by a newer Kitbag",
+        ),
+        TicketProblem::Foreign { kind } => Failure::new(
+            Code::TicketForeign,
+            format!("this is a ticket of another kind ({kind}), not one for a pack"),
+        ),
+        TicketProblem::Expired { at } => Failure::new(
+            Code::TicketExpired,
+            format!("the ticket expired on {}", time(*at).in_words()),
+        ),
+        TicketProblem::Cancelled => Failure::new(
+            Code::TicketCancelled,
+            "whoever shared the pack took the ticket back",
+        ),
+        TicketProblem::AlreadyUsed { at, by } => Failure::new(
+            Code::TicketAlreadyUsed,
+            format!(
+                "the ticket was used already: by {by}, on {}",
+                time(*at).in_words()
+            ),
+        ),
+        TicketProblem::Removed => Failure::new(
+            Code::TicketRemoved,
+            "you were removed from this pack; only one of its admins can let you in again",
+        ),
+        TicketProblem::TryLater => Failure::new(
+            Code::TicketTryLater,
+            "the device that was asked cannot let anybody in at the moment",
+        ),
+        TicketProblem::UnknownInvite => Failure::new(
+            Code::TicketUnknownInvite,
+            "the device that was asked knows no such invite, or takes it no more",
+        ),
+        TicketProblem::Unreachable { .. } => Failure::new(
+            Code::TicketUnreachable,
+            "nobody whom the ticket names could be reached",
+        ),
+        _ => Failure::new(Code::TicketMalformed, problem.to_string()),
+    }
+}

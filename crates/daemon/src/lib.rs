@@ -1,0 +1,29 @@
+//! Owns the engine and serves the local API on a Unix socket.
+//!
+//! One process owns the database of a home; everything else is its client. A lock file in the home
+//! decides which one (`instance`). Every connection is checked against the user of this process
+//! (`server`), every request is read within limits (`routes`) and passes one authorisation function
+//! (`authorise`) before its handler (`api`) sees it; a panic in a handler ends that request only.
+//! The log holds paths, codes, ids and times: no content, titles, names or tickets (`log`).
+//!
+//! Re-exports what a front end needs before there is a daemon: to create a person and device, and
+//! to look at a ticket (`identity`). Deliberately absent: printing, the environment, any decision
+//! about packs.
+
+mod api;
+mod authorise;
+mod convert;
+mod failure;
+mod identity;
+mod instance;
+mod log;
+mod routes;
+mod run;
+mod server;
+
+pub use identity::{home_is_initialised, initialise, inspect_ticket, key_protection};
+pub use instance::is_served;
+pub use log::{LogLevel, keep_panics_out_of_sight};
+pub use run::{Options, Started, run};
+
+pub use kitbag_engine::{KeyChoice, KeyProtection, Listen, Relay, Settings};

@@ -1,0 +1,189 @@
+//! From a request's bytes to its handler and back: limits, caller, authorisation, panic boundary.
+//!
+//! One function, [`serve`], is the way of every request, so that no route can forget a step. A
+//! handler runs as a task of its own: a client that goes away does not cut a write in half, and a
+//! panic is an answer to this one request.
+
+use crate::authorise::{Asker, Asks, Peer, authorise};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Extension, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use kitbag_rpc::{
+    CALLER_HEADER, Call, Caller, Code, Failure, Method, REQUEST_BYTES_MAX, decode_request,
+};
+use std::future::Future;
+use std::time::{Duration, Instant};
+use tracing::{error, info, warn};
+
+/// How long the body of a request may take to arrive.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Routes under construction; `S` is what handlers work on.
+pub(crate) struct Routes<S> {
+    router: Router,
+    state: S,
+    daemon_uid: u32,
+    body_timeout: Duration,
+}
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    pub(crate) fn new(state: S, daemon_uid: u32) -> Self {
+        Routes {
+            router: Router::new(),
+            state,
+            daemon_uid,
+            body_timeout: BODY_TIMEOUT,
+        }
+    }
+
+    /// Waits less for bodies; for tests.
+    #[cfg(test)]
+    pub(crate) fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// Serves one call. Its path and method are the call's own.
+    pub(crate) fn on<C, F, Fut>(mut self, handler: F) -> Self
+    where
+        C: Call + Asks,
+        F: Fn(S, C) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<C::Answer, Failure>> + Send + 'static,
+    {
+        let (state, daemon_uid, body_timeout) =
+            (self.state.clone(), self.daemon_uid, self.body_timeout);
+        let serve = move |Extension(peer): Extension<Peer>, request: Request| {
+            let (handler, state) = (handler.clone(), state.clone());
+            let began = Instant::now();
+            async move {
+                let answer = serve(peer, daemon_uid, body_timeout, request, |call| {
+                    handler(state, call)
+                })
+                .await;
+                tell_log::<C>(peer, &answer, began.elapsed());
+                answer.unwrap_or_else(|failure| failure_response(&failure))
+            }
+        };
+        let method: MethodRouter = match C::METHOD {
+            Method::Get => get(serve),
+            Method::Post => post(serve),
+        };
+        self.router = self.router.route(C::PATH, method);
+        self
+    }
+
+    pub(crate) fn into_router(self) -> Router {
+        self.router
+            .fallback(unknown_route)
+            .method_not_allowed_fallback(wrong_method)
+    }
+}
+
+async fn serve<C, Fut>(
+    peer: Peer,
+    daemon_uid: u32,
+    body_timeout: Duration,
+    request: Request,
+    handler: impl FnOnce(C) -> Fut,
+) -> Result<Response, Failure>
+where
+    C: Call + Asks,
+    Fut: Future<Output = Result<C::Answer, Failure>> + Send + 'static,
+{
+    let says = caller(request.headers())?;
+    let body = read_body(request.into_body(), body_timeout).await?;
+    let call: C = decode_request(&body)?;
+    authorise(
+        &Asker {
+            says,
+            peer,
+            daemon_uid,
+        },
+        &call.operation(),
+    )?;
+    let answer = tokio::spawn(handler(call)).await.map_err(|_| fault())??;
+    let json = serde_json::to_vec(&answer).map_err(|_| fault())?;
+    Ok(json_response(StatusCode::OK, json))
+}
+
+fn caller(headers: &HeaderMap) -> Result<Caller, Failure> {
+    let refused = |message: &str| {
+        Failure::new(Code::RequestCaller, message).hint(format!(
+            "send the header {CALLER_HEADER}: library/YOUR-PROGRAM"
+        ))
+    };
+    let mut values = headers.get_all(CALLER_HEADER).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Err(refused("the request does not say who calls")),
+        (Some(_), Some(_)) => Err(refused("the request says twice who calls")),
+        (Some(value), None) => {
+            let text = value.to_str().ok();
+            text.and_then(|text| text.parse().ok())
+                .ok_or_else(|| refused("the request names a caller that is not known"))
+        }
+    }
+}
+
+async fn read_body(body: Body, timeout: Duration) -> Result<Vec<u8>, Failure> {
+    let body = Limited::new(body, REQUEST_BYTES_MAX).collect();
+    let incomplete = || {
+        Failure::new(
+            Code::RequestIncomplete,
+            "the rest of the request did not arrive",
+        )
+    };
+    match tokio::time::timeout(timeout, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        Ok(Err(e)) if e.downcast_ref::<LengthLimitError>().is_some() => Err(Failure::new(
+            Code::RequestTooLarge,
+            format!("the request has more than {REQUEST_BYTES_MAX} bytes, which is the limit"),
+        )),
+        Ok(Err(_)) | Err(_) => Err(incomplete()),
+    }
+}
+
+async fn unknown_route() -> Response {
+    failure_response(
+        &Failure::new(Code::RequestRoute, "no such path").hint("the paths are in docs/cli.md"),
+    )
+}
+
+async fn wrong_method() -> Response {
+    failure_response(&Failure::new(
+        Code::RequestMethod,
+        "this path takes another method",
+    ))
+}
+
+fn failure_response(failure: &Failure) -> Response {
+    let status = StatusCode::from_u16(failure.code.http_status())
+        .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let json = serde_json::to_vec(&failure.document()).expect("three strings are always JSON");
+    json_response(status, json)
+}
+
+fn json_response(status: StatusCode, json: Vec<u8>) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], json).into_response()
+}
+
+fn fault() -> Failure {
+    Failure::new(
+        Code::Internal,
+        "a fault in Kitbag ended this request; nothing else was touched",
+    )
+}
+
+/// Path, code and time; never the message, which may name a pack or a person.
+fn tell_log<C: Call>(peer: Peer, answer: &Result<Response, Failure>, took: Duration) {
+    let (path, pid) = (C::PATH, peer.pid);
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    match answer {
+        Ok(_) => info!(path, pid, micros, "answered"),
+        Err(failure) if failure.code == Code::Internal => error!(path, pid, micros, "fault"),
+        Err(failure) => warn!(path, pid, micros, code = failure.code.as_str(), "refused"),
+    }
+}

@@ -1,0 +1,49 @@
+//! The local API: its request and response types, and a small client.
+//!
+//! The daemon serves HTTP/1.1 with JSON bodies on a Unix socket that only its own user can reach.
+//! Every request is one type that implements [`Call`]: the type names its path and its answer, so
+//! client and daemon cannot drift apart. Every document carries `"v": 1`; a request with a field
+//! that is not known is refused, an answer may grow fields. Every request says who calls
+//! ([`Caller`]); what the daemon believes of it, its one authorisation function decides.
+//!
+//! Ids and endpoints are text here: this crate knows none of the others, so a front end that links
+//! it links no engine. What can go wrong is one list, [`Code`], with an exit code each.
+//! Described for users in `docs/cli.md`.
+
+mod call;
+mod caller;
+mod client;
+mod code;
+mod failure;
+mod member;
+mod note;
+mod pack;
+mod secret;
+mod share;
+mod socket;
+mod status;
+mod time;
+mod words;
+
+pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
+pub use caller::{Caller, NotACaller};
+pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
+pub use code::{Code, Exit};
+pub use failure::{ErrorDocument, Failure};
+pub use member::{ListMembers, Member, Members};
+pub use note::{
+    AddNote, AudienceMember, EditNote, History, ListNotes, NewSource, Note, NoteAnswer, NoteEdited,
+    NoteLine, NoteRef, NoteWritten, Notes, ReadHistory, Revision, ShowNote, Source,
+};
+pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
+pub use secret::Secret;
+pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
+pub use socket::{
+    LOCK_FILE, LOG_DIR, RECORD_FILE, RUN_DIR, SOCKET_FILE, SOCKET_PATH_BYTES_MAX, recorded_socket,
+};
+pub use status::{
+    Device, Health, Healthy, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus,
+    Status, Stop, Stopping, SyncPacks, Synced, WhoAmI,
+};
+pub use time::Time;
+pub use words::{Role, Sensitivity};

@@ -1,0 +1,286 @@
+//! Notes: add, list, show, edit, history.
+
+use crate::call::call;
+use crate::{PackRef, Sensitivity, Time, V1};
+use serde::{Deserialize, Serialize};
+
+/// Adds a note. The same content from the same source again is no change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddNote {
+    /// Version.
+    pub v: V1,
+    /// The pack.
+    pub pack: String,
+    /// Title; may be empty.
+    #[serde(default)]
+    pub title: String,
+    /// Body; may be empty if the title is not.
+    #[serde(default)]
+    pub body: String,
+    /// Where it comes from.
+    pub source: NewSource,
+    /// Sensitivity; the pack's default if absent.
+    #[serde(default)]
+    pub sensitivity: Option<Sensitivity>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// note, snippet, message, record, file, link, decision, summary, outcome, prompt, template.
+    #[serde(default, rename = "type")]
+    pub note_type: Option<String>,
+}
+call!(post AddNote, "/v1/note/add" => NoteWritten);
+
+/// Lists the notes of a pack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListNotes {
+    /// Version.
+    pub v: V1,
+    /// The pack.
+    pub pack: String,
+}
+call!(post ListNotes, "/v1/note/list" => Notes);
+
+/// Shows a note.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShowNote {
+    /// Version.
+    pub v: V1,
+    /// The start of the note's id.
+    pub note: String,
+}
+call!(post ShowNote, "/v1/note/show" => NoteAnswer);
+
+/// Changes a note; absent fields stay.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EditNote {
+    /// Version.
+    pub v: V1,
+    /// The start of the note's id.
+    pub note: String,
+    /// The new title.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The new body.
+    #[serde(default)]
+    pub body: Option<String>,
+    /// The [`Note::version`] that the edit was made from, if it may have changed since: what changed
+    /// from there is applied, so that a slow editor does not undo what arrived meanwhile.
+    #[serde(default)]
+    pub seen: Option<String>,
+    /// Tags to add.
+    #[serde(default)]
+    pub add_tags: Vec<String>,
+    /// Tags to remove.
+    #[serde(default)]
+    pub remove_tags: Vec<String>,
+}
+call!(post EditNote, "/v1/note/edit" => NoteEdited);
+
+/// Reads how a note came to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadHistory {
+    /// Version.
+    pub v: V1,
+    /// The start of the note's id.
+    pub note: String,
+}
+call!(post ReadHistory, "/v1/note/history" => History);
+
+/// Where a note comes from, as the caller states it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSource {
+    /// A label made for a human, required: "CRM · Acme · row 14".
+    pub label: String,
+    /// What sort of source: "web", "chat", "file", ….
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Where it can be found.
+    #[serde(default)]
+    pub uri: Option<String>,
+    /// The application it was taken from.
+    #[serde(default)]
+    pub app: Option<String>,
+    /// Who wrote it there.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// Where inside the source: a row, a page, a message number.
+    #[serde(default)]
+    pub locator: Option<String>,
+}
+
+/// Where a note comes from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Source {
+    /// A label made for a human: "CRM · Acme · row 14".
+    pub label: String,
+    /// What sort of source: "web", "chat", "file", ….
+    pub kind: Option<String>,
+    /// Where it can be found.
+    pub uri: Option<String>,
+    /// The application it was taken from.
+    pub app: Option<String>,
+    /// Who wrote it there.
+    pub author: Option<String>,
+    /// Where inside the source: a row, a page, a message number.
+    pub locator: Option<String>,
+}
+
+/// A note by its id, beside something else.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NoteRef {
+    /// Its id.
+    pub id: String,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
+}
+
+/// One member as seen from a note.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AudienceMember {
+    /// The person's id.
+    pub person: String,
+    /// Their name, as they tell it.
+    pub name: String,
+    /// Whether this is the person who asks.
+    pub is_me: bool,
+    /// Whether they can open it.
+    pub opens: bool,
+}
+
+/// What became of a note that was added.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NoteWritten {
+    /// Version.
+    pub v: V1,
+    /// The note.
+    pub note: NoteRef,
+    /// Its pack.
+    pub pack: PackRef,
+    /// Whether it was there already; nothing was written then.
+    pub existing: bool,
+    /// Every member, and whether they can open it now.
+    pub audience: Vec<AudienceMember>,
+}
+
+/// What became of an edit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NoteEdited {
+    /// Version.
+    pub v: V1,
+    /// The note.
+    pub note: NoteRef,
+    /// Its pack.
+    pub pack: PackRef,
+    /// Whether anything changed; nothing was written otherwise.
+    pub changed: bool,
+    /// Every member, and whether they can open it now; empty if nothing changed.
+    pub audience: Vec<AudienceMember>,
+}
+
+/// The notes of a pack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Notes {
+    /// Version.
+    pub v: V1,
+    /// The pack.
+    pub pack: PackRef,
+    /// Those that can be read here.
+    pub notes: Vec<NoteLine>,
+}
+
+/// One note in a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NoteLine {
+    /// Its id.
+    pub id: String,
+    /// Its title; if it has none, the start of its body.
+    pub title: String,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
+    /// Its source label.
+    pub source: String,
+    /// active, superseded, archived, expired or redacted.
+    pub status: String,
+    /// Whether it was edited since it was added.
+    pub edited: bool,
+}
+
+/// One note.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NoteAnswer {
+    /// Version.
+    pub v: V1,
+    /// The note.
+    pub note: Note,
+}
+
+/// A note in full.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Note {
+    /// Its id.
+    pub id: String,
+    /// Its pack.
+    pub pack: PackRef,
+    /// note, snippet, message, ….
+    #[serde(rename = "type")]
+    pub note_type: String,
+    /// Title.
+    pub title: String,
+    /// Body.
+    pub body: String,
+    /// Tags, sorted.
+    pub tags: Vec<String>,
+    /// Where it comes from.
+    pub source: Source,
+    /// Who or what captured it, set by the daemon.
+    pub captured_by: String,
+    /// How far its text is trusted, set by the daemon.
+    pub trust: String,
+    /// Sensitivity.
+    pub sensitivity: Sensitivity,
+    /// active, superseded, archived, expired or redacted.
+    pub status: String,
+    /// When it was captured, by the capturing device's clock.
+    pub captured_at: Time,
+    /// Name of the person who added it.
+    pub added_by: String,
+    /// Names the state that is shown here, for [`EditNote::seen`].
+    pub version: String,
+    /// Number of edits since.
+    pub edits: u64,
+    /// Entries of this note that wait for earlier ones.
+    pub waiting: u64,
+}
+
+/// How a note came to be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct History {
+    /// Version.
+    pub v: V1,
+    /// The note's id.
+    pub note: String,
+    /// Its steps, oldest first.
+    pub history: Vec<Revision>,
+}
+
+/// One step in a note's history.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Revision {
+    /// Who wrote it.
+    pub by: String,
+    /// When, by their clock.
+    pub at: Time,
+    /// "added" or "edited".
+    pub what: String,
+    /// Title after this step and everything before it.
+    pub title: String,
+    /// Body after this step and everything before it.
+    pub body: String,
+}

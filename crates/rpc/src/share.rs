@@ -1,0 +1,121 @@
+//! Tickets: make one, look at one, join with one.
+
+use crate::call::call;
+use crate::{PackRef, Role, Secret, Sensitivity, Time, V1};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long a client waits for a join: peers are dialled one after the other.
+const JOIN_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Makes a ticket for a pack, or says what it would give.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharePack {
+    /// Version.
+    pub v: V1,
+    /// The pack.
+    pub pack: String,
+    /// What the joiner may do.
+    pub role: Role,
+    /// The highest the joiner opens.
+    pub clearance: Sensitivity,
+    /// Until when, by the clock of whoever admits.
+    pub expires_at: Option<Time>,
+    /// How many persons may join.
+    pub uses: u32,
+    /// Whether only to say what would happen.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+call!(post SharePack, "/v1/pack/share" => Shared);
+
+/// A ticket that was made, or would be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shared {
+    /// Version.
+    pub v: V1,
+    /// The ticket; none in a dry run.
+    pub ticket: Option<Secret>,
+    /// Short id of the invite; none in a dry run.
+    pub invite: Option<String>,
+    /// Until when.
+    pub expires_at: Option<Time>,
+    /// The pack.
+    pub pack: PackRef,
+    /// What the joiner may do.
+    pub role: Role,
+    /// The highest the joiner opens.
+    pub clearance: Sensitivity,
+    /// How many notes the joiner will be able to open, as of now.
+    pub opens: u64,
+    /// How many persons may join.
+    pub uses: u32,
+    /// Whether nothing was done.
+    pub dry_run: bool,
+}
+
+/// Joins a pack with a ticket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JoinPack {
+    /// Version.
+    pub v: V1,
+    /// The ticket.
+    pub ticket: Secret,
+    /// The own name for the pack.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+call!(post JoinPack, "/v1/pack/join" => Joined, patience |_| JOIN_PATIENCE);
+
+/// What became of a ticket.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Joined {
+    /// Version.
+    pub v: V1,
+    /// The pack; its title is empty until it arrives.
+    pub pack: PackRef,
+    /// Own role.
+    pub role: Role,
+    /// Own clearance.
+    pub clearance: Sensitivity,
+    /// Whether this made a member.
+    pub state: JoinState,
+    /// Three words that the inviter sees too.
+    pub check_words: String,
+    /// Name of the inviter, empty until it arrives.
+    pub invited_by: String,
+    /// Notes that arrived so far.
+    pub notes: u64,
+}
+
+/// Whether a ticket made a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinState {
+    /// Now a member.
+    Joined,
+    /// Was a member before; the ticket was not used.
+    AlreadyMember,
+}
+
+/// One ticket, looked at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TicketAnswer {
+    /// Version.
+    pub v: V1,
+    /// What it says.
+    pub ticket: TicketInfo,
+}
+
+/// What a ticket says, without its secret. No daemon is needed to read it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TicketInfo {
+    /// Version of the format.
+    pub version: u16,
+    /// The pack's id.
+    pub pack: String,
+    /// Devices that may be asked.
+    pub peers: Vec<String>,
+}
