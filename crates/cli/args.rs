@@ -1,0 +1,153 @@
+//! What every subcommand shares on the command line: the global options, and words as values.
+
+use crate::commands::Command;
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use kitbag_rpc::{Role, Sensitivity};
+use std::path::PathBuf;
+
+/// Context packs: source-labelled notes, sealed on every device, in sync with exactly whom you share with.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kitbag",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    /// The device's directory; two homes are two devices on one computer
+    #[arg(
+        long,
+        global = true,
+        env = "KITBAG_HOME",
+        hide_env_values = true,
+        value_name = "DIR"
+    )]
+    pub(crate) home: Option<PathBuf>,
+
+    /// Print one JSON document instead of words
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// A sensitivity by its word.
+pub(crate) fn sensitivity() -> impl TypedValueParser<Value = Sensitivity> {
+    let all = Sensitivity::ALL;
+    PossibleValuesParser::new(all.map(Sensitivity::as_str)).map(move |word| {
+        all.into_iter()
+            .find(|one| one.as_str() == word)
+            .expect("the parser lets only these words through")
+    })
+}
+
+/// A role that a ticket can give, by its word.
+pub(crate) fn role() -> impl TypedValueParser<Value = Role> {
+    let all = [Role::Reader, Role::Commenter, Role::Editor];
+    PossibleValuesParser::new(all.map(Role::as_str)).map(move |word| {
+        all.into_iter()
+            .find(|one| one.as_str() == word)
+            .expect("the parser lets only these words through")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    /// Goal: what the contract names parses, what it does not is a usage error that names it.
+    #[test]
+    fn the_contract_parses() {
+        let good = [
+            "",
+            "up --name Ana --detach --offline --relay none --discovery off --listen 127.0.0.1:0",
+            "up --relay https://relay.example --listen any:4040",
+            "down",
+            "init --name Ana --keyring",
+            "init --name Ana --key-file k",
+            "init --name Ana --passphrase-file -",
+            "daemon run --offline",
+            "daemon start",
+            "daemon stop",
+            "daemon status --json",
+            "pack create Acme --sensitivity internal",
+            "pack list",
+            "pack show Acme",
+            "add Acme --source CRM --title T --file - --url https://a.example --sensitivity public --tag a --tag b",
+            "list Acme",
+            "show abc",
+            "edit abc --title T",
+            "history abc",
+            "share Acme",
+            "share Acme --role reader --clearance public --expires 2d --uses 3 --dry-run --yes",
+            "join",
+            "join - --as Acme",
+            "join kitbag1abc",
+            "ticket inspect -",
+            "members Acme",
+            "sync",
+            "sync Acme --wait --timeout 30s",
+            "status --home /tmp/x --json",
+            "help",
+            "help --all",
+            "demo",
+            "demo --keep",
+            "help pack create",
+        ];
+        for line in good {
+            let words = std::iter::once("kitbag").chain(line.split_whitespace());
+            Cli::try_parse_from(words).unwrap_or_else(|e| panic!("{line}: {e}"));
+        }
+        let bad = [
+            "bogus",
+            "add Acme",
+            "add --source CRM",
+            "share",
+            "share Acme --role admin",
+            "share Acme --clearance secret",
+            "share Acme --uses 0",
+            "share Acme --uses -1",
+            "share Acme --uses 99999999999",
+            "init",
+            "init --name Ana --keyring --key-file k",
+            "up --discovery maybe",
+            "up --listen nowhere",
+            "up --relay ftp://x",
+            "up --offline --bogus",
+            "pack",
+            "daemon",
+            "ticket",
+            "edit",
+        ];
+        for line in bad {
+            let words = std::iter::once("kitbag").chain(line.split_whitespace());
+            let error = Cli::try_parse_from(words)
+                .err()
+                .unwrap_or_else(|| panic!("{line} parses"));
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn an_argument_that_is_not_utf8_is_a_usage_error() {
+        let words = ["kitbag", "list"]
+            .map(OsString::from)
+            .into_iter()
+            .chain([OsString::from_vec(vec![b'a', 0xff])]);
+        assert_eq!(
+            Cli::try_parse_from(words).unwrap_err().kind(),
+            ErrorKind::InvalidUtf8
+        );
+    }
+}

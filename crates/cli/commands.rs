@@ -1,0 +1,105 @@
+//! The subcommands: one file each, and one line each here.
+
+mod add;
+mod daemon;
+mod demo;
+mod down;
+mod edit;
+mod help;
+mod history;
+mod init;
+mod join;
+mod list;
+mod members;
+mod overview;
+mod pack;
+mod share;
+mod show;
+mod status;
+mod sync;
+mod ticket;
+mod up;
+
+use crate::context::Context;
+use clap::Subcommand;
+
+/// What can be asked. Those that are hidden stand in `kitbag help --all`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start this device: the first time it creates you and the device
+    Up(up::UpArgs),
+    /// Stop this device
+    Down,
+    /// Create, list and show packs
+    Pack(pack::PackArgs),
+    /// Add a note to a pack
+    Add(add::AddArgs),
+    /// List the notes of a pack
+    List(list::ListArgs),
+    /// Show a note
+    Show(show::ShowArgs),
+    /// Change a note
+    Edit(edit::EditArgs),
+    /// Share a pack with somebody: makes a ticket to send
+    Share(share::ShareArgs),
+    /// Join a pack with a ticket
+    Join(join::JoinArgs),
+    /// List who is in a pack
+    Members(members::MembersArgs),
+    /// Exchange changes now
+    Sync(sync::SyncArgs),
+    /// Show who is up to date, and what waits
+    Status,
+    /// See it work: three devices on this machine play a story with sample data
+    Demo(demo::DemoArgs),
+    /// Create the person and device without starting, for scripts
+    #[command(hide = true)]
+    Init(init::InitArgs),
+    /// Run, start, stop or look at the daemon
+    #[command(hide = true)]
+    Daemon(daemon::DaemonArgs),
+    /// Show how a note came to be
+    #[command(hide = true)]
+    History(history::HistoryArgs),
+    /// Look at a ticket without using it
+    #[command(hide = true)]
+    Ticket(ticket::TicketArgs),
+    /// Show the commands, or one of them
+    Help(help::HelpArgs),
+}
+
+impl Command {
+    /// Whether this process becomes the daemon.
+    pub(crate) fn becomes_daemon(&self) -> bool {
+        match self {
+            Command::Up(args) => !args.detach,
+            Command::Daemon(args) => args.becomes_daemon(),
+            _ => false,
+        }
+    }
+}
+
+/// Runs one command; without one, an overview.
+pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::Result<()> {
+    match command {
+        None => overview::run(context).await,
+        Some(Command::Up(args)) => up::run(context, args).await,
+        Some(Command::Down) => down::run(context).await,
+        Some(Command::Pack(args)) => pack::run(context, args).await,
+        Some(Command::Add(args)) => add::run(context, args).await,
+        Some(Command::List(args)) => list::run(context, args).await,
+        Some(Command::Show(args)) => show::run(context, args).await,
+        Some(Command::Edit(args)) => edit::run(context, args).await,
+        Some(Command::Share(args)) => share::run(context, args).await,
+        Some(Command::Join(args)) => join::run(context, args).await,
+        Some(Command::Members(args)) => members::run(context, args).await,
+        Some(Command::Sync(args)) => sync::run(context, args).await,
+        Some(Command::Status) => status::run(context).await,
+        Some(Command::Demo(args)) => demo::run(context, &args),
+        Some(Command::Init(args)) => init::run(context, args),
+        Some(Command::Daemon(args)) => daemon::run(context, args).await,
+        Some(Command::History(args)) => history::run(context, args).await,
+        Some(Command::Ticket(args)) => ticket::run(context, args),
+        Some(Command::Help(args)) => help::run(context, args),
+    }
+}

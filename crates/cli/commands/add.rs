@@ -1,0 +1,102 @@
+//! `kitbag add`: a note into a pack, from a file, the standard input or an editor.
+
+use crate::context::Context;
+use crate::input::{Standard, standard};
+use crate::{args, editor, input, launch, words};
+use clap::Args;
+use kitbag_rpc::{AddNote, Code, Failure, NewSource, NoteWritten, Sensitivity, V1};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    /// The pack: the start of its id, your name for it, or the title you gave it
+    pack: String,
+    /// Where the note comes from, for people: "CRM · Acme · row 14"
+    #[arg(long, value_name = "LABEL")]
+    source: String,
+    /// Title
+    #[arg(long)]
+    title: Option<String>,
+    /// Take the text from a file, - for the standard input
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Where the source can be found
+    #[arg(long)]
+    url: Option<String>,
+    /// Who may open it at all; the pack's own if it is left out
+    #[arg(long, value_parser = args::sensitivity())]
+    sensitivity: Option<Sensitivity>,
+    /// A tag; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// note, snippet, message, record, file, link, decision, summary, outcome, prompt or template
+    #[arg(long = "type", value_name = "TYPE")]
+    note_type: Option<String>,
+    /// What sort of source: web, chat, file, …
+    #[arg(long, value_name = "KIND")]
+    source_kind: Option<String>,
+    /// The application it was taken from
+    #[arg(long)]
+    app: Option<String>,
+    /// Who wrote it there
+    #[arg(long)]
+    author: Option<String>,
+    /// Where inside the source: a row, a page, a message number
+    #[arg(long)]
+    locator: Option<String>,
+}
+
+pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> {
+    if args.source.trim().is_empty() {
+        return Err(Failure::new(Code::BadInput, "--source: say where the note comes from").into());
+    }
+    let body = body(context, args.file.as_deref()).await?;
+    let title = args.title.unwrap_or_default();
+    if body.trim().is_empty() && title.trim().is_empty() {
+        let failure = Failure::new(Code::BadInput, "there is no text: nothing was added");
+        return Err(failure
+            .hint("pipe it in, or name a --file, or give a --title")
+            .into());
+    }
+    let call = AddNote {
+        v: V1,
+        pack: args.pack,
+        title,
+        body,
+        source: NewSource {
+            label: args.source,
+            kind: args.source_kind,
+            uri: args.url,
+            app: args.app,
+            author: args.author,
+            locator: args.locator,
+        },
+        sensitivity: args.sensitivity,
+        tags: args.tags,
+        note_type: args.note_type,
+    };
+    let written = launch::client(context).await?.call(&call).await?;
+    if context.out.is_json() {
+        return context.out.document(&written);
+    }
+    context.out.data(&written.note.id)?;
+    context.out.say(in_words(&written));
+    Ok(())
+}
+
+async fn body(context: &Context, file: Option<&Path>) -> anyhow::Result<String> {
+    match file {
+        Some(file) => input::text(file),
+        None if standard() == Standard::Stream => input::text(Path::new("-")),
+        None => editor::edit(context, "").await,
+    }
+}
+
+fn in_words(written: &NoteWritten) -> String {
+    let audience = words::audience(&written.pack, written.note.sensitivity, &written.audience);
+    if written.existing {
+        format!("Nothing added, the same note is already in {audience}")
+    } else {
+        format!("Added to {audience}")
+    }
+}

@@ -1,0 +1,202 @@
+//! `kitbag daemon run|start|stop|status`: the daemon by its name.
+
+use crate::commands::{down, up};
+use crate::context::Context;
+use crate::network::NetworkArgs;
+use crate::{launch, passphrase, when, words};
+use clap::{Args, Subcommand};
+use jiff::Zoned;
+use kitbag_daemon::{Started, is_served};
+use kitbag_rpc::{Peer, ReadStatus, Status, V1};
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct DaemonArgs {
+    #[command(subcommand)]
+    command: DaemonCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DaemonCommand {
+    /// Serve in the foreground until Ctrl-C
+    Run(StartArgs),
+    /// Serve in the background
+    Start(StartArgs),
+    /// Stop
+    Stop,
+    /// Show whether it runs, and how it is; starts nothing
+    Status,
+}
+
+#[derive(Debug, Args)]
+struct StartArgs {
+    /// A file that holds the passphrase, - for the standard input
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    network: NetworkArgs,
+}
+
+impl DaemonArgs {
+    pub(super) fn becomes_daemon(&self) -> bool {
+        matches!(self.command, DaemonCommand::Run(_))
+    }
+}
+
+pub(super) async fn run(context: &Context, args: DaemonArgs) -> anyhow::Result<()> {
+    match args.command {
+        DaemonCommand::Run(args) => {
+            let passphrase = passphrase::for_home(context, args.passphrase_file.as_deref())?;
+            up::serve(context, &args.network, passphrase, |started| {
+                tell_serving(context, started)
+            })
+            .await
+        }
+        DaemonCommand::Start(args) => start(context, args).await,
+        DaemonCommand::Stop => down::run(context).await,
+        DaemonCommand::Status => status(context).await,
+    }
+}
+
+#[derive(Serialize)]
+struct Serving {
+    v: V1,
+    running: bool,
+    pid: u32,
+    endpoint: String,
+    addresses: Vec<String>,
+}
+
+fn tell_serving(context: &Context, started: &Started) -> anyhow::Result<()> {
+    let Started {
+        pid,
+        endpoint,
+        addresses,
+        ..
+    } = started.clone();
+    if context.out.is_json() {
+        return context.out.document(&Serving {
+            v: V1,
+            running: true,
+            pid,
+            endpoint,
+            addresses,
+        });
+    }
+    Ok(context.out.data(format!("serving, process {pid}"))?)
+}
+
+async fn start(context: &Context, args: StartArgs) -> anyhow::Result<()> {
+    if is_served(&context.home) {
+        context.out.say("It runs already.");
+    } else {
+        launch::start(
+            context,
+            &args.network,
+            None,
+            args.passphrase_file.as_deref(),
+        )
+        .await?;
+    }
+    status(context).await
+}
+
+/// The document of `daemon status`.
+#[derive(Serialize)]
+struct DaemonStatus {
+    v: V1,
+    running: bool,
+    pid: Option<u32>,
+    version: Option<String>,
+    endpoint: Option<String>,
+    addresses: Vec<String>,
+    peers: Vec<Peer>,
+    packs: usize,
+    waiting: u64,
+    set_aside: u64,
+    held: u64,
+    rotation_debt: u64,
+}
+
+impl From<Status> for DaemonStatus {
+    fn from(status: Status) -> DaemonStatus {
+        DaemonStatus {
+            v: V1,
+            running: true,
+            pid: Some(status.pid),
+            version: Some(status.version),
+            endpoint: Some(status.endpoint),
+            addresses: status.addresses,
+            peers: status.peers,
+            packs: status.packs.len(),
+            waiting: status.packs.iter().map(|pack| pack.waiting).sum(),
+            set_aside: status.packs.iter().map(|pack| pack.set_aside).sum(),
+            held: status.packs.iter().map(|pack| pack.held).sum(),
+            rotation_debt: status.packs.iter().map(|pack| pack.rotation_debt).sum(),
+        }
+    }
+}
+
+impl DaemonStatus {
+    fn stopped() -> DaemonStatus {
+        DaemonStatus {
+            v: V1,
+            running: false,
+            pid: None,
+            version: None,
+            endpoint: None,
+            addresses: Vec::new(),
+            peers: Vec::new(),
+            packs: 0,
+            waiting: 0,
+            set_aside: 0,
+            held: 0,
+            rotation_debt: 0,
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let (Some(pid), Some(endpoint)) = (self.pid, &self.endpoint) else {
+            return "It does not run. To start it: kitbag up".to_owned();
+        };
+        let mut lines = vec![
+            format!("running, process {pid}"),
+            format!("endpoint {endpoint}"),
+        ];
+        lines.extend(
+            self.addresses
+                .iter()
+                .map(|address| format!("reachable at {address}")),
+        );
+        lines.extend(self.peers.iter().map(peer_in_words));
+        lines.push(words::count(self.packs as u64, "pack", "packs"));
+        lines.join("\n")
+    }
+}
+
+fn peer_in_words(peer: &Peer) -> String {
+    let name = words::inline(&peer.name);
+    let since = peer
+        .since
+        .map(|since| format!(" since {}", when::shown(since, &Zoned::now())))
+        .unwrap_or_default();
+    let state = if peer.connected {
+        "connected"
+    } else {
+        "not connected"
+    };
+    format!("{name}: {state}{since}")
+}
+
+async fn status(context: &Context) -> anyhow::Result<()> {
+    let status = if is_served(&context.home) {
+        context.client().call(&ReadStatus::default()).await?.into()
+    } else {
+        DaemonStatus::stopped()
+    };
+    if context.out.is_json() {
+        return context.out.document(&status);
+    }
+    Ok(context.out.data(status.in_words())?)
+}

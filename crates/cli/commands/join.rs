@@ -1,0 +1,104 @@
+//! `kitbag join`: becomes a member of somebody's pack.
+
+use crate::context::Context;
+use crate::{input, launch, words};
+use clap::Args;
+use kitbag_daemon::inspect_ticket;
+use kitbag_rpc::{JoinPack, JoinState, Joined, Secret, V1};
+
+#[derive(Debug, Args)]
+pub(crate) struct JoinArgs {
+    /// The ticket, - for the standard input; asked for without showing it if it is left out on a terminal
+    ticket: Option<String>,
+    /// Your own name for the pack
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+}
+
+pub(super) async fn run(context: &Context, args: JoinArgs) -> anyhow::Result<()> {
+    let ticket = input::ticket(args.ticket)?;
+    inspect_ticket(&ticket)?; // a text that is no ticket is told at once, and starts nothing
+    let call = JoinPack {
+        v: V1,
+        ticket: Secret::new(ticket.to_string()),
+        name: args.name,
+    };
+    let joined = launch::client(context).await?.call(&call).await?;
+    if context.out.is_json() {
+        return context.out.document(&joined);
+    }
+    context.out.data(in_words(&joined))?;
+    context.out.say(next(&joined));
+    Ok(())
+}
+
+fn in_words(joined: &Joined) -> String {
+    let pack = words::pack(&joined.pack);
+    let from = words::inline(&joined.invited_by);
+    let state = match joined.state {
+        JoinState::Joined if from.is_empty() => format!("Joined {pack}."),
+        JoinState::Joined => format!("Joined {pack}, invited by {from}."),
+        JoinState::AlreadyMember => format!("You are in {pack} already; the ticket was not used."),
+    };
+    let (can, up_to) = (words::can(joined.role), joined.clearance.title());
+    let notes = words::count(joined.notes, "note", "notes");
+    let mut lines = vec![
+        state,
+        format!("You can {can} up to {up_to}: {notes} so far."),
+    ];
+    if !joined.check_words.is_empty() {
+        lines.push(format!(
+            "Check words: {}",
+            words::inline(&joined.check_words)
+        ));
+    }
+    lines.push(format!("id: {}", joined.pack.id));
+    lines.join("\n")
+}
+
+fn next(joined: &Joined) -> String {
+    let compare = if joined.check_words.is_empty() {
+        ""
+    } else {
+        "Compare the check words with whoever invited you, by voice or face to face: the same three, the same people.\n"
+    };
+    format!(
+        "{compare}Next: kitbag list {}",
+        words::short(&joined.pack.id)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kitbag_rpc::{PackRef, Role, Sensitivity};
+
+    #[test]
+    fn what_became_of_a_ticket_is_told_in_words() {
+        let mut joined = Joined {
+            v: V1,
+            pack: PackRef {
+                id: "abcdefghijklm".to_owned(),
+                title: "Ac\x1bme".to_owned(),
+                name: None,
+            },
+            role: Role::Reader,
+            clearance: Sensitivity::Public,
+            state: JoinState::Joined,
+            check_words: "one two three".to_owned(),
+            invited_by: "Ben".to_owned(),
+            notes: 1,
+        };
+        assert_eq!(
+            in_words(&joined),
+            "Joined Ac\\u{1b}me, invited by Ben.\nYou can read its notes up to Public: 1 note so far.\n\
+             Check words: one two three\nid: abcdefghijklm"
+        );
+        joined.state = JoinState::AlreadyMember;
+        joined.invited_by.clear();
+        assert!(
+            in_words(&joined)
+                .starts_with("You are in Ac\\u{1b}me already; the ticket was not used.\n")
+        );
+    }
+}

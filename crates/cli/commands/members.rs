@@ -1,0 +1,55 @@
+//! `kitbag members`: who is in a pack.
+
+use crate::context::Context;
+use crate::table::Table;
+use crate::{launch, words};
+use clap::Args;
+use kitbag_rpc::{ListMembers, V1};
+
+#[derive(Debug, Args)]
+pub(crate) struct MembersArgs {
+    /// The pack: the start of its id, your name for it, or the title you gave it
+    pack: String,
+}
+
+pub(super) async fn run(context: &Context, args: MembersArgs) -> anyhow::Result<()> {
+    let answer = launch::client(context)
+        .await?
+        .call(&ListMembers {
+            v: V1,
+            pack: args.pack,
+        })
+        .await?;
+    if context.out.is_json() {
+        return context.out.document(&answer);
+    }
+    let mut table = Table::new(
+        [
+            "person",
+            "name",
+            "role",
+            "opens up to",
+            "devices",
+            "check words",
+        ],
+        1,
+    );
+    for member in &answer.members {
+        let id = words::listed_id(context.out, &member.person);
+        let name = if member.is_me {
+            format!("{} (you)", member.name)
+        } else {
+            member.name.clone()
+        };
+        let words = member.check_words.as_deref().unwrap_or_default();
+        table.row([
+            id,
+            &name,
+            member.role.as_str(),
+            member.clearance.as_str(),
+            &member.devices.join(", "),
+            words,
+        ]);
+    }
+    Ok(table.print(context.out)?)
+}

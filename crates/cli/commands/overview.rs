@@ -1,0 +1,152 @@
+//! Bare `kitbag`: what needs you, and the next step. Starts nothing.
+
+use crate::context::Context;
+use crate::words;
+use kitbag_daemon::{home_is_initialised, is_served};
+use kitbag_rpc::{ListPacks, Pack, PackStatus, ReadStatus, V1};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Overview {
+    v: V1,
+    initialised: bool,
+    running: bool,
+    /// Number of packs; none if no daemon runs to say it.
+    packs: Option<usize>,
+    needs_you: Vec<String>,
+    next: String,
+}
+
+pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
+    let overview = if !home_is_initialised(&context.home) {
+        Overview::idle(false, "kitbag up --name NAME")
+    } else if !is_served(&context.home) {
+        Overview::idle(true, "kitbag up")
+    } else {
+        let client = context.client();
+        let packs = client.call(&ListPacks::default()).await?.packs;
+        Overview::running(&packs, &client.call(&ReadStatus::default()).await?.packs)
+    };
+    if context.out.is_json() {
+        return context.out.document(&overview);
+    }
+    Ok(context.out.data(overview.in_words())?)
+}
+
+impl Overview {
+    fn idle(initialised: bool, next: &str) -> Overview {
+        Overview {
+            v: V1,
+            initialised,
+            running: false,
+            packs: None,
+            needs_you: Vec::new(),
+            next: next.to_owned(),
+        }
+    }
+
+    fn running(packs: &[Pack], statuses: &[PackStatus]) -> Overview {
+        let needs_you = statuses.iter().flat_map(|pack| {
+            let title = words::status_name(pack);
+            words::troubles(pack)
+                .into_iter()
+                .map(move |trouble| format!("{title}: {trouble}"))
+        });
+        let next = match packs {
+            [] => "kitbag pack create TITLE, or kitbag join if somebody sent you a ticket",
+            packs if packs.iter().all(|pack| pack.notes == 0) => "kitbag add PACK --source LABEL",
+            packs if packs.iter().all(|pack| pack.members < 2) => "kitbag share PACK",
+            _ => "kitbag status",
+        };
+        Overview {
+            v: V1,
+            initialised: true,
+            running: true,
+            packs: Some(packs.len()),
+            needs_you: needs_you.collect(),
+            next: next.to_owned(),
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let state = match (self.initialised, self.packs) {
+            (false, _) => "Kitbag is not set up on this device yet.".to_owned(),
+            (true, None) => "This device is set up; its daemon does not run.".to_owned(),
+            (true, Some(packs)) => format!(
+                "This device runs, with {}.",
+                words::count(packs as u64, "pack", "packs")
+            ),
+        };
+        let mut lines = vec![state];
+        if self.running {
+            lines.push(
+                if self.needs_you.is_empty() {
+                    "Nothing needs you."
+                } else {
+                    "This needs you:"
+                }
+                .to_owned(),
+            );
+        }
+        lines.extend(self.needs_you.iter().map(|need| format!("  {need}")));
+        lines.push(format!("Next: {}", self.next));
+        lines.push("All commands: kitbag help".to_owned());
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kitbag_rpc::Sensitivity;
+
+    fn pack(notes: u64, members: u64) -> Pack {
+        let default_sensitivity = Sensitivity::Internal;
+        Pack {
+            id: String::new(),
+            title: "Acme".to_owned(),
+            name: None,
+            notes,
+            members,
+            role: None,
+            clearance: None,
+            default_sensitivity,
+        }
+    }
+
+    #[test]
+    fn each_state_has_its_next_step() {
+        assert!(
+            Overview::idle(false, "kitbag up --name NAME")
+                .in_words()
+                .contains("Next: kitbag up --name")
+        );
+        assert!(Overview::running(&[], &[]).next.contains("pack create"));
+        assert!(Overview::running(&[pack(0, 1)], &[]).next.contains("add"));
+        assert!(Overview::running(&[pack(1, 1)], &[]).next.contains("share"));
+        assert!(
+            Overview::running(&[pack(1, 1), pack(0, 2)], &[])
+                .next
+                .contains("status")
+        );
+    }
+
+    #[test]
+    fn what_needs_you_is_told_per_pack() {
+        let status = PackStatus {
+            id: String::new(),
+            title: "Ac\nme".to_owned(),
+            name: None,
+            peers: Vec::new(),
+            waiting: 0,
+            set_aside: 2,
+            held: 0,
+            rotation_debt: 0,
+        };
+        let words = Overview::running(&[pack(1, 2)], &[status]).in_words();
+        assert!(
+            words.contains("with 1 pack.\nThis needs you:\n  Ac\\nme: 2 edits set aside"),
+            "{words}"
+        );
+    }
+}

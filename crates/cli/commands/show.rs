@@ -1,0 +1,131 @@
+//! `kitbag show`: one note.
+
+use crate::context::Context;
+use crate::{launch, words};
+use clap::Args;
+use kitbag_rpc::{Note, ShowNote, V1};
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The start of the note's id
+    note: String,
+}
+
+pub(super) async fn run(context: &Context, args: ShowArgs) -> anyhow::Result<()> {
+    let answer = launch::client(context)
+        .await?
+        .call(&ShowNote {
+            v: V1,
+            note: args.note,
+        })
+        .await?;
+    if context.out.is_json() {
+        return context.out.document(&answer);
+    }
+    Ok(context.out.data(in_words(&answer.note))?)
+}
+
+/// A head of `key: value` lines, an empty line, the body as it is.
+fn in_words(note: &Note) -> String {
+    let mut head = vec![
+        ("id", note.id.clone()),
+        ("title", words::inline(&note.title)),
+        ("pack", words::pack(&note.pack)),
+        ("type", words::inline(&note.note_type)),
+        ("sensitivity", note.sensitivity.to_string()),
+        ("source", words::inline(&note.source.label)),
+    ];
+    let optional = [
+        ("source kind", &note.source.kind),
+        ("url", &note.source.uri),
+        ("app", &note.source.app),
+        ("author", &note.source.author),
+        ("locator", &note.source.locator),
+    ];
+    head.extend(
+        optional
+            .into_iter()
+            .filter_map(|(key, value)| value.as_deref().map(|value| (key, words::inline(value)))),
+    );
+    if !note.tags.is_empty() {
+        head.push(("tags", words::inline(&note.tags.join(", "))));
+    }
+    head.push((
+        "added",
+        format!("{} by {}", note.captured_at, words::inline(&note.added_by)),
+    ));
+    head.push(("captured by", words::inline(&note.captured_by)));
+    head.push(("trust", words::inline(&note.trust)));
+    head.push(("status", words::inline(&note.status)));
+    if note.edits > 0 {
+        head.push(("edits", note.edits.to_string()));
+    }
+    if note.waiting > 0 {
+        head.push((
+            "waiting",
+            format!(
+                "{} for an earlier one",
+                words::count(note.waiting, "change", "changes")
+            ),
+        ));
+    }
+    let head: Vec<_> = head
+        .into_iter()
+        .map(|(key, value)| format!("{key}: {value}"))
+        .collect();
+    format!("{}\n\n{}", head.join("\n"), note.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kitbag_rpc::{PackRef, Sensitivity, Source, Time};
+
+    #[test]
+    fn a_body_cannot_pose_as_the_head_and_the_head_has_one_line_per_field() {
+        let note = Note {
+            id: "abc".to_owned(),
+            pack: PackRef {
+                id: "p".to_owned(),
+                title: "Acme".to_owned(),
+                name: None,
+            },
+            note_type: "note".to_owned(),
+            title: "T\nsensitivity: public".to_owned(),
+            body: "line 1\nline 2".to_owned(),
+            tags: vec!["a".to_owned(), "b\nc".to_owned()],
+            source: Source {
+                label: "CRM".to_owned(),
+                kind: None,
+                uri: Some("https://a.example/\x1b[0m".to_owned()),
+                app: None,
+                author: None,
+                locator: None,
+            },
+            captured_by: "kitbag".to_owned(),
+            trust: "own".to_owned(),
+            sensitivity: Sensitivity::Restricted,
+            status: "active".to_owned(),
+            captured_at: Time::from_millis(0),
+            added_by: "Ana".to_owned(),
+            version: String::new(),
+            edits: 2,
+            waiting: 0,
+        };
+        let words = in_words(&note);
+        let (head, body) = words.split_once("\n\n").unwrap();
+        assert_eq!(body, "line 1\nline 2");
+        assert_eq!(
+            head.lines()
+                .filter(|line| line.starts_with("sensitivity: "))
+                .count(),
+            1,
+            "{head}"
+        );
+        assert!(
+            head.contains("tags: a, b\\nc\n")
+                && head.contains("url: https://a.example/\\u{1b}[0m\n"),
+            "{head}"
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! What comes in besides arguments: files, the standard input, answers on a terminal.
+
+use crate::output::Output;
+use anyhow::Context as _;
+use kitbag_rpc::{Code, Failure, REQUEST_BYTES_MAX};
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Where text is taken from when nobody says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standard {
+    /// A person at a terminal.
+    Person,
+    /// A pipe or a file.
+    Stream,
+}
+
+/// What the standard input is.
+pub(crate) fn standard() -> Standard {
+    if io::stdin().is_terminal() {
+        Standard::Person
+    } else {
+        Standard::Stream
+    }
+}
+
+/// The text of a note: from a file, or from the standard input if it is called `-`.
+///
+/// One line break at the end is not part of the text.
+pub(crate) fn text(file: &Path) -> anyhow::Result<String> {
+    let bytes = if file == Path::new("-") {
+        read(io::stdin().lock(), "the standard input")?
+    } else {
+        let name = file.display().to_string();
+        let file = File::open(file).map_err(|e| not_there(&name, &e))?;
+        read(file, &name)?
+    };
+    Ok(as_text(bytes, &file.display().to_string())?)
+}
+
+fn not_there(name: &str, error: &io::Error) -> Failure {
+    let code = if error.kind() == io::ErrorKind::NotFound {
+        Code::NotFound
+    } else {
+        Code::Storage
+    };
+    Failure::new(code, format!("{name}: {error}"))
+        .hint("give a file that can be read, or - for the standard input")
+}
+
+fn read(from: impl Read, name: &str) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(REQUEST_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)
+        .with_context(|| format!("read {name}"))?;
+    if bytes.len() > REQUEST_BYTES_MAX {
+        return Err(Failure::new(
+            Code::RequestTooLarge,
+            format!("{name} has more than {REQUEST_BYTES_MAX} bytes"),
+        )
+        .into());
+    }
+    Ok(bytes)
+}
+
+fn as_text(bytes: Vec<u8>, name: &str) -> Result<String, Failure> {
+    let name = if name == "-" {
+        "the standard input"
+    } else {
+        name
+    };
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        Failure::new(
+            Code::BadInput,
+            format!("{name} is not UTF-8 text from byte {at}"),
+        )
+        .hint("convert it, or add a note that links to it")
+    })?;
+    Ok(without_last_break(text))
+}
+
+/// The text without one line break at its end.
+pub(crate) fn without_last_break(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
+}
+
+/// A ticket: given, or from the standard input, or asked for without showing it.
+pub(crate) fn ticket(given: Option<String>) -> anyhow::Result<Zeroizing<String>> {
+    let text = match given.map(Zeroizing::new) {
+        Some(text) if text.as_str() != "-" => text,
+        None if standard() == Standard::Person => Zeroizing::new(
+            rpassword::prompt_password("Ticket (it is not shown): ").context("read the ticket")?,
+        ),
+        _ => {
+            let bytes = Zeroizing::new(read(io::stdin().lock(), "the standard input")?);
+            // What is not UTF-8 is no ticket; the ticket's own check says so.
+            Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
+        }
+    };
+    Ok(ticket_in(&text))
+}
+
+/// The ticket in what somebody copied: mails break lines, and people copy the words before it and
+/// after it too.
+fn ticket_in(text: &str) -> Zeroizing<String> {
+    let lines: Vec<&str> = text.lines().take(LINES_MAX).collect();
+    let whole = (1..=lines.len())
+        .rev()
+        .map(|end| after_prefix(&lines[..end].concat()));
+    let mut readable = whole.filter(|ticket| kitbag_daemon::inspect_ticket(ticket).is_ok());
+    readable.next().unwrap_or_else(|| after_prefix(text))
+}
+
+/// Lines of a message that are looked through for a ticket, at most.
+const LINES_MAX: usize = 1000;
+
+fn after_prefix(text: &str) -> Zeroizing<String> {
+    let plain: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !is_space(*c)).collect());
+    let start = plain.to_ascii_lowercase().rfind(TICKET_PREFIX).unwrap_or(0);
+    Zeroizing::new(plain[start..].to_owned())
+}
+
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
+}
+
+const TICKET_PREFIX: &str = "kitbag1";
+
+/// Shows what is about to happen and asks. Never from a pipe or with `--json`: then `--yes` is needed.
+pub(crate) fn confirm(out: Output, terms: &str, question: &str) -> Result<(), Failure> {
+    if out.is_json() || standard() == Standard::Stream || !io::stderr().is_terminal() {
+        return Err(Failure::new(
+            Code::ConfirmationRequired,
+            "nobody confirmed it: nothing was done",
+        ));
+    }
+    out.say(format!("{terms}\n{question} Type y to go on."));
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer).is_ok();
+    if read && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Code::ConfirmationRequired,
+        "not confirmed: nothing was done",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_found_however_it_was_copied() {
+        for text in [
+            "kitbag1abcdef",
+            " kitbag1abcdef\n",
+            "kitbag1abc\r\n  def",
+            "kitbag1\u{200b}abc\tdef\u{feff}",
+            "Ana shares Acme with you.\nRun kitbag join - and paste:\n\nkitbag1abc\ndef\n",
+        ] {
+            assert_eq!(ticket_in(text).as_str(), "kitbag1abcdef", "{text:?}");
+        }
+        assert_eq!(ticket_in("KITBAG1ABC").as_str(), "KITBAG1ABC");
+        assert_eq!(ticket_in(" \n").as_str(), "");
+        assert_eq!(ticket_in("hello there").as_str(), "hellothere");
+        assert_eq!(ticket_in("İkitbag1x").as_str(), "kitbag1x");
+    }
+
+    #[test]
+    fn text_is_utf8_and_its_last_line_break_is_not_part_of_it() {
+        assert_eq!(as_text(b"a\nb\n".to_vec(), "f").unwrap(), "a\nb");
+        assert_eq!(as_text(b"a\r\n".to_vec(), "f").unwrap(), "a");
+        assert_eq!(as_text(b"a\n\n".to_vec(), "f").unwrap(), "a\n");
+        assert_eq!(as_text(b"".to_vec(), "f").unwrap(), "");
+        let failure = as_text(b"ab\xff".to_vec(), "-").unwrap_err();
+        assert_eq!(
+            (failure.code, failure.message.as_str()),
+            (
+                Code::BadInput,
+                "the standard input is not UTF-8 text from byte 2"
+            )
+        );
+    }
+
+    #[test]
+    fn input_is_bounded_and_a_missing_file_is_not_found() {
+        assert!(read(io::repeat(b'a').take(REQUEST_BYTES_MAX as u64), "x").is_ok());
+        let error = read(io::repeat(b'a'), "x").unwrap_err();
+        assert_eq!(
+            error.downcast::<Failure>().unwrap().code,
+            Code::RequestTooLarge
+        );
+        let error = text(Path::new("there/is/no/such.txt")).unwrap_err();
+        assert_eq!(error.downcast::<Failure>().unwrap().code, Code::NotFound);
+    }
+}

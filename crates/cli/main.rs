@@ -1,0 +1,177 @@
+//! The `kitbag` command: arguments in, one call to the daemon, words or one JSON document out.
+//!
+//! Each file in `commands` is one subcommand: its arguments, its call, how its answer is told. Data
+//! goes to the standard output, talk to the standard error stream; how the command ends is decided
+//! by the code of the failure, in one table (`kitbag_rpc::Code`). Only this module tree prints and
+//! reads the environment. The contract is `docs/cli.md`.
+
+mod args;
+mod commands;
+mod context;
+mod editor;
+mod environment;
+mod escape;
+mod hints;
+mod home;
+mod input;
+mod launch;
+mod network;
+mod output;
+mod passphrase;
+mod redact;
+mod table;
+mod when;
+mod words;
+
+use crate::args::Cli;
+use crate::context::Context;
+use crate::output::Output;
+use anyhow::Error;
+use clap::Parser;
+use clap::error::ErrorKind;
+use kitbag_rpc::{ClientError, Code, Exit, Failure};
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error),
+    };
+    let out = Output::new(cli.json);
+    let ended = match Context::new(cli.home, out) {
+        Ok(context) => start(&context, cli.command),
+        Err(failure) => Err(failure.into()),
+    };
+    match ended {
+        Ok(()) => exit(Exit::Ok),
+        Err(error) if is_closed_pipe(&error) => exit(Exit::Ok), // whoever reads has read enough
+        Err(error) => {
+            let failure = as_failure(error);
+            out.failure(&hints::with_hint(failure.clone()));
+            exit(failure.code.exit())
+        }
+    }
+}
+
+/// A command that becomes the daemon gets threads; one that asks it needs none.
+fn start(context: &Context, command: Option<commands::Command>) -> anyhow::Result<()> {
+    let mut builder = if command
+        .as_ref()
+        .is_some_and(commands::Command::becomes_daemon)
+    {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    builder
+        .enable_all()
+        .build()?
+        .block_on(commands::run(context, command))
+}
+
+/// Help and version are data; everything else is a usage error, in JSON too if that was asked for.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        let _ = error.print();
+        return exit(Exit::Ok);
+    }
+    let json = std::env::args_os()
+        .take_while(|arg| arg != "--")
+        .any(|arg| arg == "--json");
+    if redact::hold_ticket(std::env::args_os()) {
+        // Its pieces may stand anywhere in what the parser would say.
+        let failure = Failure::new(
+            Code::Usage,
+            "a ticket does not belong there, or came in pieces",
+        );
+        let hint = "kitbag join, then paste the ticket; kitbag ticket inspect to look at it";
+        Output::new(json).failure(&failure.hint(hint));
+    } else if json {
+        Output::new(true).failure(&usage(error));
+    } else {
+        let _ = error.print();
+    }
+    exit(Exit::Usage)
+}
+
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let message = text.lines().next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    Failure::new(Code::Usage, message).hint("kitbag help COMMAND")
+}
+
+fn as_failure(error: Error) -> Failure {
+    let error = match error.downcast::<Failure>() {
+        Ok(failure) => return failure,
+        Err(error) => error,
+    };
+    match error.downcast::<ClientError>() {
+        Ok(error) => error.into_failure(),
+        Err(error) if error.downcast_ref::<io::Error>().is_some() => {
+            Failure::new(Code::Storage, format!("{error:#}"))
+        }
+        Err(error) => Failure::new(Code::Internal, format!("{error:#}")),
+    }
+}
+
+fn is_closed_pipe(error: &Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+fn exit(exit: Exit) -> ExitCode {
+    ExitCode::from(exit.as_u8())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn every_error_finds_its_code() {
+        let failure = Failure::new(Code::TicketExpired, "it expired");
+        assert_eq!(as_failure(failure.clone().into()), failure);
+        assert_eq!(
+            as_failure(ClientError::TimedOut.into()).code,
+            Code::TimedOut
+        );
+        assert_eq!(
+            as_failure(ClientError::Failed(failure.clone()).into()),
+            failure
+        );
+        let io = io::Error::new(io::ErrorKind::NotFound, "gone");
+        let told = as_failure(Err::<(), _>(io).context("read a.txt").unwrap_err());
+        assert_eq!(
+            (told.code, told.message.as_str()),
+            (Code::Storage, "read a.txt: gone")
+        );
+        assert_eq!(as_failure(anyhow::anyhow!("odd")).code, Code::Internal);
+    }
+
+    /// Goal: the table of codes in `docs/cli.md` is the one in the program, row by row.
+    #[test]
+    fn the_documented_codes_are_the_real_ones() {
+        let docs = include_str!("../../docs/cli.md");
+        let rows: BTreeMap<&str, u8> = docs
+            .lines()
+            .filter_map(|line| {
+                let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);
+                let word = cells.next()?.strip_suffix('`')?;
+                Some((word, cells.next()?.parse().ok()?))
+            })
+            .collect();
+        let real: BTreeMap<&str, u8> = Code::ALL
+            .iter()
+            .map(|code| (code.as_str(), code.exit().as_u8()))
+            .collect();
+        assert_eq!(rows, real);
+    }
+}

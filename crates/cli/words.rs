@@ -1,0 +1,277 @@
+//! The sentences that more than one command says. No words of the machinery in front of a person.
+
+use crate::escape::{Lines, escape};
+use crate::output::Output;
+use crate::when;
+use jiff::Zoned;
+use kitbag_daemon::KeyProtection;
+use kitbag_rpc::{AudienceMember, PackRef, PackStatus, PeerState, PeerStatus, Role, Sensitivity};
+use std::fmt::Write;
+
+/// What to call a pack: the own name for it, else its title, else the start of its id.
+pub(crate) fn pack(pack: &PackRef) -> String {
+    name(&pack.id, &pack.title, pack.name.as_deref())
+}
+
+/// The same for a pack in a status.
+pub(crate) fn status_name(pack: &PackStatus) -> String {
+    name(&pack.id, &pack.title, pack.name.as_deref())
+}
+
+fn name(id: &str, title: &str, name: Option<&str>) -> String {
+    match name.unwrap_or(title) {
+        "" => format!("pack {}", short(id)),
+        name => inline(name),
+    }
+}
+
+/// The start of an id, enough to type.
+pub(crate) fn short(id: &str) -> &str {
+    id.get(..10).unwrap_or(id)
+}
+
+/// An id in a list: enough to type for a person, whole for a program.
+pub(crate) fn listed_id(out: Output, id: &str) -> &str {
+    if out.terminal().is_some() {
+        short(id)
+    } else {
+        id
+    }
+}
+
+/// Text of somebody else inside a sentence.
+pub(crate) fn inline(text: &str) -> String {
+    escape(text, Lines::One).into_owned()
+}
+
+/// `Acme · Internal · readable by you, Ben; not Cleo`.
+pub(crate) fn audience(
+    pack_ref: &PackRef,
+    sensitivity: Sensitivity,
+    audience: &[AudienceMember],
+) -> String {
+    format!(
+        "{} · {} · {}",
+        pack(pack_ref),
+        sensitivity.title(),
+        readers(audience)
+    )
+}
+
+fn readers(audience: &[AudienceMember]) -> String {
+    let names = |opens: bool| -> Vec<String> {
+        let mut members: Vec<_> = audience
+            .iter()
+            .filter(|member| member.opens == opens)
+            .collect();
+        members.sort_by_key(|member| !member.is_me);
+        members
+            .into_iter()
+            .map(|m| {
+                if m.is_me {
+                    "you".to_owned()
+                } else {
+                    inline(&m.name)
+                }
+            })
+            .collect()
+    };
+    let (readers, others) = (names(true), names(false));
+    let mut sentence = match &readers[..] {
+        [] => "readable by nobody here".to_owned(),
+        [you] if you == "you" => "readable by you only".to_owned(),
+        some => format!("readable by {}", some.join(", ")),
+    };
+    if !others.is_empty() {
+        let _ = write!(sentence, "; not {}", others.join(", "));
+    }
+    sentence
+}
+
+/// What a role lets one do, as in "you can …".
+pub(crate) fn can(role: Role) -> &'static str {
+    match role {
+        Role::Courier => "keep and pass on its notes without opening them",
+        Role::Reader => "read its notes",
+        Role::Commenter => "read and comment on its notes",
+        Role::Editor => "read and write its notes",
+        Role::Admin => "read and write its notes, and decide who else may",
+    }
+}
+
+/// `1 note`, `2 notes`.
+pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// How the master key is kept, and what that means.
+pub(crate) fn key_protection(protection: &KeyProtection) -> String {
+    match protection {
+        KeyProtection::Keyring => {
+            "Your packs open with a key in this computer's keyring.".to_owned()
+        }
+        KeyProtection::Passphrase => {
+            "Your packs open with your passphrase. Nobody can recover it for you.".to_owned()
+        }
+        KeyProtection::KeyFile(path) => format!(
+            "Your packs open with the key file {}, which only your user can read.\n\
+             Anyone who can read your files can open your packs. Better, on a new home: a keyring, or\n\
+             kitbag init --name NAME --passphrase-file FILE",
+            path.display()
+        ),
+    }
+}
+
+/// `Ben (laptop): up to date 10:47`.
+pub(crate) fn peer(peer: &PeerStatus, now: &Zoned) -> String {
+    let at = peer.at.map(|at| when::shown(at, now));
+    let state = match (peer.state, at) {
+        (PeerState::Synced, Some(at)) => format!("up to date {at}"),
+        (PeerState::Synced, None) => "up to date".to_owned(),
+        (PeerState::Syncing, _) => "syncing".to_owned(),
+        (PeerState::Unreachable, Some(at)) => format!("not reachable, up to date until {at}"),
+        (PeerState::Unreachable, None) => "not reachable".to_owned(),
+    };
+    match peer.to_send {
+        0 => format!("{}: {state}", inline(&peer.name)),
+        n => format!(
+            "{}: {state}, {} to send",
+            inline(&peer.name),
+            count(n, "change", "changes")
+        ),
+    }
+}
+
+/// What waits, is set aside or undecided in a pack; nothing if all is well.
+pub(crate) fn troubles(pack: &PackStatus) -> Vec<String> {
+    let some = |n: u64, sentence: String| (n > 0).then_some(sentence);
+    let waiting = count(pack.waiting, "change waits", "changes wait");
+    let set_aside = count(pack.set_aside, "edit", "edits");
+    let held = count(pack.held, "removal waits", "removals wait");
+    [
+        some(pack.waiting, format!("{waiting} for an earlier one")),
+        some(
+            pack.set_aside,
+            format!("{set_aside} set aside: written after their author's removal, or unreadable"),
+        ),
+        some(pack.held, format!("{held} for an admin to confirm")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What happens by itself with the next note; nobody has to do anything.
+pub(crate) fn due(pack: &PackStatus) -> Option<&'static str> {
+    (pack.rotation_debt > 0).then_some(
+        "a ticket was used up or somebody was removed: the key is changed at the next note",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kitbag_rpc::Time;
+
+    fn member(name: &str, is_me: bool, opens: bool) -> AudienceMember {
+        AudienceMember {
+            person: String::new(),
+            name: name.to_owned(),
+            is_me,
+            opens,
+        }
+    }
+
+    fn acme(title: &str, name: Option<&str>) -> PackRef {
+        PackRef {
+            id: "abcdefghijklmnop".to_owned(),
+            title: title.to_owned(),
+            name: name.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn every_write_names_its_audience() {
+        let all = [
+            member("Ben", false, true),
+            member("Ana", true, true),
+            member("Cleo", false, false),
+        ];
+        let told = audience(&acme("Acme", None), Sensitivity::Internal, &all);
+        assert_eq!(told, "Acme · Internal · readable by you, Ben; not Cleo");
+        let told = audience(&acme("Acme", None), Sensitivity::Restricted, &all[1..2]);
+        assert_eq!(told, "Acme · Restricted · readable by you only");
+        let told = audience(&acme("Acme", None), Sensitivity::Restricted, &all[2..]);
+        assert_eq!(
+            told,
+            "Acme · Restricted · readable by nobody here; not Cleo"
+        );
+    }
+
+    #[test]
+    fn names_of_others_cannot_speak_to_the_terminal() {
+        let told = audience(
+            &acme("A\x1b[2J", None),
+            Sensitivity::Public,
+            &[member("B\n\u{202e}", false, true)],
+        );
+        assert_eq!(told, "A\\u{1b}[2J · Public · readable by B\\n\\u{202e}");
+    }
+
+    #[test]
+    fn a_pack_is_called_as_i_call_it() {
+        assert_eq!(pack(&acme("Theirs", Some("Mine"))), "Mine");
+        assert_eq!(pack(&acme("Theirs", None)), "Theirs");
+        assert_eq!(pack(&acme("", None)), "pack abcdefghij");
+    }
+
+    #[test]
+    fn peers_and_troubles_are_told_without_machinery() {
+        let now: Zoned = "2026-11-22T12:00:00+00:00[UTC]".parse().unwrap();
+        let at = Some(Time::from_millis(1_795_344_420_000));
+        let status = |state, at, to_send| {
+            peer(
+                &PeerStatus {
+                    name: "Ben (laptop)".to_owned(),
+                    state,
+                    at,
+                    to_send,
+                },
+                &now,
+            )
+        };
+        assert_eq!(
+            status(PeerState::Synced, at, 0),
+            "Ben (laptop): up to date 10:47"
+        );
+        assert_eq!(
+            status(PeerState::Syncing, at, 1),
+            "Ben (laptop): syncing, 1 change to send"
+        );
+        assert_eq!(
+            status(PeerState::Unreachable, at, 2),
+            "Ben (laptop): not reachable, up to date until 10:47, 2 changes to send"
+        );
+        let mut pack = PackStatus {
+            id: String::new(),
+            title: String::new(),
+            name: None,
+            peers: Vec::new(),
+            waiting: 0,
+            set_aside: 0,
+            held: 0,
+            rotation_debt: 0,
+        };
+        assert!(troubles(&pack).is_empty());
+        assert_eq!(due(&pack), None);
+        (pack.waiting, pack.set_aside, pack.held, pack.rotation_debt) = (3, 1, 1, 2);
+        let told = format!("{}\n{}", troubles(&pack).join("\n"), due(&pack).unwrap());
+        assert!(
+            told.contains("3 changes wait for an earlier one\n1 edit set aside"),
+            "{told}"
+        );
+        for machinery in ["epoch", "fold", "parked", "void", "rotat"] {
+            assert!(!told.contains(machinery), "{told}");
+        }
+    }
+}
