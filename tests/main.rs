@@ -1,0 +1,11 @@
+//! Kitbag from outside: the real program, real daemons, real connections on loopback.
+#![cfg(test)]
+
+mod bad_input;
+mod canary;
+mod fixture;
+mod kill;
+mod peers;
+mod sample;
+mod story;
+mod support;
