@@ -7,6 +7,8 @@
 //! again.
 
 mod error;
+#[cfg(test)]
+mod hostile_entries;
 mod identity;
 mod intake;
 mod joining;
