@@ -20,7 +20,7 @@ fn random_interleavings_of_edits_end_alike_and_lose_no_character() {
     join(&mut world, eve, ana, &ticket);
     let all = [ana, ben, eve];
     let mut dice = Dice::new(8);
-    let rounds = if cfg!(debug_assertions) { 25 } else { 200 }; // unoptimised Automerge is slow
+    let rounds = if cfg!(debug_assertions) { 25 } else { 200 }; // our own code is unoptimised there
     for round in 0..rounds {
         interleave(&mut world, &mut dice, all, pack, round);
     }
