@@ -13,6 +13,7 @@ mod identity;
 mod intake;
 mod joining;
 mod links;
+mod membership;
 mod notes;
 mod objects;
 mod packs;
