@@ -6,6 +6,7 @@
 //! fails has changed nothing; after a failed commit the node refuses everything until it is opened
 //! again.
 
+mod epochs;
 mod error;
 #[cfg(test)]
 mod hostile_entries;
@@ -62,6 +63,8 @@ pub struct Node {
     relay: Option<String>,
     synced: BTreeMap<EndpointId, Timestamp>,
     seen: BTreeMap<(EndpointId, PackId), BTreeMap<kitbag_core::id::LogId, u64>>,
+    /// Keys that a peer was asked for and did not give, until it has news.
+    not_given: BTreeMap<(EndpointId, PackId), BTreeSet<kitbag_core::id::EpochId>>,
 }
 
 impl std::fmt::Debug for Node {
@@ -166,6 +169,7 @@ impl Node {
             relay: None,
             synced: BTreeMap::new(),
             seen: BTreeMap::new(),
+            not_given: BTreeMap::new(),
         };
         node.load()?;
         Ok(node)
