@@ -204,7 +204,10 @@ fn a_key_that_a_peer_gets_later_is_asked_for_again() {
     let frames: Vec<_> = out
         .into_iter()
         .filter_map(|output| match output {
-            Output::Send { link, frame } if link == LinkId(4) => Some(frame),
+            Output::Send {
+                link: LinkId(4),
+                frame,
+            } => Some(frame),
             _ => None,
         })
         .collect();
