@@ -9,6 +9,7 @@ mod order;
 mod permits;
 mod random;
 mod removes;
+mod scale;
 mod shape;
 mod standing;
 mod world;

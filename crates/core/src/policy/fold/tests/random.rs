@@ -37,7 +37,7 @@ impl Dice {
         }
     }
 
-    fn subset<T: Clone>(&mut self, of: &[T], percent: usize) -> Vec<T> {
+    pub(super) fn subset<T: Clone>(&mut self, of: &[T], percent: usize) -> Vec<T> {
         of.iter()
             .filter(|_| self.chance(percent))
             .cloned()
@@ -48,15 +48,15 @@ impl Dice {
 /// How a history is made.
 #[derive(Clone, Copy)]
 pub(super) struct Style {
-    steps: usize,
-    drop: bool,
+    pub(super) steps: usize,
+    pub(super) drop: bool,
     /// Percent of operations whose author has seen everything.
-    informed: usize,
+    pub(super) informed: usize,
     /// Percent of operations whose author forgot its own newest ones.
-    forks: usize,
+    pub(super) forks: usize,
 }
 
-const STYLE: Style = Style {
+pub(super) const STYLE: Style = Style {
     steps: 10,
     drop: true,
     informed: 40,
