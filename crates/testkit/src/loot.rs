@@ -108,6 +108,11 @@ impl Loot {
         self.epoch_keys.push(key);
     }
 
+    /// The keys, each once.
+    pub fn take_keys(self) -> Vec<EpochKey> {
+        self.epoch_keys
+    }
+
     /// How many keys there are.
     pub fn keys(&self) -> usize {
         self.epoch_keys.len()
