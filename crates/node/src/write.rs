@@ -4,8 +4,9 @@
 //! each log that it touches, then applied. Nothing is acknowledged or sent before.
 
 use crate::error::Denied;
+use crate::logs::Log;
 use crate::objects::NO_SALT;
-use crate::replica::{Log, Replica, Staged};
+use crate::replica::{Replica, Staged};
 use crate::{Node, NodeError};
 use kitbag_core::content::{
     CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, FRONTIER_MAX, LogOpening, RUN_BYTES_MAX,
@@ -63,6 +64,7 @@ impl Node {
             None if may_open_epoch => self.open_epoch(pack, sensitivity, grant, staged)?,
             None => return Err(Denied::NoKeyYet.into()),
         };
+        self.leave_forks(pack)?;
         let replica = &self.packs[&pack];
         let opening = own_log(
             replica,
@@ -72,11 +74,11 @@ impl Node {
             grant,
         );
         let log = opening.log_id();
-        let (next, prev, frontier) = match replica.logs.get(&log) {
-            Some(log) => (
-                log.entries.len() as u64,
-                log.entries.last().copied(),
-                log.frontier.clone(),
+        let (next, prev, frontier) = match replica.logs.get(&log).and_then(Log::trunk) {
+            Some(trunk) => (
+                trunk.next_seq(),
+                trunk.entries.last().copied(),
+                trunk.frontier.clone(),
             ),
             None => (0, None, None),
         };
@@ -145,6 +147,62 @@ impl Node {
     pub(crate) fn put_down(&self, mut pen: Pen, staged: &mut Staged) {
         pen.close_run(&self.me.signing);
         staged.runs.append(&mut pen.runs);
+    }
+
+    /// Goes on in new logs if one in which this device would go on has forked: nobody could tell on
+    /// which branch, and what it grants there would wait for ever.
+    fn leave_forks(&mut self, pack: PackId) -> Result<(), NodeError> {
+        let Some(replica) = self.packs.get(&pack) else {
+            return Ok(());
+        };
+        let (device, incarnation) = (self.me.device(), self.life.incarnation);
+        let own =
+            |log: &&Log| (log.opening.device, log.opening.incarnation) == (device, incarnation);
+        let own_op =
+            |op: &&SignedOp| (op.op().device, op.op().incarnation) == (device, incarnation);
+        let forked = replica.policy.forked_logs();
+        let forks = replica.logs.values().filter(own).any(Log::is_forked)
+            || (!forked.is_empty()
+                && replica
+                    .ops
+                    .values()
+                    .filter(own_op)
+                    .any(|op| forked.contains(&op.log())));
+        if forks {
+            self.begin_incarnation()?;
+        }
+        Ok(())
+    }
+
+    /// Cites the end of each log of this device that is surplus, in a new log: whatever a kept log goes
+    /// on from is kept too. Only who was copied twice, or more often, has any.
+    pub(crate) fn stage_continuations(
+        &mut self,
+        pack: PackId,
+        staged: &mut Staged,
+    ) -> Result<(), NodeError> {
+        let Some(replica) = self
+            .packs
+            .get(&pack)
+            .filter(|replica| !replica.surplus.is_empty())
+        else {
+            return Ok(());
+        };
+        let left_behind = |log: &&Log| {
+            let end = log.trunk().and_then(|trunk| trunk.end());
+            log.opening.device == self.me.device()
+                && end.is_some_and(|end| replica.surplus.contains(&end.hash))
+        };
+        let own = replica.logs.values().filter(left_behind);
+        let sensitivities: BTreeSet<Sensitivity> = own.map(|log| log.opening.sensitivity).collect();
+        for sensitivity in sensitivities {
+            match self.pen(pack, sensitivity, false, staged) {
+                Ok(pen) => self.put_down(pen, staged),
+                Err(NodeError::Denied(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn open_epoch(
@@ -224,6 +282,8 @@ impl Node {
         });
         let policy = with_staged.as_ref().unwrap_or(&replica.policy);
         let cites = policy.permit(&self.me.person(), &self.me.device(), &acts)?;
+        self.leave_forks(pack)?;
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         let incarnation = self.life.incarnation;
         let same_log = |op: &&SignedOp| {
             op.op().device == self.me.device()
@@ -359,10 +419,12 @@ fn own_log(
     {
         return log.opening.clone();
     }
-    let after = mine
-        .iter()
-        .max_by_key(|log| log.number)
-        .and_then(|log| log.end());
+    // The newest, but first of all one that is kept only if somebody goes on from it.
+    let ends = mine.iter().filter_map(|log| log.trunk());
+    let ends = ends.filter_map(|trunk| Some((trunk.number, trunk.end()?)));
+    let after = ends
+        .max_by_key(|(number, end)| (replica.surplus.contains(&end.hash), *number))
+        .map(|(_, end)| end);
     LogOpening {
         version: CONTENT_VERSION,
         pack: replica.id(),
