@@ -9,9 +9,11 @@ use kitbag_core::content::{
     CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, VerifiedRun, write_entry,
 };
 use kitbag_core::id::{EntryHash, ItemId, PackId, Timestamp};
+use kitbag_core::pack::Record;
+use kitbag_core::pack::note::{NoteType, Source, SourceKind, Trust, item_id, object_tag};
 use kitbag_core::policy::op::{Cutoff, SignedOp};
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_crypto::MasterKey;
+use kitbag_crypto::{ItemKey, MasterKey};
 use kitbag_store::Store;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -239,4 +241,71 @@ fn who_owns_a_forked_policy_log_goes_on_in_a_new_one() {
     let now = node.life.incarnation;
     node.share(NOW, pack, &options).unwrap();
     assert_eq!(node.life.incarnation, now, "once is enough");
+}
+
+/// Goal: an editor creates one note twice, in two branches, under one name and with two texts: of the
+/// two every device takes the same, in whatever order they come.
+#[test]
+fn of_a_note_that_was_created_twice_every_device_takes_the_same() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let mut node = open(dirs[0].path(), 8);
+    let (pack, _) = pack_with_note(&mut node, Sensitivity::Internal);
+    let source = Source {
+        kind: SourceKind::Manual,
+        label: "test".into(),
+        uri: None,
+        app: None,
+        author: None,
+        locator: None,
+        captured_at: NOW,
+        observed_at: None,
+        captured_by: "Ana (laptop)".into(),
+        trust: Trust::FirstParty,
+    };
+    let mut record = Record::new([3; 16], NoteType::Note, source);
+    let mut runs = vec![];
+    let mut id = None;
+    for body in ["first", "second"] {
+        record.body = body.into();
+        let mut staged = Staged::default();
+        let mut pen = node
+            .pen(pack, Sensitivity::Internal, true, &mut staged)
+            .unwrap();
+        let item = item_id(pen.log, pen.next_seq(), &record.salt);
+        assert_eq!(*id.get_or_insert(item), item);
+        let body = EntryBody::Create {
+            record: record.clone(),
+            at: NOW,
+        };
+        let draft = Draft {
+            kind: EntryKind::Create,
+            object: object_tag(pack, item, Sensitivity::Internal, 0),
+            deps: vec![],
+            body: &body,
+            item_key: &ItemKey::from_bytes([4; 32]),
+        };
+        node.append(&mut pen, &draft).unwrap();
+        node.put_down(pen, &mut staged);
+        runs.append(&mut staged.runs);
+    }
+    drop(node);
+    std::fs::copy(dirs[0].path().join("db"), dirs[1].path().join("db")).unwrap();
+
+    let mut shown = vec![];
+    for (dir, order) in dirs.iter().zip([[0, 1], [1, 0]]) {
+        let mut node = open(dir.path(), 9);
+        for at in order {
+            let staged = Staged {
+                runs: vec![runs[at].clone()],
+                ..Staged::default()
+            };
+            node.commit(pack, staged).unwrap();
+        }
+        shown.push(node.note(pack, id.unwrap()).unwrap().body);
+        drop(node);
+        let node = &mut open(dir.path(), 10);
+        shown.push(node.note(pack, id.unwrap()).unwrap().body);
+        assert_eq!(node.status(pack).unwrap().set_aside, 1);
+    }
+    assert!(shown.iter().all(|body| *body == shown[0]), "{shown:?}");
 }

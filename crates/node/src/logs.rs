@@ -104,9 +104,9 @@ impl Log {
     /// For each branch how many of its entries one has who has all up to number `len - 1` of one.
     pub(crate) fn cover(&self, covered: &mut [u64], mut branch: usize, mut len: u64) {
         while let (Some(of), Some(known)) = (self.branches.get(branch), covered.get_mut(branch)) {
-            *known = (*known).max(len.saturating_sub(of.start()));
-            let Some((base, parent)) = of.base else {
-                return;
+            let before = std::mem::replace(known, (*known).max(len.saturating_sub(of.start())));
+            let Some((base, parent)) = of.base.filter(|_| before == 0) else {
+                return; // what leads here is covered already
             };
             (branch, len) = (parent, base.seq + 1);
         }

@@ -309,12 +309,17 @@ impl Replica {
         if !touched.branches || !self.logs.values().any(crowded) {
             return;
         }
-        let surplus = branches::surplus(self.places.iter().map(|(hash, place)| Link {
-            hash: *hash,
-            log: place.log,
-            prev: place.prev,
-            deps: &place.deps,
-            after: self.opened_after(place),
+        let surplus = branches::surplus(self.places.iter().filter_map(|(hash, place)| {
+            let opening = &self.logs.get(&place.log)?.opening;
+            let after = opening.after.filter(|_| place.seq == 0);
+            Some(Link {
+                hash: *hash,
+                log: place.log,
+                sensitivity: opening.sensitivity,
+                prev: place.prev,
+                deps: &place.deps,
+                after: after.map(|after| after.hash),
+            })
         }));
         let changed: Vec<EntryHash> = surplus
             .symmetric_difference(&self.surplus)
@@ -338,12 +343,6 @@ impl Replica {
         // What was applied may have to go again, so everything that changed is put together anew.
         touched.policy = true;
         self.leaves.borrow_mut().clear();
-    }
-
-    /// The entry that a log goes on from, if this is its first.
-    fn opened_after(&self, place: &Place) -> Option<EntryHash> {
-        let log = self.logs.get(&place.log).filter(|_| place.seq == 0)?;
-        log.opening.after.map(|after| after.hash)
     }
 
     /// Whether this entry stands in this place here.

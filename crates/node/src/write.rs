@@ -181,21 +181,35 @@ impl Node {
         pack: PackId,
         staged: &mut Staged,
     ) -> Result<(), NodeError> {
-        let Some(replica) = self
-            .packs
-            .get(&pack)
-            .filter(|replica| !replica.surplus.is_empty())
-        else {
+        let Some(replica) = self.packs.get(&pack) else {
             return Ok(());
         };
-        let left_behind = |log: &&Log| {
+        if replica.surplus.is_empty() {
+            return Ok(());
+        }
+        let me = (self.me.person(), self.me.device());
+        let mut left_behind = BTreeSet::new();
+        let mut new_log = false;
+        for log in replica.logs.values() {
+            let opening = &log.opening;
             let end = log.trunk().and_then(|trunk| trunk.end());
-            log.opening.device == self.me.device()
-                && end.is_some_and(|end| replica.surplus.contains(&end.hash))
-        };
-        let own = replica.logs.values().filter(left_behind);
-        let sensitivities: BTreeSet<Sensitivity> = own.map(|log| log.opening.sensitivity).collect();
-        for sensitivity in sensitivities {
+            let surplus = end.is_some_and(|end| replica.surplus.contains(&end.hash));
+            let grant = own_grant(replica, me.0, opening.sensitivity, false).ok();
+            if opening.device == me.1 && surplus && grant == Some(opening.grant) {
+                left_behind.insert(opening.sensitivity);
+                // One log cites one end, when it is opened.
+                let current = |other: &Log| {
+                    (other.opening.device, other.opening.sensitivity)
+                        == (opening.device, opening.sensitivity)
+                        && other.opening.incarnation == self.life.incarnation
+                };
+                new_log |= replica.logs.values().any(current);
+            }
+        }
+        if new_log {
+            self.begin_incarnation()?;
+        }
+        for sensitivity in left_behind {
             match self.pen(pack, sensitivity, false, staged) {
                 Ok(pen) => self.put_down(pen, staged),
                 Err(NodeError::Denied(_)) => {}
@@ -419,12 +433,19 @@ fn own_log(
     {
         return log.opening.clone();
     }
-    // The newest, but first of all one that is kept only if somebody goes on from it.
-    let ends = mine.iter().filter_map(|log| log.trunk());
-    let ends = ends.filter_map(|trunk| Some((trunk.number, trunk.end()?)));
-    let after = ends
-        .max_by_key(|(number, end)| (replica.surplus.contains(&end.hash), *number))
-        .map(|(_, end)| end);
+    // First of all an end that nothing else keeps, or may keep when more branches come; else the newest.
+    let cited: BTreeSet<EntryHash> = mine
+        .iter()
+        .filter_map(|log| log.opening.after)
+        .map(|after| after.hash)
+        .collect();
+    let ends = mine.iter().filter_map(|log| {
+        let (trunk, end) = (log.trunk()?, log.trunk()?.end()?);
+        let needed = log.is_forked() && !cited.contains(&end.hash);
+        let surplus = replica.surplus.contains(&end.hash);
+        Some(((surplus, needed, trunk.number), end))
+    });
+    let after = ends.max_by_key(|(order, _)| *order).map(|(_, end)| end);
     LogOpening {
         version: CONTENT_VERSION,
         pack: replica.id(),

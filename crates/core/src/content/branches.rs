@@ -4,7 +4,8 @@
 //!
 //! 1. one of the two lowest hashes among the entries that stand in one place: those that continue one
 //!    kept entry, or that begin one log; or
-//! 2. built on by a kept entry: named in its dependencies, or as the end that its log continues; or
+//! 2. built on by a kept entry of the same sensitivity: named in its dependencies, or as the end that
+//!    its log continues; or
 //! 3. continued by a kept entry of its log.
 //!
 //! Everything else is *surplus*. Where no place has three entries, there is none.
@@ -15,9 +16,13 @@
 //! lead to. By 2 and 3 it could not be: what keeps it is kept by both, and it is here by both. By 1,
 //! two lower ones stand in its place at the other, which then keeps and gave them.) What is surplus
 //! at one replica may be kept once an entry arrives that builds on it, so it is stored.
+//!
+//! What is kept of one sensitivity does not depend on entries of another, so that devices which do not
+//! hold the same sensitivities agree on those that both hold.
 //! Spec: `docs/spec/content.md`, "Forks".
 
 use crate::id::{EntryHash, LogId};
+use crate::policy::Sensitivity;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An entry, as far as branches are concerned.
@@ -27,6 +32,8 @@ pub struct Link<'a> {
     pub hash: EntryHash,
     /// Its log.
     pub log: LogId,
+    /// What every entry's sensitivity is in that log.
+    pub sensitivity: Sensitivity,
     /// The entry before it in the log.
     pub prev: Option<EntryHash>,
     /// The entries it depends on.
@@ -53,15 +60,17 @@ pub fn surplus<'a>(entries: impl IntoIterator<Item = Link<'a>>) -> BTreeSet<Entr
     let mut ahead: Vec<EntryHash> = beginnings.flat_map(|(_, lowest)| lowest.both()).collect();
     let mut kept = BTreeSet::new();
     while let Some(hash) = ahead.pop() {
-        let Some(link) = links.get(&hash) else {
-            continue; // not here yet
-        };
-        if !kept.insert(hash) {
+        let Some(link) = links.get(&hash).filter(|_| kept.insert(hash)) else {
             continue;
-        }
+        };
         let next = places.get(&(link.log, Some(hash)));
         ahead.extend(next.into_iter().flat_map(Lowest::both));
-        ahead.extend(link.deps.iter().copied().chain(link.after).chain(link.prev));
+        let rests_on = link.deps.iter().copied().chain(link.after).chain(link.prev);
+        let beside = |hash: &EntryHash| {
+            let other = links.get(hash); // it may not be here yet
+            other.is_some_and(|other| other.sensitivity == link.sensitivity)
+        };
+        ahead.extend(rests_on.filter(beside));
     }
     links
         .into_keys()
@@ -94,11 +103,12 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::{Rng, SeedableRng};
 
-    /// An entry with a random name; `log` is a small number.
+    /// An entry with a random name; logs with an odd number are of another sensitivity.
     #[derive(Clone, Debug)]
     struct Made {
         hash: EntryHash,
         log: LogId,
+        sensitivity: Sensitivity,
         prev: Option<EntryHash>,
         deps: Vec<EntryHash>,
         after: Option<EntryHash>,
@@ -119,6 +129,7 @@ mod tests {
             Made {
                 hash: EntryHash::from_bytes(hash),
                 log: LogId::from_bytes([log; 32]),
+                sensitivity: Sensitivity::ALL[usize::from(log % 2)],
                 prev,
                 deps: vec![],
                 after: None,
@@ -160,6 +171,7 @@ mod tests {
         surplus(stored.values().map(|made| Link {
             hash: made.hash,
             log: made.log,
+            sensitivity: made.sensitivity,
             prev: made.prev,
             deps: &made.deps,
             after: made.after,
@@ -186,6 +198,7 @@ mod tests {
                 let one = entry.prev.is_none_or(|prev| kept.contains(&prev)) && lower.count() < 2;
                 let two_or_three = stored.values().any(|other| {
                     kept.contains(&other.hash)
+                        && other.sensitivity == entry.sensitivity
                         && (other.deps.contains(&entry.hash)
                             || other.after == Some(entry.hash)
                             || other.prev == Some(entry.hash))
@@ -224,7 +237,7 @@ mod tests {
     }
 
     fn each_seed(check: impl Fn(&mut Dice, &[Made])) {
-        for seed in 0..400 {
+        for seed in 0..250 {
             let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
             let history = dice.history();
             if !history.is_empty() {
@@ -254,7 +267,7 @@ mod tests {
         // Another log builds on one of the others, another one goes on from one.
         for (builds, goes_on) in [(Some(3), None), (None, Some(4)), (Some(2), Some(4))] {
             let mut stored = stored.clone();
-            let mut entry = dice.entry(1, None);
+            let mut entry = dice.entry(2, None);
             entry.deps = builds.iter().map(|at| branches[*at].hash).collect();
             entry.after = goes_on.map(|at: usize| after[at].hash);
             stored.insert(entry.hash, entry);
@@ -269,6 +282,23 @@ mod tests {
                 .collect();
             assert_eq!(surplus_of(&stored), rest, "{builds:?} {goes_on:?}");
         }
+    }
+
+    /// Goal: two devices agree on the sensitivities that both hold, whatever one of them holds beside.
+    #[test]
+    fn what_is_kept_of_one_sensitivity_depends_on_no_other() {
+        each_seed(|dice, history| {
+            let part = part(dice, history);
+            let of = |sensitivity| {
+                let own = part
+                    .iter()
+                    .filter(|(_, made)| made.sensitivity == sensitivity);
+                own.map(|(hash, made)| (*hash, made.clone()))
+                    .collect::<Stored>()
+            };
+            let both = [Sensitivity::Public, Sensitivity::Internal].map(|s| kept(&of(s)));
+            assert_eq!(kept(&part), &both[0] | &both[1]);
+        });
     }
 
     #[test]

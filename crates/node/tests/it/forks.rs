@@ -169,7 +169,7 @@ fn a_log_that_goes_on_from_an_older_one_does_not_end_it() {
 fn bulky(world: &mut World, dice: &mut Dice, who: Who, pack: PackId, count: usize) {
     let notes: Vec<NewNote> = (0..count)
         .map(|n| NewNote {
-            body: data_encoding::HEXLOWER.encode(&dice.many_bytes(16_000)),
+            body: data_encoding::HEXLOWER.encode(&dice.many_bytes(14_000)),
             ..draft(&format!("{n} of {who:?}"), Sensitivity::Internal)
         })
         .collect();
@@ -185,9 +185,9 @@ fn bulky(world: &mut World, dice: &mut Dice, who: Who, pack: PackId, count: usiz
 #[test]
 fn long_histories_find_where_they_part() {
     let mut dice = Dice::new(530);
-    for (first, second) in [(40, 40), (70, 5), (3, 60)] {
+    for (first, second) in [(25, 25), (40, 4), (3, 35)] {
         let (mut world, ana, ben, pack) = two_in_one_pack(531, Role::Editor, Sensitivity::Internal);
-        bulky(&mut world, &mut dice, ana, pack, 30);
+        bulky(&mut world, &mut dice, ana, pack, 20);
         settle(&mut world);
         world.disconnect_all();
         let twin = copy(&mut world, ana, "twin");
@@ -200,10 +200,12 @@ fn long_histories_find_where_they_part() {
         world.dial(ben, twin).unwrap();
         settle(&mut world);
         let sent = world.bytes - sent;
-        assert!(sent < 2_500_000, "{sent} bytes");
+        // What each lacks, and what it takes to find where they part: a few pages.
+        let lacked = (first + second) * 20_000;
+        assert!(sent < lacked as u64 + 1_500_000, "{sent} bytes");
         assert_eq!(
             world.node(ben).pack(pack).unwrap().notes,
-            (30 + first + second) as u64
+            20 + (first + second) as u64
         );
         assert_same(&mut world, &[ben, twin], pack);
     }
@@ -367,10 +369,63 @@ fn of_three_copies_of_an_honest_device_none_loses_what_it_wrote() {
     assert_same(&mut world, &[ana, ben, twin, third], pack);
 }
 
+/// Goal: honest devices are copied, and copies copied, while they write and meet as chance has it: in
+/// the end everybody has everything that anybody wrote.
+#[test]
+fn whoever_is_copied_whenever_nothing_that_was_written_is_lost() {
+    for seed in 0..5 {
+        let (mut world, ana, ben, pack) =
+            two_in_one_pack(580 + seed, Role::Editor, Sensitivity::Internal);
+        let kim = world.add(&secret("Kim"));
+        let ticket = share(&mut world, ana, pack, Role::Editor, Sensitivity::Internal);
+        join(&mut world, kim, ana, &ticket);
+        world.disconnect_all();
+        let (mut all, mut notes) = (vec![ana, ben, kim], vec![]);
+        let mut dice = Dice::new(580 + seed);
+        for n in 0..60 {
+            let who = *dice.pick(&all);
+            match dice.below(10) {
+                0 if all.len() < 8 => all.push(copy(&mut world, who, &format!("copy {n}"))),
+                0..6 => {
+                    let text = format!("note {n}");
+                    notes.push(add(&mut world, who, pack, &text, Sensitivity::Internal));
+                }
+                6..9 => {
+                    world.dial(who, *dice.pick(&all));
+                    world.run(dice.below(400));
+                    world.disconnect_all();
+                }
+                _ => {
+                    world.kill(who);
+                    assert_eq!(world.start(who), Opened::Up);
+                }
+            }
+        }
+        for _ in 0..3 {
+            for (at, one) in all.iter().enumerate() {
+                for other in &all[at + 1..] {
+                    if world.links_between(*one, *other) == 0 {
+                        world.dial(*one, *other);
+                    }
+                }
+            }
+            settle(&mut world);
+        }
+        for who in &all {
+            for note in &notes {
+                let here = world.node(*who).note(pack, *note).is_ok();
+                assert!(here, "seed {seed}: {} lacks a note", world.name(*who));
+            }
+        }
+        world.disconnect_all();
+        assert_same(&mut world, &all, pack);
+    }
+}
+
 /// Goal: power is lost at any disk call while somebody takes in another branch.
 #[test]
 fn a_crash_while_branches_arrive_changes_nothing_in_the_end() {
-    for n in (1..60).step_by(4) {
+    for n in (1..60).step_by(9) {
         let Equivocated {
             mut world,
             honest,
@@ -391,7 +446,7 @@ fn a_crash_while_branches_arrive_changes_nothing_in_the_end() {
         assert_eq!(world.start(honest[0]), Opened::Up);
         assert_eq!(shown(&mut world, honest[0], pack), before);
         world.disconnect_all();
-        mingle(&mut world, &honest, &mut Dice::new(n as u64));
+        mingle(&mut world, &honest, &mut Dice::new(n));
         let kept = notes.iter().filter(|note| {
             let node = world.node(honest[0]);
             node.note(pack, **note).is_ok()
