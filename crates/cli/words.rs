@@ -5,7 +5,9 @@ use crate::output::Output;
 use crate::when;
 use jiff::Zoned;
 use kitbag_daemon::KeyProtection;
-use kitbag_rpc::{AudienceMember, PackRef, PackStatus, PeerState, PeerStatus, Role, Sensitivity};
+use kitbag_rpc::{
+    AudienceMember, Fork, PackRef, PackStatus, PeerState, PeerStatus, Role, Sensitivity,
+};
 use std::fmt::Write;
 
 /// What to call a pack: the own name for it, else its title, else the start of its id.
@@ -168,6 +170,27 @@ pub(crate) fn due(pack: &PackStatus) -> Option<&'static str> {
     )
 }
 
+/// Who wrote more than one history in a pack, and what became of them.
+pub(crate) fn forks(pack: &PackStatus) -> Vec<String> {
+    let told = |fork: &Fork| {
+        let who = match fork.is_me {
+            true => "this device".to_owned(),
+            false => inline(&fork.name),
+        };
+        let histories = match fork.branches {
+            2 => "two histories".to_owned(),
+            n => format!("{n} histories"),
+        };
+        let kept = match (fork.branches, fork.kept) {
+            (2, 2) => "both are kept".to_owned(),
+            (all, kept) if all == kept => "all are kept".to_owned(),
+            (_, kept) => format!("{kept} are kept"),
+        };
+        format!("{who} wrote {histories}: it was restored from a backup or copied; {kept}")
+    };
+    pack.forks.iter().map(told).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,6 +284,7 @@ mod tests {
             set_aside: 0,
             held: 0,
             rotation_debt: 0,
+            forks: Vec::new(),
         };
         assert!(troubles(&pack).is_empty());
         assert_eq!(due(&pack), None);
@@ -273,5 +297,42 @@ mod tests {
         for machinery in ["epoch", "fold", "parked", "void", "rotat"] {
             assert!(!told.contains(machinery), "{told}");
         }
+    }
+
+    #[test]
+    fn two_histories_are_told_in_plain_words() {
+        let of = |name: &str, is_me, branches, kept| {
+            let fork = Fork {
+                name: name.into(),
+                is_me,
+                branches,
+                kept,
+            };
+            let pack = PackStatus {
+                id: String::new(),
+                title: String::new(),
+                name: None,
+                peers: Vec::new(),
+                waiting: 0,
+                set_aside: 0,
+                held: 0,
+                rotation_debt: 0,
+                forks: vec![fork],
+            };
+            forks(&pack).join("\n")
+        };
+        let why = "it was restored from a backup or copied";
+        assert_eq!(
+            of("Ben (laptop)", false, 2, 2),
+            format!("Ben (laptop) wrote two histories: {why}; both are kept")
+        );
+        assert_eq!(
+            of("Ana (laptop)", true, 5, 3),
+            format!("this device wrote 5 histories: {why}; 3 are kept")
+        );
+        assert_eq!(
+            of("Eve\n(x)", false, 3, 3),
+            format!("Eve\\n(x) wrote 3 histories: {why}; all are kept")
+        );
     }
 }

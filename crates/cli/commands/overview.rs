@@ -142,6 +142,7 @@ mod tests {
             set_aside: 2,
             held: 0,
             rotation_debt: 0,
+            forks: Vec::new(),
         };
         let words = Overview::running(&[pack(1, 2)], &[status]).in_words();
         assert!(

@@ -40,6 +40,7 @@ fn in_words(pack: &PackStatus, now: &Zoned) -> String {
         lines.push("nobody else is in it".to_owned());
     }
     lines.extend(words::troubles(pack));
+    lines.extend(words::forks(pack));
     lines.extend(words::due(pack).map(str::to_owned));
     lines.join("\n  ")
 }

@@ -178,6 +178,16 @@ pub(crate) fn pack_status(pack: engine::PackStatus, name: Option<String>) -> rpc
         set_aside: pack.set_aside,
         held: pack.held,
         rotation_debt: pack.rotation_debt,
+        forks: pack.forks.into_iter().map(fork).collect(),
+    }
+}
+
+fn fork(fork: engine::ForkView) -> rpc::Fork {
+    rpc::Fork {
+        name: fork.name,
+        is_me: fork.is_me,
+        branches: fork.branches,
+        kept: fork.kept,
     }
 }
 

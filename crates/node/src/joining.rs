@@ -361,6 +361,10 @@ impl Node {
                 Err(error) => return Err(error),
             }
         }
+        self.stage_continuations(pack, &mut staged)?;
+        if !staged.is_empty() {
+            self.commit(pack, std::mem::take(&mut staged))?;
+        }
         self.stage_public_epoch(pack, &mut staged)?;
         match self.stage_profile(pack, now, &mut staged) {
             Ok(()) if staged.is_empty() => Ok(()),

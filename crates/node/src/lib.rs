@@ -14,6 +14,7 @@ mod identity;
 mod intake;
 mod joining;
 mod links;
+mod logs;
 mod membership;
 mod notes;
 mod objects;
@@ -28,7 +29,7 @@ pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output};
 
 use identity::{Identity, Life};
-use kitbag_core::content::{LogOpening, VerifiedRun};
+use kitbag_core::content::{LogOpening, LogPosition, VerifiedRun};
 use kitbag_core::id::{EndpointId, Incarnation, ObjectTag, PackId, PersonId, Timestamp};
 use kitbag_core::pack::index::index_tag;
 use kitbag_core::policy::Sensitivity;
@@ -36,10 +37,11 @@ use kitbag_core::{codec, content};
 use kitbag_crypto::CryptoRng;
 use kitbag_store::{LogRow, PackRow, Store};
 use links::Link;
+use logs::{Placed, Tail, place_runs};
 use objects::{
     BuiltNote, Object, ObjectState, Quarantine, build_index, build_note, judge, open_profile,
 };
-use replica::{Log, Replica, Staged, Tail, Touched};
+use replica::{Replica, Staged, Touched};
 use std::collections::{BTreeMap, BTreeSet};
 use view::Me;
 
@@ -247,25 +249,30 @@ impl Node {
                 .get(&row.pack)
                 .copied()
                 .ok_or(NodeError::Damaged("log"))?;
-            self.load_log(pack, number, opening)?;
+            self.load_branch(pack, number, opening, row.base)?;
         }
         let packs: Vec<PackId> = self.packs.keys().copied().collect();
         for pack in packs {
-            let touched = Touched {
+            let mut touched = Touched {
                 policy: true,
+                branches: true,
                 ..Touched::default()
             };
+            if let Some(replica) = self.packs.get_mut(&pack) {
+                replica.sort_branches(&mut touched);
+            }
             self.refresh(pack, touched)?;
         }
         self.changed.clear();
         Ok(())
     }
 
-    fn load_log(
+    fn load_branch(
         &mut self,
         pack: PackId,
         number: u32,
         opening: LogOpening,
+        base: Option<LogPosition>,
     ) -> Result<(), NodeError> {
         let (id, heads, headers) = (
             opening.log_id(),
@@ -274,8 +281,10 @@ impl Node {
         );
         let quarantined = self.store.quarantined(number)?;
         let replica = self.packs.get_mut(&pack).ok_or(NodeError::Damaged("log"))?;
-        replica.logs.insert(id, Log::new(number, opening));
         let mut touched = Touched::default();
+        let branch = replica
+            .begin_branch(number, opening, base, &mut touched)
+            .ok_or(NodeError::Damaged("log"))?;
         let mut size = vec![];
         for entry in &headers {
             size.push(
@@ -283,30 +292,30 @@ impl Node {
                     + entry.header().padded_len as usize
                     + content::ENTRY_OVERHEAD,
             );
-            replica.apply_entry(id, entry, &mut touched);
+            replica.apply_entry(id, branch, entry, &mut touched);
         }
+        let start = base.map_or(0, |base| base.seq + 1);
         let mut from = 0;
         for head in heads {
-            let end = head.position.seq;
+            let seq = head.position.seq;
+            let end = seq.checked_sub(start).ok_or(NodeError::Damaged("log"))?;
             let bytes = size
                 .get(from as usize..=end as usize)
                 .ok_or(NodeError::Damaged("log"))?
                 .iter()
                 .sum();
-            let tail = Tail::between(end, end + 1 - from, bytes);
+            let tail = Tail::between(seq, end + 1 - from, bytes);
             from = end + 1;
-            replica.apply_head(head, tail, None);
+            replica.apply_head(branch, head, tail, None);
         }
         if from != headers.len() as u64 {
             return Err(NodeError::Damaged("log"));
         }
         for (seq, _) in quarantined {
-            let hash = replica
-                .logs
-                .get(&id)
-                .and_then(|log| log.entries.get(seq as usize))
-                .copied();
-            replica.quarantined.extend(hash);
+            let at = seq
+                .checked_sub(start)
+                .and_then(|at| headers.get(at as usize));
+            replica.quarantined.extend(at.map(|entry| entry.hash()));
         }
         Ok(())
     }
@@ -318,35 +327,7 @@ impl Node {
         };
         staged.retain_new(replica);
         let number = replica.number;
-        let mut new_logs: BTreeMap<kitbag_core::id::LogId, (u32, LogOpening)> = BTreeMap::new();
-        let mut tails: BTreeMap<kitbag_core::id::LogId, Tail> = BTreeMap::new();
-        let mut heads: Vec<(Tail, Option<u64>)> = Vec::new();
-        for run in &staged.runs {
-            let log = run.log();
-            if !replica.logs.contains_key(&log) && !new_logs.contains_key(&log) {
-                new_logs.insert(
-                    log,
-                    (self.next_log + new_logs.len() as u32, run.opening().clone()),
-                );
-            }
-            let tail = tails
-                .get(&log)
-                .copied()
-                .or_else(|| replica.logs.get(&log).map(|log| log.tail))
-                .unwrap_or_default();
-            let bytes = run.entries().iter().map(|entry| entry.raw().size()).sum();
-            let (tail, superseded) =
-                tail.after(run.head().position.seq, run.entries().len() as u64, bytes);
-            tails.insert(log, tail);
-            heads.push((tail, superseded));
-        }
-        let log_number = |log| {
-            replica
-                .logs
-                .get(&log)
-                .map(|log| log.number)
-                .or_else(|| new_logs.get(&log).map(|(number, _)| *number))
-        };
+        let placed = place_runs(replica, &staged.runs, self.next_log);
         let epochs: Vec<(u64, _)> = (replica.epochs.len() as u64..)
             .zip(&staged.epochs)
             .collect();
@@ -380,27 +361,25 @@ impl Node {
                 batch.put_epoch_key(number, order, key)?;
             }
         }
-        for (log, opening) in new_logs.values() {
-            batch.put_log(
-                *log,
-                &LogRow {
+        for (run, at) in staged.runs.iter().zip(&placed) {
+            if let Some(begun) = &at.begins {
+                let row = LogRow {
                     pack: number,
-                    opening: codec::encode(opening),
-                },
-            )?;
-        }
-        for (run, (_, superseded)) in staged.runs.iter().zip(&heads) {
-            let log = log_number(run.log()).ok_or(NodeError::Damaged("log"))?;
-            batch.put_run(log, run)?;
-            if let Some(seq) = superseded {
-                batch.remove_head(log, *seq)?;
+                    opening: codec::encode(&begun.opening),
+                    base: begun.base,
+                };
+                batch.put_log(at.number, &row)?;
+            }
+            batch.put_run(at.number, run)?;
+            if let Some(seq) = at.superseded {
+                batch.remove_head(at.number, seq)?;
             }
         }
         batch.commit()?;
         let orders: Vec<u64> = epochs.iter().map(|(order, _)| *order).collect();
-        self.next_log += new_logs.len() as u32;
+        self.next_log += placed.iter().filter(|at| at.begins.is_some()).count() as u32;
         self.next_pack = self.next_pack.max(number + 1);
-        self.apply(pack, staged, orders, new_logs, heads)
+        self.apply(pack, staged, orders, placed)
             .inspect_err(|_| self.store.poison())
     }
 
@@ -409,8 +388,7 @@ impl Node {
         pack: PackId,
         staged: Staged,
         epoch_orders: Vec<u64>,
-        new_logs: BTreeMap<kitbag_core::id::LogId, (u32, LogOpening)>,
-        heads: Vec<(Tail, Option<u64>)>,
+        placed: Vec<Placed>,
     ) -> Result<(), NodeError> {
         let Some(replica) = self.packs.get_mut(&pack) else {
             return Ok(());
@@ -427,13 +405,10 @@ impl Node {
         for (id, key) in staged.keys {
             replica.apply_key(id, key);
         }
-        for (log, (number, opening)) in new_logs {
-            replica.logs.insert(log, Log::new(number, opening));
+        for (run, at) in staged.runs.iter().zip(placed) {
+            apply_run(replica, run, at, &mut touched)?;
         }
-        for (run, (tail, superseded)) in staged.runs.iter().zip(heads) {
-            apply_run(replica, run, &mut touched);
-            replica.apply_head(run.head().clone(), tail, superseded);
-        }
+        replica.sort_branches(&mut touched);
         self.changed.insert(pack);
         self.refresh(pack, touched)
     }
@@ -578,10 +553,10 @@ impl Node {
         let mut batch = self.store.batch(&mut *self.rng)?;
         for Quarantine { entry, reason } in &quarantine {
             let place = replica.places.get(entry);
-            if let Some((place, log)) =
-                place.and_then(|place| replica.logs.get(&place.log).map(|log| (place, log)))
+            if let Some((place, row)) =
+                place.and_then(|place| Some((place, replica.row_of(place)?)))
             {
-                batch.quarantine(log.number, place.seq, reason)?;
+                batch.quarantine(row, place.seq, reason)?;
             }
         }
         batch.commit()?;
@@ -648,10 +623,26 @@ impl Node {
     }
 }
 
-fn apply_run(replica: &mut Replica, run: &VerifiedRun, touched: &mut Touched) {
+fn apply_run(
+    replica: &mut Replica,
+    run: &VerifiedRun,
+    mut at: Placed,
+    touched: &mut Touched,
+) -> Result<(), NodeError> {
+    let begun = match at.begins.take() {
+        None => None,
+        Some(begun) => {
+            let branch = replica.begin_branch(at.number, begun.opening, begun.base, touched);
+            Some(branch.ok_or(NodeError::Damaged("log"))?)
+        }
+    };
+    let branch = at.branch(begun);
     for entry in run.entries() {
-        replica.apply_entry(run.log(), entry, touched);
+        replica.apply_entry(run.log(), branch, entry, touched);
     }
+    replica.apply_head(branch, run.head().clone(), at.tail, at.superseded);
+    replica.diverging.remove(&run.log());
+    Ok(())
 }
 
 /// Checks a name that a person chose for themselves, a device or a pack.

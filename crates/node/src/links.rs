@@ -2,11 +2,11 @@
 
 use crate::intake::Intake;
 use crate::{Node, NodeError};
-use kitbag_core::id::{DeviceId, EndpointId, PackId, PersonId, Timestamp};
+use kitbag_core::id::{DeviceId, EndpointId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::fold::Standing;
 use kitbag_core::sync::tree::{Leaves, NodeHash};
 use kitbag_core::sync::{Breach, Effect, Event, Input, Session, Side, View};
-use kitbag_core::wire::{Message, Want};
+use kitbag_core::wire::{LogHave, Message, Want};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A connection, as the shell numbers it; never used twice.
@@ -362,18 +362,23 @@ impl Node {
 
     /// Remembers how far a peer said it is, for "to send".
     fn note_seen(&mut self, peer: EndpointId, want: &Want) {
-        let named = self
-            .packs
-            .get(&want.pack)
-            .is_some_and(|replica| replica.policy.standing(&peer) != Standing::Unknown);
-        if named {
-            let lengths: BTreeMap<_, _> = want
-                .content
-                .iter()
-                .map(|have| (have.log, have.len))
-                .collect();
-            self.seen.insert((peer, want.pack), lengths);
+        let Some(replica) = self.packs.get(&want.pack) else {
+            return;
+        };
+        if replica.policy.standing(&peer) == Standing::Unknown {
+            return;
         }
+        let mut haves: BTreeMap<LogId, Vec<&LogHave>> = BTreeMap::new();
+        for have in &want.content {
+            haves.entry(have.log).or_default().push(have);
+        }
+        let known = haves.into_iter().filter_map(|(id, haves)| {
+            let coverage = replica.coverage(id, replica.logs.get(&id)?, haves);
+            let known = coverage.covered.iter().sum::<u64>();
+            Some((id, known.max(coverage.unknown.unwrap_or(0))))
+        });
+        let known = known.collect();
+        self.seen.insert((peer, want.pack), known);
     }
 
     /// Packs whose policy has arrived and names this device, be it as somebody whom a Close left out,

@@ -133,7 +133,12 @@ pub(crate) fn cutoffs(replica: &Replica, person: PersonId) -> Vec<Cutoff> {
             .policy
             .grant(&held.opening.grant)
             .is_some_and(|grant| grant.person == person);
-        if let Some(end) = held.end().filter(|_| theirs) {
+        // Of several branches the one that goes furthest: a cutoff names one.
+        let ends = held.branches.iter().filter_map(|branch| branch.end());
+        let end = ends
+            .filter(|end| !replica.surplus.contains(&end.hash))
+            .min_by_key(|end| (std::cmp::Reverse(end.seq), end.hash));
+        if let Some(end) = end.filter(|_| theirs) {
             let cutoff = Cutoff {
                 log: *log,
                 seq: end.seq,

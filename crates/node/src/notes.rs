@@ -453,7 +453,7 @@ fn create_order(replica: &Replica, entries: &[EntryHash]) -> Option<(u32, u64)> 
         .iter()
         .filter_map(|hash| replica.places.get(hash))
         .find(|place| place.kind == EntryKind::Create)?;
-    Some((replica.logs.get(&create.log)?.number, create.seq))
+    Some((replica.row_of(create)?, create.seq))
 }
 
 /// What a person types is theirs; whatever came from elsewhere is data from outside.

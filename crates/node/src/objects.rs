@@ -172,6 +172,12 @@ pub(crate) fn build_note(
     let Some(object) = replica.objects.get(&tag) else {
         return Ok(None);
     };
+    // Whoever forks a log on purpose can create one note twice: of two, every device takes the same.
+    let creates = object
+        .entries
+        .iter()
+        .filter(|hash| is_create(replica, hash));
+    let known = known.filter(|_| creates.count() == 1);
     let mut note = match known {
         Some(note) => note,
         None => match open_create(replica, store, tag, object)? {
@@ -330,12 +336,14 @@ fn open_create(
     tag: ObjectTag,
     object: &Object,
 ) -> Result<Option<BuiltNote>, NodeError> {
-    for hash in &object.entries {
-        let Some(place) = replica
-            .places
-            .get(hash)
-            .filter(|place| place.kind == EntryKind::Create)
-        else {
+    let mut creates: Vec<&EntryHash> = object
+        .entries
+        .iter()
+        .filter(|hash| is_create(replica, hash))
+        .collect();
+    creates.sort();
+    for hash in creates {
+        let Some(place) = replica.places.get(hash) else {
             continue;
         };
         if replica.authority(place, *hash) == Authority::SetAside {
@@ -518,6 +526,11 @@ pub(crate) fn judge(replica: &Replica, object: &Object) -> Vec<(Authority, bool)
         .collect()
 }
 
+fn is_create(replica: &Replica, hash: &EntryHash) -> bool {
+    let place = replica.places.get(hash);
+    place.is_some_and(|place| place.kind == EntryKind::Create)
+}
+
 /// The sensitivity of the log in which an entry stands.
 fn sensitivity_of(replica: &Replica, place: &Place) -> Option<Sensitivity> {
     replica
@@ -540,10 +553,10 @@ fn read(
     store: &Store,
     place: &Place,
 ) -> Result<Option<VerifiedEntry>, NodeError> {
-    let Some(log) = replica.logs.get(&place.log) else {
+    let Some(row) = replica.row_of(place) else {
         return Ok(None);
     };
-    match store.entry(log.number, place.seq) {
+    match store.entry(row, place.seq) {
         Err(StoreError::Damaged { .. }) => Ok(None), // this entry waits; the pack goes on
         other => Ok(other?),
     }

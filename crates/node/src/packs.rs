@@ -1,8 +1,8 @@
 //! Packs as a whole: made, listed, named, and who is in them.
 
 use crate::objects::{ObjectState, build_index};
-use crate::replica::{Replica, Staged};
-use crate::view::{MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
+use crate::replica::{Replica, Staged, branch_heads};
+use crate::view::{ForkView, MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
 use crate::write::Draft;
 use crate::{Node, NodeError, check_name};
 use kitbag_core::content::{EntryBody, EntryKind, Profile, profile_tag};
@@ -377,7 +377,42 @@ impl Node {
             set_aside,
             held: held as u64,
             rotation_debt: replica.rotation_debt(),
+            forks: self.forks(replica),
         })
+    }
+
+    /// Devices that wrote more than one history, with the most that a log of theirs has.
+    fn forks(&self, replica: &Replica) -> Vec<ForkView> {
+        let mut forked: BTreeMap<DeviceId, (u64, u64)> = BTreeMap::new();
+        let mut note = |device: DeviceId, branches: usize, kept: usize| {
+            let most = forked.entry(device).or_default();
+            *most = (*most).max((branches as u64, kept as u64));
+        };
+        for log in replica.logs.values().filter(|log| log.is_forked()) {
+            let kept = replica.kept_heads(log).len();
+            note(log.opening.device, log.branches.len(), kept);
+        }
+        if !replica.policy.forked_logs().is_empty() {
+            for (log, ops) in replica.control_logs() {
+                let branches = branch_heads(&ops).len();
+                if let Some(op) = ops
+                    .first()
+                    .filter(|_| replica.policy.forked_logs().contains(&log))
+                {
+                    note(op.op().device, branches, branches);
+                }
+            }
+        }
+        let view = |(device, (branches, kept))| ForkView {
+            name: match replica.policy.person_of_device(&device) {
+                Some(person) => self.device_name(replica, person, device),
+                None => device.short(),
+            },
+            is_me: device == self.me.device(),
+            branches,
+            kept,
+        };
+        forked.into_iter().map(view).collect()
     }
 
     /// How devices of other members stand, of one pack or of all.
@@ -456,7 +491,8 @@ impl Node {
             .filter(|(_, log)| log.opening.sensitivity <= clearance);
         logs.map(|(id, log)| {
             let known = seen.and_then(|seen| seen.get(id)).copied().unwrap_or(0);
-            (log.entries.len() as u64).saturating_sub(known)
+            let kept = log.branches.iter().map(|branch| replica.kept_len(branch));
+            (kept.sum::<usize>() as u64).saturating_sub(known)
         })
         .sum()
     }

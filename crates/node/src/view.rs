@@ -314,4 +314,20 @@ pub struct PackStatus {
     pub held: u64,
     /// Epochs that do not answer every known denial.
     pub rotation_debt: u64,
+    /// Devices that wrote more than one history.
+    pub forks: Vec<ForkView>,
+}
+
+/// A device that wrote more than one history in one log: it was copied, or restored from a backup,
+/// or it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForkView {
+    /// Name of its person and its own.
+    pub name: String,
+    /// Whether it is this device.
+    pub is_me: bool,
+    /// Histories that are here.
+    pub branches: u64,
+    /// How many of them are kept and shown: two, and each on which something else was built.
+    pub kept: u64,
 }

@@ -4,8 +4,9 @@
 //! each log that it touches, then applied. Nothing is acknowledged or sent before.
 
 use crate::error::Denied;
+use crate::logs::Log;
 use crate::objects::NO_SALT;
-use crate::replica::{Log, Replica, Staged};
+use crate::replica::{Replica, Staged};
 use crate::{Node, NodeError};
 use kitbag_core::content::{
     CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, FRONTIER_MAX, LogOpening, RUN_BYTES_MAX,
@@ -60,6 +61,7 @@ impl Node {
             None if may_open_epoch => self.open_epoch(pack, sensitivity, grant, staged)?,
             None => return Err(Denied::NoKeyYet.into()),
         };
+        self.leave_forks(pack)?;
         let replica = &self.packs[&pack];
         let opening = own_log(
             replica,
@@ -69,11 +71,11 @@ impl Node {
             grant,
         );
         let log = opening.log_id();
-        let (next, prev, frontier) = match replica.logs.get(&log) {
-            Some(log) => (
-                log.entries.len() as u64,
-                log.entries.last().copied(),
-                log.frontier.clone(),
+        let (next, prev, frontier) = match replica.logs.get(&log).and_then(Log::trunk) {
+            Some(trunk) => (
+                trunk.next_seq(),
+                trunk.entries.last().copied(),
+                trunk.frontier.clone(),
             ),
             None => (0, None, None),
         };
@@ -144,6 +146,76 @@ impl Node {
         staged.runs.append(&mut pen.runs);
     }
 
+    /// Goes on in new logs if one in which this device would go on has forked: nobody could tell on
+    /// which branch, and what it grants there would wait for ever.
+    fn leave_forks(&mut self, pack: PackId) -> Result<(), NodeError> {
+        let Some(replica) = self.packs.get(&pack) else {
+            return Ok(());
+        };
+        let (device, incarnation) = (self.me.device(), self.life.incarnation);
+        let own =
+            |log: &&Log| (log.opening.device, log.opening.incarnation) == (device, incarnation);
+        let own_op =
+            |op: &&SignedOp| (op.op().device, op.op().incarnation) == (device, incarnation);
+        let forked = replica.policy.forked_logs();
+        let forks = replica.logs.values().filter(own).any(Log::is_forked)
+            || (!forked.is_empty()
+                && replica
+                    .ops
+                    .values()
+                    .filter(own_op)
+                    .any(|op| forked.contains(&op.log())));
+        if forks {
+            self.begin_incarnation()?;
+        }
+        Ok(())
+    }
+
+    /// Cites the end of each log of this device that is surplus, in a new log: whatever a kept log goes
+    /// on from is kept too. Only who was copied twice, or more often, has any.
+    pub(crate) fn stage_continuations(
+        &mut self,
+        pack: PackId,
+        staged: &mut Staged,
+    ) -> Result<(), NodeError> {
+        let Some(replica) = self.packs.get(&pack) else {
+            return Ok(());
+        };
+        if replica.surplus.is_empty() {
+            return Ok(());
+        }
+        let me = (self.me.person(), self.me.device());
+        let mut left_behind = BTreeSet::new();
+        let mut new_log = false;
+        for log in replica.logs.values() {
+            let opening = &log.opening;
+            let end = log.trunk().and_then(|trunk| trunk.end());
+            let surplus = end.is_some_and(|end| replica.surplus.contains(&end.hash));
+            let grant = own_grant(replica, me.0, opening.sensitivity, false).ok();
+            if opening.device == me.1 && surplus && grant == Some(opening.grant) {
+                left_behind.insert(opening.sensitivity);
+                // One log cites one end, when it is opened.
+                let current = |other: &Log| {
+                    (other.opening.device, other.opening.sensitivity)
+                        == (opening.device, opening.sensitivity)
+                        && other.opening.incarnation == self.life.incarnation
+                };
+                new_log |= replica.logs.values().any(current);
+            }
+        }
+        if new_log {
+            self.begin_incarnation()?;
+        }
+        for sensitivity in left_behind {
+            match self.pen(pack, sensitivity, false, staged) {
+                Ok(pen) => self.put_down(pen, staged),
+                Err(NodeError::Denied(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Builds and stages a policy operation with these acts, if the policy permits them now.
     pub(crate) fn stage_op(
         &mut self,
@@ -163,6 +235,8 @@ impl Node {
         });
         let policy = with_staged.as_ref().unwrap_or(&replica.policy);
         let cites = policy.permit(&self.me.person(), &self.me.device(), &acts)?;
+        self.leave_forks(pack)?;
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         let incarnation = self.life.incarnation;
         let same_log = |op: &&SignedOp| {
             op.op().device == self.me.device()
@@ -298,10 +372,19 @@ fn own_log(
     {
         return log.opening.clone();
     }
-    let after = mine
+    // First of all an end that nothing else keeps, or may keep when more branches come; else the newest.
+    let cited: BTreeSet<EntryHash> = mine
         .iter()
-        .max_by_key(|log| log.number)
-        .and_then(|log| log.end());
+        .filter_map(|log| log.opening.after)
+        .map(|after| after.hash)
+        .collect();
+    let ends = mine.iter().filter_map(|log| {
+        let (trunk, end) = (log.trunk()?, log.trunk()?.end()?);
+        let needed = log.is_forked() && !cited.contains(&end.hash);
+        let surplus = replica.surplus.contains(&end.hash);
+        Some(((surplus, needed, trunk.number), end))
+    });
+    let after = ends.max_by_key(|(order, _)| *order).map(|(_, end)| end);
     LogOpening {
         version: CONTENT_VERSION,
         pack: replica.id(),

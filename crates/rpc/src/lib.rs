@@ -42,7 +42,7 @@ pub use socket::{
     LOCK_FILE, LOG_DIR, RECORD_FILE, RUN_DIR, SOCKET_FILE, SOCKET_PATH_BYTES_MAX, recorded_socket,
 };
 pub use status::{
-    Device, Health, Healthy, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus,
+    Device, Fork, Health, Healthy, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus,
     Status, Stop, Stopping, SyncPacks, Synced, WhoAmI,
 };
 pub use time::Time;

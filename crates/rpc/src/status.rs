@@ -123,6 +123,22 @@ pub struct PackStatus {
     pub held: u64,
     /// Keys that do not answer every known denial yet.
     pub rotation_debt: u64,
+    /// Devices that wrote more than one history.
+    #[serde(default)]
+    pub forks: Vec<Fork>,
+}
+
+/// A device that wrote more than one history: copied, restored from a backup, or lying.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fork {
+    /// Name of its person and its own.
+    pub name: String,
+    /// Whether it is the device that answers.
+    pub is_me: bool,
+    /// Histories that are here.
+    pub branches: u64,
+    /// How many of them are kept and shown.
+    pub kept: u64,
 }
 
 /// How one pack is with one peer.

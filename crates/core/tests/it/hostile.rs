@@ -6,8 +6,9 @@ use crate::decoders::{self, Decoder, named};
 use crate::samples;
 use kitbag_core::codec::{self, CodecError};
 use kitbag_core::content::{
-    EntryHeader, EntryKind, HEADER_BYTES_MAX, LogOpening, RUN_BYTES_MAX, RUN_ENTRIES_MAX, Run,
-    RunRefused, SMALL_RECORD_BYTES_MAX, SignedHead, VerifiedRun, body_hash, wrap_hash,
+    EntryHeader, EntryKind, HEADER_BYTES_MAX, LogOpening, LogPosition, RUN_BYTES_MAX,
+    RUN_ENTRIES_MAX, Run, RunRefused, SMALL_RECORD_BYTES_MAX, SignedHead, VerifiedRun, body_hash,
+    wrap_hash,
 };
 use kitbag_core::epoch::{
     EPOCH_BYTES_MAX, Epoch, EpochError, SignedEpoch, WRAP_SET_BYTES_MAX, WrapSet,
@@ -153,7 +154,7 @@ fn longer_than_its_kind_may_be_is_refused_unread() {
     let mut run = samples::run();
     run.entries[0].header = zeros(HEADER_BYTES_MAX);
     assert_eq!(
-        VerifiedRun::verify(run, None).unwrap_err(),
+        VerifiedRun::verify(run, |_| false).unwrap_err(),
         RunRefused::Codec(too_long(HEADER_BYTES_MAX))
     );
     let long = "a".repeat(TICKET_CHARS_MAX + 1);
@@ -295,7 +296,7 @@ fn newer_logs_and_entries_are_told_apart() {
             ..samples::run()
         };
         assert_eq!(
-            VerifiedRun::verify(run, None).unwrap_err(),
+            VerifiedRun::verify(run, |_| false).unwrap_err(),
             RunRefused::NewerVersion
         );
     }
@@ -303,7 +304,7 @@ fn newer_logs_and_entries_are_told_apart() {
         let mut run = samples::run();
         run.entries[0].header = header;
         assert_eq!(
-            VerifiedRun::verify(run, None).unwrap_err(),
+            VerifiedRun::verify(run, |_| false).unwrap_err(),
             RunRefused::NewerVersion
         );
     }
@@ -356,7 +357,7 @@ fn run_with(
     let mut position = run.head.position;
     (position.seq, position.hash) = (header.seq, samples::hash_of(&header));
     run.head = SignedHead::sign(position, &samples::ada().signing);
-    VerifiedRun::verify(run, None).map(|_| ())
+    VerifiedRun::verify(run, |_| false).map(|_| ())
 }
 
 #[test]
@@ -463,10 +464,10 @@ fn a_run_that_nobody_could_forward_is_refused() {
     let long = refused_length();
     let mut run = samples::run();
     run.entries = vec![run.entries[0].clone(); RUN_ENTRIES_MAX as usize + 1];
-    assert_eq!(VerifiedRun::verify(run, None).map(|_| ()), long);
+    assert_eq!(VerifiedRun::verify(run, |_| false).map(|_| ()), long);
     let mut run = samples::run();
     run.entries[1].body = Some(vec![0; RUN_BYTES_MAX]);
-    assert_eq!(VerifiedRun::verify(run, None).map(|_| ()), long);
+    assert_eq!(VerifiedRun::verify(run, |_| false).map(|_| ()), long);
 }
 
 fn refused_length() -> Result<(), RunRefused> {
@@ -478,29 +479,30 @@ fn a_run_needs_the_signature_of_its_logs_device() {
     let mut run = samples::run();
     run.head = SignedHead::sign(run.head.position, &samples::ben().signing);
     assert_eq!(
-        VerifiedRun::verify(run, None).unwrap_err(),
+        VerifiedRun::verify(run, |_| false).unwrap_err(),
         RunRefused::BadSignature
     );
     let mut run = samples::run();
     run.entries.remove(2);
     assert_eq!(
-        VerifiedRun::verify(run, None).unwrap_err(),
+        VerifiedRun::verify(run, |_| false).unwrap_err(),
         RunRefused::BrokenChain
     );
     let mut run = samples::run();
     run.entries.pop();
     assert_eq!(
-        VerifiedRun::verify(run, None).unwrap_err(),
+        VerifiedRun::verify(run, |_| false).unwrap_err(),
         RunRefused::BrokenChain,
         "the head covers more"
     );
 }
 
 #[test]
-fn a_repeated_run_does_nothing_and_another_branch_is_a_fork() {
+fn a_repeated_run_does_nothing_and_another_branch_continues_where_it_forks() {
     let (run, entries) = (samples::run(), samples::entries());
-    let end = Some(run.head.position);
-    assert!(VerifiedRun::verify(run, end).unwrap().is_none());
+    let places: Vec<LogPosition> = entries.iter().map(|(_, e)| e.position()).collect();
+    let all = |position: &LogPosition| places.contains(position);
+    assert!(VerifiedRun::verify(run, all).unwrap().is_none());
     let mut other = samples::run();
     let mut header = entries[4].1.header().clone();
     header.deps = vec![];
@@ -509,9 +511,21 @@ fn a_repeated_run_does_nothing_and_another_branch_is_a_fork() {
     let mut position = other.head.position;
     position.hash = samples::hash_of(&header);
     other.head = SignedHead::sign(position, &samples::ada().signing);
+    let taken = VerifiedRun::verify(other.clone(), all).unwrap().unwrap();
+    assert_eq!(taken.base(), Some(places[3]));
+    assert_eq!(taken.entries().len(), 1);
+    // The same without what it continues: two signed truths, and nothing to put this one on.
+    other.entries.drain(..4);
+    let nothing = |position: &LogPosition| position.seq == 4 && all(position);
     assert_eq!(
-        VerifiedRun::verify(other, end).unwrap_err(),
-        RunRefused::Fork(4)
+        VerifiedRun::verify(other.clone(), nothing).unwrap_err(),
+        RunRefused::Detached(4)
+    );
+    // A place is known by its number and its entry.
+    let elsewhere = |position: &LogPosition| position.hash == places[3].hash && position.seq != 3;
+    assert_eq!(
+        VerifiedRun::verify(other, elsewhere).unwrap_err(),
+        RunRefused::Detached(4)
     );
 }
 
