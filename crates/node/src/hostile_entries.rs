@@ -5,7 +5,7 @@ use crate::objects::build_note;
 use crate::replica::Staged;
 use crate::view::{NewNote, NewSource, NoteEdit};
 use crate::write::Draft;
-use kitbag_core::content::{EntryBody, EntryKind};
+use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::MasterKey;
@@ -74,6 +74,7 @@ fn a_change_that_is_carried_twice_takes_no_honest_edit_with_it() {
     let body = EntryBody::Change {
         change: change.bytes().to_vec(),
         at: NOW,
+        takes_over: TakesOver::default(),
     };
     let again = Draft {
         kind: EntryKind::Edit,
@@ -113,6 +114,7 @@ fn an_entry_that_only_names_a_tag_hides_no_note() {
     let body = EntryBody::Change {
         change: vec![1, 2, 3],
         at: NOW,
+        takes_over: TakesOver::default(),
     };
     let claim = Draft {
         kind: EntryKind::Edit,

@@ -6,6 +6,10 @@
 //! fails has changed nothing; after a failed commit the node refuses everything until it is opened
 //! again.
 
+#[cfg(test)]
+mod after_removal;
+mod aside;
+mod authority;
 mod error;
 #[cfg(test)]
 mod hostile_entries;
@@ -18,6 +22,7 @@ mod objects;
 mod packs;
 mod replica;
 mod serve;
+mod taking_over;
 pub mod view;
 mod write;
 
@@ -25,6 +30,7 @@ pub use error::{Denied, NodeError};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output};
 
+use authority::Authority;
 use identity::{Identity, Life};
 use kitbag_core::content::{LogOpening, VerifiedRun};
 use kitbag_core::id::{EndpointId, Incarnation, ObjectTag, PackId, PersonId, Timestamp};
@@ -295,13 +301,13 @@ impl Node {
         if from != headers.len() as u64 {
             return Err(NodeError::Damaged("log"));
         }
-        for (seq, _) in quarantined {
+        for (seq, reason) in quarantined {
             let hash = replica
                 .logs
                 .get(&id)
                 .and_then(|log| log.entries.get(seq as usize))
                 .copied();
-            replica.quarantined.extend(hash);
+            replica.quarantined.extend(hash.zip(Some(reason)));
         }
         Ok(())
     }
@@ -439,7 +445,7 @@ impl Node {
             return Ok(());
         };
         let all = touched.policy || touched.keys;
-        let tags: Vec<ObjectTag> = if all {
+        let tags: Vec<ObjectTag> = if all || touched.ended {
             let changed = |tag: &ObjectTag, object: &Object| {
                 touched.objects.contains(tag) || judge(replica, object) != object.judged
             };
@@ -513,6 +519,13 @@ impl Node {
             return Ok(());
         };
         let judged = judge(replica, object);
+        // What is put together already only grows: not if something in it counts no more.
+        let lost = |(before, now): (&(Authority, bool), &(Authority, bool))| {
+            before.0 == Authority::Valid && now.0 != Authority::Valid
+        };
+        if object.judged.iter().zip(&judged).any(lost) {
+            self.built.remove(&(pack, tag));
+        }
         let mut sensitivity = object.sensitivity;
         let index_of = |sensitivity: &Sensitivity| index_tag(pack, *sensitivity) == tag;
         let state = if let Some(of) = Sensitivity::ALL.into_iter().find(index_of) {
@@ -582,7 +595,7 @@ impl Node {
         batch.commit()?;
         replica
             .quarantined
-            .extend(quarantine.into_iter().map(|q| q.entry));
+            .extend(quarantine.into_iter().map(|q| (q.entry, q.reason)));
         Ok(())
     }
 

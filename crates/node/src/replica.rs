@@ -14,13 +14,16 @@ use kitbag_core::id::{
 };
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::fold::{ContentLog, LogEnd, Policy, Standing};
+use kitbag_core::policy::fold::{Policy, Standing};
 use kitbag_core::policy::op::SignedOp;
 use kitbag_core::sync::tree::LeafHash;
 use kitbag_crypto::{EpochKey, HashLabel, Hasher};
 use kitbag_store::PackRow;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::authority::Judged;
 use crate::objects::Object;
 
 /// Records that were checked and shall be stored, then applied.
@@ -149,15 +152,14 @@ pub(crate) struct Place {
     pub(crate) log: LogId,
     pub(crate) seq: u64,
     pub(crate) kind: EntryKind,
+    /// The object it belongs to.
+    pub(crate) tag: Option<ObjectTag>,
     pub(crate) deps: Vec<EntryHash>,
     pub(crate) epoch: Option<EpochId>,
-}
-
-/// Whether an entry may be applied, as the policy stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Authority {
-    Valid,
-    SetAside,
+    /// The entry before it in the log.
+    pub(crate) prev: Option<EntryHash>,
+    /// Policy heads that its author had seen: the newest frontier in its log up to here.
+    pub(crate) frontier: Arc<[OpHash]>,
 }
 
 /// One pack.
@@ -178,8 +180,10 @@ pub(crate) struct Replica {
     pub(crate) profile_entries: BTreeMap<DeviceId, EntryHash>,
     /// Names that joiners told before their profile arrived.
     pub(crate) told_names: BTreeMap<PersonId, String>,
-    pub(crate) quarantined: BTreeSet<EntryHash>,
-    leaves: std::cell::RefCell<BTreeMap<Sensitivity, LeafHash>>,
+    /// Entries whose content is refused, and why.
+    pub(crate) quarantined: BTreeMap<EntryHash, String>,
+    pub(crate) judged: RefCell<Judged>,
+    leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
 }
 
 /// What applying staged records touched.
@@ -188,6 +192,8 @@ pub(crate) struct Touched {
     pub(crate) policy: bool,
     pub(crate) keys: bool,
     pub(crate) objects: BTreeSet<ObjectTag>,
+    /// An entry came in a log that somebody ended: what counts may have changed for any object.
+    pub(crate) ended: bool,
     pub(crate) profiles: Vec<EntryHash>,
 }
 
@@ -209,7 +215,8 @@ impl Replica {
             profiles: BTreeMap::new(),
             profile_entries: BTreeMap::new(),
             told_names: BTreeMap::new(),
-            quarantined: BTreeSet::new(),
+            quarantined: BTreeMap::new(),
+            judged: Default::default(),
             leaves: Default::default(),
         }
     }
@@ -246,6 +253,7 @@ impl Replica {
                 self.persons.values().cloned(),
             );
             self.leaves.borrow_mut().clear();
+            self.judged.get_mut().forget();
         }
         changed
     }
@@ -275,13 +283,22 @@ impl Replica {
             of.frontier = Some(heads.clone());
         }
         let sensitivity = of.opening.sensitivity;
+        let before = header.prev.and_then(|prev| self.places.get(&prev));
+        let frontier = match &header.kind {
+            EntryKind::Frontier(heads) => heads.as_slice().into(),
+            _ => before.map_or_else(|| [].into(), |before| before.frontier.clone()),
+        };
         let place = Place {
             log,
             seq: header.seq,
             kind: header.kind.clone(),
+            tag: header.object,
             deps: header.deps.clone(),
             epoch: header.epoch,
+            prev: header.prev,
+            frontier,
         };
+        touched.ended |= self.judged.get_mut().entry_came(&place);
         self.places.insert(entry.hash(), place);
         match (&header.kind, header.object) {
             (EntryKind::Profile, _) => touched.profiles.push(entry.hash()),
@@ -304,50 +321,6 @@ impl Replica {
                 .retain(|kept| Some(kept.position.seq) != superseded);
             log.heads.push(head);
             log.tail = tail;
-        }
-    }
-
-    /// The binding of a log as the policy wants it; none if its device is unknown to the policy.
-    pub(crate) fn content_log(&self, log: LogId) -> Option<ContentLog> {
-        let opening = &self.logs.get(&log)?.opening;
-        // The grant's holder, whose device it must be: one device can have founded two persons.
-        let person = self.policy.grant(&opening.grant)?.person;
-        if self.policy.certificate(&person)?.device != opening.device {
-            return None;
-        }
-        Some(ContentLog {
-            log,
-            person,
-            device: opening.device,
-            grant: opening.grant,
-            sensitivity: opening.sensitivity,
-        })
-    }
-
-    /// Whether an entry may be applied now.
-    pub(crate) fn authority(&self, place: &Place, hash: EntryHash) -> Authority {
-        let Some(log) = self.content_log(place.log) else {
-            return Authority::SetAside;
-        };
-        let Some(grant) = self.policy.grant(&log.grant) else {
-            return Authority::SetAside;
-        };
-        let writes = grant.role.may_write()
-            || matches!(place.kind, EntryKind::Profile | EntryKind::Frontier(_));
-        if grant.person != log.person
-            || grant.clearance < log.sensitivity
-            || !writes
-            || !grant.role.may_read()
-        {
-            return Authority::SetAside;
-        }
-        match self.policy.content_end(&log) {
-            LogEnd::Open => Authority::Valid,
-            LogEnd::Until(cutoff) if place.seq < cutoff.seq => Authority::Valid,
-            LogEnd::Until(cutoff) if place.seq == cutoff.seq && cutoff.head == *hash.as_bytes() => {
-                Authority::Valid
-            }
-            LogEnd::Until(_) | LogEnd::Nothing => Authority::SetAside,
         }
     }
 

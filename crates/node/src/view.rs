@@ -1,6 +1,6 @@
 //! What the node answers: plain values for people and programs, without keys or proofs.
 
-use kitbag_core::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
+use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::{Role, Sensitivity};
 
 /// This device and its person.
@@ -314,4 +314,87 @@ pub struct PackStatus {
     pub held: u64,
     /// Epochs that do not answer every known denial.
     pub rotation_debt: u64,
+}
+
+/// What an entry that is set aside would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsideKind {
+    /// A note.
+    Note,
+    /// An edit of one.
+    Edit,
+    /// A title of the pack.
+    Title,
+}
+
+/// Why an entry is set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AsideWhy {
+    /// Its author was removed, or left, and had written it after what the removal names as the last.
+    AfterRemoval,
+    /// It builds on something that is set aside.
+    BuildsOnSetAside,
+    /// What its author was given does not let them write it, or does not stand.
+    NotAllowed,
+    /// Its content is refused.
+    Refused {
+        /// What is wrong with it, in words of the machinery.
+        reason: String,
+    },
+}
+
+/// One entry that is set aside: kept, and not shown among the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAsideView {
+    /// Its name.
+    pub entry: EntryHash,
+    /// What it would be.
+    pub kind: AsideKind,
+    /// The note that it belongs to or would make; absent if that cannot be opened.
+    pub note: Option<ItemId>,
+    /// That note's title as it stands, or as it would be.
+    pub title: Option<String>,
+    /// Sensitivity.
+    pub sensitivity: Sensitivity,
+    /// Name of whoever wrote it; short id if none is known.
+    pub author: String,
+    /// Name of the device that wrote it.
+    pub device: Option<String>,
+    /// Who wrote it.
+    pub person: Option<PersonId>,
+    /// When, by the author's clock; absent if it cannot be opened.
+    pub at: Option<Timestamp>,
+    /// Why it is set aside.
+    pub why: AsideWhy,
+    /// Names of those who removed the author; none if they left.
+    pub removed_by: Vec<String>,
+    /// How many others set aside build on it; counting ends at a thousand.
+    pub dependents: u64,
+    /// What it would put there: all of a note, of an edit the lines that it changes; cut off when it
+    /// is long, absent if it cannot be opened and applied.
+    pub text: Option<String>,
+}
+
+/// What becomes of an entry that somebody takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakeOver {
+    /// It is a new note of this person.
+    NewNote(ItemId),
+    /// It is an edit of this person, of this note.
+    Edited(ItemId),
+    /// The note says all that it would have added: nothing is written, and it stays in the list.
+    ChangesNothing,
+    /// It cannot be opened or applied, so there is nothing to write anew.
+    Unreadable,
+    /// What it changes does not fit one edit of the note as it stands.
+    DoesNotFit,
+}
+
+/// One entry taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakenOver {
+    /// The entry that was set aside.
+    pub entry: EntryHash,
+    /// What became of it.
+    pub outcome: TakeOver,
 }
