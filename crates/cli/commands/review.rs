@@ -139,7 +139,12 @@ fn why(item: &SetAside) -> String {
         }
         SetAsideWhy::AfterRemoval => {
             let removers: Vec<String> = item.removed_by.iter().map(|n| words::inline(n)).collect();
-            format!("Written after {} removed {author}.", removers.join(" and "))
+            let removers = removers.join(" and ");
+            if item.is_member {
+                format!("Written after {removers} changed what {author} may do.")
+            } else {
+                format!("Written after {removers} removed {author}.")
+            }
         }
         SetAsideWhy::BuildsOnSetAside => "Builds on something that is set aside.".to_owned(),
         SetAsideWhy::NotAllowed => format!("{author} may not write this here."),
@@ -219,6 +224,7 @@ mod tests {
             at: None,
             why,
             reason: Some("the epoch key does not fold".into()),
+            is_member: false,
             removed_by: vec!["Ana".into()],
             dependents: 1,
             text: Some("late\u{1b}[2J\nlines".into()),
@@ -264,6 +270,15 @@ mod tests {
             ..item(SetAsideWhy::AfterRemoval)
         };
         assert!(in_words(&left, &now).contains("Written after Ben left."));
+        let lowered = SetAside {
+            is_member: true,
+            ..item(SetAsideWhy::AfterRemoval)
+        };
+        let told = in_words(&lowered, &now);
+        assert!(
+            told.contains("after Ana changed what Ben may do."),
+            "{told}"
+        );
         let empty = Review {
             v: V1,
             pack: pack(),

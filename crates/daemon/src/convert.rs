@@ -163,6 +163,7 @@ pub(crate) fn set_aside(view: engine::SetAsideView) -> rpc::SetAside {
         at: view.at.map(time),
         why,
         reason,
+        is_member: view.is_member,
         removed_by: view.removed_by,
         dependents: view.dependents,
         text: view.text,

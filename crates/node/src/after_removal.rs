@@ -10,7 +10,7 @@ use crate::write::Draft;
 use kitbag_core::content::{EntryBody, EntryKind, Run, TakesOver};
 use kitbag_core::id::{EndpointId, EntryHash, ItemId, OpHash, PackId, PersonId, Timestamp};
 use kitbag_core::pack::Edit;
-use kitbag_core::policy::op::{Act, Cutoff, LateDenials};
+use kitbag_core::policy::op::{Act, LateDenials};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::{Blob, Page};
 use kitbag_crypto::MasterKey;
@@ -135,22 +135,9 @@ impl Desk {
 
     /// Removes somebody whose logs end where this device knows them to end.
     fn remove(&mut self, pack: PackId, whom: &Desk) -> OpHash {
-        let device = whom.node.me().device;
-        let logs = self.node.packs[&pack].logs.values();
-        let ends = logs.filter(|log| log.opening.device == device);
-        let cutoffs = ends.filter_map(|log| log.end()).map(|end| Cutoff {
-            log: end.log,
-            seq: end.seq,
-            head: *end.hash.as_bytes(),
-        });
-        let mut cutoffs: Vec<Cutoff> = cutoffs.collect();
-        cutoffs.sort_by_key(|cutoff| cutoff.log);
-        let remove = Act::Remove {
-            person: whom.person(),
-            cutoffs,
-            late_denials: LateDenials::Keep,
-        };
-        self.act(pack, vec![remove], &[])
+        self.node
+            .remove_member(NOW, pack, whom.person(), LateDenials::Keep)
+            .unwrap()
     }
 
     fn add(&mut self, pack: PackId, body: &str) -> ItemId {

@@ -175,6 +175,7 @@ impl Node {
                     reason: replica.quarantined.get(&hash).cloned().unwrap_or_default(),
                 },
             },
+            is_member: person.is_some_and(|person| replica.policy.member(&person).is_some()),
             removed_by: enders
                 .filter(|ender| Some(**ender) != person)
                 .map(|person| self.name_of(replica, *person))

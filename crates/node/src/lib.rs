@@ -10,6 +10,7 @@
 mod after_removal;
 mod aside;
 mod authority;
+mod epochs;
 mod error;
 #[cfg(test)]
 mod hostile_entries;
@@ -17,6 +18,7 @@ mod identity;
 mod intake;
 mod joining;
 mod links;
+mod membership;
 mod notes;
 mod objects;
 mod packs;
@@ -67,6 +69,8 @@ pub struct Node {
     relay: Option<String>,
     synced: BTreeMap<EndpointId, Timestamp>,
     seen: BTreeMap<(EndpointId, PackId), BTreeMap<kitbag_core::id::LogId, u64>>,
+    /// Keys that a peer was asked for and did not give, until it has news.
+    not_given: BTreeMap<(EndpointId, PackId), BTreeSet<kitbag_core::id::EpochId>>,
 }
 
 impl std::fmt::Debug for Node {
@@ -171,6 +175,7 @@ impl Node {
             relay: None,
             synced: BTreeMap::new(),
             seen: BTreeMap::new(),
+            not_given: BTreeMap::new(),
         };
         node.load()?;
         Ok(node)

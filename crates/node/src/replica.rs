@@ -24,6 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::authority::Judged;
+use crate::epochs::Found;
 use crate::objects::Object;
 
 /// Records that were checked and shall be stored, then applied.
@@ -184,6 +185,8 @@ pub(crate) struct Replica {
     pub(crate) quarantined: BTreeMap<EntryHash, String>,
     pub(crate) judged: RefCell<Judged>,
     leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
+    /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
+    pub(crate) found: std::cell::OnceCell<Found>,
 }
 
 /// What applying staged records touched.
@@ -218,6 +221,7 @@ impl Replica {
             quarantined: BTreeMap::new(),
             judged: Default::default(),
             leaves: Default::default(),
+            found: Default::default(),
         }
     }
 
@@ -254,6 +258,7 @@ impl Replica {
             );
             self.leaves.borrow_mut().clear();
             self.judged.get_mut().forget();
+            self.found.take();
         }
         changed
     }
@@ -265,12 +270,14 @@ impl Replica {
             key: None,
         });
         self.leaves.borrow_mut().clear();
+        self.found.take();
     }
 
     pub(crate) fn apply_key(&mut self, epoch: EpochId, key: EpochKey) {
         if let Some(held) = self.epochs.get_mut(&epoch) {
             held.key.get_or_insert(key);
         }
+        self.found.take();
     }
 
     pub(crate) fn apply_entry(&mut self, log: LogId, entry: &VerifiedEntry, touched: &mut Touched) {

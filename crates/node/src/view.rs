@@ -366,6 +366,8 @@ pub struct SetAsideView {
     pub at: Option<Timestamp>,
     /// Why it is set aside.
     pub why: AsideWhy,
+    /// Whether the author is a member now: then an ended grant means that they were given another.
+    pub is_member: bool,
     /// Names of those who removed the author; none if they left.
     pub removed_by: Vec<String>,
     /// How many others set aside build on it; counting ends at a thousand.

@@ -6,6 +6,8 @@ mod it {
     mod hostile;
     mod large;
     mod merging;
+    mod removal;
+    mod set_aside;
     mod simulator;
     mod story;
     mod support;

@@ -58,6 +58,8 @@ pub struct SetAside {
     pub why: SetAsideWhy,
     /// What is wrong with content that is refused, in technical words.
     pub reason: Option<String>,
+    /// Whether the author is a member now: whoever ended what they had gave them something else.
+    pub is_member: bool,
     /// Names of those who removed the author; none if they left.
     pub removed_by: Vec<String>,
     /// How many others set aside build on it.
