@@ -416,6 +416,7 @@ fn a_late_edit_is_listed_and_taken_over_once_for_all() {
 
     let plan = ana.node.plan_take_over(NOW, pack, &[late]).unwrap();
     assert_eq!(ana.body(pack, note), "zero\none");
+    assert_eq!(entries(&ana.aside(pack)), [late]);
     let taken = ana.node.take_over(NOW, pack, &[late]).unwrap();
     assert_eq!(taken, plan);
     let outcome = TakeOver::Edited(note);
@@ -476,6 +477,11 @@ fn a_late_note_stays_if_somebody_built_on_it_and_can_be_taken_over_if_not() {
         assert_eq!(note.trust, "third_party");
         assert_eq!(note.source.label, "test");
         assert_eq!(note.edits, 1);
+        let history = desk.node.history(pack, new).unwrap();
+        let told = history
+            .iter()
+            .map(|step| (step.by.as_str(), step.what.as_str()));
+        assert_eq!(told.collect::<Vec<_>>(), [("Ana", "taken over"); 2]);
         assert_eq!(desk.aside(pack), []);
     }
     let shown = ana.shown(pack);

@@ -48,7 +48,7 @@ impl Node {
             let first = views.iter().filter_map(|view| view.at).min();
             listed.push((first.is_none(), first, tag, views));
         }
-        listed.sort_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
+        listed.sort_by_key(|of| (of.0, of.1, of.2));
         Ok(listed.into_iter().flat_map(|of| of.3).collect())
     }
 

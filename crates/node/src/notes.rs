@@ -397,7 +397,10 @@ impl Node {
             revisions.push(Revision {
                 by: self.author(replica, step.by),
                 at: step.at,
-                what: what.to_owned(),
+                what: match step.takes_over.entries() {
+                    [] => what.to_owned(),
+                    _ => "taken over".to_owned(),
+                },
                 title,
                 body,
             });

@@ -176,7 +176,7 @@ pub struct Revision {
     pub by: String,
     /// When, by their clock.
     pub at: Timestamp,
-    /// "added" or "edited".
+    /// "added", "edited", or "taken over" if it writes anew what was set aside.
     pub what: String,
     /// Title after this step and everything before it in this list.
     pub title: String,
@@ -308,7 +308,7 @@ pub struct PackStatus {
     pub peers: Vec<PeerStatus>,
     /// Entries and operations that wait for an earlier one.
     pub waiting: u64,
-    /// Entries set aside: written after a removal, or quarantined.
+    /// Entries set aside that nobody took over: as many as [`crate::Node::set_aside`] lists.
     pub set_aside: u64,
     /// Denials held until somebody answers them.
     pub held: u64,
