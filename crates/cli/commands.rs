@@ -13,6 +13,7 @@ mod list;
 mod members;
 mod overview;
 mod pack;
+mod review;
 mod share;
 mod show;
 mod status;
@@ -61,6 +62,9 @@ pub(crate) enum Command {
     /// Show how a note came to be
     #[command(hide = true)]
     History(history::HistoryArgs),
+    /// Look at what is set aside in a pack, and take it over
+    #[command(hide = true)]
+    Review(review::ReviewArgs),
     /// Look at a ticket without using it
     #[command(hide = true)]
     Ticket(ticket::TicketArgs),
@@ -99,6 +103,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Init(args)) => init::run(context, args),
         Some(Command::Daemon(args)) => daemon::run(context, args).await,
         Some(Command::History(args)) => history::run(context, args).await,
+        Some(Command::Review(args)) => review::run(context, args).await,
         Some(Command::Ticket(args)) => ticket::run(context, args),
         Some(Command::Help(args)) => help::run(context, args),
     }

@@ -144,6 +144,19 @@ pub(crate) fn peer(peer: &PeerStatus, now: &Zoned) -> String {
     }
 }
 
+/// What to type for a pack: the own name for it if that needs no quotes, else the start of its id.
+fn word(pack: &PackStatus) -> &str {
+    let plain = |name: &&str| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_alphanumeric() || "-_.".contains(c))
+    };
+    let name = pack.name.as_deref().filter(plain);
+    name.filter(|name| !name.starts_with('-'))
+        .unwrap_or(short(&pack.id))
+}
+
 /// What waits, is set aside or undecided in a pack; nothing if all is well.
 pub(crate) fn troubles(pack: &PackStatus) -> Vec<String> {
     let some = |n: u64, sentence: String| (n > 0).then_some(sentence);
@@ -154,7 +167,10 @@ pub(crate) fn troubles(pack: &PackStatus) -> Vec<String> {
         some(pack.waiting, format!("{waiting} for an earlier one")),
         some(
             pack.set_aside,
-            format!("{set_aside} set aside: written after their author's removal, or unreadable"),
+            format!(
+                "{set_aside} set aside, written after a removal or unreadable: kitbag review {}",
+                word(pack)
+            ),
         ),
         some(pack.held, format!("{held} for an admin to confirm")),
     ]

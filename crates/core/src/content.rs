@@ -11,7 +11,9 @@
 mod body;
 pub mod branches;
 
-pub use body::{BODY_PLAIN_BYTES_MAX, BodyError, EntryBody, Profile, pack_body, unpack_body};
+pub use body::{
+    BODY_PLAIN_BYTES_MAX, BodyError, EntryBody, Profile, TakesOver, pack_body, unpack_body,
+};
 
 use crate::codec::{self, CodecError};
 use crate::id::{

@@ -4,15 +4,15 @@ use crate::convert;
 use crate::failure::failed;
 use crate::routes::Routes;
 use axum::Router;
-use kitbag_engine::{self as engine, Added, Engine, PackId, PackSummary};
+use kitbag_engine::{self as engine, Added, Engine, EntryHash, PackId, PackSummary};
 use kitbag_rpc::{
-    AddNote, Code, CreatePack, EditNote, Failure, Health, Healthy, History, JoinPack, JoinState,
-    Joined, ListMembers, ListNotes, ListPacks, Me, Members, NoteAnswer, NoteEdited, NoteRef,
-    NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadStatus, Secret,
-    Sensitivity, SharePack, Shared, ShowNote, ShowPack, Status, Stop, Stopping, SyncPacks, Synced,
-    V1, WhoAmI,
+    AddNote, Audience, Code, CreatePack, EditNote, Failure, Health, Healthy, History, JoinPack,
+    JoinState, Joined, ListMembers, ListNotes, ListPacks, Me, Members, NoteAnswer, NoteEdited,
+    NoteRef, NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadStatus,
+    Review, ReviewPack, Secret, Sensitivity, SharePack, Shared, ShowNote, ShowPack, Status, Stop,
+    Stopping, SyncPacks, Synced, TakeOver, TakenOver, V1, WhoAmI,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -36,6 +36,8 @@ pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -
         .on(list_packs)
         .on(show_pack)
         .on(list_members)
+        .on(review_pack)
+        .on(take_over)
         .on(add_note)
         .on(list_notes)
         .on(show_note)
@@ -117,6 +119,64 @@ async fn list_members(served: Served, call: ListMembers) -> Answered<Members> {
         v: V1,
         pack: served.pack_ref(id).await?,
         members,
+    })
+}
+
+async fn review_pack(served: Served, call: ReviewPack) -> Answered<Review> {
+    let id = served.pack(call.pack).await?;
+    let listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
+    let total = listed.len() as u64;
+    let first = listed.into_iter().take(Review::LISTED_MAX);
+    Ok(Review {
+        v: V1,
+        pack: served.pack_ref(id).await?,
+        total,
+        set_aside: first.map(convert::set_aside).collect(),
+    })
+}
+
+async fn take_over(served: Served, call: TakeOver) -> Answered<TakenOver> {
+    if call.all != call.entries.is_empty() {
+        let failure = Failure::new(
+            Code::BadInput,
+            "say which edits to take over, or all of them",
+        );
+        return Err(failure);
+    }
+    let id = served.pack(call.pack).await?;
+    let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
+    let listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
+    let mut entries: Vec<EntryHash> = Vec::new();
+    if call.all {
+        entries.extend(listed.iter().map(|view| view.entry));
+    }
+    for selector in call.entries {
+        let entry = Engine::pick_set_aside(&listed, selector);
+        entries.push(entry.map_err(|e| failed(&e))?);
+    }
+    let concerned = listed.iter().filter(|view| entries.contains(&view.entry));
+    let sensitivities: BTreeSet<_> = concerned.map(|view| view.sensitivity).collect();
+    let mut audiences = Vec::new();
+    for sensitivity in sensitivities {
+        let audience = served.engine.audience(id, sensitivity).await;
+        audiences.push(Audience {
+            sensitivity: convert::sensitivity(sensitivity),
+            audience: convert::audience(audience.map_err(|e| failed(&e))?),
+        });
+    }
+    let taken = match call.dry_run {
+        true => served.engine.plan_take_over(id, entries).await,
+        false => served.engine.take_over(id, entries).await,
+    };
+    let taken = taken.map_err(|e| failed(&e))?.into_iter();
+    Ok(TakenOver {
+        v: V1,
+        pack,
+        dry_run: call.dry_run,
+        taken: taken
+            .map(|taken| convert::taken(taken, call.dry_run))
+            .collect(),
+        audiences,
     })
 }
 

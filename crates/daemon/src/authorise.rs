@@ -7,8 +7,8 @@
 
 use kitbag_rpc::{
     AddNote, Caller, Code, CreatePack, EditNote, Failure, Health, JoinPack, ListMembers, ListNotes,
-    ListPacks, ReadHistory, ReadStatus, Sensitivity, SharePack, ShowNote, ShowPack, Stop,
-    SyncPacks, WhoAmI,
+    ListPacks, ReadHistory, ReadStatus, ReviewPack, Sensitivity, SharePack, ShowNote, ShowPack,
+    Stop, SyncPacks, TakeOver, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -110,8 +110,8 @@ macro_rules! asks {
 asks! {
     LookAtDaemon: Health, WhoAmI, ReadStatus;
     StopDaemon: Stop;
-    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers;
-    Write: CreatePack, AddNote, EditNote;
+    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack;
+    Write: CreatePack, AddNote, EditNote, TakeOver;
     Join: JoinPack;
     Sync: SyncPacks;
 }

@@ -140,6 +140,52 @@ pub(crate) fn member(member: engine::MemberView) -> rpc::Member {
     }
 }
 
+pub(crate) fn set_aside(view: engine::SetAsideView) -> rpc::SetAside {
+    let (why, reason) = match view.why {
+        engine::AsideWhy::AfterRemoval => (rpc::SetAsideWhy::AfterRemoval, None),
+        engine::AsideWhy::BuildsOnSetAside => (rpc::SetAsideWhy::BuildsOnSetAside, None),
+        engine::AsideWhy::NotAllowed => (rpc::SetAsideWhy::NotAllowed, None),
+        engine::AsideWhy::Refused { reason } => (rpc::SetAsideWhy::Refused, Some(reason)),
+    };
+    rpc::SetAside {
+        entry: view.entry.to_string(),
+        kind: match view.kind {
+            engine::AsideKind::Note => rpc::SetAsideKind::Note,
+            engine::AsideKind::Edit => rpc::SetAsideKind::Edit,
+            engine::AsideKind::Title => rpc::SetAsideKind::Title,
+        },
+        note: view.note.map(|note| note.to_string()),
+        title: view.title,
+        sensitivity: sensitivity(view.sensitivity),
+        author: view.author,
+        device: view.device,
+        person: view.person.map(|person| person.to_string()),
+        at: view.at.map(time),
+        why,
+        reason,
+        is_member: view.is_member,
+        removed_by: view.removed_by,
+        dependents: view.dependents,
+        text: view.text,
+    }
+}
+
+/// A note that a dry run would make gets its id only when it is made.
+pub(crate) fn taken(taken: engine::TakenOver, dry_run: bool) -> rpc::Taken {
+    let (outcome, note) = match taken.outcome {
+        engine::TakeOver::NewNote(note) => (rpc::TakeOverOutcome::NewNote, Some(note)),
+        engine::TakeOver::Edited(note) => (rpc::TakeOverOutcome::Edited, Some(note)),
+        engine::TakeOver::ChangesNothing => (rpc::TakeOverOutcome::ChangesNothing, None),
+        engine::TakeOver::Unreadable => (rpc::TakeOverOutcome::Unreadable, None),
+        engine::TakeOver::DoesNotFit => (rpc::TakeOverOutcome::DoesNotFit, None),
+    };
+    rpc::Taken {
+        entry: taken.entry.to_string(),
+        outcome,
+        note: note.filter(|_| !dry_run).map(|note| note.to_string()),
+    }
+}
+
 pub(crate) fn share_options(share: &rpc::SharePack) -> engine::ShareOptions {
     engine::ShareOptions {
         role: engine_role(share.role),

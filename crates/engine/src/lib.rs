@@ -25,13 +25,14 @@ mod join;
 mod keyring;
 mod network;
 mod random;
+mod review;
 mod settings;
 mod status;
 mod worker;
 
 pub use error::{EngineError, TicketProblem};
 pub use home::{KeyChoice, KeyProtection, home_is_initialised, initialise, key_protection};
-pub use kitbag_core::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
+pub use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
 pub use kitbag_core::policy::{Role, Sensitivity};
 pub use kitbag_node::Notice;
 pub use kitbag_node::view::*;

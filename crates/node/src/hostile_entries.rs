@@ -6,7 +6,7 @@ use crate::replica::Staged;
 use crate::view::{NewNote, NewSource, NoteEdit, ShareOptions};
 use crate::write::Draft;
 use kitbag_core::content::{
-    CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, VerifiedRun, write_entry,
+    CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, TakesOver, VerifiedRun, write_entry,
 };
 use kitbag_core::id::{EntryHash, ItemId, PackId, Timestamp};
 use kitbag_core::pack::Record;
@@ -79,6 +79,7 @@ fn a_change_that_is_carried_twice_takes_no_honest_edit_with_it() {
     let body = EntryBody::Change {
         change: change.bytes().to_vec(),
         at: NOW,
+        takes_over: TakesOver::default(),
     };
     let again = Draft {
         kind: EntryKind::Edit,
@@ -118,6 +119,7 @@ fn an_entry_that_only_names_a_tag_hides_no_note() {
     let body = EntryBody::Change {
         change: vec![1, 2, 3],
         at: NOW,
+        takes_over: TakesOver::default(),
     };
     let claim = Draft {
         kind: EntryKind::Edit,

@@ -6,6 +6,10 @@
 //! fails has changed nothing; after a failed commit the node refuses everything until it is opened
 //! again.
 
+#[cfg(test)]
+mod after_removal;
+mod aside;
+mod authority;
 mod epochs;
 mod error;
 #[cfg(test)]
@@ -21,6 +25,7 @@ mod objects;
 mod packs;
 mod replica;
 mod serve;
+mod taking_over;
 pub mod view;
 mod write;
 
@@ -28,6 +33,7 @@ pub use error::{Denied, NodeError};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output};
 
+use authority::Authority;
 use identity::{Identity, Life};
 use kitbag_core::content::{LogOpening, LogPosition, VerifiedRun};
 use kitbag_core::id::{EndpointId, Incarnation, ObjectTag, PackId, PersonId, Timestamp};
@@ -311,11 +317,13 @@ impl Node {
         if from != headers.len() as u64 {
             return Err(NodeError::Damaged("log"));
         }
-        for (seq, _) in quarantined {
+        for (seq, reason) in quarantined {
             let at = seq
                 .checked_sub(start)
                 .and_then(|at| headers.get(at as usize));
-            replica.quarantined.extend(at.map(|entry| entry.hash()));
+            replica
+                .quarantined
+                .extend(at.map(|entry| (entry.hash(), reason)));
         }
         Ok(())
     }
@@ -419,7 +427,7 @@ impl Node {
             return Ok(());
         };
         let all = touched.policy || touched.keys;
-        let tags: Vec<ObjectTag> = if all {
+        let tags: Vec<ObjectTag> = if all || touched.ended {
             let changed = |tag: &ObjectTag, object: &Object| {
                 touched.objects.contains(tag) || judge(replica, object) != object.judged
             };
@@ -493,6 +501,13 @@ impl Node {
             return Ok(());
         };
         let judged = judge(replica, object);
+        // What is put together already only grows: not if something in it counts no more.
+        let lost = |(before, now): (&(Authority, bool), &(Authority, bool))| {
+            before.0 == Authority::Valid && now.0 != Authority::Valid
+        };
+        if object.judged.iter().zip(&judged).any(lost) {
+            self.built.remove(&(pack, tag));
+        }
         let mut sensitivity = object.sensitivity;
         let index_of = |sensitivity: &Sensitivity| index_tag(pack, *sensitivity) == tag;
         let state = if let Some(of) = Sensitivity::ALL.into_iter().find(index_of) {
@@ -562,7 +577,7 @@ impl Node {
         batch.commit()?;
         replica
             .quarantined
-            .extend(quarantine.into_iter().map(|q| q.entry));
+            .extend(quarantine.into_iter().map(|q| (q.entry, q.reason)));
         Ok(())
     }
 

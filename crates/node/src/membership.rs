@@ -134,8 +134,8 @@ pub(crate) fn cutoffs(replica: &Replica, person: PersonId) -> Vec<Cutoff> {
             .grant(&held.opening.grant)
             .is_some_and(|grant| grant.person == person);
         // Of several branches the one that goes furthest: a cutoff names one.
-        let ends = held.branches.iter().filter_map(|branch| branch.end());
-        let end = ends
+        let of_branches = held.branches.iter().filter_map(|branch| branch.end());
+        let end = of_branches
             .filter(|end| !replica.surplus.contains(&end.hash))
             .min_by_key(|end| (std::cmp::Reverse(end.seq), end.hash));
         if let Some(end) = end.filter(|_| theirs) {

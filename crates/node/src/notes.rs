@@ -9,7 +9,7 @@ use crate::view::{
 use crate::write::{Draft, Pen};
 use crate::{Node, NodeError};
 use data_encoding::BASE32_NOPAD;
-use kitbag_core::content::{EntryBody, EntryKind};
+use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId, Timestamp};
 use kitbag_core::pack::note::{NoteType, Source, SourceKind, Trust, item_id, object_tag};
 use kitbag_core::pack::{ChangeHash, Edit, NewChange, NoteDocument, NoteView, Record};
@@ -95,6 +95,7 @@ impl Node {
             let body = EntryBody::Create {
                 record: record.clone(),
                 at: now,
+                takes_over: TakesOver::default(),
             };
             self.append(
                 &mut pen,
@@ -141,7 +142,7 @@ impl Node {
         metas.into_iter().find(twin).map(|meta| meta.item)
     }
 
-    fn record(&mut self, note: &NewNote, now: Timestamp) -> Result<Record, NodeError> {
+    pub(crate) fn record(&mut self, note: &NewNote, now: Timestamp) -> Result<Record, NodeError> {
         let mut salt = [0u8; 16];
         self.rng.fill_bytes(&mut salt);
         let note_type = word(note.note_type.as_deref(), "type", NoteType::Note)?;
@@ -297,7 +298,14 @@ impl Node {
                     document
                         .apply(&join.checked)
                         .map_err(|_| NodeError::Damaged("note"))?;
-                    self.append_change(now, &mut pen, tag, &mut built, &join)?;
+                    self.append_change(
+                        now,
+                        &mut pen,
+                        tag,
+                        &mut built,
+                        &join,
+                        TakesOver::default(),
+                    )?;
                 }
                 document.edit(pen.log, &wanted)?
             }
@@ -305,7 +313,14 @@ impl Node {
         let Some(change) = change else {
             return Ok(None);
         };
-        self.append_change(now, &mut pen, tag, &mut built, &change)?;
+        self.append_change(
+            now,
+            &mut pen,
+            tag,
+            &mut built,
+            &change,
+            TakesOver::default(),
+        )?;
         self.put_down(pen, &mut staged);
         self.commit(pack, staged)?;
         Ok(Some(Added {
@@ -317,13 +332,14 @@ impl Node {
     }
 
     /// Appends the entry that carries a change of this device.
-    fn append_change(
+    pub(crate) fn append_change(
         &mut self,
         now: Timestamp,
         pen: &mut Pen,
         tag: ObjectTag,
         built: &mut BuiltNote,
         change: &NewChange,
+        takes_over: TakesOver,
     ) -> Result<(), NodeError> {
         let carriers: Option<Vec<EntryHash>> = change
             .deps
@@ -335,6 +351,7 @@ impl Node {
         let body = EntryBody::Change {
             change: change.bytes.clone(),
             at: now,
+            takes_over,
         };
         let entry = self.append(
             pen,
@@ -380,7 +397,10 @@ impl Node {
             revisions.push(Revision {
                 by: self.author(replica, step.by),
                 at: step.at,
-                what: what.to_owned(),
+                what: match step.takes_over.entries() {
+                    [] => what.to_owned(),
+                    _ => "taken over".to_owned(),
+                },
                 title,
                 body,
             });
@@ -407,7 +427,7 @@ impl Node {
         audience
     }
 
-    fn author(&self, replica: &Replica, person: Option<PersonId>) -> String {
+    pub(crate) fn author(&self, replica: &Replica, person: Option<PersonId>) -> String {
         person.map_or_else(
             || "unknown".to_owned(),
             |person| self.name_of(replica, person),

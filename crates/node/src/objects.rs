@@ -6,8 +6,9 @@
 //! is quarantined by entry; the object and the pack go on.
 
 use crate::NodeError;
-use crate::replica::{Authority, Place, Replica};
-use kitbag_core::content::{EntryBody, EntryKind, VerifiedEntry, unpack_body};
+use crate::authority::Authority;
+use crate::replica::{Place, Replica};
+use kitbag_core::content::{EntryBody, EntryKind, TakesOver, VerifiedEntry, unpack_body};
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PersonId, Timestamp};
 use kitbag_core::pack::note::{item_id, object_tag};
 use kitbag_core::pack::{
@@ -50,8 +51,9 @@ pub(crate) struct NoteMeta {
     pub(crate) status: &'static str,
     pub(crate) edits: u64,
     pub(crate) waiting: u64,
-    pub(crate) set_aside: u64,
     pub(crate) fingerprint: [u8; 32],
+    /// Entries of this sensitivity whose content entries of this note took over.
+    pub(crate) taken_over: BTreeSet<EntryHash>,
 }
 
 impl Object {
@@ -73,6 +75,8 @@ pub(crate) struct Step {
     pub(crate) by: Option<PersonId>,
     pub(crate) at: Timestamp,
     pub(crate) change: Option<CheckedChange>,
+    /// Entries whose content it takes over.
+    pub(crate) takes_over: TakesOver,
 }
 
 /// A note put together from its entries.
@@ -87,11 +91,10 @@ pub(crate) struct BuiltNote {
     /// Which entry carries which change; the derived first change is the create entry's.
     pub(crate) carriers: BTreeMap<ChangeHash, EntryHash>,
     /// The other way round; several entries may carry one change.
-    carries: BTreeMap<EntryHash, ChangeHash>,
-    applied: BTreeSet<EntryHash>,
+    pub(crate) carries: BTreeMap<EntryHash, ChangeHash>,
+    pub(crate) applied: BTreeSet<EntryHash>,
     pub(crate) steps: Vec<Step>,
     pub(crate) waiting: u64,
-    pub(crate) set_aside: u64,
 }
 
 impl BuiltNote {
@@ -147,8 +150,13 @@ impl BuiltNote {
             status: view.status.as_str(),
             edits: self.steps.len() as u64 - 1,
             waiting: self.waiting,
-            set_aside: self.set_aside,
             fingerprint: *self.record.fingerprint().as_bytes(),
+            taken_over: self
+                .steps
+                .iter()
+                .flat_map(|step| step.takes_over.entries())
+                .copied()
+                .collect(),
         }
     }
 }
@@ -159,6 +167,25 @@ pub(crate) struct Quarantine {
     pub(crate) reason: String,
 }
 
+/// Which entries a note is put together from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Those that count.
+    Counting,
+    /// All that can be opened and applied, whoever wrote them: to show what is set aside.
+    Everything,
+}
+
+impl Reach {
+    fn admits(self, replica: &Replica, place: &Place, hash: EntryHash) -> bool {
+        match replica.authority(place, hash) {
+            Authority::Valid => true,
+            Authority::SetAside(_) => self == Reach::Everything,
+            Authority::Parked => false,
+        }
+    }
+}
+
 /// Puts a note together, going on from `known` if only entries were added since.
 ///
 /// Returns nothing while its create entry is missing, not authorised or cannot be opened.
@@ -166,6 +193,26 @@ pub(crate) fn build_note(
     replica: &Replica,
     store: &Store,
     tag: ObjectTag,
+    known: Option<BuiltNote>,
+    quarantine: &mut Vec<Quarantine>,
+) -> Result<Option<BuiltNote>, NodeError> {
+    build_within(replica, store, tag, Reach::Counting, known, quarantine)
+}
+
+/// The note that all entries under a tag would make if every one of them counted.
+pub(crate) fn build_everything(
+    replica: &Replica,
+    store: &Store,
+    tag: ObjectTag,
+) -> Result<Option<BuiltNote>, NodeError> {
+    build_within(replica, store, tag, Reach::Everything, None, &mut vec![])
+}
+
+fn build_within(
+    replica: &Replica,
+    store: &Store,
+    tag: ObjectTag,
+    reach: Reach,
     known: Option<BuiltNote>,
     quarantine: &mut Vec<Quarantine>,
 ) -> Result<Option<BuiltNote>, NodeError> {
@@ -180,13 +227,13 @@ pub(crate) fn build_note(
     let known = known.filter(|_| creates.count() == 1);
     let mut note = match known {
         Some(note) => note,
-        None => match open_create(replica, store, tag, object)? {
+        None => match open_create(replica, store, tag, object, reach, quarantine)? {
             Some(note) => note,
             None => return Ok(None),
         },
     };
     let mut pending: Vec<(EntryHash, &Place)> = Vec::new();
-    (note.waiting, note.set_aside) = (0, 0);
+    let mut waiting: BTreeSet<EntryHash> = BTreeSet::new();
     for hash in &object.entries {
         let Some(place) = replica.places.get(hash) else {
             continue;
@@ -195,15 +242,24 @@ pub(crate) fn build_note(
         if note.applied.contains(hash) || sensitivity_of(replica, place) != Some(note.sensitivity) {
             continue;
         }
+        waiting.insert(*hash);
+        if replica.quarantined.contains_key(hash) || !reach.admits(replica, place, *hash) {
+            continue;
+        }
         match place.kind {
-            EntryKind::Edit if replica.quarantined.contains(hash) => note.set_aside += 1,
-            EntryKind::Edit if replica.authority(place, *hash) == Authority::Valid => {
-                pending.push((*hash, place))
-            }
-            _ => note.set_aside += 1,
+            EntryKind::Edit => pending.push((*hash, place)),
+            EntryKind::Create if quarantine.iter().any(|q| q.entry == *hash) => {}
+            _ => quarantine.push(Quarantine {
+                entry: *hash,
+                reason: "the note has a first entry already".into(),
+            }),
         }
     }
     apply_in_order(replica, store, &mut note, pending, quarantine)?;
+    let refused = quarantine.iter().map(|q| q.entry).collect();
+    let aside = replica.set_aside_of(object, &refused);
+    let waits = |hash: &EntryHash| !note.applied.contains(hash) && !aside.contains_key(hash);
+    note.waiting = waiting.iter().filter(|hash| waits(hash)).count() as u64;
     Ok(Some(note))
 }
 
@@ -227,14 +283,11 @@ fn apply_in_order(
         for (hash, place) in ready {
             match open_edit(replica, store, note, place)? {
                 EditOpened::Change(change, step) => round.push((hash, change, step)),
-                EditOpened::NoKeyYet => note.waiting += 1,
-                EditOpened::Refused(reason) => {
-                    note.set_aside += 1;
-                    quarantine.push(Quarantine {
-                        entry: hash,
-                        reason,
-                    });
-                }
+                EditOpened::NoKeyYet => {}
+                EditOpened::Refused(reason) => quarantine.push(Quarantine {
+                    entry: hash,
+                    reason,
+                }),
             }
         }
         if round.is_empty() {
@@ -242,7 +295,6 @@ fn apply_in_order(
         }
         apply_round(note, round, quarantine);
     }
-    note.waiting += pending.len() as u64;
     Ok(())
 }
 
@@ -259,7 +311,6 @@ fn apply_round(
             Ok(()) => break,
             Err((at, refused)) => {
                 let (entry, _, _) = round.remove(at.min(round.len() - 1));
-                note.set_aside += 1;
                 quarantine.push(Quarantine {
                     entry,
                     reason: refused.to_string(),
@@ -297,8 +348,12 @@ fn open_edit(
     let Some(entry) = read(replica, store, place)? else {
         return Ok(EditOpened::NoKeyYet);
     };
-    let (change, at) = match open_body(&entry, &note.item_key, key) {
-        Some(EntryBody::Change { change, at }) => (change, at),
+    let (change, at, takes_over) = match open_body(&entry, &note.item_key, key) {
+        Some(EntryBody::Change {
+            change,
+            at,
+            takes_over,
+        }) => (change, at, takes_over),
         _ => {
             return Ok(EditOpened::Refused(
                 "the entry does not open as a change".into(),
@@ -326,15 +381,20 @@ fn open_edit(
         by,
         at,
         change: Some(change.clone()),
+        takes_over,
     };
     Ok(EditOpened::Change(change, step))
 }
 
+/// The note that one of an object's entries creates. A create that opens as no note of this tag never
+/// will, and is refused.
 fn open_create(
     replica: &Replica,
     store: &Store,
     tag: ObjectTag,
     object: &Object,
+    reach: Reach,
+    quarantine: &mut Vec<Quarantine>,
 ) -> Result<Option<BuiltNote>, NodeError> {
     let mut creates: Vec<&EntryHash> = object
         .entries
@@ -346,31 +406,41 @@ fn open_create(
         let Some(place) = replica.places.get(hash) else {
             continue;
         };
-        if replica.authority(place, *hash) == Authority::SetAside {
+        if replica.quarantined.contains_key(hash) || !reach.admits(replica, place, *hash) {
             continue;
         }
-        let Some(key) = epoch_key(replica, place) else {
+        let (Some(key), Some(sensitivity)) =
+            (epoch_key(replica, place), sensitivity_of(replica, place))
+        else {
             continue;
         };
         let Some(entry) = read(replica, store, place)? else {
             continue;
         };
-        let Some(item_key) = open_item_key(&entry, key) else {
+        let opened = open_item_key(&entry, key).and_then(|item_key| {
+            match open_body(&entry, &item_key, key)? {
+                EntryBody::Create {
+                    record,
+                    at,
+                    takes_over,
+                } => Some((item_key, record, at, takes_over)),
+                _ => None,
+            }
+        });
+        let fits = opened.filter(|(_, record, _, _)| {
+            let item = item_id(place.log, place.seq, &record.salt);
+            record.check().is_ok() && object_tag(replica.id(), item, sensitivity, 0) == tag
+        });
+        let Some((item_key, record, at, takes_over)) = fits else {
+            quarantine.push(Quarantine {
+                entry: *hash,
+                reason: "the entry does not open as this note".into(),
+            });
             continue;
         };
-        let Some(EntryBody::Create { record, at }) = open_body(&entry, &item_key, key) else {
-            continue;
-        };
-        let item = item_id(place.log, place.seq, &record.salt);
-        let Some(sensitivity) = sensitivity_of(replica, place) else {
-            continue;
-        };
-        if record.check().is_err() || object_tag(replica.id(), item, sensitivity, 0) != tag {
-            continue;
-        }
         return Ok(Some(BuiltNote {
             sensitivity,
-            item,
+            item: item_id(place.log, place.seq, &record.salt),
             record,
             item_key,
             document: None,
@@ -383,9 +453,9 @@ fn open_create(
                 by: replica.person_of_log(place.log),
                 at,
                 change: None,
+                takes_over,
             }],
             waiting: 0,
-            set_aside: 0,
         }));
     }
     Ok(None)
@@ -417,7 +487,7 @@ pub(crate) fn build_index(
         .unwrap_or_default();
     let mut pending: Vec<EntryHash> = entries
         .into_iter()
-        .filter(|hash| !replica.quarantined.contains(hash))
+        .filter(|hash| !replica.quarantined.contains_key(hash))
         .collect();
     loop {
         let before = pending.len();
@@ -443,6 +513,10 @@ pub(crate) fn build_index(
                 continue;
             };
             let Some(EntryBody::Change { change, .. }) = open_body(&entry, &item_key, key) else {
+                quarantine.push(Quarantine {
+                    entry: hash,
+                    reason: "the entry does not open as a change".into(),
+                });
                 continue;
             };
             let refused = match check_change(&change, place.log, Schema::Index) {
@@ -522,7 +596,7 @@ pub(crate) fn judge(replica: &Replica, object: &Object) -> Vec<(Authority, bool)
     object
         .entries
         .iter()
-        .map(|hash| of(hash).unwrap_or((Authority::SetAside, false)))
+        .map(|hash| of(hash).unwrap_or((Authority::Parked, false)))
         .collect()
 }
 

@@ -5,7 +5,7 @@ use crate::replica::{Replica, Staged, branch_heads};
 use crate::view::{ForkView, MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
 use crate::write::Draft;
 use crate::{Node, NodeError, check_name};
-use kitbag_core::content::{EntryBody, EntryKind, Profile, profile_tag};
+use kitbag_core::content::{EntryBody, EntryKind, Profile, TakesOver, profile_tag};
 use kitbag_core::id::{DeviceId, EndpointId, EntryHash, PackId, PersonId, Timestamp};
 use kitbag_core::pack::index::{IndexEdit, index_tag};
 use kitbag_core::policy::Sensitivity;
@@ -176,6 +176,7 @@ impl Node {
             let body = EntryBody::Change {
                 change: change.bytes.clone(),
                 at: now,
+                takes_over: TakesOver::default(),
             };
             let item_key = ItemKey::absent(tag.as_bytes());
             self.append(
@@ -353,15 +354,17 @@ impl Node {
     /// [`NodeError::NotFound`].
     pub fn status(&self, pack: PackId) -> Result<PackStatus, NodeError> {
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
-        let notes = replica
-            .objects
-            .values()
-            .filter_map(|object| match &object.state {
-                ObjectState::Note(meta) => Some((meta.waiting, meta.set_aside)),
-                ObjectState::Waiting => Some((object.entries.len() as u64, 0)),
-                ObjectState::Index { .. } => None,
-            });
-        let (waiting, set_aside) = notes.fold((0, 0), |sum, note| (sum.0 + note.0, sum.1 + note.1));
+        let mut waiting = 0;
+        for object in replica.objects.values() {
+            waiting += match &object.state {
+                ObjectState::Note(meta) => meta.waiting,
+                ObjectState::Waiting => {
+                    let aside = replica.set_aside_of(object, &BTreeSet::new());
+                    (object.entries.len() - aside.len()) as u64
+                }
+                ObjectState::Index { .. } => 0,
+            };
+        }
         let held: usize = replica.policy.disputes().values().map(BTreeSet::len).sum();
         Ok(PackStatus {
             id: pack,
@@ -374,7 +377,7 @@ impl Node {
                 })
                 .collect(),
             waiting: waiting + replica.policy.parked().len() as u64,
-            set_aside,
+            set_aside: self.listed_aside(replica).count() as u64,
             held: held as u64,
             rotation_debt: replica.rotation_debt(),
             forks: self.forks(replica),

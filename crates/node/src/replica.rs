@@ -14,13 +14,16 @@ use kitbag_core::id::{
 };
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::fold::{ContentLog, LogEnd, Policy, Standing};
+use kitbag_core::policy::fold::{Policy, Standing};
 use kitbag_core::policy::op::{Cutoff, SignedOp};
 use kitbag_core::sync::tree::LeafHash;
 use kitbag_crypto::{EpochKey, HashLabel, Hasher};
 use kitbag_store::PackRow;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::authority::Judged;
 use crate::epochs::Found;
 use crate::logs::{Branch, Diverging, KEPT_AT_ONCE, Log, Tail};
 use crate::objects::Object;
@@ -84,18 +87,15 @@ pub(crate) struct Place {
     /// Which of the log's branches holds it.
     pub(crate) branch: usize,
     pub(crate) seq: u64,
+    /// The entry before it in the log.
     pub(crate) prev: Option<EntryHash>,
+    /// The object it belongs to; none for a frontier or a profile.
     pub(crate) object: Option<ObjectTag>,
     pub(crate) kind: EntryKind,
     pub(crate) deps: Vec<EntryHash>,
     pub(crate) epoch: Option<EpochId>,
-}
-
-/// Whether an entry may be applied, as the policy stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Authority {
-    Valid,
-    SetAside,
+    /// Policy heads that its author had seen: the newest frontier in its log up to here.
+    pub(crate) frontier: Arc<[OpHash]>,
 }
 
 /// One pack.
@@ -116,12 +116,14 @@ pub(crate) struct Replica {
     pub(crate) profile_entries: BTreeMap<DeviceId, EntryHash>,
     /// Names that joiners told before their profile arrived.
     pub(crate) told_names: BTreeMap<PersonId, String>,
-    pub(crate) quarantined: BTreeSet<EntryHash>,
+    /// Entries whose content is refused, and why.
+    pub(crate) quarantined: BTreeMap<EntryHash, String>,
     /// Entries of branches that are not kept: stored, and otherwise as if they were not here.
     pub(crate) surplus: BTreeSet<EntryHash>,
     /// Logs that a peer was seen to have otherwise, until what it has arrives.
     pub(crate) diverging: BTreeMap<LogId, Diverging>,
-    leaves: std::cell::RefCell<BTreeMap<Sensitivity, LeafHash>>,
+    pub(crate) judged: RefCell<Judged>,
+    leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
     /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
     pub(crate) found: std::cell::OnceCell<Found>,
 }
@@ -134,6 +136,8 @@ pub(crate) struct Touched {
     /// Which branches are kept may be another question now.
     pub(crate) branches: bool,
     pub(crate) objects: BTreeSet<ObjectTag>,
+    /// An entry came in a log that somebody ended: what counts may have changed for any object.
+    pub(crate) ended: bool,
     pub(crate) profiles: Vec<EntryHash>,
 }
 
@@ -155,9 +159,10 @@ impl Replica {
             profiles: BTreeMap::new(),
             profile_entries: BTreeMap::new(),
             told_names: BTreeMap::new(),
-            quarantined: BTreeSet::new(),
+            quarantined: BTreeMap::new(),
             surplus: BTreeSet::new(),
             diverging: BTreeMap::new(),
+            judged: Default::default(),
             leaves: Default::default(),
             found: Default::default(),
         }
@@ -195,6 +200,7 @@ impl Replica {
                 self.persons.values().cloned(),
             );
             self.leaves.borrow_mut().clear();
+            self.judged.get_mut().forget();
             self.found.take();
         }
         changed
@@ -268,6 +274,11 @@ impl Replica {
             let mut rests_on = header.deps.iter().chain(&header.prev).chain(&opens_after);
             touched.branches |= rests_on.any(|hash| self.surplus.contains(hash));
         }
+        let before = header.prev.and_then(|prev| self.places.get(&prev));
+        let frontier = match &header.kind {
+            EntryKind::Frontier(heads) => heads.as_slice().into(),
+            _ => before.map_or_else(|| [].into(), |before| before.frontier.clone()),
+        };
         let place = Place {
             log,
             branch,
@@ -277,6 +288,7 @@ impl Replica {
             kind: header.kind.clone(),
             deps: header.deps.clone(),
             epoch: header.epoch,
+            frontier,
         };
         if header.kind == EntryKind::Profile {
             touched.profiles.push(entry.hash());
@@ -289,6 +301,7 @@ impl Replica {
                 .push(entry.hash());
             touched.objects.insert(tag);
         }
+        touched.ended |= self.judged.get_mut().entry_came(&place);
         self.places.insert(entry.hash(), place);
         self.leaves.borrow_mut().clear();
     }
@@ -336,6 +349,7 @@ impl Replica {
             return;
         }
         self.surplus = surplus;
+        self.judged.get_mut().forget();
         for hash in changed {
             let Some(tag) = self.places.get(&hash).and_then(|place| place.object) else {
                 continue;
@@ -399,50 +413,6 @@ impl Replica {
         let end = self.places.get(&EntryHash::from_bytes(cutoff.head));
         end.filter(|end| (end.log, end.seq) == (place.log, cutoff.seq))
             .is_some_and(|end| log.leads_to((place.branch, place.seq), (end.branch, end.seq)))
-    }
-
-    /// The binding of a log as the policy wants it; none if its device is unknown to the policy.
-    pub(crate) fn content_log(&self, log: LogId) -> Option<ContentLog> {
-        let opening = &self.logs.get(&log)?.opening;
-        // The grant's holder, whose device it must be: one device can have founded two persons.
-        let person = self.policy.grant(&opening.grant)?.person;
-        if self.policy.certificate(&person)?.device != opening.device {
-            return None;
-        }
-        Some(ContentLog {
-            log,
-            person,
-            device: opening.device,
-            grant: opening.grant,
-            sensitivity: opening.sensitivity,
-        })
-    }
-
-    /// Whether an entry may be applied now.
-    pub(crate) fn authority(&self, place: &Place, hash: EntryHash) -> Authority {
-        if self.surplus.contains(&hash) {
-            return Authority::SetAside;
-        }
-        let Some(log) = self.content_log(place.log) else {
-            return Authority::SetAside;
-        };
-        let Some(grant) = self.policy.grant(&log.grant) else {
-            return Authority::SetAside;
-        };
-        let writes = grant.role.may_write()
-            || matches!(place.kind, EntryKind::Profile | EntryKind::Frontier(_));
-        if grant.person != log.person
-            || grant.clearance < log.sensitivity
-            || !writes
-            || !grant.role.may_read()
-        {
-            return Authority::SetAside;
-        }
-        match self.policy.content_end(&log) {
-            LogEnd::Open => Authority::Valid,
-            LogEnd::Until(cutoff) if self.is_within(&cutoff, place, hash) => Authority::Valid,
-            LogEnd::Until(_) | LogEnd::Nothing => Authority::SetAside,
-        }
     }
 
     pub(crate) fn person_of_log(&self, log: LogId) -> Option<PersonId> {

@@ -1,6 +1,6 @@
 //! What the node answers: plain values for people and programs, without keys or proofs.
 
-use kitbag_core::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
+use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::{Role, Sensitivity};
 
 /// This device and its person.
@@ -176,7 +176,7 @@ pub struct Revision {
     pub by: String,
     /// When, by their clock.
     pub at: Timestamp,
-    /// "added" or "edited".
+    /// "added", "edited", or "taken over" if it writes anew what was set aside.
     pub what: String,
     /// Title after this step and everything before it in this list.
     pub title: String,
@@ -308,7 +308,7 @@ pub struct PackStatus {
     pub peers: Vec<PeerStatus>,
     /// Entries and operations that wait for an earlier one.
     pub waiting: u64,
-    /// Entries set aside: written after a removal, or quarantined.
+    /// Entries set aside that nobody took over: as many as [`crate::Node::set_aside`] lists.
     pub set_aside: u64,
     /// Denials held until somebody answers them.
     pub held: u64,
@@ -330,4 +330,89 @@ pub struct ForkView {
     pub branches: u64,
     /// How many of them are kept and shown: two, and each on which something else was built.
     pub kept: u64,
+}
+
+/// What an entry that is set aside would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsideKind {
+    /// A note.
+    Note,
+    /// An edit of one.
+    Edit,
+    /// A title of the pack.
+    Title,
+}
+
+/// Why an entry is set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AsideWhy {
+    /// Its author was removed, or left, and had written it after what the removal names as the last.
+    AfterRemoval,
+    /// It builds on something that is set aside.
+    BuildsOnSetAside,
+    /// What its author was given does not let them write it, or does not stand.
+    NotAllowed,
+    /// Its content is refused.
+    Refused {
+        /// What is wrong with it, in words of the machinery.
+        reason: String,
+    },
+}
+
+/// One entry that is set aside: kept, and not shown among the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAsideView {
+    /// Its name.
+    pub entry: EntryHash,
+    /// What it would be.
+    pub kind: AsideKind,
+    /// The note that it belongs to or would make; absent if that cannot be opened.
+    pub note: Option<ItemId>,
+    /// That note's title as it stands, or as it would be.
+    pub title: Option<String>,
+    /// Sensitivity.
+    pub sensitivity: Sensitivity,
+    /// Name of whoever wrote it; short id if none is known.
+    pub author: String,
+    /// Name of the device that wrote it.
+    pub device: Option<String>,
+    /// Who wrote it.
+    pub person: Option<PersonId>,
+    /// When, by the author's clock; absent if it cannot be opened.
+    pub at: Option<Timestamp>,
+    /// Why it is set aside.
+    pub why: AsideWhy,
+    /// Whether the author is a member now: then an ended grant means that they were given another.
+    pub is_member: bool,
+    /// Names of those who removed the author; none if they left.
+    pub removed_by: Vec<String>,
+    /// How many others set aside build on it; counting ends at a thousand.
+    pub dependents: u64,
+    /// What it would put there: all of a note, of an edit the lines that it changes; cut off when it
+    /// is long, absent if it cannot be opened and applied.
+    pub text: Option<String>,
+}
+
+/// What becomes of an entry that somebody takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakeOver {
+    /// It is a new note of this person.
+    NewNote(ItemId),
+    /// It is an edit of this person, of this note.
+    Edited(ItemId),
+    /// The note says all that it would have added: nothing is written, and it stays in the list.
+    ChangesNothing,
+    /// It cannot be opened or applied, so there is nothing to write anew.
+    Unreadable,
+    /// What it changes does not fit one edit of the note as it stands.
+    DoesNotFit,
+}
+
+/// One entry taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakenOver {
+    /// The entry that was set aside.
+    pub entry: EntryHash,
+    /// What became of it.
+    pub outcome: TakeOver,
 }

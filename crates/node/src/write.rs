@@ -17,6 +17,7 @@ use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::Policy;
 use kitbag_core::policy::op::{Act, Body, GrantRef, HEADS_MAX, OP_VERSION, Op, SignedOp};
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, seal};
+use std::collections::BTreeSet;
 
 /// A log being written: where the next entry goes.
 pub(crate) struct Pen {

@@ -8,6 +8,7 @@ mod it {
     mod large;
     mod merging;
     mod removal;
+    mod set_aside;
     mod simulator;
     mod story;
     mod support;

@@ -18,6 +18,7 @@ mod failure;
 mod member;
 mod note;
 mod pack;
+mod review;
 mod secret;
 mod share;
 mod socket;
@@ -36,6 +37,10 @@ pub use note::{
     NoteLine, NoteRef, NoteWritten, Notes, ReadHistory, Revision, ShowNote, Source,
 };
 pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
+pub use review::{
+    Audience, Review, ReviewPack, SetAside, SetAsideKind, SetAsideWhy, TakeOver, TakeOverOutcome,
+    Taken, TakenOver,
+};
 pub use secret::Secret;
 pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
 pub use socket::{

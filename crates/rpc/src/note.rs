@@ -277,7 +277,7 @@ pub struct Revision {
     pub by: String,
     /// When, by their clock.
     pub at: Time,
-    /// "added" or "edited".
+    /// "added", "edited", or "taken over" if it writes anew what was set aside.
     pub what: String,
     /// Title after this step and everything before it.
     pub title: String,

@@ -361,6 +361,15 @@ impl Policy {
         self.outcome.grants.get(grant).map(|seat| &seat.info)
     }
 
+    /// Who ended a grant: the authors of the Removes and Leaves that count and kill it, each once,
+    /// ascending. Empty while it is live, and if it fell only with what made it.
+    pub fn enders(&self, grant: &GrantRef) -> &[PersonId] {
+        self.outcome
+            .grants
+            .get(grant)
+            .map_or(&[], |seat| &seat.enders)
+    }
+
     /// An invite that any valid operation here ever opened.
     pub fn invite(&self, invite: &GrantRef) -> Option<&InviteInfo> {
         self.outcome.invites.get(invite).map(|(_, info)| info)

@@ -4,7 +4,7 @@
 use kitbag_core::codec;
 use kitbag_core::content::{
     CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, LogOpening, LogPosition, Profile, Run,
-    VerifiedEntry, VerifiedRun, entry_hash, pack_body, profile_tag, write_entry,
+    TakesOver, VerifiedEntry, VerifiedRun, entry_hash, pack_body, profile_tag, write_entry,
 };
 use kitbag_core::epoch::{EPOCH_VERSION, Epoch, SignedEpoch, WrapSet, seal_parent_key};
 use kitbag_core::id::{
@@ -324,6 +324,7 @@ pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
             EntryBody::Create {
                 record: record(),
                 at: AT,
+                takes_over: TakesOver::default(),
             },
         ),
         (
@@ -331,6 +332,7 @@ pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
             EntryBody::Change {
                 change: (0..=200).collect(),
                 at: AT,
+                takes_over: TakesOver::default(),
             },
         ),
         ("profile", EntryBody::Profile(profile())),
@@ -339,6 +341,7 @@ pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
             EntryBody::Create {
                 record: long,
                 at: AT,
+                takes_over: TakesOver::default(),
             },
         ),
     ]

@@ -44,6 +44,8 @@ pub(super) struct Seat {
     pub(super) rank: Rank,
     /// The cutoffs of each counted denial that kills it.
     pub(super) ends: Vec<Vec<Cutoff>>,
+    /// Their authors, each once, ascending.
+    pub(super) enders: Vec<PersonId>,
 }
 
 impl Outcome {
@@ -211,9 +213,16 @@ impl Reader<'_> {
         let grant = &self.facts.grants[index];
         let stands = !self.settled.fold.grants[index].is_bad();
         let live = self.settled.is_live(index);
-        let killers = self.relations.killers[index]
+        let killers: Vec<usize> = self.relations.killers[index]
             .iter()
-            .filter(|killer| self.settled.counted[**killer]);
+            .copied()
+            .filter(|killer| self.settled.counted[*killer])
+            .collect();
+        let author = |killer: &usize| {
+            let op = self.graph.position(&self.facts.denials[*killer].name.op)?;
+            Some(self.graph.nodes[op].op.op().person)
+        };
+        let enders: BTreeSet<PersonId> = killers.iter().filter_map(author).collect();
         Seat {
             info: GrantInfo {
                 person: grant.person,
@@ -224,8 +233,10 @@ impl Reader<'_> {
             },
             rank: grant.rank,
             ends: killers
+                .iter()
                 .map(|killer| self.facts.denials[*killer].cutoffs.clone())
                 .collect(),
+            enders: enders.into_iter().collect(),
         }
     }
 

@@ -580,3 +580,14 @@ fn verdicts_on_random_entries_are_the_definition_in_any_order() {
         assert_eq!(notes.judge(&policy), expected, "seed {seed}");
     }
 }
+
+#[test]
+fn whoever_ended_a_grant_is_named() {
+    let mut w = World::founded_by(ANA);
+    let ben = of(w.by(ANA).does([grant(BEN, Role::Editor)]));
+    let cyn = of(w.by(ANA).does([grant(CYN, Role::Editor)]));
+    assert!(w.policy().enders(&ben).is_empty());
+    w.by(ANA).does([remove(BEN)]);
+    assert_eq!(w.policy().enders(&ben), [ANA.person()]);
+    assert!(w.policy().enders(&cyn).is_empty());
+}
