@@ -7,6 +7,7 @@
 
 use crate::codec::{self, CodecError};
 use crate::id::{PersonId, Timestamp};
+use crate::content::relocation::Relocation;
 use crate::pack::Record;
 use minicbor::{Decode, Encode};
 use miniz_oxide::deflate::compress_to_vec;
@@ -45,6 +46,9 @@ pub enum EntryBody {
     /// Who the author is.
     #[n(2)]
     Profile(#[n(0)] Profile),
+    /// A note at another sensitivity.
+    #[n(3)]
+    Move(#[n(0)] Relocation),
 }
 
 /// What a device tells the members of a pack about its person and itself.
