@@ -131,10 +131,10 @@ pub enum EntryKind {
     /// A note that came from another sensitivity: record and changes, and the wrap of a new item key.
     #[n(5)]
     Move,
-    /// A note that is no longer under this tag; plaintext, without a body: who reads here need not
-    /// learn where it went.
+    /// A note that is no longer under this tag, and the move that took it away; plaintext, without a
+    /// body: who reads here need not learn where it went.
     #[n(6)]
-    Moved,
+    Moved(#[n(0)] EntryHash),
 }
 
 /// The plaintext header of an entry.
@@ -629,7 +629,7 @@ fn check_entry(
             has_body && raw.wrap.is_some() && !header.deps.is_empty(),
             "a move has a body and an item key and builds on something",
         )?,
-        EntryKind::Moved => {
+        EntryKind::Moved(_) => {
             let sealed = raw.body.is_some()
                 || raw.wrap.is_some()
                 || header.padded_len > 0

@@ -359,7 +359,7 @@ impl Node {
             .filter_map(|object| match &object.state {
                 ObjectState::Note(meta) => Some((meta.waiting, meta.set_aside)),
                 ObjectState::Waiting => Some((object.entries.len() as u64, 0)),
-                ObjectState::Index { .. } => None,
+                ObjectState::Index { .. } | ObjectState::Left => None,
             });
         let (waiting, set_aside) = notes.fold((0, 0), |sum, note| (sum.0 + note.0, sum.1 + note.1));
         let held: usize = replica.policy.disputes().values().map(BTreeSet::len).sum();

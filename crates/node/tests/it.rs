@@ -6,6 +6,7 @@ mod it {
     mod hostile;
     mod large;
     mod merging;
+    mod relabel;
     mod simulator;
     mod story;
     mod support;

@@ -6,8 +6,8 @@
 //! Leakage from Encrypted Files", PETS 2019): at most 12 % more, and log log of the length leaks.
 
 use crate::codec::{self, CodecError};
-use crate::id::{PersonId, Timestamp};
 use crate::content::relocation::Relocation;
+use crate::id::{PersonId, Timestamp};
 use crate::pack::Record;
 use minicbor::{Decode, Encode};
 use miniz_oxide::deflate::compress_to_vec;

@@ -277,7 +277,10 @@ mod tests {
     #[test]
     fn a_note_and_its_changes_pass() {
         let checked = check(&edited()).unwrap();
-        assert_eq!((checked.item(), checked.changes().len()), (edited().item(), 2));
+        assert_eq!(
+            (checked.item(), checked.changes().len()),
+            (edited().item(), 2)
+        );
         assert_eq!(checked.heads(), [checked.changes()[1].hash()]);
         let bare = Relocation {
             changes: vec![],
@@ -344,10 +347,7 @@ mod tests {
         ));
         let mut many = edited();
         many.changes = vec![many.changes[0].clone(); CARRIED_CHANGES_MAX + 1];
-        assert_eq!(
-            check(&many).unwrap_err(),
-            RelocationRefused::TooManyChanges
-        );
+        assert_eq!(check(&many).unwrap_err(), RelocationRefused::TooManyChanges);
         let mut blank = edited();
         blank.record.source.label.clear();
         assert!(matches!(check(&blank), Err(RelocationRefused::Note(_))));
