@@ -157,9 +157,12 @@ pub(crate) fn find_moved(
     let Some(object) = replica.objects.get(&tag) else {
         return Ok(None);
     };
-    let of = |hash: &EntryHash| Some((*hash, replica.places.get(hash)?));
+    let places = object
+        .entries
+        .iter()
+        .filter_map(|hash| replica.places.get(hash));
     let mut moved = false;
-    for (hash, place) in object.entries.iter().filter_map(of) {
+    for place in places {
         moved |= matches!(place.kind, EntryKind::Moved(_));
         if place.kind == EntryKind::Move
             && let Some(key) = epoch_key(replica, place)

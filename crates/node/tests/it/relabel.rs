@@ -257,6 +257,7 @@ fn a_note_goes_up_and_down_and_stays_one_note() {
     );
     let (ben, cyn) = (others[0], others[1]);
     let note = add(&mut world, ben, pack, "call", Public);
+    settle(&mut world);
     let mut body = String::new();
     let path = [
         Restricted,
