@@ -492,7 +492,7 @@ impl<'r> Group<'r> {
                 continue;
             };
             let counts = verdict.openings.contains(to);
-            let lacking = self.place(to).is_none() && Some(reach) > clearance;
+            let lacking = !self.replica.places.contains_key(to) && Some(reach) > clearance;
             hidden |= lacking && clearance.is_none_or(|clearance| !answered(hash, clearance));
             let lowest = stands.max(own);
             hidden_below |= !counts && lowest < reach && !answered(hash, lowest);
