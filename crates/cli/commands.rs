@@ -13,6 +13,7 @@ mod list;
 mod members;
 mod overview;
 mod pack;
+mod relabel;
 mod review;
 mod share;
 mod show;

@@ -90,6 +90,25 @@ fn readers(audience: &[AudienceMember]) -> String {
     sentence
 }
 
+/// `Ben`, `Ben and Cyn`, `Ben, Cyn and Dan`.
+pub(crate) fn names(members: &[AudienceMember]) -> String {
+    let name = |member: &AudienceMember| {
+        if member.is_me {
+            "you".to_owned()
+        } else {
+            inline(&member.name)
+        }
+    };
+    match members {
+        [] => "nobody".to_owned(),
+        [one] => name(one),
+        [some @ .., last] => {
+            let some: Vec<String> = some.iter().map(name).collect();
+            format!("{} and {}", some.join(", "), name(last))
+        }
+    }
+}
+
 /// What a role lets one do, as in "you can …".
 pub(crate) fn can(role: Role) -> &'static str {
     match role {

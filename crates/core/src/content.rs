@@ -10,9 +10,14 @@
 
 mod body;
 pub mod branches;
+mod relocation;
 
 pub use body::{
     BODY_PLAIN_BYTES_MAX, BodyError, EntryBody, Profile, TakesOver, pack_body, unpack_body,
+};
+pub use relocation::{
+    CARRIED_CHANGES_MAX, CarriedChange, CheckedRelocation, Creation, PLACEMENT_MAX, Relocation,
+    RelocationRefused,
 };
 
 use crate::codec::{self, CodecError};
@@ -126,6 +131,13 @@ pub enum EntryKind {
     /// The author's name and addresses; the newest of a device counts.
     #[n(4)]
     Profile,
+    /// A note that came from another sensitivity: record and changes, and the wrap of a new item key.
+    #[n(5)]
+    Move,
+    /// A note that is no longer under this tag, and the move that took it away; plaintext, without a
+    /// body: who reads here need not learn where it went.
+    #[n(6)]
+    Moved(#[n(0)] EntryHash),
 }
 
 /// The plaintext header of an entry.
@@ -166,7 +178,7 @@ pub struct EntryHeader {
     #[n(10)]
     #[cbor(with = "minicbor::bytes")]
     pub body: Option<[u8; 32]>,
-    /// Hash of the sealed item key; only for a Create.
+    /// Hash of the sealed item key; only for a Create or Move.
     #[n(11)]
     #[cbor(with = "minicbor::bytes")]
     pub wrap: Option<[u8; 32]>,
@@ -606,6 +618,20 @@ fn check_entry(
             has_body && raw.wrap.is_none() && header.deps.is_empty(),
             "a profile has a body",
         )?,
+        EntryKind::Move => rule(
+            has_body && raw.wrap.is_some() && !header.deps.is_empty(),
+            "a move has a body and an item key and builds on something",
+        )?,
+        EntryKind::Moved(_) => {
+            let sealed = raw.body.is_some()
+                || raw.wrap.is_some()
+                || header.padded_len > 0
+                || header.epoch.is_some();
+            rule(
+                !sealed && header.object.is_some() && !header.deps.is_empty(),
+                "a moved names a note, builds on something and is otherwise bare",
+            )?;
+        }
     }
     Ok(VerifiedEntry {
         hash: entry_hash(&raw.header),

@@ -8,9 +8,10 @@ use kitbag_engine::{self as engine, Added, Engine, EntryHash, PackId, PackSummar
 use kitbag_rpc::{
     AddNote, Audience, Code, CreatePack, EditNote, Failure, Health, Healthy, History, JoinPack,
     JoinState, Joined, ListMembers, ListNotes, ListPacks, Me, Members, NoteAnswer, NoteEdited,
-    NoteRef, NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadStatus,
-    Review, ReviewPack, Secret, Sensitivity, SharePack, Shared, ShowNote, ShowPack, Status, Stop,
-    Stopping, SyncPacks, Synced, TakeOver, TakenOver, V1, WhoAmI,
+    NoteRef, NoteRelabelled, NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs,
+    ReadHistory, ReadStatus, RelabelNote, Review, ReviewPack, Secret, Sensitivity, SharePack,
+    Shared, ShowNote, ShowPack, Status, Stop, Stopping, SyncPacks, Synced, TakeOver, TakenOver, V1,
+    WhoAmI,
 };
 use std::collections::{BTreeSet, HashMap};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +43,7 @@ pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -
         .on(list_notes)
         .on(show_note)
         .on(edit_note)
+        .on(relabel_note)
         .on(read_history)
         .on(share_pack)
         .on(join_pack)
@@ -255,6 +257,22 @@ async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
             })
         }
     }
+}
+
+async fn relabel_note(served: Served, call: RelabelNote) -> Answered<NoteRelabelled> {
+    let (pack, id) = served
+        .engine
+        .resolve_note(call.note)
+        .await
+        .map_err(|e| failed(&e))?;
+    let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
+    let to = convert::engine_sensitivity(call.sensitivity);
+    let relabelled = served
+        .engine
+        .relabel_note(pack, id, to, call.dry_run)
+        .await
+        .map_err(|e| failed(&e))?;
+    Ok(convert::relabelled(relabelled, pack_ref, call.dry_run))
 }
 
 async fn read_history(served: Served, call: ReadHistory) -> Answered<History> {

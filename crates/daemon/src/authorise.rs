@@ -7,8 +7,8 @@
 
 use kitbag_rpc::{
     AddNote, Caller, Code, CreatePack, EditNote, Failure, Health, JoinPack, ListMembers, ListNotes,
-    ListPacks, ReadHistory, ReadStatus, ReviewPack, Sensitivity, SharePack, ShowNote, ShowPack,
-    Stop, SyncPacks, TakeOver, WhoAmI,
+    ListPacks, ReadHistory, ReadStatus, RelabelNote, ReviewPack, Sensitivity, SharePack, ShowNote,
+    ShowPack, Stop, SyncPacks, TakeOver, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -36,7 +36,7 @@ pub(crate) enum Operation {
     StopDaemon,
     /// Reads packs, notes or members.
     Read,
-    /// Creates a pack, adds or edits a note.
+    /// Creates a pack, adds, edits or relabels a note.
     Write,
     /// Gives others access, up to this sensitivity.
     Share { clearance: Sensitivity },
@@ -111,7 +111,7 @@ asks! {
     LookAtDaemon: Health, WhoAmI, ReadStatus;
     StopDaemon: Stop;
     Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack;
-    Write: CreatePack, AddNote, EditNote, TakeOver;
+    Write: CreatePack, AddNote, EditNote, RelabelNote, TakeOver;
     Join: JoinPack;
     Sync: SyncPacks;
 }

@@ -103,6 +103,31 @@ pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
         version: note.version,
         edits: note.edits,
         waiting: note.waiting,
+        left_above: note.left_above,
+        hidden_below: note.hidden_below,
+        shown_below: note.shown_below.map(sensitivity),
+    }
+}
+
+pub(crate) fn relabelled(
+    done: engine::Relabelled,
+    pack: rpc::PackRef,
+    dry_run: bool,
+) -> rpc::NoteRelabelled {
+    rpc::NoteRelabelled {
+        v: rpc::V1,
+        note: rpc::NoteRef {
+            id: done.id.to_string(),
+            sensitivity: sensitivity(done.to),
+        },
+        pack,
+        from: sensitivity(done.from),
+        changed: done.changed,
+        audience: audience(done.audience),
+        gains: audience(done.gains),
+        loses: audience(done.loses),
+        brings: done.brings,
+        dry_run,
     }
 }
 
@@ -121,6 +146,8 @@ pub(crate) fn revision(revision: engine::Revision) -> rpc::Revision {
         by: revision.by,
         at: time(revision.at),
         what: revision.what,
+        to: revision.to.map(sensitivity),
+        told_by: revision.told_by,
         title: revision.title,
         body: revision.body,
     }

@@ -235,6 +235,9 @@ impl From<Denied> for EngineError {
             Denied::NoKeyYet => Some(
                 "wait until another member's device was reached: kitbag sync --wait".to_owned(),
             ),
+            Denied::LoweringNeedsAdmin => {
+                Some("ask an admin of the pack to do it: kitbag members PACK".to_owned())
+            }
             Denied::NotAWriter | Denied::AboveClearance => {
                 Some("ask an admin of the pack for more: kitbag members PACK".to_owned())
             }

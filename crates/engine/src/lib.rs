@@ -232,6 +232,30 @@ impl Engine {
             .await
     }
 
+    /// Makes a note more or less sensitive; with `dry_run` only says what would happen.
+    ///
+    /// # Errors
+    /// [`EngineError::Denied`] above the own clearance, and to anybody but an admin who makes it less
+    /// sensitive; [`EngineError::BadInput`] if its history is too long to move; otherwise as
+    /// [`Engine::add_note`].
+    pub async fn relabel_note(
+        &self,
+        pack: PackId,
+        id: ItemId,
+        to: Sensitivity,
+        dry_run: bool,
+    ) -> Result<Relabelled, EngineError> {
+        self.worker()?
+            .call(move |node, now| {
+                if dry_run {
+                    node.plan_relabel(now, pack, id, to)
+                } else {
+                    node.relabel(now, pack, id, to)
+                }
+            })
+            .await
+    }
+
     /// How a note came to be, step by step.
     ///
     /// # Errors

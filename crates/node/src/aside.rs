@@ -108,7 +108,7 @@ impl Node {
         let in_order = steps
             .iter()
             .filter(|step| aside.contains_key(&step.entry))
-            .map(|step| (step.entry, Some(*step)))
+            .map(|step| (step.entry, Some(step)))
             .chain(rest.map(|hash| (*hash, None)));
         let dependents = replica
             .objects

@@ -52,6 +52,9 @@ pub enum Denied {
     /// The note would stand above the own clearance.
     #[error("that is above your clearance in this pack")]
     AboveClearance,
+    /// Only an admin lets more people read a note.
+    #[error("only an admin of this pack makes a note less sensitive")]
+    LoweringNeedsAdmin,
     /// No key for this sensitivity arrived yet.
     #[error("the key for this sensitivity has not arrived yet")]
     NoKeyYet,

@@ -14,6 +14,8 @@ mod epochs;
 mod error;
 #[cfg(test)]
 mod hostile_entries;
+#[cfg(test)]
+mod hostile_moves;
 mod identity;
 mod intake;
 mod joining;
@@ -23,6 +25,8 @@ mod membership;
 mod notes;
 mod objects;
 mod packs;
+mod placement;
+mod relabel;
 mod replica;
 mod serve;
 mod taking_over;
@@ -428,8 +432,12 @@ impl Node {
         };
         let all = touched.policy || touched.keys;
         let tags: Vec<ObjectTag> = if all || touched.ended {
+            // Whether a moved note is shown depends on this person's clearance too.
+            let moved = |tag: &ObjectTag| replica.placements.item(tag).is_some();
             let changed = |tag: &ObjectTag, object: &Object| {
-                touched.objects.contains(tag) || judge(replica, object) != object.judged
+                touched.objects.contains(tag)
+                    || moved(tag)
+                    || judge(replica, object) != object.judged
             };
             replica
                 .objects
@@ -460,8 +468,22 @@ impl Node {
             }
         }
         let mut quarantine = Vec::new();
+        for tag in &tags {
+            self.link_moved(pack, *tag)?;
+        }
+        let mut done = BTreeSet::new();
         for tag in tags {
-            self.refresh_object(pack, tag, &mut quarantine)?;
+            let moved = self
+                .packs
+                .get(&pack)
+                .and_then(|replica| replica.placements.item(&tag));
+            match moved {
+                None => self.refresh_object(pack, tag, &mut quarantine)?,
+                Some(item) if done.insert(item) => {
+                    self.refresh_moved(pack, item, &mut quarantine)?;
+                }
+                Some(_) => {}
+            }
         }
         for hash in profiles {
             let Some(replica) = self.packs.get(&pack) else {

@@ -2,6 +2,7 @@
 
 use crate::error::Denied;
 use crate::objects::{BuiltNote, NoteMeta, ObjectState, build_note};
+use crate::placement::{Built, Scope, build_moved};
 use crate::replica::{Replica, Staged};
 use crate::view::{
     Added, AudienceMember, NewNote, NewSource, Note, NoteEdit, NoteSummary, Revision,
@@ -190,7 +191,7 @@ impl Node {
                 let ObjectState::Note(meta) = &object.state else {
                     return None;
                 };
-                let order = create_order(replica, &object.entries);
+                let order = create_order(replica, meta.item, &object.entries);
                 Some((
                     order,
                     NoteSummary {
@@ -256,8 +257,11 @@ impl Node {
             captured_at: record.source.captured_at,
             added_by: self.author(replica, built.steps.first().and_then(|step| step.by)),
             version: version(&built.document().heads()),
-            edits: built.steps.len() as u64 - 1,
+            edits: built.edits(),
             waiting: built.waiting,
+            left_above: built.placed.above,
+            hidden_below: built.placed.hidden_below(),
+            shown_below: built.placed.shown_below().first().map(|(at, _, _)| *at),
         })
     }
 
@@ -379,9 +383,10 @@ impl Node {
         let mut revisions: Vec<Revision> = Vec::new();
         let (mut bytes, mut told) = (0, 0);
         for step in built.history() {
-            let what = match &step.change {
-                None => "added",
-                Some(change) => {
+            let what = match (&step.change, step.moved) {
+                (None, None) => "added",
+                (None, Some(_)) => "moved",
+                (Some(change), _) => {
                     document
                         .apply(change)
                         .map_err(|_| NodeError::Damaged("note"))?;
@@ -401,6 +406,10 @@ impl Node {
                     [] => what.to_owned(),
                     _ => "taken over".to_owned(),
                 },
+                to: step.moved,
+                told_by: step
+                    .told_by
+                    .map(|person| self.author(replica, Some(person))),
                 title,
                 body,
             });
@@ -435,7 +444,7 @@ impl Node {
     }
 
     /// A note put together, from memory if it is there.
-    fn built_note(
+    pub(crate) fn built_note(
         &mut self,
         pack: PackId,
         id: ItemId,
@@ -455,8 +464,18 @@ impl Node {
         if let Some(known) = self.built.get(&(pack, tag)) {
             return Ok((tag, sensitivity, known.clone()));
         }
-        let built = build_note(replica, &self.store, tag, None, &mut vec![])?
-            .ok_or(NodeError::Damaged("note"))?;
+        let built = match replica.placements.item(&tag) {
+            None => build_note(replica, &self.store, tag, None, &mut vec![])?,
+            Some(item) => {
+                let me = self.me.person();
+                let shown = Scope::Shown;
+                match build_moved(replica, &self.store, me, item, shown, None, &mut vec![])? {
+                    Built::Note(note) => Some(*note),
+                    Built::Waiting | Built::Gone => None,
+                }
+            }
+        };
+        let built = built.ok_or(NodeError::Damaged("note"))?;
         if built.document.is_some() {
             self.keep_built(pack, tag, built.clone());
         }
@@ -467,13 +486,19 @@ impl Node {
 /// Text in one answer about a note's history, at most, in bytes.
 const HISTORY_BYTES_MAX: usize = 16 << 20;
 
-/// Notes are listed in the order in which their creates stand in this device's logs.
-fn create_order(replica: &Replica, entries: &[EntryHash]) -> Option<(u32, u64)> {
-    let create = entries
-        .iter()
+/// Notes are listed in the order in which their creates stand in this device's logs; where a create
+/// is not to be seen here, the note's move stands for it.
+fn create_order(replica: &Replica, item: ItemId, entries: &[EntryHash]) -> Option<(u32, u64)> {
+    let tags = replica.placements.tags(&item);
+    let earlier = tags.filter_map(|tag| Some(&replica.objects.get(tag)?.entries));
+    let places: Vec<_> = earlier
+        .flatten()
+        .chain(entries)
         .filter_map(|hash| replica.places.get(hash))
-        .find(|place| place.kind == EntryKind::Create)?;
-    Some((replica.row_of(create)?, create.seq))
+        .collect();
+    let opening = |kind| places.iter().find(|place| place.kind == kind);
+    let place = opening(EntryKind::Create).or_else(|| opening(EntryKind::Move))?;
+    Some((replica.row_of(place)?, place.seq))
 }
 
 /// What a person types is theirs; whatever came from elsewhere is data from outside.

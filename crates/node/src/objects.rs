@@ -7,9 +7,12 @@
 
 use crate::NodeError;
 use crate::authority::Authority;
+use crate::placement::Placed;
 use crate::replica::{Place, Replica};
-use kitbag_core::content::{EntryBody, EntryKind, TakesOver, VerifiedEntry, unpack_body};
-use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PersonId, Timestamp};
+use kitbag_core::content::{
+    EntryBody, EntryKind, Relocation, TakesOver, VerifiedEntry, unpack_body,
+};
+use kitbag_core::id::{EntryHash, ItemId, LogId, ObjectTag, PersonId, Timestamp};
 use kitbag_core::pack::note::{item_id, object_tag};
 use kitbag_core::pack::{
     ChangeHash, CheckedChange, IndexDocument, NoteDocument, NoteView, Record, Schema, check_change,
@@ -40,6 +43,8 @@ pub(crate) enum ObjectState {
         /// The pack's title in it.
         title: String,
     },
+    /// A place that a note left, or one that is not shown.
+    Left,
 }
 
 /// A note's outline.
@@ -77,23 +82,59 @@ pub(crate) struct Step {
     pub(crate) change: Option<CheckedChange>,
     /// Entries whose content it takes over.
     pub(crate) takes_over: TakesOver,
+    /// The log that binds the change.
+    pub(crate) log: Option<LogId>,
+    /// Where the note went, if this is a move.
+    pub(crate) moved: Option<Sensitivity>,
+    /// Who told this, if its own entry is not here.
+    pub(crate) told_by: Option<PersonId>,
+}
+
+/// A change that only a move carries.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) change: CheckedChange,
+    pub(crate) log: LogId,
+    pub(crate) by: Option<PersonId>,
+    pub(crate) at: Timestamp,
+    pub(crate) mover: Option<PersonId>,
+}
+
+/// A move of the note, for its history.
+#[derive(Clone)]
+pub(crate) struct Mover {
+    pub(crate) entry: EntryHash,
+    pub(crate) by: Option<PersonId>,
+    pub(crate) at: Timestamp,
+    pub(crate) to: Sensitivity,
+    pub(crate) heads: Vec<ChangeHash>,
 }
 
 /// A note put together from its entries.
 #[derive(Clone)]
 pub(crate) struct BuiltNote {
+    /// The tag under which it stands now.
+    pub(crate) tag: ObjectTag,
     pub(crate) item: ItemId,
     pub(crate) sensitivity: Sensitivity,
     pub(crate) record: Record,
+    /// Log and number of its create entry.
+    pub(crate) origin: (LogId, u64),
+    /// Seals new edits.
     pub(crate) item_key: ItemKey,
+    /// What edits under each of its tags may be sealed with.
+    pub(crate) keys: BTreeMap<ObjectTag, Vec<ItemKey>>,
     /// Present once somebody edited.
     pub(crate) document: Option<NoteDocument>,
     /// Which entry carries which change; the derived first change is the create entry's.
     pub(crate) carriers: BTreeMap<ChangeHash, EntryHash>,
-    /// The other way round; several entries may carry one change.
-    pub(crate) carries: BTreeMap<EntryHash, ChangeHash>,
+    /// The other way round; several entries may carry one change, and a move carries many.
+    pub(crate) carries: BTreeMap<EntryHash, BTreeSet<ChangeHash>>,
     pub(crate) applied: BTreeSet<EntryHash>,
     pub(crate) steps: Vec<Step>,
+    pub(crate) told: BTreeMap<ChangeHash, Told>,
+    pub(crate) movers: Vec<Mover>,
+    pub(crate) placed: Placed,
     pub(crate) waiting: u64,
 }
 
@@ -115,18 +156,37 @@ impl BuiltNote {
     /// Most notes are never edited, and deriving costs a hundred times what reading a record does.
     pub(crate) fn open_document(&mut self) -> NoteDocument {
         let document = self.document();
-        if let Some(create) = self.steps.first() {
-            self.carriers.insert(document.base(), create.entry);
-            self.carries.insert(create.entry, document.base());
+        if self.document.is_none() {
+            self.document = Some(document.clone());
+            self.carry_base();
         }
         document
+    }
+
+    /// Notes that what was applied so far, creates and moves, carries the derived first change.
+    pub(crate) fn carry_base(&mut self) {
+        let Some(base) = self.document.as_ref().map(NoteDocument::base) else {
+            return;
+        };
+        for opening in &self.applied {
+            self.carries.entry(*opening).or_default().insert(base);
+            self.carriers.entry(base).or_insert(*opening);
+        }
+    }
+
+    /// The edits in it.
+    pub(crate) fn edits(&self) -> u64 {
+        self.document
+            .as_ref()
+            .map_or(0, |document| document.edits() as u64)
     }
 
     /// The steps, each after those it builds on; of several that could come next the one that was
     /// written first by its author's clock, then the lowest hash. The same on every device that
     /// applied the same entries, in whatever order.
-    pub(crate) fn history(&self) -> Vec<&Step> {
-        let mut rest: Vec<&Step> = self.steps.iter().collect();
+    pub(crate) fn history(&self) -> Vec<Step> {
+        let mut rest = self.steps.clone();
+        rest.extend(self.told_steps());
         rest.sort_by_key(|step| (step.at, step.entry));
         let mut told = BTreeSet::new();
         let mut history = Vec::new();
@@ -141,6 +201,111 @@ impl BuiltNote {
         history
     }
 
+    /// The steps of which a move told, and the moves themselves.
+    fn told_steps(&self) -> Vec<Step> {
+        let mut names: BTreeMap<ChangeHash, EntryHash> = self
+            .told
+            .keys()
+            .map(|change| (*change, EntryHash::from_bytes(change.0)))
+            .collect();
+        for step in &self.steps {
+            names.extend(step.change.iter().map(|change| (change.hash(), step.entry)));
+        }
+        let created = self.steps.first().map(|step| step.entry);
+        let after = |changes: &[ChangeHash]| -> Vec<EntryHash> {
+            let known = changes.iter().filter_map(|change| names.get(change));
+            known.copied().chain(created).collect()
+        };
+        let own = |change: &ChangeHash| names.get(change) != Some(&EntryHash::from_bytes(change.0));
+        let told = self.told.iter().filter(|(change, _)| !own(change));
+        let mut steps: Vec<Step> = told
+            .map(|(change, told)| Step {
+                entry: EntryHash::from_bytes(change.0),
+                deps: after(told.change.deps()),
+                by: told.by,
+                at: told.at,
+                change: Some(told.change.clone()),
+                log: Some(told.log),
+                moved: None,
+                told_by: told.mover,
+                takes_over: TakesOver::default(),
+            })
+            .collect();
+        let mut before: Vec<EntryHash> = Vec::new();
+        for mover in &self.movers {
+            let mut deps = after(&mover.heads);
+            deps.append(&mut before);
+            before.push(mover.entry);
+            steps.push(Step {
+                entry: mover.entry,
+                deps,
+                by: mover.by,
+                at: mover.at,
+                change: None,
+                log: None,
+                moved: Some(mover.to),
+                told_by: None,
+                takes_over: TakesOver::default(),
+            });
+        }
+        steps
+    }
+
+    /// A note by what a mover told of its creation.
+    pub(crate) fn told(
+        tag: ObjectTag,
+        sensitivity: Sensitivity,
+        relocation: &Relocation,
+        item_key: ItemKey,
+        mover: Option<PersonId>,
+    ) -> BuiltNote {
+        let item = relocation.item();
+        let created = Step {
+            entry: EntryHash::from_bytes(*item.as_bytes()),
+            deps: vec![],
+            by: relocation.created.by,
+            at: relocation.created.at,
+            change: None,
+            log: None,
+            moved: None,
+            told_by: mover,
+            takes_over: TakesOver::default(),
+        };
+        BuiltNote {
+            tag,
+            sensitivity,
+            item,
+            record: relocation.record.clone(),
+            origin: (relocation.created.log, relocation.created.seq),
+            item_key,
+            keys: BTreeMap::new(),
+            document: None,
+            carriers: BTreeMap::new(),
+            carries: BTreeMap::new(),
+            applied: BTreeSet::new(),
+            steps: vec![created],
+            told: BTreeMap::new(),
+            movers: vec![],
+            placed: Placed::never(sensitivity),
+            waiting: 0,
+        }
+    }
+
+    /// Notes which changes a move carries.
+    pub(crate) fn carry(&mut self, entry: EntryHash, changes: &[CheckedChange]) {
+        for change in changes.iter().map(CheckedChange::hash) {
+            self.carriers.entry(change).or_insert(entry);
+            self.carries.entry(entry).or_default().insert(change);
+        }
+    }
+
+    /// New edits shall build on this entry for every change that it carries.
+    pub(crate) fn prefer_carrier(&mut self, entry: EntryHash) {
+        for change in self.carries.get(&entry).into_iter().flatten() {
+            self.carriers.insert(*change, entry);
+        }
+    }
+
     pub(crate) fn meta(&self) -> NoteMeta {
         let view = self.view();
         NoteMeta {
@@ -148,7 +313,7 @@ impl BuiltNote {
             title: outline(&view),
             source: self.record.source.label.clone(),
             status: view.status.as_str(),
-            edits: self.steps.len() as u64 - 1,
+            edits: self.edits(),
             waiting: self.waiting,
             fingerprint: *self.record.fingerprint().as_bytes(),
             taken_over: self
@@ -264,7 +429,7 @@ fn build_within(
 }
 
 /// Applies every pending edit whose dependencies are applied, until none is left.
-fn apply_in_order(
+pub(crate) fn apply_in_order(
     replica: &Replica,
     store: &Store,
     note: &mut BuiltNote,
@@ -323,7 +488,7 @@ fn apply_round(
     }
     for (hash, change, step) in round {
         note.carriers.entry(change.hash()).or_insert(hash);
-        note.carries.insert(hash, change.hash());
+        note.carries.entry(hash).or_default().insert(change.hash());
         note.applied.insert(hash);
         note.steps.push(step);
     }
@@ -348,7 +513,12 @@ fn open_edit(
     let Some(entry) = read(replica, store, place)? else {
         return Ok(EditOpened::NoKeyYet);
     };
-    let (change, at, takes_over) = match open_body(&entry, &note.item_key, key) {
+    let keys = entry.header().object.and_then(|tag| note.keys.get(&tag));
+    let opened = keys
+        .into_iter()
+        .flatten()
+        .find_map(|item_key| open_body(&entry, item_key, key));
+    let (change, at, takes_over) = match opened {
         Some(EntryBody::Change {
             change,
             at,
@@ -364,12 +534,16 @@ fn open_edit(
         Ok(change) => change,
         Err(refused) => return Ok(EditOpened::Refused(refused.to_string())),
     };
-    let carried: Option<BTreeSet<ChangeHash>> = place
-        .deps
-        .iter()
-        .map(|dep| note.carries.get(dep).copied())
-        .collect();
-    if carried != Some(change.deps().iter().copied().collect()) {
+    let wanted: BTreeSet<ChangeHash> = change.deps().iter().copied().collect();
+    let mut carried = BTreeSet::new();
+    let mut idle = false;
+    for dep in &place.deps {
+        let of = note.carries.get(dep).into_iter().flatten();
+        let named: Vec<ChangeHash> = of.filter(|of| wanted.contains(*of)).copied().collect();
+        idle |= named.is_empty();
+        carried.extend(named);
+    }
+    if carried != wanted || idle {
         return Ok(EditOpened::Refused(
             "the entry names other dependencies than its change".into(),
         ));
@@ -382,13 +556,16 @@ fn open_edit(
         at,
         change: Some(change.clone()),
         takes_over,
+        log: Some(place.log),
+        moved: None,
+        told_by: None,
     };
     Ok(EditOpened::Change(change, step))
 }
 
 /// The note that one of an object's entries creates. A create that opens as no note of this tag never
 /// will, and is refused.
-fn open_create(
+pub(crate) fn open_create(
     replica: &Replica,
     store: &Store,
     tag: ObjectTag,
@@ -439,9 +616,12 @@ fn open_create(
             continue;
         };
         return Ok(Some(BuiltNote {
+            tag,
             sensitivity,
             item: item_id(place.log, place.seq, &record.salt),
             record,
+            origin: (place.log, place.seq),
+            keys: BTreeMap::from([(tag, vec![item_key.clone()])]),
             item_key,
             document: None,
             carriers: BTreeMap::new(),
@@ -454,7 +634,13 @@ fn open_create(
                 at,
                 change: None,
                 takes_over,
+                log: Some(place.log),
+                moved: None,
+                told_by: None,
             }],
+            told: BTreeMap::new(),
+            movers: vec![],
+            placed: Placed::never(sensitivity),
             waiting: 0,
         }));
     }
@@ -606,7 +792,7 @@ fn is_create(replica: &Replica, hash: &EntryHash) -> bool {
 }
 
 /// The sensitivity of the log in which an entry stands.
-fn sensitivity_of(replica: &Replica, place: &Place) -> Option<Sensitivity> {
+pub(crate) fn sensitivity_of(replica: &Replica, place: &Place) -> Option<Sensitivity> {
     replica
         .logs
         .get(&place.log)
@@ -614,7 +800,7 @@ fn sensitivity_of(replica: &Replica, place: &Place) -> Option<Sensitivity> {
 }
 
 /// The key of an entry's epoch, which is one of the entry's own sensitivity.
-fn epoch_key<'r>(replica: &'r Replica, place: &Place) -> Option<&'r EpochKey> {
+pub(crate) fn epoch_key<'r>(replica: &'r Replica, place: &Place) -> Option<&'r EpochKey> {
     let held = replica.epochs.get(&place.epoch?)?;
     let sensitivity = replica.logs.get(&place.log)?.opening.sensitivity;
     held.key
@@ -622,7 +808,7 @@ fn epoch_key<'r>(replica: &'r Replica, place: &Place) -> Option<&'r EpochKey> {
         .filter(|_| held.signed.epoch().domain == sensitivity)
 }
 
-fn read(
+pub(crate) fn read(
     replica: &Replica,
     store: &Store,
     place: &Place,
@@ -636,7 +822,7 @@ fn read(
     }
 }
 
-fn open_item_key(entry: &VerifiedEntry, key: &EpochKey) -> Option<ItemKey> {
+pub(crate) fn open_item_key(entry: &VerifiedEntry, key: &EpochKey) -> Option<ItemKey> {
     let aad = entry.header().associated_data();
     let opened = open(
         SealLabel::ItemKey,
@@ -649,7 +835,11 @@ fn open_item_key(entry: &VerifiedEntry, key: &EpochKey) -> Option<ItemKey> {
     Some(ItemKey::from_bytes(opened[..].try_into().ok()?))
 }
 
-fn open_body(entry: &VerifiedEntry, item_key: &ItemKey, key: &EpochKey) -> Option<EntryBody> {
+pub(crate) fn open_body(
+    entry: &VerifiedEntry,
+    item_key: &ItemKey,
+    key: &EpochKey,
+) -> Option<EntryBody> {
     let aad = entry.header().associated_data();
     let plain = open(
         SealLabel::Record,

@@ -362,7 +362,7 @@ impl Node {
                     let aside = replica.set_aside_of(object, &BTreeSet::new());
                     (object.entries.len() - aside.len()) as u64
                 }
-                ObjectState::Index { .. } => 0,
+                ObjectState::Index { .. } | ObjectState::Left => 0,
             };
         }
         let held: usize = replica.policy.disputes().values().map(BTreeSet::len).sum();

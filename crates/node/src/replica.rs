@@ -27,6 +27,7 @@ use crate::authority::Judged;
 use crate::epochs::Found;
 use crate::logs::{Branch, Diverging, KEPT_AT_ONCE, Log, Tail};
 use crate::objects::Object;
+use crate::placement::Placements;
 
 /// Records that were checked and shall be stored, then applied.
 #[derive(Default)]
@@ -111,6 +112,8 @@ pub(crate) struct Replica {
     pub(crate) places: BTreeMap<EntryHash, Place>,
     pub(crate) objects: BTreeMap<ObjectTag, Object>,
     pub(crate) notes: BTreeMap<ItemId, ObjectTag>,
+    /// Tags of notes that moved between sensitivities.
+    pub(crate) placements: Placements,
     pub(crate) profiles: BTreeMap<DeviceId, Profile>,
     /// The entry that each profile came in.
     pub(crate) profile_entries: BTreeMap<DeviceId, EntryHash>,
@@ -156,6 +159,7 @@ impl Replica {
             places: BTreeMap::new(),
             objects: BTreeMap::new(),
             notes: BTreeMap::new(),
+            placements: Placements::default(),
             profiles: BTreeMap::new(),
             profile_entries: BTreeMap::new(),
             told_names: BTreeMap::new(),

@@ -6,6 +6,7 @@
 //! Spec: `docs/spec/notes.md`, "Written anew".
 
 use crate::objects::{BuiltNote, Step, build_note};
+use crate::placement::Placed;
 use crate::replica::Staged;
 use crate::view::{TakeOver, TakenOver};
 use crate::write::{Draft, Pen};
@@ -101,7 +102,9 @@ impl Node {
         staged: &mut Staged,
     ) -> Result<Vec<TakenOver>, NodeError> {
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
-        let Some(all) = self.everything(replica, tag)? else {
+        // A note that moved is put together from several tags; what is aside there is only listed.
+        let moved = replica.placements.item(&tag).is_some();
+        let Some(all) = self.everything(replica, tag)?.filter(|_| !moved) else {
             return Ok(outcomes(wanted, TakeOver::Unreadable));
         };
         let standing = build_note(replica, &self.store, tag, None, &mut vec![])?;
@@ -109,7 +112,7 @@ impl Node {
             Some(pen) => pen,
             None => self.pen(pack, all.sensitivity, true, staged)?,
         };
-        let steps: Vec<Step> = all.history().into_iter().cloned().collect();
+        let steps = all.history();
         let readable: BTreeSet<EntryHash> = steps.iter().map(|step| step.entry).collect();
         let create = steps.first().map(|step| step.entry);
         let (mut target, mut taken, into) = match standing {
@@ -132,11 +135,15 @@ impl Node {
         // stays aside, what it was made on.
         let mut stands_for: BTreeMap<EntryHash, BTreeSet<ChangeHash>> = BTreeMap::new();
         for step in &steps {
-            let own = target.carries.get(&step.entry).copied();
+            let own = target
+                .carries
+                .get(&step.entry)
+                .filter(|_| Some(step.entry) != create)
+                .cloned();
             let base = target.document().base();
             let below = step.deps.iter().filter_map(|dep| stands_for.get(dep));
-            let mut at: BTreeSet<ChangeHash> = match own {
-                Some(change) => [change].into(),
+            let mut at: BTreeSet<ChangeHash> = match &own {
+                Some(changes) => changes.clone(),
                 None if Some(step.entry) == create => [base].into(),
                 None => below.flatten().copied().collect(),
             };
@@ -196,7 +203,8 @@ impl Node {
             record.derived_from.insert(old.item);
         }
         record.check()?;
-        let item = item_id(pen.log, pen.next_seq(), &record.salt);
+        let seq = pen.next_seq();
+        let item = item_id(pen.log, seq, &record.salt);
         let tag = object_tag(pack, item, old.sensitivity, 0);
         let item_key = ItemKey::generate(&mut *self.rng);
         let takes_over = TakesOver::new([create.entry]);
@@ -219,10 +227,19 @@ impl Node {
             by: Some(self.me.person()),
             at: now,
             change: None,
+            log: Some(pen.log),
+            moved: None,
+            told_by: None,
             takes_over,
         };
         let note = BuiltNote {
+            tag,
             item,
+            origin: (pen.log, seq),
+            keys: BTreeMap::from([(tag, vec![item_key.clone()])]),
+            told: BTreeMap::new(),
+            movers: vec![],
+            placed: Placed::never(old.sensitivity),
             sensitivity: old.sensitivity,
             record,
             item_key,

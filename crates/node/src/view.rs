@@ -151,6 +151,36 @@ pub struct Note {
     pub edits: u64,
     /// Entries of this note that wait for earlier ones.
     pub waiting: u64,
+    /// Edits made at a higher sensitivity, of which nothing is shown: an admin who moves the note to
+    /// where it is brings them in.
+    pub left_above: u64,
+    /// Whether somebody took it away from members cleared lower without putting it higher: an admin
+    /// who moves the note to where it is gives it back.
+    pub hidden_below: bool,
+    /// The lowest sensitivity at which members who cannot see it here still do, because it was
+    /// lowered while somebody raised it: an editor who moves the note to where it is takes it away.
+    pub shown_below: Option<Sensitivity>,
+}
+
+/// What becomes of a note that is made more or less sensitive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relabelled {
+    /// The note.
+    pub id: ItemId,
+    /// Its sensitivity before.
+    pub from: Sensitivity,
+    /// Its sensitivity now.
+    pub to: Sensitivity,
+    /// Whether anything was, or is to be, written.
+    pub changed: bool,
+    /// Every member, and whether they can open it now.
+    pub audience: Vec<AudienceMember>,
+    /// Members who could not open it before. They get its history too.
+    pub gains: Vec<AudienceMember>,
+    /// Members who no longer can. They keep what they had.
+    pub loses: Vec<AudienceMember>,
+    /// Edits made at a higher sensitivity that come in with it.
+    pub brings: u64,
 }
 
 /// A change to a note; absent fields stay.
@@ -176,8 +206,12 @@ pub struct Revision {
     pub by: String,
     /// When, by their clock.
     pub at: Timestamp,
-    /// "added", "edited", or "taken over" if it writes anew what was set aside.
+    /// "added", "edited", "moved", or "taken over" if it writes anew what was set aside.
     pub what: String,
+    /// Where the note went, if it moved.
+    pub to: Option<Sensitivity>,
+    /// Who says so, if the entry itself is not to be seen here: whoever moved the note.
+    pub told_by: Option<String>,
     /// Title after this step and everything before it in this list.
     pub title: String,
     /// Body after this step and everything before it in this list.

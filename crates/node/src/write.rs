@@ -56,6 +56,18 @@ impl Node {
             return Err(Denied::NewerRules.into());
         }
         let grant = own_grant(replica, self.me.person(), sensitivity, write)?;
+        self.pen_under(pack, sensitivity, grant, staged)
+    }
+
+    /// The same, under a grant that was chosen already and reaches this sensitivity.
+    pub(crate) fn pen_under(
+        &mut self,
+        pack: PackId,
+        sensitivity: Sensitivity,
+        grant: GrantRef,
+        staged: &mut Staged,
+    ) -> Result<Pen, NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         let may_open_epoch = replica.policy.may_write(&self.me.person(), sensitivity);
         let (epoch, key) = match replica.usable_epoch(sensitivity) {
             Some(found) => found,
@@ -124,7 +136,7 @@ impl Node {
             &plain,
             &mut *self.rng,
         );
-        let creates = draft.kind == EntryKind::Create;
+        let creates = matches!(draft.kind, EntryKind::Create | EntryKind::Move);
         let wrap = creates.then(|| {
             seal(
                 SealLabel::ItemKey,
@@ -139,6 +151,18 @@ impl Node {
         let hash = entry.hash();
         pen.push(entry, &self.me.signing);
         Ok(hash)
+    }
+
+    /// Appends an entry about an object that has no body.
+    pub(crate) fn append_bare(
+        &self,
+        pen: &mut Pen,
+        kind: EntryKind,
+        object: ObjectTag,
+        deps: Vec<EntryHash>,
+    ) {
+        let header = pen.header(kind, None, Some(object), deps, 0);
+        pen.push(write_entry(header, None, None), &self.me.signing);
     }
 
     /// Closes a pen into runs to be committed.

@@ -7,6 +7,7 @@ mod it {
     mod hostile;
     mod large;
     mod merging;
+    mod relabel;
     mod removal;
     mod set_aside;
     mod simulator;

@@ -34,7 +34,8 @@ pub use failure::{ErrorDocument, Failure};
 pub use member::{ListMembers, Member, Members};
 pub use note::{
     AddNote, AudienceMember, EditNote, History, ListNotes, NewSource, Note, NoteAnswer, NoteEdited,
-    NoteLine, NoteRef, NoteWritten, Notes, ReadHistory, Revision, ShowNote, Source,
+    NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes, ReadHistory, RelabelNote, Revision,
+    ShowNote, Source,
 };
 pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
 pub use review::{

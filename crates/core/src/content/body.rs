@@ -6,6 +6,7 @@
 //! Leakage from Encrypted Files", PETS 2019): at most 12 % more, and log log of the length leaks.
 
 use crate::codec::{self, CodecError};
+use crate::content::relocation::Relocation;
 use crate::id::{EntryHash, PersonId, Timestamp};
 use crate::pack::Record;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -52,6 +53,9 @@ pub enum EntryBody {
     /// Who the author is.
     #[n(2)]
     Profile(#[n(0)] Profile),
+    /// A note at another sensitivity.
+    #[n(3)]
+    Move(#[n(0)] Relocation),
 }
 
 /// Entries that were set aside and whose content the author of this one writes anew as their own:

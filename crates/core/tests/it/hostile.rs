@@ -349,7 +349,7 @@ fn run_with(
     change: impl Fn(&mut EntryHeader, &mut Run, usize),
     at: usize,
 ) -> Result<(), RunRefused> {
-    let mut run = samples::run();
+    let mut run = samples::moving_run();
     run.entries.truncate(at + 1);
     let mut header: EntryHeader = codec::decode(&run.entries[at].header, HEADER_BYTES_MAX).unwrap();
     change(&mut header, &mut run, at);
@@ -457,6 +457,58 @@ fn entries_that_break_a_rule_are_refused_by_its_name() {
         run_with(other_body, create),
         refused("a body has its length")
     );
+}
+/// Goal: a move has all three parts and builds on something, a moved is a bare header about a note.
+#[test]
+fn halves_of_moves_are_refused_by_their_rule() {
+    let moving = "a move has a body and an item key and builds on something";
+    let moved = "a moved names a note, builds on something and is otherwise bare";
+    type Spoil = fn(&mut EntryHeader, &mut Run, usize);
+    let sealed = |header: &mut EntryHeader, run: &mut Run, at: usize| {
+        let body = vec![0; 200];
+        header.padded_len = 200 - 72;
+        (header.body, run.entries[at].body) = (Some(body_hash(&body)), Some(body));
+    };
+    let wrapped = |header: &mut EntryHeader, run: &mut Run, at: usize| {
+        header.wrap = Some(wrap_hash(&[0; 104]));
+        run.entries[at].wrap = Some(vec![0; 104]);
+    };
+    let cases: [(usize, Spoil, &'static str); 11] = [
+        (0, |header, _, _| header.deps.clear(), moving),
+        (0, |header, _, _| header.object = None, moving),
+        (0, |header, _, _| header.epoch = None, moving),
+        (
+            0,
+            |header, run, at| (header.wrap, run.entries[at].wrap) = (None, None),
+            moving,
+        ),
+        (
+            0,
+            |header, run, at| (header.body, run.entries[at].body) = (None, None),
+            moving,
+        ),
+        (1, sealed, moved),
+        (1, wrapped, moved),
+        (1, |header, _, _| header.deps.clear(), moved),
+        (1, |header, _, _| header.object = None, moved),
+        (1, |header, _, _| header.padded_len = 1, moved),
+        (
+            1,
+            |header, _, _| header.epoch = Some(samples::epoch().id()),
+            moved,
+        ),
+    ];
+    let five = samples::entries().len();
+    for at in [0, 1] {
+        assert_eq!(run_with(|_, _, _| {}, five + at), Ok(()));
+    }
+    for (n, (at, spoil, rule)) in cases.into_iter().enumerate() {
+        assert_eq!(
+            run_with(spoil, five + at),
+            Err(RunRefused::Rule(rule)),
+            "case {n}"
+        );
+    }
 }
 
 #[test]
