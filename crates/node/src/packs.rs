@@ -1,5 +1,6 @@
 //! Packs as a whole: made, listed, named, and who is in them.
 
+use crate::membership::{ending, held_against, rights_of};
 use crate::objects::{ObjectState, build_index};
 use crate::replica::{Replica, Staged};
 use crate::view::{MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
@@ -314,6 +315,8 @@ impl Node {
                 .map(|grant| grant.at)
                 .min()
                 .unwrap_or_default(),
+            rights: rights_of(&replica.policy, &member.person),
+            held: held_against(replica, &member.person),
         }
     }
 
@@ -377,6 +380,8 @@ impl Node {
             set_aside,
             held: held as u64,
             rotation_debt: rotation_debt(replica),
+            disputes: self.disputes(pack)?,
+            ended: ending(replica, &self.me.person()),
         })
     }
 

@@ -366,6 +366,17 @@ impl Replica {
         Sensitivity::ALL.into_iter().rev().find(both)
     }
 
+    /// Whether this device, removed from the pack or kept out of it, may ask the peer whether that has
+    /// changed: the peer is a member as far as is known here. It tells control heads only, which a
+    /// member may know.
+    pub(crate) fn hopes_for(&self, me: &EndpointId, peer: &EndpointId) -> bool {
+        let out = matches!(
+            self.policy.standing(me),
+            Standing::Ended { .. } | Standing::Disputed { .. }
+        );
+        out && matches!(self.policy.standing(peer), Standing::Member { .. })
+    }
+
     /// `H(TreeLeaf, pack, control, persons, content and epochs up to the clearance)`.
     pub(crate) fn leaf(&self, clearance: Sensitivity) -> LeafHash {
         if let Some(known) = self.leaves.borrow().get(&clearance) {

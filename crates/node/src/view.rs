@@ -1,5 +1,9 @@
 //! What the node answers: plain values for people and programs, without keys or proofs.
 
+mod membership;
+
+pub use membership::*;
+
 use kitbag_core::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::{Role, Sensitivity};
 
@@ -205,6 +209,10 @@ pub struct MemberView {
     pub check_words: Option<String>,
     /// When they joined, by the admitting device's clock.
     pub since: Timestamp,
+    /// What they open and write, by their grants.
+    pub rights: Rights,
+    /// Removals that keep them out until an admin answers.
+    pub held: Vec<HeldView>,
 }
 
 /// How to share a pack.
@@ -314,4 +322,8 @@ pub struct PackStatus {
     pub held: u64,
     /// Epochs that do not answer every known denial.
     pub rotation_debt: u64,
+    /// The removals behind `held`.
+    pub disputes: Vec<HeldView>,
+    /// How this person's own membership ended, if it did.
+    pub ended: Option<Ending>,
 }

@@ -4,6 +4,7 @@
 //! each log that it touches, then applied. Nothing is acknowledged or sent before.
 
 use crate::error::Denied;
+use crate::membership::{not_a_member, refusal};
 use crate::objects::NO_SALT;
 use crate::replica::{Log, Replica, Staged};
 use crate::{Node, NodeError};
@@ -207,7 +208,7 @@ impl Node {
 
     /// Builds and stages a policy operation with these acts, if the policy permits them now.
     pub(crate) fn stage_op(
-        &mut self,
+        &self,
         pack: PackId,
         acts: Vec<Act>,
         now: Timestamp,
@@ -223,7 +224,21 @@ impl Node {
             Policy::fold(pack, replica.ops.values().cloned(), persons)
         });
         let policy = with_staged.as_ref().unwrap_or(&replica.policy);
-        let cites = policy.permit(&self.me.person(), &self.me.device(), &acts)?;
+        let cites = policy
+            .permit(&self.me.person(), &self.me.device(), &acts)
+            .map_err(|refused| refusal(replica, self.me.person(), refused))?;
+        self.stage_op_under(replica, cites, acts, now, staged)
+    }
+
+    /// As [`Node::stage_op`], under a grant of this person that the policy was asked about.
+    pub(crate) fn stage_op_under(
+        &self,
+        replica: &Replica,
+        cites: GrantRef,
+        acts: Vec<Act>,
+        now: Timestamp,
+        staged: &mut Staged,
+    ) -> Result<OpHash, NodeError> {
         let incarnation = self.life.incarnation;
         let same_log = |op: &&SignedOp| {
             op.op().device == self.me.device()
@@ -245,7 +260,7 @@ impl Node {
         heads.sort();
         let op = Op {
             version: OP_VERSION,
-            pack: Some(pack),
+            pack: Some(replica.id()),
             device: self.me.device(),
             person: self.me.person(),
             person_head: self.me.person_op.hash(),
@@ -322,7 +337,8 @@ fn own_grant(
     sensitivity: Sensitivity,
     write: bool,
 ) -> Result<GrantRef, NodeError> {
-    let member = replica.policy.member(&me).ok_or(Denied::NotAMember)?;
+    let member = replica.policy.member(&me);
+    let member = member.ok_or_else(|| not_a_member(replica, me))?;
     let writing = member
         .grants
         .iter()
@@ -332,7 +348,7 @@ fn own_grant(
         .filter(|grant| grant.clearance >= sensitivity);
     match cleared.next() {
         Some(grant) if replica.policy.may_open(&me, sensitivity) => Ok(grant.grant),
-        Some(_) => Err(Denied::NotAMember.into()),
+        Some(_) => Err(not_a_member(replica, me).into()),
         None if writing.count() == 0 => Err(Denied::NotAWriter.into()),
         None => Err(Denied::AboveClearance.into()),
     }
@@ -462,8 +478,13 @@ fn epoch_tips(replica: &Replica, domain: Sensitivity) -> Vec<EpochId> {
         .collect()
 }
 
-/// Domains whose newest epochs do not answer every denial that this device knows.
+/// How many domains' newest epochs do not answer every denial that this device knows.
 pub(crate) fn rotation_debt(replica: &Replica) -> u64 {
+    owed_domains(replica).len() as u64
+}
+
+/// Domains whose newest epochs do not answer every denial that this device knows.
+pub(crate) fn owed_domains(replica: &Replica) -> Vec<Sensitivity> {
     let domains: BTreeSet<Sensitivity> = replica
         .epochs
         .values()
@@ -479,5 +500,5 @@ pub(crate) fn rotation_debt(replica: &Replica) -> u64 {
                     .is_subset(&answered_by(replica, [*tip]))
             })
     });
-    owed.count() as u64
+    owed.collect()
 }

@@ -2,9 +2,11 @@
 #![cfg(test)]
 
 mod it {
+    mod admins;
     mod disks;
     mod hostile;
     mod large;
+    mod members;
     mod merging;
     mod removal;
     mod simulator;
