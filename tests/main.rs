@@ -5,6 +5,7 @@ mod bad_input;
 mod canary;
 mod fixture;
 mod kill;
+mod members;
 mod peers;
 mod sample;
 mod story;

@@ -142,6 +142,8 @@ mod tests {
             set_aside: 2,
             held: 0,
             rotation_debt: 0,
+            disputes: Vec::new(),
+            ended: None,
         };
         let words = Overview::running(&[pack(1, 2)], &[status]).in_words();
         assert!(

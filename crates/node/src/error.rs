@@ -66,7 +66,9 @@ pub enum Denied {
     #[error("{0}: an admin has to decide whether you stay")]
     Waits(HeldView),
     /// Only somebody more senior removes or lowers this person.
-    #[error("{name} is not junior to you in this pack, so it is not yours to remove or lower them")]
+    #[error(
+        "{name} stands above you, or was here before you became an admin: you cannot remove or lower them"
+    )]
     NotJunior {
         /// Who.
         name: String,

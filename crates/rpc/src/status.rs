@@ -1,7 +1,7 @@
 //! The daemon itself: who it is, how it is, sync, stop.
 
 use crate::call::call;
-use crate::{PATIENCE, Time, V1};
+use crate::{Ended, Held, PATIENCE, Time, V1};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -123,6 +123,10 @@ pub struct PackStatus {
     pub held: u64,
     /// Keys that do not answer every known denial yet.
     pub rotation_debt: u64,
+    /// The removals behind `held`.
+    pub disputes: Vec<Held>,
+    /// How the own membership ended, if it did.
+    pub ended: Option<Ended>,
 }
 
 /// How one pack is with one peer.

@@ -130,6 +130,7 @@ impl Node {
             ),
             _ => (0, None),
         };
+        let cuts_off = target != Some(me) && ends_logs(staged);
         Ok(Preview {
             changes: !staged.ops.is_empty(),
             target,
@@ -144,8 +145,9 @@ impl Node {
                 .into_iter()
                 .filter(|domain| !before.owed.contains(domain))
                 .collect(),
-            unseen: if ends_logs(staged) { unseen } else { 0 },
-            last_synced: last_synced.filter(|_| ends_logs(staged)),
+            cuts_off,
+            unseen: if cuts_off { unseen } else { 0 },
+            last_synced: last_synced.filter(|_| cuts_off),
         })
     }
 
@@ -194,7 +196,7 @@ impl Node {
 /// Whether an operation ends logs of somebody, so that what they wrote and did not send is lost to
 /// others.
 fn ends_logs(staged: &Staged) -> bool {
-    let ends = |act: &Act| matches!(act, Act::Remove { .. } | Act::Leave { .. });
+    let ends = |act: &Act| matches!(act, Act::Remove { .. });
     staged.ops.iter().flat_map(|op| op.acts()).any(ends)
 }
 

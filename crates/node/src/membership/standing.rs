@@ -9,6 +9,7 @@ use crate::{Node, NodeError};
 use kitbag_core::id::{PackId, PersonId};
 use kitbag_core::policy::fold::{Denial, Policy, Refused, Verdict};
 use kitbag_core::policy::op::{Act, SignedOp};
+use kitbag_core::policy::{Role, Sensitivity};
 
 impl Node {
     /// Removals that keep members of a pack out until an admin answers, by making them anew or by a
@@ -22,6 +23,37 @@ impl Node {
         Ok(disputed
             .flat_map(|person| held_against(replica, person))
             .collect())
+    }
+
+    /// How this person's own membership of a pack ended, if it did.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn ending(&self, pack: PackId) -> Result<Option<Ending>, NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        Ok(ending(replica, &self.me.person()))
+    }
+
+    /// The clearance that goes with a role if nobody says one: what the person has; restricted for an
+    /// admin, internal for whoever was one or is not in the pack.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn usual_clearance(
+        &self,
+        pack: PackId,
+        person: PersonId,
+        role: Role,
+    ) -> Result<Sensitivity, NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let member = replica.policy.member(&person);
+        Ok(match (role, member) {
+            (Role::Admin, _) => Sensitivity::Restricted,
+            (_, Some(member)) if member.role() != Role::Admin => {
+                member.clearance().unwrap_or(Sensitivity::Internal)
+            }
+            _ => Sensitivity::Internal,
+        })
     }
 
     /// Persons of a pack whom a word may mean: this person for `me`, a whole id, or every one who goes

@@ -121,8 +121,9 @@ pub struct Preview {
     pub dropped: Vec<HeldView>,
     /// Sensitivities whose next note is sealed anew.
     pub owed: Vec<Sensitivity>,
-    /// Entries that the target's device was seen to hold and this one lacks: they are set aside when
-    /// they come, and so is whatever it never told anybody.
+    /// Whether what the target wrote and this device has not got is set aside when it comes.
+    pub cuts_off: bool,
+    /// Entries that the target's device was seen to hold and this one lacks, if it is cut off.
     pub unseen: u64,
     /// When the target's device was last up to date with this one, since this one started.
     pub last_synced: Option<Timestamp>,

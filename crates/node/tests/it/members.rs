@@ -119,6 +119,68 @@ fn the_preview_counts_notes_and_names_tickets() {
     assert!(told.set_aside.is_empty() && told.held.is_empty());
 }
 
+/// Goal: cancelling an invite is looked at like everything else; whoever came in by it stays.
+#[test]
+fn a_cancelled_invite_ends_alone() {
+    let (mut world, all, pack) = pack_of(325, ["Ana", "Ben"]);
+    let [ana, ben] = all;
+    let options = kitbag_node::view::ShareOptions {
+        role: Role::Reader,
+        clearance: Sensitivity::Public,
+        expires_at: None,
+        uses: 2,
+    };
+    let shared = world
+        .call(ana, |node, now| node.share(now, pack, &options))
+        .done();
+    let ticket = kitbag_core::ticket::Ticket::parse(&shared.ticket).unwrap();
+    let cyn = world.add(&secret("Cyn"));
+    join(&mut world, cyn, ana, &ticket);
+    let cancel = Change::Cancel {
+        invite: ticket.invite,
+    };
+    let told = world
+        .call(ana, |node, now| node.preview(now, pack, &cancel))
+        .done();
+    assert_eq!((told.target, told.people.len()), (None, 0));
+    assert_eq!(told.invites.len(), 1);
+    assert_eq!(told.invites[0].invite, ticket.invite);
+    assert!(!previewed(&mut world, ben, pack, &cancel), "he is no admin");
+    assert!(previewed(&mut world, ana, pack, &cancel));
+    assert_eq!(rights(&mut world, ana, pack, cyn).role, Some(Role::Reader));
+    let dan = world.add(&secret("Dan"));
+    assert!(!matches!(
+        world.join(dan, ana, &ticket),
+        kitbag_testkit::Joining::Answered(kitbag_node::JoinOutcome::Admitted)
+    ));
+}
+
+/// Goal: what the target's device was seen to hold and has not been sent is known before the removal.
+#[test]
+fn changes_that_are_known_to_be_elsewhere_are_counted() {
+    let mut found = false;
+    for seed in 0..6 {
+        let (mut world, all, pack) = pack_of(370 + seed, ["Ana", "Ben"]);
+        let [ana, ben] = all;
+        world.set_cut(ana, ben, true);
+        add(&mut world, ben, pack, "elsewhere", Sensitivity::Internal);
+        world.heal();
+        world.dial(ana, ben);
+        let out = remove(&world, ben);
+        let unseen = |world: &mut World| {
+            let told = world.call(ana, |node, now| node.preview(now, pack, &out));
+            told.done().unseen
+        };
+        for _ in 0..200 {
+            world.run(1);
+            found |= unseen(&mut world) > 0;
+        }
+        settle(&mut world);
+        assert_eq!(unseen(&mut world), 0, "it has come");
+    }
+    assert!(found);
+}
+
 /// Goal: somebody who leaves is out everywhere, keeps what they had, and what they wrote stays.
 #[test]
 fn whoever_leaves_is_out_and_their_notes_stay() {
