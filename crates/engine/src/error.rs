@@ -42,7 +42,7 @@ pub enum EngineError {
     },
     /// This person was a member once.
     #[error("{0}: you keep what you had; nothing new reaches you")]
-    Ended(Ending),
+    Ended(Box<Ending>),
     /// A field of the request is out of its limits.
     #[error("{field}: {reason}")]
     BadInput {

@@ -61,10 +61,10 @@ pub enum Denied {
     NotAMember,
     /// Was a member once.
     #[error("{0}: you keep what you had; nothing new reaches you")]
-    Ended(Ending),
+    Ended(Box<Ending>),
     /// A removal that waits for an admin keeps this person out.
     #[error("{0}: an admin has to decide whether you stay")]
-    Waits(HeldView),
+    Waits(Box<HeldView>),
     /// Only somebody more senior removes or lowers this person.
     #[error(
         "{name} stands above you, or was here before you became an admin: you cannot remove or lower them"

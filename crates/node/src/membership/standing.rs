@@ -224,9 +224,9 @@ fn why_held(replica: &Replica, policy: &Policy, op: &SignedOp) -> Option<HeldWhy
 /// Why somebody may do nothing here: never a member, out, or kept out.
 pub(crate) fn not_a_member(replica: &Replica, me: PersonId) -> Denied {
     if let Some(held) = held_against(replica, &me).into_iter().next() {
-        return Denied::Waits(held);
+        return Denied::Waits(Box::new(held));
     }
-    ending(replica, &me).map_or(Denied::NotAMember, Denied::Ended)
+    ending(replica, &me).map_or(Denied::NotAMember, |ending| Denied::Ended(Box::new(ending)))
 }
 
 /// The policy's refusal, in the words of this pack.
