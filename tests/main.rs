@@ -6,6 +6,7 @@ mod canary;
 mod clearance;
 mod fixture;
 mod kill;
+mod members;
 mod peers;
 mod sample;
 mod story;

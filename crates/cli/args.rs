@@ -45,7 +45,15 @@ pub(crate) fn sensitivity() -> impl TypedValueParser<Value = Sensitivity> {
 
 /// A role that a ticket can give, by its word.
 pub(crate) fn role() -> impl TypedValueParser<Value = Role> {
-    let all = [Role::Reader, Role::Commenter, Role::Editor];
+    role_among([Role::Reader, Role::Commenter, Role::Editor])
+}
+
+/// A role that a person can be given, by its word.
+pub(crate) fn member_role() -> impl TypedValueParser<Value = Role> {
+    role_among([Role::Reader, Role::Commenter, Role::Editor, Role::Admin])
+}
+
+fn role_among<const N: usize>(all: [Role; N]) -> impl TypedValueParser<Value = Role> {
     PossibleValuesParser::new(all.map(Role::as_str)).map(move |word| {
         all.into_iter()
             .find(|one| one.as_str() == word)
@@ -96,6 +104,10 @@ mod tests {
             "join kitbag1abc",
             "ticket inspect -",
             "members Acme",
+            "unshare Acme Ben --hostile --dry-run --yes",
+            "unshare Acme me",
+            "role Acme Ben admin",
+            "role Acme Ben reader --clearance public --dry-run --yes",
             "sync",
             "sync Acme --wait --timeout 30s",
             "status --home /tmp/x --json",
@@ -125,6 +137,11 @@ mod tests {
             "up --listen nowhere",
             "up --relay ftp://x",
             "up --offline --bogus",
+            "unshare Acme",
+            "role Acme Ben",
+            "role Acme Ben courier",
+            "role Acme Ben owner",
+            "role Acme Ben editor --clearance secret",
             "pack",
             "daemon",
             "ticket",

@@ -15,11 +15,13 @@ mod overview;
 mod pack;
 mod relabel;
 mod review;
+mod role;
 mod share;
 mod show;
 mod status;
 mod sync;
 mod ticket;
+mod unshare;
 mod up;
 
 use crate::context::Context;
@@ -48,6 +50,12 @@ pub(crate) enum Command {
     Join(join::JoinArgs),
     /// List who is in a pack
     Members(members::MembersArgs),
+    /// Remove somebody from a pack, or leave it
+    #[command(hide = true)]
+    Unshare(unshare::UnshareArgs),
+    /// Give a member of a pack another role
+    #[command(hide = true)]
+    Role(role::RoleArgs),
     /// Exchange changes now
     Sync(sync::SyncArgs),
     /// Show who is up to date, and what waits
@@ -98,6 +106,8 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Share(args)) => share::run(context, args).await,
         Some(Command::Join(args)) => join::run(context, args).await,
         Some(Command::Members(args)) => members::run(context, args).await,
+        Some(Command::Unshare(args)) => unshare::run(context, args).await,
+        Some(Command::Role(args)) => role::run(context, args).await,
         Some(Command::Sync(args)) => sync::run(context, args).await,
         Some(Command::Status) => status::run(context).await,
         Some(Command::Demo(args)) => demo::run(context, &args),

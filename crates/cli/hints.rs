@@ -19,6 +19,7 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::Network => {
             "is the port free, and is the relay a URL? --listen and --relay change them"
         }
+        Code::BadInput => "kitbag help COMMAND says what it takes",
         Code::NotInitialised => "create them: kitbag up",
         Code::AlreadyInitialised => "another --home is another device",
         Code::AlreadyRunning => "stop it: kitbag down",

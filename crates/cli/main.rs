@@ -15,6 +15,7 @@ mod hints;
 mod home;
 mod input;
 mod launch;
+mod membership;
 mod network;
 mod output;
 mod passphrase;

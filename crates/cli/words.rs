@@ -181,7 +181,13 @@ pub(crate) fn troubles(pack: &PackStatus) -> Vec<String> {
     let some = |n: u64, sentence: String| (n > 0).then_some(sentence);
     let waiting = count(pack.waiting, "change waits", "changes wait");
     let set_aside = count(pack.set_aside, "edit", "edits");
-    let held = count(pack.held, "removal waits", "removals wait");
+    let held = pack.disputes.iter().map(|held| {
+        let pack = short(&pack.id);
+        format!(
+            "{}: an admin decides, kitbag members {pack}",
+            inline(&held.text)
+        )
+    });
     [
         some(pack.waiting, format!("{waiting} for an earlier one")),
         some(
@@ -191,10 +197,10 @@ pub(crate) fn troubles(pack: &PackStatus) -> Vec<String> {
                 word(pack)
             ),
         ),
-        some(pack.held, format!("{held} for an admin to confirm")),
     ]
     .into_iter()
     .flatten()
+    .chain(held)
     .collect()
 }
 
@@ -320,13 +326,28 @@ mod tests {
             held: 0,
             rotation_debt: 0,
             forks: Vec::new(),
+            disputes: Vec::new(),
+            ended: None,
         };
         assert!(troubles(&pack).is_empty());
         assert_eq!(due(&pack), None);
         (pack.waiting, pack.set_aside, pack.held, pack.rotation_debt) = (3, 1, 1, 2);
+        pack.disputes = vec![kitbag_rpc::Held {
+            person: "d".to_owned(),
+            name: "Dan".to_owned(),
+            what: kitbag_rpc::RemovalKind::Removed,
+            by: "c".to_owned(),
+            by_name: "Cyn".to_owned(),
+            at: Time::from_millis(0),
+            text: "Cyn removed Dan\n, then Cyn was removed too".to_owned(),
+        }];
         let told = format!("{}\n{}", troubles(&pack).join("\n"), due(&pack).unwrap());
         assert!(
             told.contains("3 changes wait for an earlier one\n1 edit set aside"),
+            "{told}"
+        );
+        assert!(
+            told.contains("\nCyn removed Dan\\n, then Cyn was removed too: an admin decides"),
             "{told}"
         );
         for machinery in ["epoch", "fold", "parked", "void", "rotat"] {
@@ -353,6 +374,8 @@ mod tests {
                 held: 0,
                 rotation_debt: 0,
                 forks: vec![fork],
+                disputes: Vec::new(),
+                ended: None,
             };
             forks(&pack).join("\n")
         };

@@ -143,6 +143,8 @@ mod tests {
             held: 0,
             rotation_debt: 0,
             forks: Vec::new(),
+            disputes: Vec::new(),
+            ended: None,
         };
         let words = Overview::running(&[pack(1, 2)], &[status]).in_words();
         assert!(

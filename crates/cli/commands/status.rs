@@ -1,7 +1,7 @@
 //! `kitbag status`: who is up to date, and what waits.
 
 use crate::context::Context;
-use crate::{launch, words};
+use crate::{launch, membership, words};
 use jiff::Zoned;
 use kitbag_rpc::{PackStatus, ReadStatus};
 
@@ -35,6 +35,10 @@ fn in_words(pack: &PackStatus, now: &Zoned) -> String {
         words::status_name(pack),
         words::short(&pack.id)
     )];
+    if let Some(ended) = &pack.ended {
+        lines.push(membership::ended(ended, now));
+        return lines.join("\n  ");
+    }
     lines.extend(pack.peers.iter().map(|peer| words::peer(peer, now)));
     if pack.peers.is_empty() {
         lines.push("nobody else is in it".to_owned());

@@ -1,5 +1,7 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod membership;
+
 use crate::convert;
 use crate::failure::failed;
 use crate::routes::Routes;
@@ -39,6 +41,8 @@ pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -
         .on(list_members)
         .on(review_pack)
         .on(take_over)
+        .on(membership::unshare)
+        .on(membership::set_role)
         .on(add_note)
         .on(list_notes)
         .on(show_note)
@@ -202,10 +206,12 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
 async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
     let id = served.pack(call.pack).await?;
     let notes = served.engine.notes(id).await.map_err(|e| failed(&e))?;
+    let ended = served.engine.ending(id).await.map_err(|e| failed(&e))?;
     Ok(Notes {
         v: V1,
         pack: served.pack_ref(id).await?,
         notes: notes.into_iter().map(convert::note_line).collect(),
+        ended: ended.map(convert::ended),
     })
 }
 

@@ -7,8 +7,8 @@
 
 use kitbag_rpc::{
     AddNote, Caller, Code, CreatePack, EditNote, Failure, Health, JoinPack, ListMembers, ListNotes,
-    ListPacks, ReadHistory, ReadStatus, RelabelNote, ReviewPack, Sensitivity, SharePack, ShowNote,
-    ShowPack, Stop, SyncPacks, TakeOver, WhoAmI,
+    ListPacks, ReadHistory, ReadStatus, RelabelNote, ReviewPack, Sensitivity, SetRole, SharePack,
+    ShowNote, ShowPack, Stop, SyncPacks, TakeOver, UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -40,6 +40,8 @@ pub(crate) enum Operation {
     Write,
     /// Gives others access, up to this sensitivity.
     Share { clearance: Sensitivity },
+    /// Removes members, gives them other roles, or leaves; looking at what that would do, too.
+    ChangeMembers,
     /// Becomes a member of somebody's pack.
     Join,
     /// Exchanges with members what they may have anyway.
@@ -112,6 +114,7 @@ asks! {
     StopDaemon: Stop;
     Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack;
     Write: CreatePack, AddNote, EditNote, RelabelNote, TakeOver;
+    ChangeMembers: UnsharePack, SetRole;
     Join: JoinPack;
     Sync: SyncPacks;
 }
@@ -128,7 +131,7 @@ impl Asks for SharePack {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 8] = [
+    const OPERATIONS: [Operation; 9] = [
         Operation::LookAtDaemon,
         Operation::StopDaemon,
         Operation::Read,
@@ -139,6 +142,7 @@ mod tests {
         Operation::Share {
             clearance: Sensitivity::Internal,
         },
+        Operation::ChangeMembers,
         Operation::Join,
         Operation::Sync,
     ];

@@ -1,6 +1,10 @@
 //! The engine's views as documents of the API, and back. Exhaustive matches: a new word in the
 //! policy does not compile until it has one here.
 
+mod membership;
+
+pub(crate) use membership::{ended, ended_ticket, held, person_change, set_aside_of};
+
 use kitbag_engine as engine;
 use kitbag_rpc as rpc;
 
@@ -164,6 +168,9 @@ pub(crate) fn member(member: engine::MemberView) -> rpc::Member {
         is_me: member.is_me,
         check_words: member.check_words,
         since: time(member.since),
+        opens: member.rights.opens.into_iter().map(sensitivity).collect(),
+        writes: member.rights.writes.into_iter().map(sensitivity).collect(),
+        held: member.held.into_iter().map(held).collect(),
     }
 }
 
@@ -252,6 +259,8 @@ pub(crate) fn pack_status(pack: engine::PackStatus, name: Option<String>) -> rpc
         held: pack.held,
         rotation_debt: pack.rotation_debt,
         forks: pack.forks.into_iter().map(fork).collect(),
+        disputes: pack.disputes.into_iter().map(held).collect(),
+        ended: pack.ended.map(ended),
     }
 }
 
@@ -310,7 +319,7 @@ pub(crate) fn role(role: engine::Role) -> rpc::Role {
     }
 }
 
-fn engine_role(role: rpc::Role) -> engine::Role {
+pub(crate) fn engine_role(role: rpc::Role) -> engine::Role {
     match role {
         rpc::Role::Courier => engine::Role::Courier,
         rpc::Role::Reader => engine::Role::Reader,

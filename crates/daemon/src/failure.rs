@@ -14,6 +14,8 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::NotFound { what: "note", .. } => {
             told(Code::NotFound).hint("kitbag list PACK shows the ids of its notes")
         }
+        EngineError::NotFound { what: "person", .. } => told(Code::NotFound)
+            .hint("kitbag members PACK shows who is in it; for somebody new: kitbag share PACK"),
         EngineError::NotFound { .. } => told(Code::NotFound),
         EngineError::Ambiguous { candidates, .. } => {
             told(Code::Ambiguous).hint(format!("say more of it; it fits {}", candidates.join(", ")))
@@ -23,6 +25,14 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
             message: reason.clone(),
             hint: hint.clone(),
         },
+        EngineError::Ended(ending) => Failure::new(
+            Code::Denied,
+            format!(
+                "{ending} on {}: you keep what you had; nothing new reaches you",
+                time(ending.at).in_words()
+            ),
+        )
+        .hint("only one of its admins can let you in again"),
         EngineError::BadInput { .. } => told(Code::BadInput),
         EngineError::Ticket(problem) => ticket(problem),
         EngineError::NoPeer { .. } => told(Code::NoPeer),

@@ -1,8 +1,10 @@
 //! What can go wrong, grouped by who can act on it.
 
 use kitbag_core::id::Timestamp;
+use kitbag_core::policy::fold::Refused;
 use kitbag_core::ticket::TicketError;
 use kitbag_core::wire::JoinRefusal;
+use kitbag_node::view::Ending;
 use kitbag_node::{Denied, NodeError};
 use kitbag_store::StoreError;
 use std::path::{Path, PathBuf};
@@ -38,6 +40,9 @@ pub enum EngineError {
         /// What could be done instead.
         hint: Option<String>,
     },
+    /// This person was a member once.
+    #[error("{0}: you keep what you had; nothing new reaches you")]
+    Ended(Box<Ending>),
     /// A field of the request is out of its limits.
     #[error("{field}: {reason}")]
     BadInput {
@@ -231,7 +236,22 @@ impl From<NodeError> for EngineError {
 
 impl From<Denied> for EngineError {
     fn from(denied: Denied) -> EngineError {
+        let asked = |ask: &[String]| (!ask.is_empty()).then(|| ask.join(" or "));
         let hint = match &denied {
+            Denied::Ended(ending) => return EngineError::Ended(ending.clone()),
+            Denied::Waits(_) | Denied::Policy(Refused::NeedsAdmin) => {
+                Some("ask an admin of the pack: kitbag members PACK".to_owned())
+            }
+            Denied::NotJunior { ask, .. } => Some(match asked(ask) {
+                Some(names) => format!("ask {names}"),
+                None => "whoever made a pack is not removed from it by anybody".to_owned(),
+            }),
+            Denied::AdminStays { ask } => Some(match asked(ask) {
+                Some(names) => format!("ask {names} to make you an editor first"),
+                None => {
+                    "nobody here is senior to you: make somebody else an admin, and stay".to_owned()
+                }
+            }),
             Denied::NoKeyYet => Some(
                 "wait until another member's device was reached: kitbag sync --wait".to_owned(),
             ),

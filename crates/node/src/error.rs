@@ -1,5 +1,6 @@
 //! What can go wrong, grouped by who can act on it.
 
+use crate::view::{Ending, HeldView};
 use kitbag_core::content::BodyError;
 use kitbag_core::pack::{EditError, NoteError};
 use kitbag_core::policy::fold::Refused;
@@ -61,6 +62,28 @@ pub enum Denied {
     /// Not (or no longer) a member.
     #[error("you are not a member of this pack")]
     NotAMember,
+    /// Was a member once.
+    #[error("{0}: you keep what you had; nothing new reaches you")]
+    Ended(Box<Ending>),
+    /// A removal that waits for an admin keeps this person out.
+    #[error("{0}: an admin has to decide whether you stay")]
+    Waits(Box<HeldView>),
+    /// Only somebody more senior removes or lowers this person.
+    #[error(
+        "{name} stands above you, or was here before you became an admin: you cannot remove or lower them"
+    )]
+    NotJunior {
+        /// Who.
+        name: String,
+        /// Who could.
+        ask: Vec<String>,
+    },
+    /// An admin does not leave.
+    #[error("an admin does not leave, so that no pack is left without one")]
+    AdminStays {
+        /// Who could lower this person first.
+        ask: Vec<String>,
+    },
     /// The pack's log holds operations of a newer version.
     #[error("this pack uses rules of a newer version; it can only be read here")]
     NewerRules,

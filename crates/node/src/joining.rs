@@ -449,18 +449,7 @@ impl Node {
         if person == self.me.person() {
             return self.me.name.clone();
         }
-        let profile = replica
-            .policy
-            .certificate(&person)
-            .and_then(|c| replica.profiles.get(&c.device));
-        let told = replica
-            .told_names
-            .get(&person)
-            .filter(|name| !name.trim().is_empty());
-        profile
-            .map(|profile| profile.name.clone())
-            .or_else(|| told.cloned())
-            .unwrap_or_else(|| person.short())
+        name_in(replica, person)
     }
 
     /// Notes of a pack that somebody with this clearance opens.
@@ -493,3 +482,20 @@ fn tells(invite: &InviteInfo, now: Timestamp) -> bool {
 const TELL_MILLIS: u64 = 24 * 3600 * 1000;
 /// Devices named in a ticket: more make it long, and one that answers is enough.
 const TICKET_PEERS: usize = 3;
+
+/// A person's name as this pack's members tell it, also of those who are out; a short id until one
+/// arrived.
+pub(crate) fn name_in(replica: &Replica, person: PersonId) -> String {
+    let profile = replica
+        .policy
+        .certificate(&person)
+        .and_then(|c| replica.profiles.get(&c.device));
+    let told = replica
+        .told_names
+        .get(&person)
+        .filter(|name| !name.trim().is_empty());
+    profile
+        .map(|profile| profile.name.clone())
+        .or_else(|| told.cloned())
+        .unwrap_or_else(|| person.short())
+}

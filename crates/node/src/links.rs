@@ -220,6 +220,9 @@ impl Node {
         let mut leaves = Vec::new();
         for (pack, replica) in &self.packs {
             let Some(clearance) = replica.shared_clearance(me, peer) else {
+                if replica.hopes_for(&self.me.endpoint_id(), peer) {
+                    view.wanting.insert(*pack);
+                }
                 continue;
             };
             leaves.push((*pack, replica.leaf(clearance)));

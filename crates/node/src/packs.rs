@@ -1,5 +1,6 @@
 //! Packs as a whole: made, listed, named, and who is in them.
 
+use crate::membership::{ending, held_against, rights_of};
 use crate::objects::{ObjectState, build_index};
 use crate::replica::{Replica, Staged, branch_heads};
 use crate::view::{ForkView, MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
@@ -315,6 +316,8 @@ impl Node {
                 .map(|grant| grant.at)
                 .min()
                 .unwrap_or_default(),
+            rights: rights_of(&replica.policy, &member.person),
+            held: held_against(replica, &member.person),
         }
     }
 
@@ -381,6 +384,8 @@ impl Node {
             held: held as u64,
             rotation_debt: replica.rotation_debt(),
             forks: self.forks(replica),
+            disputes: self.disputes(pack)?,
+            ended: ending(replica, &self.me.person()),
         })
     }
 

@@ -210,6 +210,14 @@ impl Replica {
         changed
     }
 
+    /// Puts another policy in place, with nothing that was found under the one before, which is given
+    /// back.
+    pub(crate) fn swap_policy(&mut self, policy: Policy) -> Policy {
+        self.judged.get_mut().forget();
+        self.found.take();
+        std::mem::replace(&mut self.policy, policy)
+    }
+
     pub(crate) fn apply_epoch(&mut self, order: u64, signed: SignedEpoch) {
         self.epochs.entry(signed.id()).or_insert(HeldEpoch {
             order,
@@ -432,6 +440,17 @@ impl Replica {
         let both =
             |s: &Sensitivity| self.policy.may_open(&me, *s) && self.policy.may_open(&person, *s);
         Sensitivity::ALL.into_iter().rev().find(both)
+    }
+
+    /// Whether this device, removed from the pack or kept out of it, may ask the peer whether that has
+    /// changed: the peer is a member as far as is known here. It tells control heads only, which a
+    /// member may know.
+    pub(crate) fn hopes_for(&self, me: &EndpointId, peer: &EndpointId) -> bool {
+        let out = matches!(
+            self.policy.standing(me),
+            Standing::Ended { .. } | Standing::Disputed { .. }
+        );
+        out && matches!(self.policy.standing(peer), Standing::Member { .. })
     }
 
     /// `H(TreeLeaf, pack, control, persons, content and epochs up to the clearance)`.

@@ -30,7 +30,8 @@ impl Node {
             .get(&pack)
             .is_some_and(|peers| peers.contains(peer));
         let clearance = replica.shared_clearance(self.me.person(), peer);
-        if clearance.is_none() && !joining {
+        let hopes = replica.hopes_for(&self.me.endpoint_id(), peer);
+        if clearance.is_none() && !joining && !hopes {
             return None;
         }
         let control = replica.control_logs().into_iter().flat_map(|(log, ops)| {

@@ -1,5 +1,9 @@
 //! What the node answers: plain values for people and programs, without keys or proofs.
 
+mod membership;
+
+pub use membership::*;
+
 use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::{Role, Sensitivity};
 
@@ -239,6 +243,10 @@ pub struct MemberView {
     pub check_words: Option<String>,
     /// When they joined, by the admitting device's clock.
     pub since: Timestamp,
+    /// What they open and write, by their grants.
+    pub rights: Rights,
+    /// Removals that keep them out until an admin answers.
+    pub held: Vec<HeldView>,
 }
 
 /// How to share a pack.
@@ -350,6 +358,10 @@ pub struct PackStatus {
     pub rotation_debt: u64,
     /// Devices that wrote more than one history.
     pub forks: Vec<ForkView>,
+    /// The removals behind `held`.
+    pub disputes: Vec<HeldView>,
+    /// How this person's own membership ended, if it did.
+    pub ended: Option<Ending>,
 }
 
 /// A device that wrote more than one history in one log: it was copied, or restored from a backup,

@@ -5,6 +5,7 @@
 
 use crate::error::Denied;
 use crate::logs::Log;
+use crate::membership::{not_a_member, refusal};
 use crate::objects::NO_SALT;
 use crate::replica::{Replica, Staged};
 use crate::{Node, NodeError};
@@ -173,7 +174,7 @@ impl Node {
 
     /// Goes on in new logs if one in which this device would go on has forked: nobody could tell on
     /// which branch, and what it grants there would wait for ever.
-    fn leave_forks(&mut self, pack: PackId) -> Result<(), NodeError> {
+    pub(crate) fn leave_forks(&mut self, pack: PackId) -> Result<(), NodeError> {
         let Some(replica) = self.packs.get(&pack) else {
             return Ok(());
         };
@@ -241,9 +242,22 @@ impl Node {
         Ok(())
     }
 
-    /// Builds and stages a policy operation with these acts, if the policy permits them now.
+    /// Builds and stages a policy operation with these acts, if the policy permits them now. It goes
+    /// on in no log that forked.
     pub(crate) fn stage_op(
         &mut self,
+        pack: PackId,
+        acts: Vec<Act>,
+        now: Timestamp,
+        staged: &mut Staged,
+    ) -> Result<OpHash, NodeError> {
+        self.leave_forks(pack)?;
+        self.sign_op(pack, acts, now, staged)
+    }
+
+    /// As [`Node::stage_op`], for an operation that may never be kept.
+    pub(crate) fn sign_op(
+        &self,
         pack: PackId,
         acts: Vec<Act>,
         now: Timestamp,
@@ -259,9 +273,21 @@ impl Node {
             Policy::fold(pack, replica.ops.values().cloned(), persons)
         });
         let policy = with_staged.as_ref().unwrap_or(&replica.policy);
-        let cites = policy.permit(&self.me.person(), &self.me.device(), &acts)?;
-        self.leave_forks(pack)?;
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let cites = policy
+            .permit(&self.me.person(), &self.me.device(), &acts)
+            .map_err(|refused| refusal(replica, self.me.person(), refused))?;
+        self.stage_op_under(replica, cites, acts, now, staged)
+    }
+
+    /// As [`Node::sign_op`], under a grant of this person that the policy was asked about.
+    pub(crate) fn stage_op_under(
+        &self,
+        replica: &Replica,
+        cites: GrantRef,
+        acts: Vec<Act>,
+        now: Timestamp,
+        staged: &mut Staged,
+    ) -> Result<OpHash, NodeError> {
         let incarnation = self.life.incarnation;
         let same_log = |op: &&SignedOp| {
             op.op().device == self.me.device()
@@ -283,7 +309,7 @@ impl Node {
         heads.sort();
         let op = Op {
             version: OP_VERSION,
-            pack: Some(pack),
+            pack: Some(replica.id()),
             device: self.me.device(),
             person: self.me.person(),
             person_head: self.me.person_op.hash(),
@@ -360,7 +386,8 @@ fn own_grant(
     sensitivity: Sensitivity,
     write: bool,
 ) -> Result<GrantRef, NodeError> {
-    let member = replica.policy.member(&me).ok_or(Denied::NotAMember)?;
+    let member = replica.policy.member(&me);
+    let member = member.ok_or_else(|| not_a_member(replica, me))?;
     let writing = member
         .grants
         .iter()
@@ -370,7 +397,7 @@ fn own_grant(
         .filter(|grant| grant.clearance >= sensitivity);
     match cleared.next() {
         Some(grant) if replica.policy.may_open(&me, sensitivity) => Ok(grant.grant),
-        Some(_) => Err(Denied::NotAMember.into()),
+        Some(_) => Err(not_a_member(replica, me).into()),
         None if writing.count() == 0 => Err(Denied::NotAWriter.into()),
         None => Err(Denied::AboveClearance.into()),
     }

@@ -2,10 +2,12 @@
 #![cfg(test)]
 
 mod it {
+    mod admins;
     mod disks;
     mod forks;
     mod hostile;
     mod large;
+    mod members;
     mod merging;
     mod relabel;
     mod removal;

@@ -16,6 +16,7 @@ mod client;
 mod code;
 mod failure;
 mod member;
+mod membership;
 mod note;
 mod pack;
 mod review;
@@ -32,6 +33,10 @@ pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
 pub use code::{Code, Exit};
 pub use failure::{ErrorDocument, Failure};
 pub use member::{ListMembers, Member, Members};
+pub use membership::{
+    Ended, EndedTicket, Held, MembershipChange, NoteCount, PersonChange, PersonRef, RemovalKind,
+    Rights, SetAsideOf, SetRole, UnsharePack,
+};
 pub use note::{
     AddNote, AudienceMember, EditNote, History, ListNotes, NewSource, Note, NoteAnswer, NoteEdited,
     NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes, ReadHistory, RelabelNote, Revision,

@@ -1,7 +1,7 @@
 //! Notes: add, list, show, edit, history.
 
 use crate::call::call;
-use crate::{PackRef, Sensitivity, Time, V1};
+use crate::{Ended, PackRef, Sensitivity, Time, V1};
 use serde::{Deserialize, Serialize};
 
 /// Adds a note. The same content from the same source again is no change.
@@ -234,6 +234,8 @@ pub struct Notes {
     pub pack: PackRef,
     /// Those that can be read here.
     pub notes: Vec<NoteLine>,
+    /// How the own membership ended, if it did: there will be no more of them.
+    pub ended: Option<Ended>,
 }
 
 /// One note in a list.

@@ -1,7 +1,7 @@
 //! The daemon itself: who it is, how it is, sync, stop.
 
 use crate::call::call;
-use crate::{PATIENCE, Time, V1};
+use crate::{Ended, Held, PATIENCE, Time, V1};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -126,6 +126,10 @@ pub struct PackStatus {
     /// Devices that wrote more than one history.
     #[serde(default)]
     pub forks: Vec<Fork>,
+    /// The removals behind `held`.
+    pub disputes: Vec<Held>,
+    /// How the own membership ended, if it did.
+    pub ended: Option<Ended>,
 }
 
 /// A device that wrote more than one history: copied, restored from a backup, or lying.

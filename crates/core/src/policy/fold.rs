@@ -417,6 +417,13 @@ impl Policy {
         )
     }
 
+    /// The operations that ended grants of this person, held and parked ones too: of a member those of
+    /// earlier or disputed grants. Empty for somebody whom no grant ever named.
+    pub fn ended_by(&self, person: &PersonId) -> impl Iterator<Item = &SignedOp> {
+        let ended = self.outcome.named.get(person).into_iter().flatten();
+        ended.filter_map(|hash| self.op(hash))
+    }
+
     /// What became of a stored operation.
     pub fn verdict(&self, op: &OpHash) -> Option<Verdict> {
         self.outcome.verdicts.get(op).copied()

@@ -103,7 +103,10 @@ impl Policy {
         self.check_acts(acts)?;
         let mut closest = None;
         for grant in &member.grants {
-            match acts.iter().try_for_each(|act| self.check_under(grant, act)) {
+            let checked = acts
+                .iter()
+                .try_for_each(|act| self.check_under(grant, act, acts));
+            match checked {
                 Ok(()) => return Ok(grant.grant),
                 Err(refused) if closest.is_none() || closest == Some(Refused::NeedsAdmin) => {
                     closest = Some(refused)
@@ -274,7 +277,7 @@ impl Policy {
     }
 
     /// What depends on the author's grant: the right, and seniority.
-    fn check_under(&self, grant: &LiveGrant, act: &Act) -> Result<(), Refused> {
+    fn check_under(&self, grant: &LiveGrant, act: &Act, acts: &[Act]) -> Result<(), Refused> {
         allows(grant.role, grant.clearance, act)?;
         let rank = self
             .outcome
@@ -290,7 +293,11 @@ impl Policy {
                         .get(&held.grant)
                         .is_some_and(|seat| seat.rank.is_junior_to(rank))
                 };
-                check(held.iter().all(junior), Refused::NotSenior)
+                let mut left = held.iter().filter(|held| !junior(held));
+                check(
+                    left.all(|left| gives_as_much(acts, person, left)),
+                    Refused::NotSenior,
+                )
             }
             Act::Close { invite, .. } => {
                 let (invite, _) = self
@@ -305,6 +312,19 @@ impl Policy {
             }
         }
     }
+}
+
+/// Whether these acts grant a person at least what a grant of theirs gives: a Remove beside them that
+/// leaves it leaves nothing that was to end.
+fn gives_as_much(acts: &[Act], to: &PersonId, left: &LiveGrant) -> bool {
+    acts.iter().any(|act| match act {
+        Act::Grant {
+            person,
+            role,
+            clearance,
+        } => person == to && *role >= left.role && *clearance >= left.clearance,
+        _ => false,
+    })
 }
 
 fn check(holds: bool, otherwise: Refused) -> Result<(), Refused> {

@@ -131,6 +131,27 @@ fn acts_that_break_a_rule_of_their_own_are_refused() {
     ));
 }
 
+/// Goal: somebody who came in before an admin is lowered by that admin to what they had, not below.
+#[test]
+fn a_remove_may_leave_what_the_same_operation_grants() {
+    let (mut w, ..) = office();
+    let cyn = w.by(ANA).does([grant(CYN, Role::Admin)]);
+    w.by(ANA).does([grant(DAN, Role::Admin)]);
+    let lower = |to| [remove(DAN), grant(DAN, to)];
+    for to in [Role::Editor, Role::Admin] {
+        assert_eq!(ask(&w.policy(), CYN, &lower(to)), Ok(of(cyn)), "{to:?}");
+    }
+    let refused = Err(Refused::NotSenior);
+    for to in [Role::Reader, Role::Commenter] {
+        assert_eq!(ask(&w.policy(), CYN, &lower(to)), refused, "{to:?}");
+    }
+    assert_eq!(ask(&w.policy(), CYN, &[remove(DAN)]), refused);
+    let other = [remove(DAN), grant(EVE, Role::Admin)];
+    assert_eq!(ask(&w.policy(), CYN, &other), refused);
+    w.by(CYN).does(lower(Role::Editor));
+    assert_eq!(role(&w.policy(), DAN), Some(Role::Editor));
+}
+
 #[test]
 fn a_remove_that_would_leave_its_target_a_senior_grant_is_refused() {
     let (mut w, ..) = office();
