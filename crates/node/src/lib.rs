@@ -6,11 +6,13 @@
 //! fails has changed nothing; after a failed commit the node refuses everything until it is opened
 //! again.
 
+mod asking;
 mod error;
 #[cfg(test)]
 mod hostile_entries;
 mod identity;
 mod intake;
+mod invites;
 mod joining;
 mod links;
 mod notes;
@@ -19,6 +21,7 @@ mod packs;
 mod replica;
 mod serve;
 pub mod view;
+mod waiting;
 mod write;
 
 pub use error::{Denied, NodeError};
@@ -56,6 +59,8 @@ pub struct Node {
     built: BTreeMap<(PackId, ObjectTag), BuiltNote>,
     links: BTreeMap<LinkId, Link>,
     joining: BTreeMap<PackId, BTreeSet<EndpointId>>,
+    asking: asking::Asking,
+    waiting: Vec<waiting::WaitingJoin>,
     changed: BTreeSet<PackId>,
     addresses: Vec<String>,
     relay: Option<String>,
@@ -149,6 +154,8 @@ impl Node {
             .transpose()
             .map_err(|_| NodeError::Damaged("list of packs being joined"))?
             .unwrap_or_default();
+        let asking = asking::Asking::load(&store)?;
+        let waiting = waiting::load(&store)?;
         let mut node = Node {
             store,
             rng,
@@ -160,6 +167,8 @@ impl Node {
             built: BTreeMap::new(),
             links: BTreeMap::new(),
             joining,
+            asking,
+            waiting,
             changed: BTreeSet::new(),
             addresses: Vec::new(),
             relay: None,
@@ -590,12 +599,12 @@ impl Node {
     pub(crate) fn join_pack(
         &mut self,
         row: PackRow,
-        admitter: EndpointId,
+        asked: BTreeSet<EndpointId>,
     ) -> Result<(), NodeError> {
         let number = self.next_pack;
         let is_new = !self.packs.contains_key(&row.id);
         let mut joining = self.joining.clone();
-        joining.entry(row.id).or_default().insert(admitter);
+        joining.entry(row.id).or_default().extend(asked);
         let mut batch = self.store.batch(&mut *self.rng)?;
         if is_new {
             batch.put_pack(number, &row)?;

@@ -2,8 +2,10 @@
 #![cfg(test)]
 
 mod it {
+    mod asking;
     mod disks;
     mod hostile;
+    mod invites;
     mod large;
     mod merging;
     mod simulator;
