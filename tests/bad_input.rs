@@ -142,11 +142,10 @@ fn bad_commands_fail_by_kind_and_change_nothing() {
         (vec!["pack", "create", ""], b"", 2),
         (vec!["pack", "create", &long[..200]], b"", 2),
         (vec!["share", &pack], b"", 2),
-        (
-            vec!["share", &pack, "--yes", "--clearance", "restricted"],
-            b"",
-            4,
-        ),
+        (vec!["share", "approve", "nobody", "--yes"], b"", 3),
+        (vec!["share", "refuse", ""], b"", 3),
+        (vec!["share", "cancel", &pack, "nothing", "--yes"], b"", 3),
+        (vec!["join", "--forget", "nothing"], b"", 3),
         (vec!["edit", &note, "--file", "-"], b"\xff", 2),
         (vec!["sync", "nosuch"], b"", 3),
     ];

@@ -15,6 +15,7 @@ mod caller;
 mod client;
 mod code;
 mod failure;
+mod invite;
 mod member;
 mod note;
 mod pack;
@@ -30,6 +31,11 @@ pub use caller::{Caller, NotACaller};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
 pub use code::{Code, Exit};
 pub use failure::{ErrorDocument, Failure};
+pub use invite::{
+    ApproveJoin, Asked, CancelInvite, ForgetJoin, Invite, InviteCancelled, InviteJoiner,
+    InviteState, Invites, JoinAnswered, JoinForgotten, JoinRequest, JoinRequests, ListInvites,
+    ListJoinRequests, RefuseJoin, WaitingJoin,
+};
 pub use member::{ListMembers, Member, Members};
 pub use note::{
     AddNote, AudienceMember, EditNote, History, ListNotes, NewSource, Note, NoteAnswer, NoteEdited,
