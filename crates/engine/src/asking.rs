@@ -53,7 +53,7 @@ pub(crate) async fn ask_all(
         match answer {
             Ok(answer) => match answered(worker, ticket, &peer, answer, name.clone()).await? {
                 JoinOutcome::Admitted => return Ok(Round::In { already: false }),
-                // After a person's yes the policy knows this device before its next request does.
+                // So it hears of a person's yes: that made it a member at once.
                 JoinOutcome::AlreadyMember => return Ok(Round::In { already: true }),
                 JoinOutcome::Waiting if patient => waits = true,
                 JoinOutcome::Waiting => return Ok(Round::Waiting),
