@@ -1,6 +1,7 @@
 //! Kitbag from outside: the real program, real daemons, real connections on loopback.
 #![cfg(test)]
 
+mod asking;
 mod bad_input;
 mod canary;
 mod clearance;

@@ -43,6 +43,7 @@ fn hint(code: Code) -> Option<&'static str> {
         | Code::TicketCancelled
         | Code::TicketAlreadyUsed => "ask whoever invited you for a new ticket",
         Code::TicketRemoved => "ask one of them to let you in",
+        Code::TicketDeclined => "ask them; with a new ticket you can ask again",
         Code::TicketTryLater => "try again in a minute; the ticket is not used up",
         Code::TicketUnreachable => {
             "ask them to run kitbag up, then join again; the ticket is not used up"

@@ -94,9 +94,16 @@ pub(crate) fn without_last_break(mut text: String) -> String {
 }
 
 /// A ticket: given, or from the standard input, or asked for without showing it.
+///
+/// One that lets several people in is not taken as an argument: it is good for longer than the command
+/// runs, and arguments stand in the list of processes and in the shell's history.
 pub(crate) fn ticket(given: Option<String>) -> anyhow::Result<Zeroizing<String>> {
     let text = match given.map(Zeroizing::new) {
-        Some(text) if text.as_str() != "-" => text,
+        Some(text) if text.as_str() != "-" => {
+            let ticket = ticket_in(&text);
+            check_argument(&ticket)?;
+            return Ok(ticket);
+        }
         None if standard() == Standard::Person => Zeroizing::new(
             rpassword::prompt_password("Ticket (it is not shown): ").context("read the ticket")?,
         ),
@@ -107,6 +114,20 @@ pub(crate) fn ticket(given: Option<String>) -> anyhow::Result<Zeroizing<String>>
         }
     };
     Ok(ticket_in(&text))
+}
+
+fn check_argument(ticket: &str) -> Result<(), Failure> {
+    match kitbag_daemon::inspect_ticket(ticket) {
+        Ok(told) if told.uses > 1 => Err(Failure::new(
+            Code::Usage,
+            format!(
+                "this ticket lets {} people in, so it is not taken as an argument, where others can read it",
+                told.uses
+            ),
+        )
+        .hint("paste it when asked: kitbag join; or pipe it in: kitbag join - < FILE")),
+        _ => Ok(()),
+    }
 }
 
 /// The ticket in what somebody copied: mails break lines, and people copy the words before it and

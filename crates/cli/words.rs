@@ -6,8 +6,10 @@ use crate::when;
 use jiff::Zoned;
 use kitbag_daemon::KeyProtection;
 use kitbag_rpc::{
-    AudienceMember, Fork, PackRef, PackStatus, PeerState, PeerStatus, Role, Sensitivity,
+    AudienceMember, Fork, JoinRequest, PackRef, PackStatus, PeerState, PeerStatus, Role,
+    Sensitivity, WaitingJoin,
 };
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What to call a pack: the own name for it, else its title, else the start of its id.
@@ -204,6 +206,51 @@ pub(crate) fn troubles(pack: &PackStatus) -> Vec<String> {
     .collect()
 }
 
+/// Who asks to be let in, in one line for each pack.
+pub(crate) fn asking(requests: &[JoinRequest]) -> Vec<String> {
+    let mut of_pack: BTreeMap<&str, (String, u64)> = BTreeMap::new();
+    for request in requests {
+        of_pack
+            .entry(&request.pack.id)
+            .or_insert_with(|| (pack(&request.pack), 0))
+            .1 += 1;
+    }
+    of_pack
+        .into_values()
+        .map(|(name, n)| {
+            let people = count(n, "person asks", "people ask");
+            format!("{name}: {people} to be let in: kitbag share requests")
+        })
+        .collect()
+}
+
+/// A ticket that waits for somebody, or got a no.
+pub(crate) fn waiting_join(join: &WaitingJoin) -> String {
+    let name = pack(&join.pack);
+    if let Some(reason) = &join.reason {
+        return format!(
+            "{name}: you were not let in: {} (kitbag join --forget {})",
+            inline(reason),
+            join.id
+        );
+    }
+    let asked = join.asked.iter().filter(|asked| !asked.declined);
+    let people: Vec<String> = asked
+        .map(|asked| {
+            format!(
+                "{} (check words: {})",
+                inline(&asked.name),
+                asked.check_words
+            )
+        })
+        .collect();
+    format!(
+        "{name}: waiting for {} to let you in (to stop: kitbag join --forget {})",
+        people.join(" or "),
+        join.id
+    )
+}
+
 /// What happens by itself with the next note; nobody has to do anything.
 pub(crate) fn due(pack: &PackStatus) -> Option<&'static str> {
     (pack.rotation_debt > 0).then_some(
@@ -269,6 +316,34 @@ mod tests {
         assert_eq!(
             told,
             "Acme · Restricted · readable by nobody here; not Cleo"
+        );
+    }
+
+    #[test]
+    fn a_ticket_that_waits_says_for_whom_and_one_that_does_not_says_why() {
+        let mut join = WaitingJoin {
+            id: "qrstuvwxyz".to_owned(),
+            pack: acme("", Some("Acme")),
+            since: Time::from_millis(0),
+            asked: vec![kitbag_rpc::Asked {
+                name: "A\x1bna".to_owned(),
+                check_words: "one two three".to_owned(),
+                role: Role::Reader,
+                clearance: Sensitivity::Internal,
+                until: None,
+                declined: false,
+            }],
+            waiting: true,
+            reason: None,
+        };
+        assert_eq!(
+            waiting_join(&join),
+            "Acme: waiting for A\\u{1b}na (check words: one two three) to let you in (to stop: kitbag join --forget qrstuvwxyz)"
+        );
+        (join.waiting, join.reason) = (false, Some("they said no".to_owned()));
+        assert_eq!(
+            waiting_join(&join),
+            "Acme: you were not let in: they said no (kitbag join --forget qrstuvwxyz)"
         );
     }
 

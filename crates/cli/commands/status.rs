@@ -13,7 +13,14 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     if context.out.is_json() {
         return context.out.document(&answer);
     }
-    print(context, &answer.packs)
+    print(context, &answer.packs)?;
+    let joining = words::asking(&answer.requests)
+        .into_iter()
+        .chain(answer.joins.iter().map(words::waiting_join));
+    for line in joining {
+        context.out.data(line)?;
+    }
+    Ok(())
 }
 
 /// Tells how packs are.

@@ -6,8 +6,9 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, Caller, Code, CreatePack, EditNote, Failure, Health, JoinPack, ListMembers, ListNotes,
-    ListPacks, ReadHistory, ReadStatus, RelabelNote, ReviewPack, Sensitivity, SetRole, SharePack,
+    AddNote, ApproveJoin, Caller, CancelInvite, Code, CreatePack, EditNote, Failure, ForgetJoin,
+    Health, JoinPack, ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks,
+    ReadHistory, ReadStatus, RefuseJoin, RelabelNote, ReviewPack, Sensitivity, SetRole, SharePack,
     ShowNote, ShowPack, Stop, SyncPacks, TakeOver, UnsharePack, WhoAmI,
 };
 
@@ -42,6 +43,10 @@ pub(crate) enum Operation {
     Share { clearance: Sensitivity },
     /// Removes members, gives them other roles, or leaves; looking at what that would do, too.
     ChangeMembers,
+    /// Lets somebody in who asked.
+    Admit,
+    /// Takes a ticket back, or turns somebody away who asked.
+    TurnAway,
     /// Becomes a member of somebody's pack.
     Join,
     /// Exchanges with members what they may have anyway.
@@ -53,8 +58,6 @@ pub(crate) enum Operation {
 pub(crate) enum Denied {
     /// Another user of this machine.
     OtherUser,
-    /// So high that each joiner must be asked about, which cannot be done yet.
-    MustAsk { clearance: Sensitivity },
 }
 
 /// Whether this caller may have this done.
@@ -63,9 +66,6 @@ pub(crate) fn authorise(asker: &Asker, operation: &Operation) -> Result<(), Deni
         return Err(Denied::OtherUser);
     }
     match (&asker.says, *operation) {
-        (_, Operation::Share { clearance }) if clearance > Sensitivity::Internal => {
-            Err(Denied::MustAsk { clearance })
-        }
         (Caller::Cli | Caller::Library { .. }, _) => Ok(()),
         (_, _) => Err(Denied::OtherUser),
     }
@@ -82,14 +82,6 @@ impl From<Denied> for Failure {
             Denied::OtherUser => {
                 Failure::new(Code::CallerDenied, "this daemon serves another user")
             }
-            Denied::MustAsk { clearance } => Failure::new(
-                Code::AskRequired,
-                format!(
-                    "sharing up to {} needs to ask about each joiner, and that cannot be done yet",
-                    clearance.title()
-                ),
-            )
-            .hint("share up to internal or public; notes above stay closed to whoever joins"),
         }
     }
 }
@@ -112,10 +104,12 @@ macro_rules! asks {
 asks! {
     LookAtDaemon: Health, WhoAmI, ReadStatus;
     StopDaemon: Stop;
-    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack;
+    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests;
     Write: CreatePack, AddNote, EditNote, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
-    Join: JoinPack;
+    Join: JoinPack, ForgetJoin;
+    Admit: ApproveJoin;
+    TurnAway: CancelInvite, RefuseJoin;
     Sync: SyncPacks;
 }
 
@@ -131,7 +125,7 @@ impl Asks for SharePack {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 9] = [
+    const OPERATIONS: [Operation; 11] = [
         Operation::LookAtDaemon,
         Operation::StopDaemon,
         Operation::Read,
@@ -140,9 +134,11 @@ mod tests {
             clearance: Sensitivity::Public,
         },
         Operation::Share {
-            clearance: Sensitivity::Internal,
+            clearance: Sensitivity::Restricted,
         },
         Operation::ChangeMembers,
+        Operation::Admit,
+        Operation::TurnAway,
         Operation::Join,
         Operation::Sync,
     ];
@@ -161,28 +157,6 @@ mod tests {
             assert_eq!(authorise(&asker(1000), &operation), Ok(()));
             for uid in [0, 999, 1001, u32::MAX] {
                 assert_eq!(authorise(&asker(uid), &operation), Err(Denied::OtherUser));
-            }
-        }
-    }
-
-    #[test]
-    fn whoever_calls_sharing_above_internal_is_refused() {
-        let library = Caller::Library {
-            name: "x".to_owned(),
-        };
-        for says in [Caller::Cli, library] {
-            for clearance in [Sensitivity::Confidential, Sensitivity::Restricted] {
-                let asker = Asker {
-                    says: says.clone(),
-                    ..asker(1000)
-                };
-                let denied = authorise(&asker, &Operation::Share { clearance }).unwrap_err();
-                assert_eq!(denied, Denied::MustAsk { clearance });
-                let failure = Failure::from(denied);
-                assert_eq!(
-                    (failure.code, failure.hint.is_some()),
-                    (Code::AskRequired, true)
-                );
             }
         }
     }

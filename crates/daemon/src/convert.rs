@@ -228,6 +228,85 @@ pub(crate) fn share_options(share: &rpc::SharePack) -> engine::ShareOptions {
             .expires_at
             .map(|at| engine::Timestamp::from_millis(at.as_millis())),
         uses: share.uses,
+        ask: share.ask,
+    }
+}
+
+pub(crate) fn invite(invite: engine::InviteView) -> rpc::Invite {
+    let state = match invite.condition {
+        engine::InviteCondition::Open => rpc::InviteState::Open,
+        engine::InviteCondition::Used => rpc::InviteState::Used,
+        engine::InviteCondition::Expired => rpc::InviteState::Expired,
+        engine::InviteCondition::Cancelled => rpc::InviteState::Cancelled,
+        engine::InviteCondition::Ended => rpc::InviteState::Ended,
+    };
+    rpc::Invite {
+        used: invite.used(),
+        id: invite.id,
+        by: invite.by,
+        by_me: invite.by_me,
+        role: role(invite.role),
+        clearance: sensitivity(invite.clearance),
+        ask: invite.ask,
+        uses: invite.uses,
+        expires_at: invite.expires_at.map(time),
+        since: time(invite.since),
+        state,
+        joined: invite.joiners.into_iter().map(invite_joiner).collect(),
+        waiting: invite.waiting,
+    }
+}
+
+fn invite_joiner(joiner: engine::JoinerView) -> rpc::InviteJoiner {
+    rpc::InviteJoiner {
+        person: joiner.person.to_string(),
+        name: joiner.name,
+        check_words: joiner.check_words,
+        at: time(joiner.at),
+        counts: joiner.counts,
+    }
+}
+
+pub(crate) fn join_request(
+    request: engine::JoinRequestView,
+    pack: rpc::PackRef,
+) -> rpc::JoinRequest {
+    rpc::JoinRequest {
+        id: request.id,
+        pack,
+        person: request.of.person.to_string(),
+        name: request.name,
+        check_words: request.check_words,
+        role: role(request.role),
+        clearance: sensitivity(request.clearance),
+        opens: request.opens,
+        since: time(request.since),
+        until: request.until.map(time),
+    }
+}
+
+pub(crate) fn waiting_join(join: engine::WaitingJoinView) -> rpc::WaitingJoin {
+    let asked = join.asked.into_iter().map(|asked| rpc::Asked {
+        name: asked.name,
+        check_words: asked.check_words,
+        role: role(asked.role),
+        clearance: sensitivity(asked.clearance),
+        until: asked.until.map(time),
+        declined: asked.declined,
+    });
+    rpc::WaitingJoin {
+        id: join.id,
+        pack: rpc::PackRef {
+            id: join.pack.to_string(),
+            title: String::new(),
+            name: join.name,
+        },
+        since: time(join.since),
+        asked: asked.collect(),
+        waiting: join.over.is_none(),
+        reason: join
+            .over
+            .map(|refusal| crate::failure::ticket(&refusal.into()).message),
     }
 }
 
@@ -236,6 +315,7 @@ pub(crate) fn ticket_info(info: engine::TicketInfo) -> rpc::TicketInfo {
         version: info.version,
         pack: info.pack.to_string(),
         peers: info.peers,
+        uses: info.uses,
     }
 }
 

@@ -165,6 +165,9 @@ pub enum TicketProblem {
     /// Every device in the ticket is out of reach.
     #[error("none of the devices in this ticket can be reached")]
     Unreachable {},
+    /// A person was asked and said no.
+    #[error("whoever was asked did not let you in")]
+    Declined,
     /// The device that was asked could not admit anybody at the moment.
     #[error("the device that was asked cannot admit anybody at the moment")]
     TryLater,
@@ -208,6 +211,7 @@ impl From<JoinRefusal> for TicketProblem {
             JoinRefusal::Removed => TicketProblem::Removed,
             JoinRefusal::NewerVersion => TicketProblem::NewerVersion(0),
             JoinRefusal::TryLater => TicketProblem::TryLater,
+            JoinRefusal::Declined => TicketProblem::Declined,
         }
     }
 }
@@ -222,6 +226,9 @@ impl From<NodeError> for EngineError {
             NodeError::Denied(denied) => denied.into(),
             NodeError::BadInput { field, reason } => EngineError::BadInput { field, reason },
             NodeError::Stale(what) => EngineError::Conflict { what },
+            NodeError::InviteOver(condition) => EngineError::Conflict {
+                what: format!("that ticket lets nobody in any more: it {condition}"),
+            },
             NodeError::Ticket(error) => EngineError::Ticket(error.into()),
             NodeError::Store(error) => error.into(),
             NodeError::Damaged(what) => EngineError::Integrity {
@@ -260,6 +267,9 @@ impl From<Denied> for EngineError {
             }
             Denied::NotAWriter | Denied::AboveClearance => {
                 Some("ask an admin of the pack for more: kitbag members PACK".to_owned())
+            }
+            Denied::Policy(Refused::AdmitsAboveClearance) => {
+                Some("somebody who opens as much as the ticket gives has to answer".to_owned())
             }
             _ => None,
         };

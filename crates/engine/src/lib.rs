@@ -19,6 +19,7 @@
 //! # Ok(()) }
 //! ```
 
+mod asking;
 mod error;
 mod home;
 mod join;
@@ -302,6 +303,7 @@ impl Engine {
             version: kitbag_core::ticket::TICKET_VERSION,
             pack: ticket.pack,
             peers: peers.collect(),
+            uses: ticket.uses.unwrap_or(1),
         })
     }
 

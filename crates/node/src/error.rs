@@ -1,6 +1,6 @@
 //! What can go wrong, grouped by who can act on it.
 
-use crate::view::{Ending, HeldView};
+use crate::view::{Ending, HeldView, InviteCondition};
 use kitbag_core::content::BodyError;
 use kitbag_core::pack::{EditError, NoteError};
 use kitbag_core::policy::fold::Refused;
@@ -29,6 +29,9 @@ pub enum NodeError {
     /// The note changed since the state that the request names, and the two cannot be merged.
     #[error("the note changed meanwhile: {0}")]
     Stale(String),
+    /// The invite lets nobody in any more, so there is nothing to cancel.
+    #[error("that ticket lets nobody in any more: it {0}")]
+    InviteOver(InviteCondition),
     /// A ticket that is none.
     #[error(transparent)]
     Ticket(#[from] TicketError),

@@ -9,6 +9,7 @@
 #[cfg(test)]
 mod after_removal;
 mod aside;
+mod asking;
 mod authority;
 mod epochs;
 mod error;
@@ -18,6 +19,7 @@ mod hostile_entries;
 mod hostile_moves;
 mod identity;
 mod intake;
+mod invites;
 mod joining;
 mod links;
 mod logs;
@@ -31,6 +33,7 @@ mod replica;
 mod serve;
 mod taking_over;
 pub mod view;
+mod waiting;
 mod write;
 
 pub use error::{Denied, NodeError};
@@ -70,6 +73,8 @@ pub struct Node {
     built: BTreeMap<(PackId, ObjectTag), BuiltNote>,
     links: BTreeMap<LinkId, Link>,
     joining: BTreeMap<PackId, BTreeSet<EndpointId>>,
+    asking: asking::Asking,
+    waiting: Vec<waiting::WaitingJoin>,
     changed: BTreeSet<PackId>,
     addresses: Vec<String>,
     relay: Option<String>,
@@ -165,6 +170,8 @@ impl Node {
             .transpose()
             .map_err(|_| NodeError::Damaged("list of packs being joined"))?
             .unwrap_or_default();
+        let asking = asking::Asking::load(&store)?;
+        let waiting = waiting::load(&store)?;
         let mut node = Node {
             store,
             rng,
@@ -176,6 +183,8 @@ impl Node {
             built: BTreeMap::new(),
             links: BTreeMap::new(),
             joining,
+            asking,
+            waiting,
             changed: BTreeSet::new(),
             addresses: Vec::new(),
             relay: None,
@@ -607,12 +616,12 @@ impl Node {
     pub(crate) fn join_pack(
         &mut self,
         row: PackRow,
-        admitter: EndpointId,
+        asked: BTreeSet<EndpointId>,
     ) -> Result<(), NodeError> {
         let number = self.next_pack;
         let is_new = !self.packs.contains_key(&row.id);
         let mut joining = self.joining.clone();
-        joining.entry(row.id).or_default().insert(admitter);
+        joining.entry(row.id).or_default().extend(asked);
         let mut batch = self.store.batch(&mut *self.rng)?;
         if is_new {
             batch.put_pack(number, &row)?;

@@ -75,6 +75,13 @@ pub enum Notice {
         /// Who.
         person: PersonId,
     },
+    /// Somebody asks to be let into this pack, and waits for this person's answer.
+    AsksToJoin {
+        /// The pack.
+        pack: PackId,
+        /// Who.
+        person: PersonId,
+    },
 }
 
 impl Node {

@@ -15,6 +15,7 @@ pub(crate) use preview::rights_of;
 pub(crate) use standing::{ending, held_against, not_a_member, refusal};
 
 use crate::error::Denied;
+use crate::invites::close;
 use crate::joining::name_in;
 use crate::replica::{Replica, Staged, branch_heads};
 use crate::view::{Change, Preview};
@@ -102,21 +103,6 @@ impl Node {
         self.commit_acts(now, pack, acts)
     }
 
-    /// Ends an invite: whoever came in by it until now stays.
-    ///
-    /// # Errors
-    /// As [`Node::remove_member`]; [`NodeError::NotFound`] for an unknown invite.
-    pub fn cancel_invite(
-        &mut self,
-        now: Timestamp,
-        pack: PackId,
-        invite: GrantRef,
-    ) -> Result<OpHash, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
-        let acts = vec![close(replica, invite)?];
-        self.commit_acts(now, pack, acts)
-    }
-
     /// Signs and keeps one operation with these acts, then does what a changed policy asks of this
     /// device.
     pub(crate) fn commit_acts(
@@ -150,7 +136,13 @@ impl Node {
                 self.stage_leave(now, replica, &mut staged)?;
                 return Ok(staged);
             }
-            Change::Cancel { invite } => vec![close(replica, *invite)?],
+            Change::Cancel { invite } => {
+                let info = replica
+                    .policy
+                    .invite(invite)
+                    .ok_or(NodeError::NotFound("invite"))?;
+                vec![close(*invite, info)]
+            }
             Change::Remove {
                 person,
                 late_denials,
@@ -285,20 +277,6 @@ fn as_removed(replica: &Replica, cutoff: Cutoff) -> Option<Cutoff> {
         Some(LogEnd::Until(earlier)) if earlier.seq < cutoff.seq => Some(earlier),
         _ => Some(cutoff),
     }
-}
-
-fn close(replica: &Replica, invite: GrantRef) -> Result<Act, NodeError> {
-    let info = replica
-        .policy
-        .invite(&invite)
-        .ok_or(NodeError::NotFound("invite"))?;
-    let mut admitted: Vec<GrantRef> = info
-        .admissions
-        .iter()
-        .map(|admission| admission.grant)
-        .collect();
-    admitted.sort();
-    Ok(Act::Close { invite, admitted })
 }
 
 /// A Grant alone if it covers all that the person has: then nothing ends. Otherwise a Remove before

@@ -208,17 +208,17 @@ impl Node {
         self.addresses = addresses;
         self.addresses.truncate(Profile::ADDRESSES_MAX);
         self.relay = relay;
-        let packs: Vec<PackId> = self.packs.keys().copied().collect();
-        packs
-            .into_iter()
-            .try_for_each(|pack| self.maintain(pack, now))
+        self.tick(now)
     }
 
-    /// Looks after every pack, for what time alone changes: an invite that is over.
+    /// Looks after every pack, for what time alone changes: an invite that is over, and whoever waits
+    /// for an answer to it.
     ///
     /// # Errors
     /// [`NodeError::Store`].
     pub fn tick(&mut self, now: Timestamp) -> Result<(), NodeError> {
+        self.prune_asking(now)?;
+        self.prune_waiting(now)?;
         let packs: Vec<PackId> = self.packs.keys().copied().collect();
         packs
             .into_iter()
@@ -321,7 +321,8 @@ impl Node {
         }
     }
 
-    /// The check words between this person and another, if one of them invited the other.
+    /// The check words between this person and another, if one of them invited the other or was asked
+    /// about them.
     pub(crate) fn check_words_with(&self, replica: &Replica, other: PersonId) -> Option<String> {
         let me = self.me.person();
         let invited = |whom: PersonId, by: PersonId| {
@@ -330,7 +331,7 @@ impl Node {
                 member
                     .grants
                     .iter()
-                    .any(|grant| inviter(replica, grant.via) == Some(by))
+                    .any(|grant| vouchers(replica, grant.via).contains(&Some(by)))
             })
         };
         (other != me && (invited(other, me) || invited(me, other)))
@@ -536,6 +537,19 @@ impl Node {
             .map(|(endpoint, (_, addresses, relay))| (endpoint, addresses, relay))
             .collect()
     }
+}
+
+/// Who can know whom an invite was meant for: who made it, and, if it asks, who said yes.
+fn vouchers(replica: &Replica, via: Via) -> [Option<PersonId>; 2] {
+    let approver = match via {
+        Via::Admit { invite, by } => replica
+            .policy
+            .invite(&invite)
+            .filter(|invite| invite.ask)
+            .map(|_| by),
+        _ => None,
+    };
+    [inviter(replica, via), approver]
 }
 
 fn inviter(replica: &Replica, via: Via) -> Option<PersonId> {

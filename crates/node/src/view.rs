@@ -5,7 +5,10 @@ mod membership;
 pub use membership::*;
 
 use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
+use kitbag_core::policy::op::GrantRef;
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_core::wire::JoinRefusal;
+use minicbor::{Decode, Encode};
 
 /// This device and its person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -260,6 +263,15 @@ pub struct ShareOptions {
     pub expires_at: Option<Timestamp>,
     /// How many persons may join.
     pub uses: u32,
+    /// Whether a person is asked about each joiner; above Internal one always is.
+    pub ask: bool,
+}
+
+impl ShareOptions {
+    /// Whether a person is asked about each joiner.
+    pub fn asks(&self) -> bool {
+        self.ask || self.clearance > Sensitivity::Internal
+    }
 }
 
 /// A ticket that was made.
@@ -269,6 +281,13 @@ pub struct Shared {
     pub ticket: String,
     /// Short id of the invite.
     pub invite: String,
+    /// What it gives.
+    pub terms: ShareTerms,
+}
+
+/// What a ticket gives, or would give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareTerms {
     /// Until when.
     pub expires_at: Option<Timestamp>,
     /// Title of the pack.
@@ -281,6 +300,160 @@ pub struct Shared {
     pub opens: u64,
     /// How many persons may join.
     pub uses: u32,
+    /// Whether a person is asked about each joiner.
+    pub ask: bool,
+}
+
+/// One invite of a pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InviteView {
+    /// The invite.
+    pub invite: GrantRef,
+    /// Its short id.
+    pub id: String,
+    /// Name of who made it.
+    pub by: String,
+    /// Whether that is this person.
+    pub by_me: bool,
+    /// What a joiner may do.
+    pub role: Role,
+    /// The highest a joiner opens.
+    pub clearance: Sensitivity,
+    /// Whether a person is asked about each joiner.
+    pub ask: bool,
+    /// How many persons may join.
+    pub uses: u32,
+    /// Until when.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made, by that device's clock.
+    pub since: Timestamp,
+    /// What it is to somebody who comes with its ticket now.
+    pub condition: InviteCondition,
+    /// Who came in by it, in order of joining.
+    pub joiners: Vec<JoinerView>,
+    /// How many wait for this person's answer.
+    pub waiting: u64,
+}
+
+impl InviteView {
+    /// How many joiners count: more than its uses, if members let people in while apart.
+    pub fn used(&self) -> u64 {
+        self.joiners.iter().filter(|joiner| joiner.counts).count() as u64
+    }
+}
+
+/// What an invite is to somebody who comes with its ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InviteCondition {
+    /// It lets people in.
+    Open,
+    /// As many came in as it allows, or more.
+    Used,
+    /// Its time is over.
+    Expired,
+    /// An admin ended it.
+    Cancelled,
+    /// It fell with whoever made it, or with somebody who came in by it.
+    Ended,
+}
+
+impl std::fmt::Display for InviteCondition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            InviteCondition::Open => "is open",
+            InviteCondition::Used => "is used up",
+            InviteCondition::Expired => "has expired",
+            InviteCondition::Cancelled => "was cancelled",
+            InviteCondition::Ended => "ended with a removal",
+        })
+    }
+}
+
+/// Somebody who came in by an invite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinerView {
+    /// Who.
+    pub person: PersonId,
+    /// Their name.
+    pub name: String,
+    /// The words between them and who made the invite.
+    pub check_words: String,
+    /// When, by the admitting device's clock.
+    pub at: Timestamp,
+    /// Whether it counts: not if a member let them in whom an admin's end of the invite does not name.
+    pub counts: bool,
+}
+
+/// Names a request to join: one for each invite and person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(array)]
+pub struct RequestRef {
+    /// The pack.
+    #[n(0)]
+    pub pack: PackId,
+    /// The invite.
+    #[n(1)]
+    pub invite: GrantRef,
+    /// Who asks.
+    #[n(2)]
+    pub person: PersonId,
+}
+
+/// Somebody who asks to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinRequestView {
+    /// The request.
+    pub of: RequestRef,
+    /// Its id, for people.
+    pub id: String,
+    /// What they call themselves: untrusted text.
+    pub name: String,
+    /// Three words that the joiner sees too.
+    pub check_words: String,
+    /// What they would be able to do.
+    pub role: Role,
+    /// The highest they would open.
+    pub clearance: Sensitivity,
+    /// How many notes they would be able to open.
+    pub opens: u64,
+    /// Since when they wait, by this device's clock.
+    pub since: Timestamp,
+    /// When the invite ends.
+    pub until: Option<Timestamp>,
+}
+
+/// A ticket of this person that waits for somebody's answer, or got a no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingJoinView {
+    /// Short id of the invite.
+    pub id: String,
+    /// The pack.
+    pub pack: PackId,
+    /// The own name for it.
+    pub name: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who is asked.
+    pub asked: Vec<AskedView>,
+    /// Why it is over; none while it waits.
+    pub over: Option<JoinRefusal>,
+}
+
+/// Somebody who is asked to let this person in, as their device told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedView {
+    /// Their name: untrusted text.
+    pub name: String,
+    /// Three words that they see too.
+    pub check_words: String,
+    /// What this person would be able to do.
+    pub role: Role,
+    /// The highest this person would open.
+    pub clearance: Sensitivity,
+    /// When the invite ends.
+    pub until: Option<Timestamp>,
+    /// Whether they said no.
+    pub declined: bool,
 }
 
 /// What a ticket says, without its secret.
@@ -292,6 +465,8 @@ pub struct TicketInfo {
     pub pack: PackId,
     /// Devices that may be asked, as text.
     pub peers: Vec<String>,
+    /// How many persons may join with it.
+    pub uses: u32,
 }
 
 /// What became of a ticket.
@@ -309,10 +484,24 @@ pub struct Joined {
     pub check_words: String,
     /// Name of the inviter, if it arrived.
     pub invited_by: String,
-    /// Whether this person was a member already; the ticket was not used then.
-    pub already_member: bool,
+    /// Whether this person is in.
+    pub state: JoinState,
     /// Notes that arrived so far.
     pub notes: u64,
+}
+
+/// Whether a ticket made this person a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinState {
+    /// A member now.
+    Joined,
+    /// A member already; the ticket was not used.
+    AlreadyMember,
+    /// Somebody is asked first; role, clearance, check words and name are then those of the question.
+    Waiting {
+        /// By which the waiting ticket is forgotten.
+        id: String,
+    },
 }
 
 /// State of one pack with one peer.

@@ -3,9 +3,11 @@
 
 mod it {
     mod admins;
+    mod asking;
     mod disks;
     mod forks;
     mod hostile;
+    mod invites;
     mod large;
     mod members;
     mod merging;

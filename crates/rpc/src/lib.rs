@@ -15,6 +15,7 @@ mod caller;
 mod client;
 mod code;
 mod failure;
+mod invite;
 mod member;
 mod membership;
 mod note;
@@ -32,6 +33,11 @@ pub use caller::{Caller, NotACaller};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
 pub use code::{Code, Exit};
 pub use failure::{ErrorDocument, Failure};
+pub use invite::{
+    ApproveJoin, Asked, CancelInvite, ForgetJoin, Invite, InviteCancelled, InviteJoiner,
+    InviteState, Invites, JoinAnswered, JoinForgotten, JoinRequest, JoinRequests, ListInvites,
+    ListJoinRequests, RefuseJoin, WaitingJoin,
+};
 pub use member::{ListMembers, Member, Members};
 pub use membership::{
     Ended, EndedTicket, Held, MembershipChange, NoteCount, PersonChange, PersonRef, RemovalKind,

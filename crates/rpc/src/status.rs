@@ -1,7 +1,7 @@
 //! The daemon itself: who it is, how it is, sync, stop.
 
 use crate::call::call;
-use crate::{Ended, Held, PATIENCE, Time, V1};
+use crate::{Ended, Held, JoinRequest, PATIENCE, Time, V1, WaitingJoin};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -89,6 +89,12 @@ pub struct Status {
     pub peers: Vec<Peer>,
     /// Its packs.
     pub packs: Vec<PackStatus>,
+    /// Who waits for this person's answer.
+    #[serde(default)]
+    pub requests: Vec<JoinRequest>,
+    /// Tickets of this person that wait for somebody's answer, or got a no.
+    #[serde(default)]
+    pub joins: Vec<WaitingJoin>,
 }
 
 /// Another device, as the transport sees it.

@@ -167,6 +167,7 @@ fn build() -> Vec<Decoder> {
             decode: join::<JoinAnswer>,
             samples: samples::join_answers()
                 .iter()
+                .chain(&samples::waiting_answers())
                 .map(|(_, answer)| codec::encode(answer))
                 .collect(),
             looks_inside: false,

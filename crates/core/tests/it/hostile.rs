@@ -329,6 +329,25 @@ fn a_newer_ticket_is_told_apart_by_its_name_and_by_its_record() {
     }
 }
 
+/// Goal: a ticket says how many may join with it only if they are several; otherwise it has one form.
+#[test]
+fn a_ticket_for_one_never_says_so() {
+    let (_, several) = samples::ticket_for_several();
+    let bytes = iroh_tickets::Ticket::encode_bytes(&several);
+    let record = &bytes[2..bytes.len() - 8];
+    assert_eq!(record.last(), Some(&3), "the uses stand last");
+    for uses in [0, 1] {
+        let mut record = record.to_vec();
+        *record.last_mut().expect("not empty") = uses;
+        assert_eq!(
+            Ticket::parse(&ticket_text(&record)).unwrap_err(),
+            TicketError::Malformed
+        );
+    }
+    assert_eq!(Ticket::parse(&several.danger_text()).unwrap().uses, Some(3));
+    assert_eq!(several.for_uses(1).uses, None);
+}
+
 /// A ticket around any bytes, with the length and checksum that belong to them.
 fn ticket_text(record: &[u8]) -> String {
     let length = u16::try_from(record.len()).expect("short");

@@ -611,6 +611,26 @@ pub(crate) fn tickets() -> Vec<(&'static str, Ticket)> {
     ]
 }
 
+pub(crate) fn ticket_for_several() -> (&'static str, Ticket) {
+    let ticket = Ticket::new(pack(), invite(), ticket_secret(), vec![]);
+    ("ticket for several", ticket.for_uses(3))
+}
+
+pub(crate) fn waiting_answers() -> Vec<(&'static str, JoinAnswer)> {
+    let waiting = |until| JoinAnswer::Waiting {
+        by: ada().person.person(),
+        name: "Ada".into(),
+        role: Role::Editor,
+        clearance: Sensitivity::Confidential,
+        until,
+    };
+    vec![
+        ("waiting", waiting(Some(AT))),
+        ("waiting without an end", waiting(None)),
+        ("declined", JoinAnswer::Refused(JoinRefusal::Declined)),
+    ]
+}
+
 pub(crate) fn channel() -> JoinChannel {
     JoinChannel {
         exporter: [0x0e; 32],

@@ -308,6 +308,18 @@ fn tickets_and_joining_are_as_frozen() {
         assert_eq!(words, check_words(pack, ben, ada));
         cases.push(Case::new(name, pack.as_bytes(), vec![("words", words)]));
     }
+    let (name, ticket) = samples::ticket_for_several();
+    let text = ticket.danger_text().to_string();
+    assert_eq!(Ticket::parse(&text).expect("its own text").uses, Some(3));
+    let bytes = iroh_tickets::Ticket::encode_bytes(&ticket);
+    cases.push(Case::new(name, &bytes, vec![("text", text)]));
+    for (name, answer) in samples::waiting_answers() {
+        cases.push(Case::new(
+            &format!("join answer: {name}"),
+            &codec::encode(&answer),
+            vec![],
+        ));
+    }
     assert_frozen(
         "joining.json",
         include_str!("../vectors/joining.json"),

@@ -9,7 +9,7 @@ use super::{
     Admission, Denial, GrantInfo, InviteInfo, InviteState, LiveGrant, Member, Records, Verdict,
     Via, Void,
 };
-use crate::id::{LogId, OpHash, PersonId};
+use crate::id::{LogId, OpHash, PersonId, Timestamp};
 use crate::policy::op::{Act, Cutoff, GrantRef};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -270,6 +270,7 @@ impl Reader<'_> {
             not_after,
             ask,
             state,
+            ended_at: self.ended_at(index),
             admissions,
             at: op.at,
         };
@@ -307,6 +308,19 @@ impl Reader<'_> {
         } else {
             InviteState::Open
         }
+    }
+
+    /// When the first of the denials in force that close or end an invite was made.
+    fn ended_at(&self, index: usize) -> Option<Timestamp> {
+        let closers = self.relations.closers[index].iter();
+        let in_force = closers
+            .chain(&self.relations.enders[index])
+            .filter(|denial| self.settled.strict.in_effect[**denial]);
+        let folded = in_force.filter_map(|denial| match self.facts.denials[*denial].place {
+            Place::Folded(at) => Some(self.graph.nodes[at].op.op().at),
+            Place::Parked(_) => None,
+        });
+        folded.min()
     }
 
     fn denials(&self) -> BTreeSet<Denial> {

@@ -5,7 +5,7 @@
 //! where an honest author wants to know early: an invite that is used up or out of time, a joiner who
 //! is a member already, a Remove that would leave its target with a senior grant.
 
-use super::authority::{Lack, allows};
+use super::authority::{Lack, allows, may_admit};
 use super::facts::OWN_OPERATION;
 use super::rank::Rank;
 use super::{InviteInfo, InviteState, LiveGrant, Policy};
@@ -69,6 +69,9 @@ pub enum Refused {
     /// The request is not signed by the ticket and the joiner's device for this invite.
     #[error("request to join does not fit the invite")]
     BadRedeem,
+    /// The invite asks, and the author does not open what it gives.
+    #[error("whoever lets somebody in by this invite must open as much as it gives")]
+    AdmitsAboveClearance,
     /// The joiner was removed: only a Grant lets them in again.
     #[error("joiner was removed, and only an admin's grant lets them in again")]
     JoinerRemoved,
@@ -139,6 +142,20 @@ impl Policy {
             }
         }
         self.permit(person, device, acts)
+    }
+
+    /// Whether the person may let somebody in by this invite, as far as that depends on neither the
+    /// joiner nor the time.
+    pub fn may_answer(&self, person: &PersonId, invite: &GrantRef) -> bool {
+        let open = |invite: &&InviteInfo| invite.state == InviteState::Open;
+        let Some(invite) = self.invite(invite).filter(open) else {
+            return false;
+        };
+        let grants = self.member(person).map_or(&[][..], |member| &member.grants);
+        let does = |grant: &LiveGrant| {
+            may_admit(grant.role, grant.clearance, invite.ask, invite.clearance).is_ok()
+        };
+        grants.iter().any(does)
     }
 
     /// What does not depend on the author's grant.
@@ -307,9 +324,16 @@ impl Policy {
                     .ok_or(Refused::UnknownInvite)?;
                 check(invite.is_junior_to(rank), Refused::NotSenior)
             }
-            Act::Grant { .. } | Act::Leave { .. } | Act::Invite { .. } | Act::Admit { .. } => {
-                Ok(())
+            Act::Admit { invite, .. } => {
+                let invite = self.invite(invite).ok_or(Refused::UnknownInvite)?;
+                Ok(may_admit(
+                    grant.role,
+                    grant.clearance,
+                    invite.ask,
+                    invite.clearance,
+                )?)
             }
+            Act::Grant { .. } | Act::Leave { .. } | Act::Invite { .. } => Ok(()),
         }
     }
 }
@@ -339,6 +363,7 @@ impl From<Lack> for Refused {
             Lack::Clearance => Refused::AboveOwnClearance,
             Lack::AdminClearance => Refused::Malformed("an admin is cleared for restricted"),
             Lack::AdminLeaves => Refused::AdminLeaves,
+            Lack::Opens => Refused::AdmitsAboveClearance,
         }
     }
 }

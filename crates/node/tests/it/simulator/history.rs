@@ -122,6 +122,7 @@ impl History {
                 clearance,
                 expires_at: None,
                 uses: 1,
+                ask: false,
             };
             if let Called::Done(shared) =
                 world.call(by, |node, now| node.share(now, pack, &options))
@@ -382,6 +383,7 @@ impl History {
             clearance: *world.dice.pick(&Sensitivity::ALL),
             expires_at: None,
             uses: *world.dice.pick(&[1, 1, 2]),
+            ask: world.dice.percent(20),
         };
         if let Called::Done(shared) = world.call(who, |node, now| node.share(now, pack, &options)) {
             world.log(|world| {
@@ -423,6 +425,13 @@ impl History {
             Joining::Answered(JoinOutcome::Admitted | JoinOutcome::AlreadyMember) => {
                 self.counts.joins += 1;
                 world.dial(who, admitter);
+            }
+            Joining::Answered(JoinOutcome::Waiting) => {
+                // A person says yes, now or never; the joiner asks again.
+                let yes = world.dice.percent(80);
+                if yes && let Called::Done(()) = world.approve(admitter, who, ticket.pack) {
+                    self.ask(world, who, admitter, at);
+                }
             }
             Joining::Answered(_) | Joining::NotOpen => {}
             Joining::NotReached => self.unanswered.push((who, admitter, at)),

@@ -462,3 +462,17 @@ fn an_admission_survives_the_wire_only_with_both_signatures() {
     assert_eq!(w.policy().verdict(&op), Some(Verdict::Stands));
     assert!(w.policy().may_write(&EVE.person(), Sensitivity::Internal));
 }
+
+#[test]
+fn whoever_opens_less_than_an_invite_that_asks_gives_is_told_before_signing() {
+    let mut w = World::founded_by(ANA);
+    w.by(ANA).does([grant(DAN, Role::Editor)]);
+    let ticket = of(w.by(ANA).does([asking(1, Sensitivity::Confidential)]));
+    let policy = w.policy();
+    let admit = signed(&w, ticket, EVE);
+    assert_eq!(
+        ask(&policy, DAN, std::slice::from_ref(&admit)),
+        Err(Refused::AdmitsAboveClearance)
+    );
+    assert_eq!(ask(&policy, ANA, &[admit]), Ok(w.founder()));
+}

@@ -72,9 +72,14 @@ pub(super) fn history(dice: &mut Dice, style: Style) -> World {
     } else {
         (BEN, ben)
     };
+    let ticket = if dice.chance(40) {
+        asking(2, dice.pick(&Sensitivity::ALL))
+    } else {
+        invite(2)
+    };
     w.by(maker)
         .citing(cited)
-        .does([grant(CYN, Role::Admin), invite(2)]);
+        .does([grant(CYN, Role::Admin), ticket]);
     for _ in 0..style.steps {
         step(&mut w, dice, style);
     }
@@ -165,6 +170,10 @@ fn admin_act(w: &World, dice: &mut Dice, policy: &Policy, style: Style) -> Optio
                 late_denials,
             })
         }
+        6 if dice.chance(50) => Some(asking(
+            1 + dice.below(2) as u32,
+            dice.pick(&Sensitivity::ALL),
+        )),
         6 => Some(invite(1 + dice.below(2) as u32)),
         7 | 8 => closing(dice, policy),
         _ => admitting(w, dice, policy),
