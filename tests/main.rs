@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod canary;
+mod explain;
 mod fixture;
 mod kill;
 mod peers;

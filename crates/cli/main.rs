@@ -18,6 +18,7 @@ mod launch;
 mod network;
 mod output;
 mod passphrase;
+mod reasons;
 mod redact;
 mod table;
 mod when;

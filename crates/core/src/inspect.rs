@@ -79,7 +79,10 @@ pub fn inspect(input: &[u8]) -> Result<Inspection, NotARecord> {
         return fails("input", "there is nothing in it".into());
     }
     if input.len() > INSPECT_BYTES_MAX {
-        let reason = format!("{} bytes, above the limit of {INSPECT_BYTES_MAX}", input.len());
+        let reason = format!(
+            "{} bytes, above the limit of {INSPECT_BYTES_MAX}",
+            input.len()
+        );
         return fails("input", reason);
     }
     if let Some(text) = printable(input) {
@@ -190,7 +193,10 @@ impl Failed {
 }
 
 fn further(furthest: &mut Option<Failed>, failed: Failed) {
-    if furthest.as_ref().is_none_or(|known| failed.depth > known.depth) {
+    if furthest
+        .as_ref()
+        .is_none_or(|known| failed.depth > known.depth)
+    {
         *furthest = Some(failed);
     }
 }

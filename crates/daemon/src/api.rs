@@ -1,5 +1,7 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod explain;
+
 use crate::convert;
 use crate::failure::failed;
 use crate::routes::Routes;
@@ -44,6 +46,11 @@ pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -
         .on(share_pack)
         .on(join_pack)
         .on(sync)
+        .on(explain::ask_who)
+        .on(explain::explain_policy)
+        .on(explain::show_policy)
+        .on(explain::check_pack)
+        .on(explain::read_why)
         .into_router()
 }
 

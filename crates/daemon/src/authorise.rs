@@ -6,9 +6,9 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, Caller, Code, CreatePack, EditNote, Failure, Health, JoinPack, ListMembers, ListNotes,
-    ListPacks, ReadHistory, ReadStatus, Sensitivity, SharePack, ShowNote, ShowPack, Stop,
-    SyncPacks, WhoAmI,
+    AddNote, AskWho, Caller, CheckPack, Code, CreatePack, EditNote, ExplainPolicy, Failure, Health,
+    JoinPack, ListMembers, ListNotes, ListPacks, ReadHistory, ReadStatus, ReadWhy, Sensitivity,
+    SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -110,7 +110,8 @@ macro_rules! asks {
 asks! {
     LookAtDaemon: Health, WhoAmI, ReadStatus;
     StopDaemon: Stop;
-    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers;
+    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers,
+        AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy;
     Write: CreatePack, AddNote, EditNote;
     Join: JoinPack;
     Sync: SyncPacks;

@@ -1,6 +1,11 @@
 //! The engine's views as documents of the API, and back. Exhaustive matches: a new word in the
 //! policy does not compile until it has one here.
 
+mod explain;
+
+pub(crate) use explain::{
+    access, act, checked, held_by, inspected, named, pack_why, rule, ticket_view,
+};
 use kitbag_engine as engine;
 use kitbag_rpc as rpc;
 

@@ -14,6 +14,9 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::NotFound { what: "note", .. } => {
             told(Code::NotFound).hint("kitbag list PACK shows the ids of its notes")
         }
+        EngineError::NotFound { what: "person", .. } => {
+            told(Code::NotFound).hint("kitbag policy show PACK names everybody who was ever in it")
+        }
         EngineError::NotFound { .. } => told(Code::NotFound),
         EngineError::Ambiguous { candidates, .. } => {
             told(Code::Ambiguous).hint(format!("say more of it; it fits {}", candidates.join(", ")))

@@ -6,7 +6,9 @@
 //! fails has changed nothing; after a failed commit the node refuses everything until it is opened
 //! again.
 
+pub mod check;
 mod error;
+pub mod explain;
 #[cfg(test)]
 mod hostile_entries;
 mod identity;
@@ -19,6 +21,7 @@ mod packs;
 mod replica;
 mod serve;
 pub mod view;
+pub mod why;
 mod write;
 
 pub use error::{Denied, NodeError};

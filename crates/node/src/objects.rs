@@ -519,7 +519,7 @@ pub(crate) fn judge(replica: &Replica, object: &Object) -> Vec<(Authority, bool)
 }
 
 /// The sensitivity of the log in which an entry stands.
-fn sensitivity_of(replica: &Replica, place: &Place) -> Option<Sensitivity> {
+pub(crate) fn sensitivity_of(replica: &Replica, place: &Place) -> Option<Sensitivity> {
     replica
         .logs
         .get(&place.log)
@@ -527,7 +527,7 @@ fn sensitivity_of(replica: &Replica, place: &Place) -> Option<Sensitivity> {
 }
 
 /// The key of an entry's epoch, which is one of the entry's own sensitivity.
-fn epoch_key<'r>(replica: &'r Replica, place: &Place) -> Option<&'r EpochKey> {
+pub(crate) fn epoch_key<'r>(replica: &'r Replica, place: &Place) -> Option<&'r EpochKey> {
     let held = replica.epochs.get(&place.epoch?)?;
     let sensitivity = replica.logs.get(&place.log)?.opening.sensitivity;
     held.key
@@ -535,7 +535,7 @@ fn epoch_key<'r>(replica: &'r Replica, place: &Place) -> Option<&'r EpochKey> {
         .filter(|_| held.signed.epoch().domain == sensitivity)
 }
 
-fn read(
+pub(crate) fn read(
     replica: &Replica,
     store: &Store,
     place: &Place,
@@ -549,7 +549,7 @@ fn read(
     }
 }
 
-fn open_item_key(entry: &VerifiedEntry, key: &EpochKey) -> Option<ItemKey> {
+pub(crate) fn open_item_key(entry: &VerifiedEntry, key: &EpochKey) -> Option<ItemKey> {
     let aad = entry.header().associated_data();
     let opened = open(
         SealLabel::ItemKey,
@@ -562,7 +562,11 @@ fn open_item_key(entry: &VerifiedEntry, key: &EpochKey) -> Option<ItemKey> {
     Some(ItemKey::from_bytes(opened[..].try_into().ok()?))
 }
 
-fn open_body(entry: &VerifiedEntry, item_key: &ItemKey, key: &EpochKey) -> Option<EntryBody> {
+pub(crate) fn open_body(
+    entry: &VerifiedEntry,
+    item_key: &ItemKey,
+    key: &EpochKey,
+) -> Option<EntryBody> {
     let aad = entry.header().associated_data();
     let plain = open(
         SealLabel::Record,

@@ -443,7 +443,7 @@ fn ancestors(replica: &Replica, epochs: impl IntoIterator<Item = EpochId>) -> BT
 }
 
 /// Usable epochs of a domain that no other usable one replaces, ascending: the parents of the next.
-fn epoch_tips(replica: &Replica, domain: Sensitivity) -> Vec<EpochId> {
+pub(crate) fn epoch_tips(replica: &Replica, domain: Sensitivity) -> Vec<EpochId> {
     let usable: BTreeMap<EpochId, &[EpochId]> = replica
         .epochs
         .iter()

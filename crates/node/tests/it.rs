@@ -3,6 +3,7 @@
 
 mod it {
     mod disks;
+    mod explain;
     mod hostile;
     mod large;
     mod merging;

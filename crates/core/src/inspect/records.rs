@@ -3,8 +3,8 @@
 use super::{Failed, Part, Value, base32, checked, list, optional};
 use crate::codec;
 use crate::content::{
-    EntryHeader, EntryKind, HEADER_BYTES_MAX, LogOpening, LogPosition, RawEntry, Run, SignedHead, VerifiedRun,
-    body_hash, entry_hash, wrap_hash,
+    EntryHeader, EntryKind, HEADER_BYTES_MAX, LogOpening, LogPosition, RawEntry, Run, SignedHead,
+    VerifiedRun, body_hash, entry_hash, wrap_hash,
 };
 use crate::epoch::{SignedEpoch, WRAP_SET_BYTES_MAX, WrapSet};
 use crate::id::SignatureBytes;
@@ -29,7 +29,10 @@ pub(super) fn op(bytes: &[u8]) -> Result<Part, Failed> {
         } => Value::Part(Part {
             kind: "genesis",
             bytes: None,
-            fields: vec![("default_sensitivity", Value::text(default_sensitivity.as_str()))],
+            fields: vec![(
+                "default_sensitivity",
+                Value::text(default_sensitivity.as_str()),
+            )],
         }),
         Body::Acts(acts) => list(acts, act),
     };
@@ -96,7 +99,10 @@ pub(super) fn newer(bytes: &[u8]) -> Result<Part, Failed> {
         bytes: Some(bytes.len()),
         fields: vec![
             ("version", Value::Number(version.into())),
-            ("record", Value::Text(format!("{} bytes", outer.record.len()))),
+            (
+                "record",
+                Value::Text(format!("{} bytes", outer.record.len())),
+            ),
         ],
     })
 }
@@ -168,11 +174,17 @@ fn act(act: &Act) -> Value {
                 Ok(part) => Value::Part(part),
                 Err(failed) => Value::Text(format!("unreadable: {}", failed.reason)),
             };
-            ("admit", vec![("invite", place(invite)), ("request", request)])
+            (
+                "admit",
+                vec![("invite", place(invite)), ("request", request)],
+            )
         }
         Act::Close { invite, admitted } => (
             "close",
-            vec![("invite", place(invite)), ("admitted", list(admitted, place))],
+            vec![
+                ("invite", place(invite)),
+                ("admitted", list(admitted, place)),
+            ],
         ),
     };
     Value::Part(Part {
@@ -274,7 +286,10 @@ pub(super) fn epoch(bytes: &[u8]) -> Result<Part, Failed> {
             ("parents", list(&epoch.parents, Value::id)),
             ("answers", list(&epoch.answers, denial)),
             ("commitment", Value::Text(base32(&epoch.commitment))),
-            ("parent_keys", list(&epoch.parent_keys, |key| Value::length(&key.0))),
+            (
+                "parent_keys",
+                list(&epoch.parent_keys, |key| Value::length(&key.0)),
+            ),
             ("device", Value::id(&epoch.device)),
             ("grant", place(&epoch.grant)),
             ("heads", list(&epoch.heads, Value::id)),
@@ -285,8 +300,8 @@ pub(super) fn epoch(bytes: &[u8]) -> Result<Part, Failed> {
 
 pub(super) fn wrap_set(bytes: &[u8]) -> Result<Part, Failed> {
     const KIND: &str = "set of wraps";
-    let outer: Envelope = codec::decode(bytes, WRAP_SET_BYTES_MAX)
-        .map_err(|error| Failed::codec(KIND, 0, &error))?;
+    let outer: Envelope =
+        codec::decode(bytes, WRAP_SET_BYTES_MAX).map_err(|error| Failed::codec(KIND, 0, &error))?;
     let set: WrapSet = codec::decode(&outer.record, WRAP_SET_BYTES_MAX)
         .map_err(|error| Failed::codec(KIND, 1, &error))?;
     let wrap = |wrap: &crate::epoch::Wrap| {
@@ -332,7 +347,10 @@ pub(super) fn opening(bytes: &[u8]) -> Result<Part, Failed> {
 }
 
 fn position(position: &LogPosition) -> Value {
-    Value::Text(format!("log {} at {}: {}", position.log, position.seq, position.hash))
+    Value::Text(format!(
+        "log {} at {}: {}",
+        position.log, position.seq, position.hash
+    ))
 }
 
 pub(super) fn run(bytes: &[u8]) -> Result<Part, Failed> {
@@ -401,15 +419,16 @@ fn entry_part(raw: &RawEntry) -> Result<Part, Failed> {
     let header: EntryHeader = codec::decode(&raw.header, HEADER_BYTES_MAX)
         .map_err(|error| Failed::codec("header of an entry", 1, &error))?;
     let mut fields = header_fields(&raw.header, &header);
-    let matches = |named: Option<[u8; 32]>, part: &Option<Vec<u8>>, hash: fn(&[u8]) -> [u8; 32]| {
-        match (named, part) {
+    let matches =
+        |named: Option<[u8; 32]>, part: &Option<Vec<u8>>, hash: fn(&[u8]) -> [u8; 32]| match (
+            named, part,
+        ) {
             (None, None) => Value::text("none"),
             (Some(_), None) => Value::text("not here"),
             (None, Some(_)) => Value::text("here, but the header names none"),
             (Some(named), Some(part)) if hash(part) == named => Value::length(part),
             (Some(_), Some(_)) => Value::text("does not match the header"),
-        }
-    };
+        };
     fields.push(("body", matches(header.body, &raw.body, body_hash)));
     fields.push(("item_key", matches(header.wrap, &raw.wrap, wrap_hash)));
     Ok(Part {

@@ -25,7 +25,10 @@ pub(super) fn message(bytes: &[u8]) -> Result<Part, Failed> {
                 ("changed", list(changed, Value::id)),
             ],
         ),
-        Message::Tree(parts) => ("sync message: tree", vec![("parts", list(parts, tree_part))]),
+        Message::Tree(parts) => (
+            "sync message: tree",
+            vec![("parts", list(parts, tree_part))],
+        ),
         Message::Want(want) => ("sync message: want", self::want(want)),
         Message::Page(page) => ("sync message: page", self::page(page)),
     };
@@ -73,7 +76,10 @@ fn tree_part(part: &TreePart) -> Value {
 fn want(want: &Want) -> Vec<(&'static str, Value)> {
     let have = |have: &LogHave| {
         let head = base32(&have.head);
-        Value::Text(format!("log {}: {} entries, the last is {head}", have.log, have.len))
+        Value::Text(format!(
+            "log {}: {} entries, the last is {head}",
+            have.log, have.len
+        ))
     };
     vec![
         ("pack", Value::id(&want.pack)),
@@ -86,15 +92,23 @@ fn want(want: &Want) -> Vec<(&'static str, Value)> {
 }
 
 fn page(page: &Page) -> Vec<(&'static str, Value)> {
-    let run = |run: &crate::content::Run| {
-        Value::Part(records::run_part(run, codec::encode(run).len()))
-    };
+    let run =
+        |run: &crate::content::Run| Value::Part(records::run_part(run, codec::encode(run).len()));
     vec![
         ("pack", Value::id(&page.pack)),
-        ("persons", list(&page.persons, |blob| inside(blob, records::person))),
+        (
+            "persons",
+            list(&page.persons, |blob| inside(blob, records::person)),
+        ),
         ("ops", list(&page.ops, |blob| inside(blob, records::op))),
-        ("epochs", list(&page.epochs, |blob| inside(blob, records::epoch))),
-        ("wraps", list(&page.wraps, |blob| inside(blob, records::wrap_set))),
+        (
+            "epochs",
+            list(&page.epochs, |blob| inside(blob, records::epoch)),
+        ),
+        (
+            "wraps",
+            list(&page.wraps, |blob| inside(blob, records::wrap_set)),
+        ),
         ("runs", list(&page.runs, run)),
         ("more", Value::Flag(page.more)),
     ]
@@ -127,8 +141,14 @@ fn join_request(request: &JoinRequest, bytes: usize) -> Part {
         fields: vec![
             ("version", Value::Number(request.version.into())),
             ("name", Value::text(&request.name)),
-            ("person", inside(&Blob(request.person.clone()), records::person)),
-            ("request", inside(&Blob(request.redeem.clone()), records::redeem)),
+            (
+                "person",
+                inside(&Blob(request.person.clone()), records::person),
+            ),
+            (
+                "request",
+                inside(&Blob(request.redeem.clone()), records::redeem),
+            ),
             (
                 "proof",
                 Value::text("present; it can only be checked on its own connection"),
@@ -139,7 +159,12 @@ fn join_request(request: &JoinRequest, bytes: usize) -> Part {
 
 fn join_answer(bytes: &[u8]) -> Option<Part> {
     let answer: JoinAnswer = codec::decode(bytes, JOIN_FRAME_BYTES_MAX).ok()?;
-    let refused = |why: &str| vec![("answer", Value::text("refused")), ("why", Value::text(why))];
+    let refused = |why: &str| {
+        vec![
+            ("answer", Value::text("refused")),
+            ("why", Value::text(why)),
+        ]
+    };
     let fields = match &answer {
         JoinAnswer::Admitted => vec![("answer", Value::text("admitted"))],
         JoinAnswer::AlreadyMember => vec![("answer", Value::text("a member already"))],

@@ -70,7 +70,9 @@ impl std::fmt::Display for Prefix {
     /// Its nibbles as hexadecimal digits; `?` for what is none.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let digit = |nibble: &u8| char::from_digit(u32::from(*nibble), 16).unwrap_or('?');
-        self.0.iter().try_for_each(|nibble| f.write_char(digit(nibble)))
+        self.0
+            .iter()
+            .try_for_each(|nibble| f.write_char(digit(nibble)))
     }
 }
 

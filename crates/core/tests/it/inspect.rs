@@ -12,7 +12,9 @@ use serde_json::Value as Json;
 
 fn field<'p>(part: &'p Part, name: &str) -> &'p Value {
     let found = part.fields.iter().find(|(field, _)| *field == name);
-    &found.unwrap_or_else(|| panic!("{} has no {name}", part.kind)).1
+    &found
+        .unwrap_or_else(|| panic!("{} has no {name}", part.kind))
+        .1
 }
 
 fn text(part: &Part, name: &str) -> String {
@@ -70,8 +72,14 @@ fn every_frozen_record_is_recognised_raw_in_hex_and_in_base32() {
             ];
             if let Some(kind) = kind_of(file, name) {
                 for (shown, read_as) in all.iter().zip(["raw bytes", "hex", "base32"]) {
-                    let shown = shown.as_ref().unwrap_or_else(|e| panic!("{file} {name}: {e}"));
-                    assert!(shown.record.kind.starts_with(kind), "{name}: {}", shown.record.kind);
+                    let shown = shown
+                        .as_ref()
+                        .unwrap_or_else(|e| panic!("{file} {name}: {e}"));
+                    assert!(
+                        shown.record.kind.starts_with(kind),
+                        "{name}: {}",
+                        shown.record.kind
+                    );
                     assert_eq!(shown.read_as, read_as, "{file} {name}");
                 }
                 recognised += 1;
@@ -80,7 +88,11 @@ fn every_frozen_record_is_recognised_raw_in_hex_and_in_base32() {
                 && shown.record.kind != "person record"
             {
                 let hash = BASE32_NOPAD.encode(&HEXLOWER.decode(hash.as_bytes()).unwrap());
-                assert_eq!(text(&shown.record, "hash"), hash.to_ascii_lowercase(), "{name}");
+                assert_eq!(
+                    text(&shown.record, "hash"),
+                    hash.to_ascii_lowercase(),
+                    "{name}"
+                );
             }
         }
     }
@@ -122,7 +134,12 @@ fn a_run_from_the_middle_of_a_log_is_checked_from_its_own_start() {
 
 #[test]
 fn a_tickets_secret_is_never_shown() {
-    let ticket = Ticket::new(samples::pack(), samples::invite(), samples::ticket_secret(), vec![]);
+    let ticket = Ticket::new(
+        samples::pack(),
+        samples::invite(),
+        samples::ticket_secret(),
+        vec![],
+    );
     let shown = inspect(ticket.danger_text().as_bytes()).unwrap();
     assert_eq!(shown.record.kind, "ticket");
     assert_eq!(text(&shown.record, "pack"), samples::pack().to_string());
@@ -220,7 +237,11 @@ fn hostile_input_gets_a_bounded_answer() {
             Ok(shown) => {
                 read += 1;
                 let length = format!("{shown:?}").len();
-                assert!(length < 400_000, "{length} characters about {} bytes", bytes.len());
+                assert!(
+                    length < 400_000,
+                    "{length} characters about {} bytes",
+                    bytes.len()
+                );
             }
             Err(error) => assert!(error.to_string().len() < 200, "{error}"),
         }

@@ -166,7 +166,12 @@ pub enum Reason {
 
 impl Policy {
     /// Whether a person may do something at a sensitivity, and what decides it.
-    pub fn explain(&self, person: &PersonId, right: Right, sensitivity: Sensitivity) -> Explanation {
+    pub fn explain(
+        &self,
+        person: &PersonId,
+        right: Right,
+        sensitivity: Sensitivity,
+    ) -> Explanation {
         let reason = self.reason(person, right, sensitivity);
         Explanation {
             right,
@@ -200,7 +205,9 @@ impl Policy {
             return None;
         };
         let mut instead = self.outcome.given.values().filter(|other| {
-            other.grant.op == denial.op && other.person == given.person && other.grant != given.grant
+            other.grant.op == denial.op
+                && other.person == given.person
+                && other.grant != given.grant
         });
         instead.next()
     }
@@ -210,9 +217,8 @@ impl Policy {
         let gives = |given: &&&Given| right.is_given_by(given.role, given.clearance, sensitivity);
         // Making a ticket needs a live grant only; whoever joins by it gets no keys until it counts
         // for keys too.
-        let in_force = |given: &&&Given| {
-            given.lost.is_none() || (right == Right::Share && given.is_live())
-        };
+        let in_force =
+            |given: &&&Given| given.lost.is_none() || (right == Right::Share && given.is_live());
         let senior = |given: &&&Given| {
             let seat = self.outcome.grants.get(&given.grant);
             (seat.map(|seat| seat.rank), given.grant)
@@ -299,11 +305,17 @@ impl Reader<'_> {
             .iter()
             .copied()
             .filter(|killer| strict.in_effect[*killer]);
-        let causes = [self.settled.fold.grants[index].cause, strict.grants[index].cause];
-        let above = causes.into_iter().flatten().filter_map(|cause| match cause {
-            Cause::Denied(by) | Cause::InviteEnded(by) | Cause::NotListed(by) => Some(by),
-            Cause::Forked(_) => None,
-        });
+        let causes = [
+            self.settled.fold.grants[index].cause,
+            strict.grants[index].cause,
+        ];
+        let above = causes
+            .into_iter()
+            .flatten()
+            .filter_map(|cause| match cause {
+                Cause::Denied(by) | Cause::InviteEnded(by) | Cause::NotListed(by) => Some(by),
+                Cause::Forked(_) => None,
+            });
         let mut denials: Vec<Denial> = killers
             .chain(above)
             .map(|denial| self.facts.denials[denial].name)

@@ -99,8 +99,15 @@ fn somebody_lowered_hears_what_they_were_given_instead() {
         panic!("lowered");
     };
     let instead = policy.given_instead(&given).expect("given instead");
-    assert_eq!((instead.grant, instead.role), (nth(lowered, 1), Role::Reader));
-    assert!(policy.explain(&DAN.person(), Right::Read, Sensitivity::Public).allowed);
+    assert_eq!(
+        (instead.grant, instead.role),
+        (nth(lowered, 1), Role::Reader)
+    );
+    assert!(
+        policy
+            .explain(&DAN.person(), Right::Read, Sensitivity::Public)
+            .allowed
+    );
 }
 
 #[test]
@@ -122,8 +129,14 @@ fn newer_operations_stop_writing_and_missing_records_stop_everything() {
     let policy = w.policy().with_blocked(true);
     let reason = why(&policy, DAN, Right::Write, Sensitivity::Public);
     assert!(matches!(reason, Reason::NewerOperation(_)));
-    assert!(policy.explain(&DAN.person(), Right::Read, Sensitivity::Public).allowed);
-    let persons = everybody().into_iter().filter(|p| p.person() != DAN.person());
+    assert!(
+        policy
+            .explain(&DAN.person(), Right::Read, Sensitivity::Public)
+            .allowed
+    );
+    let persons = everybody()
+        .into_iter()
+        .filter(|p| p.person() != DAN.person());
     let policy = Policy::fold(w.pack, w.ops.clone(), persons);
     let reason = why(&policy, DAN, Right::Read, Sensitivity::Public);
     assert!(matches!(reason, Reason::NoRecord(given) if given.grant == of(dan)));
@@ -175,7 +188,9 @@ fn decision(policy: &Policy, who: Who, right: Right, sensitivity: Sensitivity) -
                 not_after: None,
                 ask: true,
             };
-            policy.permit(&who.person(), &who.device(), &[invite]).is_ok()
+            policy
+                .permit(&who.person(), &who.device(), &[invite])
+                .is_ok()
         }
     }
 }
@@ -255,9 +270,15 @@ fn check_lost(policy: &Policy, given: &Given, lost: Lost, what: &str) {
     match lost {
         Lost::Ended(_) => assert_eq!(verdict, Some(Verdict::Stands), "{what}"),
         Lost::KeptAway(_) => assert!(
-            matches!(verdict, Some(Verdict::Held | Verdict::Parked | Verdict::Stands)),
+            matches!(
+                verdict,
+                Some(Verdict::Held | Verdict::Parked | Verdict::Stands)
+            ),
             "{what} {verdict:?}"
         ),
     }
-    assert!(given.denied_by.iter().any(|by| by.op == op.hash()), "{what}");
+    assert!(
+        given.denied_by.iter().any(|by| by.op == op.hash()),
+        "{what}"
+    );
 }
