@@ -171,6 +171,9 @@ fn renewed(renewal: &Renewal, now: &Zoned) -> String {
     if renewal.after.iter().any(|act| is_ticket(&act)) {
         because.push("a ticket was used up or closed".to_owned());
     }
+    if because.is_empty() {
+        because.push("several devices did so at once".to_owned());
+    }
     format!(
         "the next {title} note{whose} is locked anew: {}",
         because.join("; ")

@@ -9,7 +9,6 @@
 use crate::explain::{AccessState, Named, could_have_had};
 use crate::objects::{open_body, open_item_key, read, sensitivity_of};
 use crate::replica::{Place, Replica};
-use crate::write::is_usable;
 use crate::{Node, NodeError};
 use kitbag_core::content::{EntryBody, EntryKind, VerifiedEntry};
 use kitbag_core::id::{EntryHash, EpochId, ObjectTag, PackId, PersonId};
@@ -138,7 +137,7 @@ impl Node {
 pub(crate) fn keys_of(replica: &Replica, person: PersonId) -> Keys {
     let given = |id: &EpochId, domain: Sensitivity| {
         if replica.policy.may_open(&person, domain) {
-            is_usable(replica, *id)
+            replica.is_usable(id)
         } else {
             could_have_had(replica, person, domain, *id)
         }

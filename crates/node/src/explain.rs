@@ -5,7 +5,6 @@
 //! of who could ever have opened it. Nothing is counted from labels: see [`crate::check`].
 
 use crate::replica::Replica;
-use crate::write::answered_by;
 use crate::{Node, NodeError};
 use kitbag_core::content::EntryKind;
 use kitbag_core::id::{EpochId, ItemId, PackId, PersonId, Timestamp};
@@ -593,15 +592,9 @@ pub(crate) fn could_have_had(
     sensitivity: Sensitivity,
     epoch: EpochId,
 ) -> bool {
-    let answered = answered_by(replica, [epoch]);
     let grants = replica.policy.grants_to(&person);
     let mut gave = grants
         .iter()
         .filter(|given| Right::Read.is_given_by(given.role, given.clearance, sensitivity));
-    gave.any(|given| {
-        !given
-            .denied_by
-            .iter()
-            .any(|denial| answered.contains(denial))
-    })
+    gave.any(|given| !replica.answers_any(&epoch, &given.denied_by))
 }

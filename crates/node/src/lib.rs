@@ -7,6 +7,7 @@
 //! again.
 
 pub mod check;
+mod epochs;
 mod error;
 pub mod explain;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod identity;
 mod intake;
 mod joining;
 mod links;
+mod membership;
 mod notes;
 mod objects;
 mod packs;
@@ -64,6 +66,8 @@ pub struct Node {
     relay: Option<String>,
     synced: BTreeMap<EndpointId, Timestamp>,
     seen: BTreeMap<(EndpointId, PackId), BTreeMap<kitbag_core::id::LogId, u64>>,
+    /// Keys that a peer was asked for and did not give, until it has news.
+    not_given: BTreeMap<(EndpointId, PackId), BTreeSet<kitbag_core::id::EpochId>>,
 }
 
 impl std::fmt::Debug for Node {
@@ -168,6 +172,7 @@ impl Node {
             relay: None,
             synced: BTreeMap::new(),
             seen: BTreeMap::new(),
+            not_given: BTreeMap::new(),
         };
         node.load()?;
         Ok(node)

@@ -4,7 +4,7 @@ use crate::intake::Intake;
 use crate::{Node, NodeError};
 use kitbag_core::id::{DeviceId, EndpointId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::fold::Standing;
-use kitbag_core::sync::tree::Leaves;
+use kitbag_core::sync::tree::{Leaves, NodeHash};
 use kitbag_core::sync::{Breach, Effect, Event, Input, Session, Side, View};
 use kitbag_core::wire::{Message, Want};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -16,6 +16,8 @@ pub struct LinkId(pub u64);
 pub(crate) struct Link {
     pub(crate) endpoint: EndpointId,
     pub(crate) session: Session,
+    /// The root of the peer's last greeting.
+    root: Option<NodeHash>,
 }
 
 /// What the shell shall do, in this order.
@@ -117,8 +119,10 @@ impl Node {
             Link {
                 endpoint: peer,
                 session: Session::new(side),
+                root: None,
             },
         );
+        self.ask_again(&peer);
         let mut out = Vec::new();
         self.drive(now, link, Input::Opened, &mut out)?;
         self.flush(now, None, &mut out)?;
@@ -140,11 +144,46 @@ impl Node {
             return Ok(out);
         }
         match Message::decode(frame) {
-            Ok(message) => self.drive(now, link, Input::Received(message), &mut out)?,
+            Ok(message) => {
+                self.hear(link, &message);
+                self.drive(now, link, Input::Received(message), &mut out)?;
+            }
             Err(_) => self.breach(link, CloseReason::Breach("a frame is no message"), &mut out),
         }
         self.flush(now, Some(link), &mut out)?;
         Ok(out)
+    }
+
+    /// A greeting with another root, or with packs that changed, may come with keys that were missing.
+    fn hear(&mut self, link: LinkId, message: &Message) {
+        let Message::Hello { root, changed, .. } = message else {
+            return;
+        };
+        if let Some(link) = self.links.get_mut(&link)
+            && (link.root.replace(*root) != Some(*root) || !changed.is_empty())
+        {
+            let peer = link.endpoint;
+            self.ask_again(&peer);
+        }
+    }
+
+    /// Forgets which keys this peer could not give.
+    fn ask_again(&mut self, peer: &EndpointId) {
+        self.not_given.retain(|(asked, _), _| asked != peer);
+    }
+
+    /// A peer has sent all that it gives of a pack: keys that are missing still it does not have, or
+    /// does not give. They stay missing, and are no reason to say that the two are not up to date.
+    fn note_not_given(&mut self, peer: EndpointId, pack: PackId) {
+        let Some(replica) = self.packs.get(&pack) else {
+            return;
+        };
+        let lacking = replica
+            .shared_clearance(self.me.person(), &peer)
+            .map(|clearance| replica.lacking_keys(clearance))
+            .unwrap_or_default();
+        self.not_given
+            .insert((peer, pack), lacking.into_iter().collect());
     }
 
     /// The pause that the node asked for is over.
@@ -184,7 +223,12 @@ impl Node {
                 continue;
             };
             leaves.push((*pack, replica.leaf(clearance)));
-            let lacking = replica.lacking_keys(clearance).len() as u64;
+            let not_given = self.not_given.get(&(*peer, *pack));
+            let lacking = replica
+                .lacking_keys(clearance)
+                .iter()
+                .filter(|epoch| not_given.is_none_or(|not_given| !not_given.contains(epoch)))
+                .count() as u64;
             if lacking > 0 {
                 view.wants += lacking;
                 view.wanting.insert(*pack);
@@ -243,11 +287,16 @@ impl Node {
                         let Intake { progress, breach } = self.take_in(now, page)?;
                         match breach {
                             Some(breach) => self.breach(link, CloseReason::Breach(breach), out),
-                            None => inputs.push_back(Input::TakenIn {
-                                pack,
-                                progress,
-                                more,
-                            }),
+                            None => {
+                                if !more {
+                                    self.note_not_given(peer, pack);
+                                }
+                                inputs.push_back(Input::TakenIn {
+                                    pack,
+                                    progress,
+                                    more,
+                                });
+                            }
                         }
                     }
                     Effect::RetryAfter(millis) => out.push(Output::RetryAfter { link, millis }),

@@ -3,7 +3,7 @@
 use crate::objects::{ObjectState, build_index};
 use crate::replica::{Replica, Staged};
 use crate::view::{MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
-use crate::write::{Draft, rotation_debt};
+use crate::write::Draft;
 use crate::{Node, NodeError, check_name};
 use kitbag_core::content::{EntryBody, EntryKind, Profile, profile_tag};
 use kitbag_core::id::{DeviceId, EndpointId, EntryHash, PackId, PersonId, Timestamp};
@@ -376,7 +376,7 @@ impl Node {
             waiting: waiting + replica.policy.parked().len() as u64,
             set_aside,
             held: held as u64,
-            rotation_debt: rotation_debt(replica),
+            rotation_debt: replica.rotation_debt(),
         })
     }
 

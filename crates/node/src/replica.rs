@@ -21,6 +21,7 @@ use kitbag_crypto::{EpochKey, HashLabel, Hasher};
 use kitbag_store::PackRow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::epochs::Found;
 use crate::objects::Object;
 
 /// Records that were checked and shall be stored, then applied.
@@ -180,6 +181,8 @@ pub(crate) struct Replica {
     pub(crate) told_names: BTreeMap<PersonId, String>,
     pub(crate) quarantined: BTreeSet<EntryHash>,
     leaves: std::cell::RefCell<BTreeMap<Sensitivity, LeafHash>>,
+    /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
+    pub(crate) found: std::cell::OnceCell<Found>,
 }
 
 /// What applying staged records touched.
@@ -211,6 +214,7 @@ impl Replica {
             told_names: BTreeMap::new(),
             quarantined: BTreeSet::new(),
             leaves: Default::default(),
+            found: Default::default(),
         }
     }
 
@@ -246,6 +250,7 @@ impl Replica {
                 self.persons.values().cloned(),
             );
             self.leaves.borrow_mut().clear();
+            self.found.take();
         }
         changed
     }
@@ -257,12 +262,14 @@ impl Replica {
             key: None,
         });
         self.leaves.borrow_mut().clear();
+        self.found.take();
     }
 
     pub(crate) fn apply_key(&mut self, epoch: EpochId, key: EpochKey) {
         if let Some(held) = self.epochs.get_mut(&epoch) {
             held.key.get_or_insert(key);
         }
+        self.found.take();
     }
 
     pub(crate) fn apply_entry(&mut self, log: LogId, entry: &VerifiedEntry, touched: &mut Touched) {

@@ -4,7 +4,6 @@
 //! operation, nothing else is sent, so that it knows who may write before it sees what was written.
 
 use crate::replica::{Log, Replica};
-use crate::write::is_usable;
 use crate::{Node, NodeError};
 use kitbag_core::content::{Run, VerifiedEntry};
 use kitbag_core::epoch::WrapSet;
@@ -133,7 +132,7 @@ impl Node {
             let domain = held.map(|held| held.signed.epoch().domain);
             domain.is_some_and(|domain| {
                 domain <= clearance && replica.policy.may_open(&person, domain)
-            }) && is_usable(replica, *id)
+            }) && replica.is_usable(id)
         };
         if replica.has_newer_rules() {
             wanted.clear(); // what this device does not understand may have ended the peer

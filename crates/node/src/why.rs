@@ -4,13 +4,11 @@
 use crate::explain::{ActView, Named};
 use crate::objects::{ObjectState, epoch_key, sensitivity_of};
 use crate::replica::{Authority, Place, Replica};
-use crate::write::{answered_by, epoch_tips};
 use crate::{Node, NodeError};
 use kitbag_core::content::EntryKind;
 use kitbag_core::id::{EntryHash, PackId};
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::fold::Denial;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Why a pack is not all well.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +78,7 @@ pub struct SetAside {
 pub struct Renewal {
     /// Which.
     pub sensitivity: Sensitivity,
-    /// Because of what, earliest first.
+    /// Because of what, earliest first; empty when several devices did so at once, each for a part.
     pub after: Vec<ActView>,
     /// Whether this person may write it, and so does it with the next note of their own.
     pub by_me: bool,
@@ -161,35 +159,20 @@ impl Node {
 
     /// Sensitivities in use of which no epoch answers every denial that is known here.
     fn renewals(&self, replica: &Replica) -> Vec<Renewal> {
-        let domains: BTreeSet<Sensitivity> = replica
-            .epochs
-            .values()
-            .map(|held| held.signed.epoch().domain)
-            .collect();
-        let owed = |domain: Sensitivity| -> Option<BTreeSet<Denial>> {
-            let tips = epoch_tips(replica, domain);
-            let lacks = tips.iter().map(|tip| {
-                let answered = answered_by(replica, [*tip]);
-                let denials = replica.policy.denials();
-                denials.difference(&answered).copied().collect()
-            });
-            lacks
-                .min_by_key(|lacks: &BTreeSet<Denial>| lacks.len())
-                .filter(|lacks| !lacks.is_empty())
-        };
         let renewal = |sensitivity: Sensitivity| {
-            let mut after: Vec<ActView> = owed(sensitivity)?
+            let mut after: Vec<ActView> = replica
+                .owed_answers(sensitivity)
                 .into_iter()
                 .filter_map(|denial| self.act(replica, denial))
                 .collect();
             after.sort_by(|a, b| (a.at, &a.op).cmp(&(b.at, &b.op)));
-            Some(Renewal {
+            Renewal {
                 sensitivity,
                 after,
                 by_me: replica.policy.may_write(&self.me.person(), sensitivity),
-            })
+            }
         };
-        domains.into_iter().filter_map(renewal).collect()
+        replica.owed_domains().into_iter().map(renewal).collect()
     }
 }
 

@@ -11,14 +11,11 @@ use kitbag_core::content::{
     CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, FRONTIER_MAX, LogOpening, RUN_BYTES_MAX,
     RUN_ENTRIES_MAX, VerifiedEntry, VerifiedRun, pack_body, write_entry,
 };
-use kitbag_core::epoch::{EPOCH_VERSION, Epoch, SignedEpoch, seal_parent_key};
 use kitbag_core::id::{EntryHash, EpochId, LogId, ObjectTag, OpHash, PackId, Timestamp};
-use kitbag_core::person::SUITE;
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::fold::{Denial, Policy};
+use kitbag_core::policy::fold::Policy;
 use kitbag_core::policy::op::{Act, Body, GrantRef, HEADS_MAX, OP_VERSION, Op, SignedOp};
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, seal};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// A log being written: where the next entry goes.
 pub(crate) struct Pen {
@@ -58,7 +55,7 @@ impl Node {
         }
         let grant = own_grant(replica, self.me.person(), sensitivity, write)?;
         let may_open_epoch = replica.policy.may_write(&self.me.person(), sensitivity);
-        let (epoch, key) = match usable_epoch(replica, sensitivity) {
+        let (epoch, key) = match replica.usable_epoch(sensitivity) {
             Some(found) => found,
             None if may_open_epoch => self.open_epoch(pack, sensitivity, grant, staged)?,
             None => return Err(Denied::NoKeyYet.into()),
@@ -145,64 +142,6 @@ impl Node {
     pub(crate) fn put_down(&self, mut pen: Pen, staged: &mut Staged) {
         pen.close_run(&self.me.signing);
         staged.runs.append(&mut pen.runs);
-    }
-
-    fn open_epoch(
-        &mut self,
-        pack: PackId,
-        domain: Sensitivity,
-        grant: GrantRef,
-        staged: &mut Staged,
-    ) -> Result<(EpochId, EpochKey), NodeError> {
-        let replica = &self.packs[&pack];
-        let parents = epoch_tips(replica, domain);
-        let answered = answered_by(replica, parents.iter().copied());
-        let key = EpochKey::generate(&mut *self.rng);
-        let n = parents
-            .iter()
-            .map(|id| replica.epochs[id].signed.epoch().n + 1)
-            .max()
-            .unwrap_or(0);
-        let mut parent_keys = Vec::new();
-        for parent in &parents {
-            let parent_key = replica.epochs[parent]
-                .key
-                .as_ref()
-                .ok_or(Denied::NoKeyYet)?;
-            parent_keys.push(seal_parent_key(
-                pack,
-                domain,
-                n,
-                *parent,
-                parent_key,
-                &key,
-                &mut *self.rng,
-            ));
-        }
-        let epoch = Epoch {
-            version: EPOCH_VERSION,
-            suite: SUITE,
-            pack,
-            domain,
-            n,
-            parents,
-            answers: replica
-                .policy
-                .denials()
-                .difference(&answered)
-                .copied()
-                .collect(),
-            commitment: *key.commitment().as_bytes(),
-            parent_keys,
-            device: self.me.device(),
-            grant,
-            heads: replica.policy.heads(),
-        };
-        let signed = SignedEpoch::sign(epoch, &self.me.signing);
-        let id = signed.id();
-        staged.keys.push((id, key.clone()));
-        staged.epochs.push(signed);
-        Ok((id, key))
     }
 
     /// Builds and stages a policy operation with these acts, if the policy permits them now.
@@ -372,112 +311,4 @@ fn own_log(
         grant,
         after,
     }
-}
-
-/// The epoch to seal under: it answers every denial known here, all that it answers is folded here,
-/// and its key is held; of several the highest, then the lowest hash.
-fn usable_epoch(replica: &Replica, domain: Sensitivity) -> Option<(EpochId, EpochKey)> {
-    let denials = replica.policy.denials();
-    let mut best: Option<(u64, EpochId, &EpochKey)> = None;
-    for held in replica
-        .epochs
-        .values()
-        .filter(|held| held.signed.epoch().domain == domain)
-    {
-        let (id, n) = (held.signed.id(), held.signed.epoch().n);
-        let Some(key) = &held.key else { continue };
-        if !is_usable(replica, id) || !denials.is_subset(&answered_by(replica, [id])) {
-            continue;
-        }
-        let better = best
-            .as_ref()
-            .is_none_or(|(best_n, best_id, _)| n > *best_n || (n == *best_n && id < *best_id));
-        if better {
-            best = Some((n, id, key));
-        }
-    }
-    best.map(|(_, id, key)| (id, key.clone()))
-}
-
-/// Whether every denial that this epoch and its ancestors answer is folded here, and every parent
-/// key opened as committed: only then may one seal, wrap or build on it.
-pub(crate) fn is_usable(replica: &Replica, epoch: EpochId) -> bool {
-    let ancestors = ancestors(replica, [epoch]);
-    let known = |denial: &Denial| replica.policy.has_taken_in(denial);
-    ancestors.len()
-        == ancestors
-            .iter()
-            .filter(|id| replica.epochs.contains_key(id))
-            .count()
-        && answered_by(replica, [epoch]).iter().all(known)
-        && ancestors.iter().all(|id| replica.epochs[id].key.is_some())
-}
-
-/// Everything that these epochs and their ancestors answer.
-pub(crate) fn answered_by(
-    replica: &Replica,
-    epochs: impl IntoIterator<Item = EpochId>,
-) -> BTreeSet<Denial> {
-    let of = ancestors(replica, epochs);
-    of.iter()
-        .filter_map(|id| replica.epochs.get(id))
-        .flat_map(|held| held.signed.epoch().answers.iter().copied())
-        .collect()
-}
-
-fn ancestors(replica: &Replica, epochs: impl IntoIterator<Item = EpochId>) -> BTreeSet<EpochId> {
-    let mut found = BTreeSet::new();
-    let mut ahead: Vec<EpochId> = epochs.into_iter().collect();
-    while let Some(id) = ahead.pop() {
-        if found.insert(id) {
-            ahead.extend(
-                replica
-                    .epochs
-                    .get(&id)
-                    .iter()
-                    .flat_map(|held| held.signed.epoch().parents.iter().copied()),
-            );
-        }
-    }
-    found
-}
-
-/// Usable epochs of a domain that no other usable one replaces, ascending: the parents of the next.
-pub(crate) fn epoch_tips(replica: &Replica, domain: Sensitivity) -> Vec<EpochId> {
-    let usable: BTreeMap<EpochId, &[EpochId]> = replica
-        .epochs
-        .iter()
-        .filter(|(id, held)| held.signed.epoch().domain == domain && is_usable(replica, **id))
-        .map(|(id, held)| (*id, held.signed.epoch().parents.as_slice()))
-        .collect();
-    let replaced: BTreeSet<EpochId> = usable
-        .values()
-        .flat_map(|parents| parents.iter().copied())
-        .collect();
-    usable
-        .keys()
-        .filter(|id| !replaced.contains(id))
-        .copied()
-        .take(kitbag_core::epoch::PARENTS_MAX)
-        .collect()
-}
-
-/// Domains whose newest epochs do not answer every denial that this device knows.
-pub(crate) fn rotation_debt(replica: &Replica) -> u64 {
-    let domains: BTreeSet<Sensitivity> = replica
-        .epochs
-        .values()
-        .map(|held| held.signed.epoch().domain)
-        .collect();
-    let owed = domains.into_iter().filter(|domain| {
-        let tips = epoch_tips(replica, *domain);
-        !tips.is_empty()
-            && !tips.iter().any(|tip| {
-                replica
-                    .policy
-                    .denials()
-                    .is_subset(&answered_by(replica, [*tip]))
-            })
-    });
-    owed.count() as u64
 }

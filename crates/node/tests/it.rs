@@ -7,6 +7,7 @@ mod it {
     mod hostile;
     mod large;
     mod merging;
+    mod removal;
     mod simulator;
     mod story;
     mod support;

@@ -93,7 +93,7 @@ pub struct SetAside {
 pub struct Renewal {
     /// Which.
     pub sensitivity: Sensitivity,
-    /// Because of what, earliest first.
+    /// Because of what, earliest first; empty when several devices did so at once, each for a part.
     pub after: Vec<ActShown>,
     /// Whether a note of this person's own does it.
     pub by_me: bool,

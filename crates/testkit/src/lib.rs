@@ -10,11 +10,13 @@
 mod dice;
 mod disk;
 mod ledger;
+mod loot;
 mod trace;
 mod world;
 
 pub use dice::Dice;
 pub use disk::{DiskImage, Fault, SimDisk};
 pub use ledger::{CANARY, holds_canary};
+pub use loot::{Loot, Opened as LootOpened, Records};
 pub use trace::Trace;
 pub use world::{Called, Device, Joining, NetSettings, Opened, Who, World};

@@ -2,7 +2,7 @@
 
 use crate::disk::{Backend, DiskImage, SimDisk};
 use crate::ledger::{Ledger, holds_canary};
-use crate::{Dice, Trace};
+use crate::{Dice, Loot, Records, Trace};
 use kitbag_core::codec;
 use kitbag_core::id::{EndpointId, Incarnation, PackId, PersonId, Timestamp};
 use kitbag_core::sync::Side;
@@ -306,6 +306,20 @@ impl World {
             self.now
                 .saturating_add_signed(self.devices[who.0].skew_millis),
         )
+    }
+
+    /// Everything that a device holds, keys and records, as whoever has its disk and key file finds it.
+    ///
+    /// # Panics
+    /// If its database does not open.
+    pub fn loot(&mut self, who: Who) -> (Loot, Records) {
+        let image = self.devices[who.0].disk.image();
+        let master = MasterKey::from_bytes(self.devices[who.0].master);
+        let mut rng = self.dice.fork();
+        let store = Store::open_backend(SimDisk::from_image(image).backend(), &master, &mut *rng)
+            .expect("the database opens");
+        let loot = Loot::of(&store).expect("its keys can be read");
+        (loot, Records::of(&store).expect("its records can be read"))
     }
 
     /// Adds a line to the trace.

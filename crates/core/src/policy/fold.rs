@@ -415,7 +415,8 @@ impl Policy {
         self.outcome.verdicts.get(op).copied()
     }
 
-    fn is_folded(&self, op: &OpHash) -> bool {
+    /// Whether an operation is here with everything that it cites.
+    pub fn is_folded(&self, op: &OpHash) -> bool {
         self.verdict(op)
             .is_some_and(|verdict| verdict != Verdict::Parked)
     }

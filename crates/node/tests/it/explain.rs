@@ -1,8 +1,9 @@
 //! Seeing who may what, between two devices: each says what it can know, and what it cannot.
 
 use super::support::*;
+use kitbag_core::policy::op::LateDenials;
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_node::explain::{AccessState, Origin, Right, Why};
+use kitbag_node::explain::{AccessState, ActKind, Origin, Right, Why};
 
 /// Goal: a member cleared for Internal, in a pack with all four sensitivities, opens exactly those;
 /// from their side the higher ones are out of reach, not counted as anything.
@@ -97,4 +98,61 @@ fn open_tickets_are_listed_until_they_are_over() {
     );
     let later = kitbag_core::id::Timestamp::from_millis(now.as_millis() + 2_000);
     assert!(tickets(&mut world, later).is_empty(), "over");
+}
+
+/// Goal: after a removal both sides say who did it, and the one removed could have opened what was
+/// there and opens nothing that came after.
+#[test]
+fn a_removal_is_explained_and_tried() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(43, Role::Editor, Sensitivity::Internal);
+    let old = add(&mut world, ana, pack, "old", Sensitivity::Internal);
+    settle(&mut world);
+    let of_ben = world.person(ben);
+    world
+        .call(ana, |node, now| {
+            node.remove_member(now, pack, of_ben, LateDenials::Keep)
+        })
+        .done();
+    let why = world.node(ana).why(Some(pack)).unwrap().remove(0);
+    let internal = why
+        .renewals
+        .iter()
+        .find(|renewal| renewal.sensitivity == Sensitivity::Internal)
+        .expect("the next note is locked anew");
+    let removal = internal
+        .after
+        .iter()
+        .find(|act| act.kind == ActKind::Removed)
+        .expect("because of the removal");
+    assert_eq!(
+        removal.of.as_ref().map(|of| of.name.clone()),
+        Some(secret("Ben"))
+    );
+    let new = add(&mut world, ana, pack, "new", Sensitivity::Internal);
+
+    let checked = world.node(ana).check_as(pack, of_ben).unwrap();
+    let notes = &checked.tried[1];
+    assert_eq!(notes.access, AccessState::Before);
+    assert_eq!((notes.notes.opens, notes.notes.no_key), (1, 1));
+    let state = |world: &mut kitbag_testkit::World, note| {
+        let who = world.node(ana).who(pack, Some(note)).unwrap();
+        let ben = who.into_iter().find(|view| view.who.person == of_ben);
+        ben.unwrap().access[0].state
+    };
+    assert_eq!(state(&mut world, old), AccessState::Before);
+    assert_eq!(state(&mut world, new), AccessState::Never);
+
+    let read = |world: &mut kitbag_testkit::World, at| {
+        let mut rules = world.node(at).explain(pack, of_ben, Some(old)).unwrap();
+        rules.remove(0)
+    };
+    let rule = read(&mut world, ana);
+    assert_eq!((rule.right, rule.why), (Right::Read, Why::Lost));
+    assert!(rule.act.unwrap().by.is_me);
+
+    // Whoever was removed hears of it, and sees why.
+    world.run(60_000);
+    let rule = read(&mut world, ben);
+    assert_eq!((rule.allowed, rule.why), (false, Why::Lost));
+    assert_eq!(rule.act.unwrap().by.name, secret("Ana"));
 }

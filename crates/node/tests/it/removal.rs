@@ -1,0 +1,147 @@
+//! Somebody is removed: what they keep, what they can still open, and what everybody else sees.
+
+use super::support::*;
+use kitbag_core::policy::op::LateDenials;
+use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_testkit::{Called, LootOpened, Who, World};
+
+/// Ana, the founder; Ben and Cyn, whom she let in; everybody in sync.
+fn three(seed: u64) -> (World, Who, Who, Who, kitbag_core::id::PackId) {
+    let mut world = World::new(seed);
+    let [ana, ben, cyn] = ["Ana", "Ben", "Cyn"].map(|name| world.add(&secret(name)));
+    let pack = create(&mut world, ana, &secret("plans"));
+    for who in [ben, cyn] {
+        let ticket = share(
+            &mut world,
+            ana,
+            pack,
+            Role::Editor,
+            Sensitivity::Confidential,
+        );
+        join(&mut world, who, ana, &ticket);
+    }
+    world.dial(ben, cyn);
+    settle(&mut world);
+    (world, ana, ben, cyn, pack)
+}
+
+fn remove(world: &mut World, by: Who, pack: kitbag_core::id::PackId, whom: Who) {
+    let person = world.person(whom);
+    world
+        .call(by, |node, now| {
+            node.remove_member(now, pack, person, LateDenials::Keep)
+        })
+        .done();
+}
+
+/// Goal: promise 2. All admins are offline, a plain editor writes; the removed device has its whole
+/// disk, every key on it and every record of everybody else, and opens nothing of what is new.
+#[test]
+fn a_removed_device_opens_nothing_that_an_editor_writes_afterwards() {
+    let (mut world, ana, ben, cyn, pack) = three(21);
+    for sensitivity in [Sensitivity::Internal, Sensitivity::Confidential] {
+        add(&mut world, ana, pack, "before", sensitivity);
+    }
+    settle(&mut world);
+    let (_, before) = world.loot(cyn);
+    let (mut loot, own) = world.loot(ben);
+    assert!(
+        loot.open(&own).len() >= 3,
+        "he opens what he had, or this shows nothing"
+    );
+
+    remove(&mut world, ana, pack, ben);
+    settle(&mut world);
+    world.kill(ana);
+    for sensitivity in [
+        Sensitivity::Public,
+        Sensitivity::Internal,
+        Sensitivity::Confidential,
+    ] {
+        add(&mut world, cyn, pack, "after", sensitivity);
+    }
+    world.dial(ben, cyn);
+    world.run(60_000);
+
+    let (mut loot, held) = world.loot(ben);
+    let (_, after) = world.loot(cyn);
+    let mut new = after.without(&before);
+    new.extend(held.without(&own));
+    assert!(
+        new.sealed(None) >= 3,
+        "{} sealed entries are new",
+        new.sealed(None)
+    );
+    let opened: Vec<LootOpened> = loot.open(&new);
+    assert!(opened.is_empty(), "{opened:#?}");
+    assert_no_violations(&mut world);
+}
+
+/// Goal: he is told by what ended him and may write no more; the others go on.
+#[test]
+fn a_removed_member_hears_of_it_and_writes_no_more() {
+    let (mut world, ana, ben, cyn, pack) = three(22);
+    let kept = add(
+        &mut world,
+        ben,
+        pack,
+        "his last word",
+        Sensitivity::Internal,
+    );
+    settle(&mut world);
+    remove(&mut world, ana, pack, ben);
+    settle(&mut world);
+    world.dial(ben, cyn);
+    world.run(60_000);
+    assert_eq!(world.node(ben).pack(pack).unwrap().role, None);
+    let refused = world.call(ben, |node, now| {
+        node.add_notes(now, pack, &[draft("more", Sensitivity::Internal)])
+    });
+    assert!(matches!(refused, Called::Refused(_)));
+    for who in [ana, cyn] {
+        assert_eq!(world.node(who).members(pack).unwrap().len(), 2);
+        assert_eq!(
+            show(&mut world, who, pack, kept).body,
+            secret("his last word body")
+        );
+        assert_eq!(world.node(who).status(pack).unwrap().rotation_debt, {
+            // Nobody wrote Internal or Confidential since; Public has a new key already.
+            1
+        });
+    }
+    let note = add(&mut world, cyn, pack, "anew", Sensitivity::Internal);
+    settle(&mut world);
+    assert_eq!(show(&mut world, ana, pack, note).body, secret("anew body"));
+    assert_eq!(world.node(ana).status(pack).unwrap().rotation_debt, 0);
+    assert_no_violations(&mut world);
+}
+
+/// Goal: lowered to reader, somebody still reads what is new and writes nothing; raised again they
+/// write.
+#[test]
+fn a_role_is_lowered_and_raised() {
+    let (mut world, ana, ben, _, pack) = three(23);
+    let person = world.person(ben);
+    for (role, writes) in [(Role::Reader, false), (Role::Editor, true)] {
+        world
+            .call(ana, |node, now| {
+                node.change_role(now, pack, person, role, Sensitivity::Internal)
+            })
+            .done();
+        let word = format!("for a {role:?}");
+        let note = add(&mut world, ana, pack, &word, Sensitivity::Internal);
+        settle(&mut world);
+        assert_eq!(
+            show(&mut world, ben, pack, note).body,
+            secret(&format!("{word} body"))
+        );
+        let written = world.call(ben, |node, now| {
+            node.add_notes(now, pack, &[draft("mine", Sensitivity::Internal)])
+        });
+        assert_eq!(written.ok().is_some(), writes, "{role:?}");
+        let above = add(&mut world, ana, pack, "above", Sensitivity::Confidential);
+        settle(&mut world);
+        assert!(world.node(ben).note(pack, above).is_err());
+    }
+    assert_no_violations(&mut world);
+}
