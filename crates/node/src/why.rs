@@ -125,7 +125,9 @@ impl Node {
                 ObjectState::Waiting => Some(object),
                 _ => None,
             });
-        for hash in edits.flat_map(|object| &object.entries) {
+        let entries =
+            edits.flat_map(|object| object.entries.iter().map(move |hash| (object, hash)));
+        for (object, hash) in entries {
             let Some(place) = replica.places.get(hash) else {
                 continue;
             };
@@ -139,7 +141,13 @@ impl Node {
             let because = if replica.quarantined.contains(hash) {
                 Because::Unreadable
             } else if replica.authority(place, *hash) == Authority::Valid {
-                continue;
+                // A note whose key is here and which is none all the same.
+                let is_note =
+                    place.kind == EntryKind::Create && epoch_key(replica, place).is_some();
+                if !is_note || !matches!(object.state, ObjectState::Waiting) {
+                    continue;
+                }
+                Because::Unreadable
             } else if ended.is_some() {
                 Because::AfterEnd
             } else {
