@@ -120,10 +120,10 @@ impl Node {
         let edits = replica
             .objects
             .values()
-            .filter_map(|object| match &object.state {
-                ObjectState::Note(meta) if meta.set_aside > 0 => Some(object),
-                ObjectState::Waiting => Some(object),
-                _ => None,
+            .filter(|object| match &object.state {
+                ObjectState::Note(meta) => meta.set_aside > 0,
+                ObjectState::Waiting => true,
+                ObjectState::Index { .. } => false,
             });
         let entries =
             edits.flat_map(|object| object.entries.iter().map(move |hash| (object, hash)));

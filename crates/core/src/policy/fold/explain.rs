@@ -234,10 +234,10 @@ impl Policy {
                 Reason::Given(given)
             };
         }
-        let newest = |given: &&&Given| given.is_live();
-        let lost = all.iter().filter(gives);
+        let live = |given: &&&Given| given.is_live();
+        let mut lost = all.iter().filter(gives);
         // Of what would give it, a grant that is only kept away is closer than one that ended.
-        if let Some(given) = lost.clone().rfind(newest).or_else(|| lost.last()) {
+        if let Some(given) = lost.clone().rfind(live).or_else(|| lost.next_back()) {
             return Reason::Lost((*given).clone());
         }
         let most = |given: &&&Given| (given.lost.is_none(), given.role, given.clearance);
