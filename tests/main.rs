@@ -5,6 +5,7 @@ mod asking;
 mod bad_input;
 mod canary;
 mod clearance;
+mod explain;
 mod fixture;
 mod kill;
 mod members;

@@ -1,6 +1,7 @@
 //! The subcommands: one file each, and one line each here.
 
 mod add;
+mod check;
 mod daemon;
 mod demo;
 mod down;
@@ -8,11 +9,13 @@ mod edit;
 mod help;
 mod history;
 mod init;
+mod inspect;
 mod join;
 mod list;
 mod members;
 mod overview;
 mod pack;
+mod policy;
 mod relabel;
 mod review;
 mod role;
@@ -23,6 +26,7 @@ mod sync;
 mod ticket;
 mod unshare;
 mod up;
+mod who;
 
 use crate::context::Context;
 use clap::Subcommand;
@@ -59,7 +63,7 @@ pub(crate) enum Command {
     /// Exchange changes now
     Sync(sync::SyncArgs),
     /// Show who is up to date, and what waits
-    Status,
+    Status(status::StatusArgs),
     /// See it work: three devices on this machine play a story with sample data
     Demo(demo::DemoArgs),
     /// Create the person and device without starting, for scripts
@@ -77,6 +81,18 @@ pub(crate) enum Command {
     /// Look at a ticket without using it
     #[command(hide = true)]
     Ticket(ticket::TicketArgs),
+    /// Show who opens a pack or a note now, and who could before
+    #[command(hide = true)]
+    Who(who::WhoArgs),
+    /// Try every record of a pack with the keys that somebody gets
+    #[command(hide = true)]
+    Check(check::CheckArgs),
+    /// Show a pack's rules, and which of them decides
+    #[command(hide = true)]
+    Policy(policy::PolicyArgs),
+    /// Show what some bytes are, for debugging
+    #[command(hide = true)]
+    Inspect(inspect::InspectArgs),
     /// Show the commands, or one of them
     Help(help::HelpArgs),
 }
@@ -109,13 +125,17 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Unshare(args)) => unshare::run(context, args).await,
         Some(Command::Role(args)) => role::run(context, args).await,
         Some(Command::Sync(args)) => sync::run(context, args).await,
-        Some(Command::Status) => status::run(context).await,
+        Some(Command::Status(args)) => status::run(context, args).await,
         Some(Command::Demo(args)) => demo::run(context, &args),
         Some(Command::Init(args)) => init::run(context, args),
         Some(Command::Daemon(args)) => daemon::run(context, args).await,
         Some(Command::History(args)) => history::run(context, args).await,
         Some(Command::Review(args)) => review::run(context, args).await,
         Some(Command::Ticket(args)) => ticket::run(context, args),
+        Some(Command::Who(args)) => who::run(context, args).await,
+        Some(Command::Check(args)) => check::run(context, args).await,
+        Some(Command::Policy(args)) => policy::run(context, args).await,
+        Some(Command::Inspect(args)) => inspect::run(context, args),
         Some(Command::Help(args)) => help::run(context, args),
     }
 }

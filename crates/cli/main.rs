@@ -19,6 +19,7 @@ mod membership;
 mod network;
 mod output;
 mod passphrase;
+mod reasons;
 mod redact;
 mod table;
 mod when;

@@ -1,5 +1,6 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod explain;
 mod membership;
 
 use crate::convert;
@@ -60,6 +61,11 @@ pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -
         .on(join_pack)
         .on(forget_join)
         .on(sync)
+        .on(explain::ask_who)
+        .on(explain::explain_policy)
+        .on(explain::show_policy)
+        .on(explain::check_pack)
+        .on(explain::read_why)
         .into_router()
 }
 

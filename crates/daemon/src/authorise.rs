@@ -6,10 +6,11 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, ApproveJoin, Caller, CancelInvite, Code, CreatePack, EditNote, Failure, ForgetJoin,
-    Health, JoinPack, ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks,
-    ReadHistory, ReadStatus, RefuseJoin, RelabelNote, ReviewPack, Sensitivity, SetRole, SharePack,
-    ShowNote, ShowPack, Stop, SyncPacks, TakeOver, UnsharePack, WhoAmI,
+    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CheckPack, Code, CreatePack, EditNote,
+    ExplainPolicy, Failure, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests,
+    ListMembers, ListNotes, ListPacks, ReadHistory, ReadStatus, ReadWhy, RefuseJoin, RelabelNote,
+    ReviewPack, Sensitivity, SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks,
+    TakeOver, UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -104,7 +105,7 @@ macro_rules! asks {
 asks! {
     LookAtDaemon: Health, WhoAmI, ReadStatus;
     StopDaemon: Stop;
-    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests;
+    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy;
     Write: CreatePack, AddNote, EditNote, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
     Join: JoinPack, ForgetJoin;

@@ -1,8 +1,12 @@
 //! The engine's views as documents of the API, and back. Exhaustive matches: a new word in the
 //! policy does not compile until it has one here.
 
+mod explain;
 mod membership;
 
+pub(crate) use explain::{
+    access, act, checked, held_by, inspected, named, pack_why, rule, ticket_view,
+};
 pub(crate) use membership::{ended, ended_ticket, held, person_change, set_aside_of};
 
 use kitbag_engine as engine;

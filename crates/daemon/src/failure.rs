@@ -15,7 +15,7 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
             told(Code::NotFound).hint("kitbag list PACK shows the ids of its notes")
         }
         EngineError::NotFound { what: "person", .. } => told(Code::NotFound)
-            .hint("kitbag members PACK shows who is in it; for somebody new: kitbag share PACK"),
+            .hint("kitbag members PACK shows who is in it, kitbag policy show PACK who ever was; for somebody new: kitbag share PACK"),
         EngineError::NotFound { what: "request", .. } => told(Code::NotFound).hint(
             "by the start of its id or the three check words in quotes: kitbag share requests",
         ),

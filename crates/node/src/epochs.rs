@@ -178,6 +178,24 @@ impl Replica {
             .collect()
     }
 
+    /// Whether this epoch, or one of its ancestors, answers one of these denials.
+    pub(crate) fn answers_any(&self, epoch: &EpochId, denials: &[Denial]) -> bool {
+        let found = self.found();
+        let Some(standing) = found.epochs.get(epoch) else {
+            return false;
+        };
+        let answers = |at: &usize| standing.answered.contains(*at);
+        denials
+            .iter()
+            .filter_map(|denial| found.denials.get(denial))
+            .any(answers)
+    }
+
+    /// What the next epoch of a domain answers beyond those there are.
+    pub(crate) fn owed_answers(&self, domain: Sensitivity) -> Vec<Denial> {
+        self.unanswered(&self.epoch_tips(domain)).concat()
+    }
+
     /// How many domains owe a rotation.
     pub(crate) fn rotation_debt(&self) -> u64 {
         self.owed_domains().len() as u64

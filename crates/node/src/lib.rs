@@ -11,8 +11,10 @@ mod after_removal;
 mod aside;
 mod asking;
 mod authority;
+pub mod check;
 mod epochs;
 mod error;
+pub mod explain;
 #[cfg(test)]
 mod hostile_entries;
 #[cfg(test)]
@@ -34,6 +36,7 @@ mod serve;
 mod taking_over;
 pub mod view;
 mod waiting;
+pub mod why;
 mod write;
 
 pub use error::{Denied, NodeError};

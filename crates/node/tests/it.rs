@@ -5,6 +5,7 @@ mod it {
     mod admins;
     mod asking;
     mod disks;
+    mod explain;
     mod forks;
     mod hostile;
     mod invites;

@@ -14,7 +14,9 @@ mod call;
 mod caller;
 mod client;
 mod code;
+mod explain;
 mod failure;
+mod inspect;
 mod invite;
 mod member;
 mod membership;
@@ -26,13 +28,21 @@ mod share;
 mod socket;
 mod status;
 mod time;
+
+mod why;
 mod words;
 
 pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
 pub use caller::{Caller, NotACaller};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
 pub use code::{Code, Exit};
+pub use explain::{
+    Access, AccessState, ActKind, ActShown, AskWho, CheckPack, Checked, ExplainPolicy, Explained,
+    GrantHeld, GrantShown, Named, OpenTicket, PersonOpens, Policy, PolicyMember, Right, Rule,
+    ShowPolicy, Tally, Terms, Tried, Via, WaitsFor, Who, Why,
+};
 pub use failure::{ErrorDocument, Failure};
+pub use inspect::{Field, Inspected, Part, Value};
 pub use invite::{
     ApproveJoin, Asked, CancelInvite, ForgetJoin, Invite, InviteCancelled, InviteJoiner,
     InviteState, Invites, JoinAnswered, JoinForgotten, JoinRequest, JoinRequests, ListInvites,
@@ -63,4 +73,5 @@ pub use status::{
     Status, Stop, Stopping, SyncPacks, Synced, WhoAmI,
 };
 pub use time::Time;
+pub use why::{AsideBy, Because, PackWhy, ReadWhy, Renewal, Waiting, WaitingFor, WhyAnswer};
 pub use words::{Role, Sensitivity};

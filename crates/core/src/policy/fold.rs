@@ -25,6 +25,7 @@ mod authority;
 mod checks;
 pub mod content;
 mod denials;
+mod explain;
 mod facts;
 mod graph;
 mod outcome;
@@ -37,6 +38,7 @@ mod view;
 mod void;
 
 pub use content::{ContentLog, LogEnd};
+pub use explain::{Explanation, Given, Loss, Lost, Reason, Right};
 pub use permit::Refused;
 pub use view::{
     Admission, Denial, GrantInfo, Invalid, InviteInfo, InviteState, LiveGrant, Member, Standing,

@@ -57,7 +57,7 @@ impl Node {
     }
 
     /// Persons of a pack whom a word may mean: this person for `me`, a whole id, or every one who goes
-    /// by that name or whose id begins so. Names are chosen by others, so that none comes before an id.
+    /// by that name, in any case, or whose id begins so. Names are chosen by others, so that none comes before an id.
     ///
     /// # Errors
     /// [`NodeError::NotFound`].
@@ -73,12 +73,13 @@ impl Node {
             return Ok(vec![named(me)]);
         }
         let lower = word.to_ascii_lowercase();
+        let told = word.trim().to_lowercase();
         let persons = || replica.persons.keys().copied();
         if let Some(person) = persons().find(|person| person.to_string() == lower) {
             return Ok(vec![named(person)]);
         }
         let fits = |(person, name): &(PersonId, String)| {
-            name == word || person.to_string().starts_with(&lower)
+            name.to_lowercase() == told || person.to_string().starts_with(&lower)
         };
         Ok(persons()
             .map(named)

@@ -1,6 +1,7 @@
 //! Stages 7, 10 and 12: what the settled denials leave, laid out for whoever asks.
 
 use super::denials::{Settled, settle};
+use super::explain::Given;
 use super::facts::{Aim, Facts, Grant, Place};
 use super::graph::Graph;
 use super::rank::Rank;
@@ -35,6 +36,8 @@ pub(super) struct Outcome {
     pub(super) named: BTreeMap<PersonId, BTreeSet<OpHash>>,
     /// Removes that count, are held or parked: whom, and the rank of the cited grant.
     pub(super) removals: Vec<(PersonId, Rank)>,
+    /// Every grant with what became of it, for explanations.
+    pub(super) given: BTreeMap<GrantRef, Given>,
 }
 
 /// A grant with what only the fold asks.
@@ -91,6 +94,7 @@ impl Outcome {
             disputes,
             named: read.named(),
             removals: read.removals(),
+            given: read.given(),
         }
     }
 }
@@ -120,11 +124,11 @@ fn branches(records: &Records) -> BTreeMap<LogId, Vec<(u64, OpHash)>> {
 }
 
 /// Reads answers off the settled fold.
-struct Reader<'a> {
-    graph: &'a Graph,
-    facts: &'a Facts,
-    relations: &'a Relations,
-    settled: &'a Settled<'a>,
+pub(super) struct Reader<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) facts: &'a Facts,
+    pub(super) relations: &'a Relations,
+    pub(super) settled: &'a Settled<'a>,
 }
 
 impl Reader<'_> {
@@ -197,7 +201,7 @@ impl Reader<'_> {
         }
     }
 
-    fn via(&self, grant: &Grant) -> Via {
+    pub(super) fn via(&self, grant: &Grant) -> Via {
         let by = self.graph.nodes[grant.op].op.op().person;
         match grant.admission {
             Some((invite, _)) => Via::Admit {

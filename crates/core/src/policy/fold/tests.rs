@@ -2,6 +2,7 @@
 //! order, and random histories against a second, deliberately simple implementation.
 
 mod content;
+mod explain;
 mod grants;
 mod invites;
 mod oracle;

@@ -86,6 +86,11 @@ pub(super) fn history(dice: &mut Dice, style: Style) -> World {
     w
 }
 
+/// A history of this many steps in the usual style.
+pub(super) fn history_of(dice: &mut Dice, steps: usize) -> World {
+    history(dice, Style { steps, ..STYLE })
+}
+
 /// One more operation, by somebody whom some grant in their view names.
 fn step(w: &mut World, dice: &mut Dice, style: Style) {
     let view = view(w, dice, style);
