@@ -8,6 +8,8 @@
 
 mod error;
 #[cfg(test)]
+mod hostile_changes;
+#[cfg(test)]
 mod hostile_entries;
 mod identity;
 mod intake;
