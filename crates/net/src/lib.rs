@@ -65,7 +65,10 @@ mod config;
 mod endpoint;
 mod frame;
 #[cfg(test)]
-#[allow(unreachable_pub, reason = "a fuzz target, which is public where it is one")]
+#[allow(
+    unreachable_pub,
+    reason = "a fuzz target, which is public where it is one"
+)]
 #[path = "../../fuzz/src/frames.rs"]
 mod frames;
 mod gate;

@@ -8,6 +8,7 @@
 
 mod error;
 #[cfg(test)]
+#[path = "tests/hostile_changes.rs"]
 mod hostile_changes;
 #[cfg(test)]
 mod hostile_entries;

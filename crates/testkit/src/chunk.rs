@@ -110,7 +110,12 @@ impl Chunk {
     /// Changes one to three things: bits and bytes of a column, whole columns, or what stands before
     /// them. `other` lends its parts to splices.
     pub fn mutate(&mut self, other: &Chunk, dice: &mut Dice) {
-        for _ in 0..dice.between(1, 3) {
+        let times = if dice.percent(70) {
+            1
+        } else {
+            dice.between(2, 3)
+        };
+        for _ in 0..times {
             match dice.below(20) {
                 0 => {
                     self.start_op = self

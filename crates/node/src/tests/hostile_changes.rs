@@ -44,7 +44,10 @@ fn mutated_changes_of_an_editor_harm_nobody_and_are_set_aside_under_their_name()
     let wanted: u64 = wanted.and_then(|n| n.parse().ok()).unwrap_or(2 * BATCH);
     let began = Instant::now();
     let mut room = Room::new();
-    let mut dice = Dice::new(7);
+    let mut hand = Hand {
+        dice: Dice::new(7),
+        sent: BTreeSet::new(),
+    };
     let mut planted: BTreeSet<EntryHash> = BTreeSet::new();
     let mut bodies: BTreeMap<ItemId, String> = BTreeMap::new();
     for batch in 0.. {
@@ -55,8 +58,8 @@ fn mutated_changes_of_an_editor_harm_nobody_and_are_set_aside_under_their_name()
         room.settle();
         room.append_text(BEN, note, " Ben was here before.");
         room.settle();
-        planted.extend(room.plant_changes(note, BATCH - OF_INDEX, &mut dice));
-        planted.extend(room.plant_index_changes(OF_INDEX, &mut dice));
+        planted.extend(room.plant_changes(note, BATCH - OF_INDEX, &mut hand));
+        planted.extend(room.plant_index_changes(OF_INDEX, &mut hand));
         room.settle();
         room.append_text(ANA, note, " Ana was here after.");
         room.append_text(CLEO, note, " So was Cleo.");
@@ -326,7 +329,7 @@ impl Room {
     // Hostile work.
 
     /// Ben's device seals mutants of honest changes as edits of this note.
-    fn plant_changes(&mut self, note: ItemId, count: u64, dice: &mut Dice) -> Vec<EntryHash> {
+    fn plant_changes(&mut self, note: ItemId, count: u64, hand: &mut Hand) -> Vec<EntryHash> {
         let pack = self.pack;
         let ben = self.node(BEN);
         let replica = &ben.packs[&pack];
@@ -346,7 +349,7 @@ impl Room {
             &built.carriers,
             None,
             count,
-            dice,
+            hand,
         );
         ben.put_down(pen, &mut staged);
         ben.commit(pack, staged).unwrap();
@@ -354,7 +357,7 @@ impl Room {
     }
 
     /// The same for the pack's index document.
-    fn plant_index_changes(&mut self, count: u64, dice: &mut Dice) -> Vec<EntryHash> {
+    fn plant_index_changes(&mut self, count: u64, hand: &mut Hand) -> Vec<EntryHash> {
         let pack = self.pack;
         let ben = self.node(BEN);
         let tag = index_tag(pack, OF);
@@ -379,7 +382,7 @@ impl Room {
             &built.carriers,
             Some(base),
             count,
-            dice,
+            hand,
         );
         ben.put_down(pen, &mut staged);
         ben.commit(pack, staged).unwrap();
@@ -440,6 +443,12 @@ impl Room {
     }
 }
 
+/// What makes mutants, and those that it sent already.
+struct Hand {
+    dice: Dice,
+    sent: BTreeSet<Vec<u8>>,
+}
+
 /// Seals mutants of honest changes, each as an entry that names the dependencies of its change.
 #[expect(
     clippy::too_many_arguments,
@@ -453,15 +462,18 @@ fn plant(
     carriers: &BTreeMap<ChangeHash, EntryHash>,
     base: Option<ChangeHash>,
     count: u64,
-    dice: &mut Dice,
+    hand: &mut Hand,
 ) -> Vec<EntryHash> {
     let mut planted = Vec::new();
-    for _ in 0..count {
-        let mut chunk = dice.pick(honest).clone();
-        chunk.mutate(dice.pick(honest), dice);
+    while (planted.len() as u64) < count {
+        let mut chunk = hand.dice.pick(honest).clone();
+        chunk.mutate(hand.dice.pick(honest), &mut hand.dice);
         let mut change = chunk.forge(pen.log);
-        if dice.percent(2) {
-            change_bytes(&mut change, dice); // such get no further than the checksum
+        if hand.dice.percent(2) {
+            change_bytes(&mut change, &mut hand.dice); // such get no further than the checksum
+        }
+        if !hand.sent.insert(change.clone()) {
+            continue; // a change that is carried twice is another test's
         }
         let cited = chunk.deps.iter().map(|dep| ChangeHash(*dep));
         let carried = cited
