@@ -114,6 +114,7 @@ async fn a_member_cleared_for_internal_opens_nothing_above_with_every_key_they_h
         clearance: Sensitivity::Internal,
         expires_at: None,
         uses: 1,
+        ask: false,
     };
     let ticket = ana.share(pack, options).await.unwrap().ticket;
     ben.join(Zeroizing::new(ticket), None).await.unwrap();

@@ -239,6 +239,9 @@ mod tests {
             set_aside: 0,
             held: 0,
             rotation_debt: 0,
+            forks: Vec::new(),
+            disputes: Vec::new(),
+            ended: None,
         };
         let mut why = PackWhy {
             id: "a".into(),

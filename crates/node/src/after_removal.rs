@@ -128,7 +128,7 @@ impl Desk {
             since: NOW,
             newer_rules: None,
         };
-        other.node.join_pack(row, self.endpoint()).unwrap();
+        other.node.join_pack(row, [self.endpoint()].into()).unwrap();
         other.pull(self, pack);
         self.pull(other, pack);
     }
@@ -185,7 +185,7 @@ impl Desk {
 
     /// Writes an edit on top of everything that can be opened, as an honest device never does.
     fn build_on_everything(&mut self, pack: PackId, tag_of: EntryHash, body: &str, write: bool) {
-        let tag = self.node.packs[&pack].places[&tag_of].tag.unwrap();
+        let tag = self.node.packs[&pack].places[&tag_of].object.unwrap();
         let mut all = build_everything(&self.node.packs[&pack], &self.node.store, tag)
             .unwrap()
             .unwrap();
@@ -232,15 +232,17 @@ fn team<const N: usize>(roles: [(&str, Role); N]) -> (Desk, [Desk; N], PackId, I
 /// The entries that `from` wrote and `to` lacks, as one page for each of its logs.
 fn news(from: &Desk, to: &Desk, pack: PackId) -> Vec<Page> {
     let replica = &from.node.packs[&pack];
-    let own = |log: &&crate::replica::Log| log.opening.device == from.node.me().device;
+    let own = |log: &&crate::logs::Log| log.opening.device == from.node.me().device;
     let mut pages = Vec::new();
     for log in replica.logs.values().filter(own) {
         let known = to.node.packs[&pack].logs.get(&log.opening.log_id());
-        let mut next = known.map_or(0, |known| known.entries.len() as u64);
+        let known = known.and_then(crate::logs::Log::trunk);
+        let mut next = known.map_or(0, |known| known.next_seq());
         let mut page = Page::empty(pack);
         let known = next;
-        for head in log.heads.iter().filter(|head| head.position.seq >= known) {
-            let entry = |seq| from.node.store.entry(log.number, seq).unwrap().unwrap();
+        let trunk = log.trunk().unwrap();
+        for head in trunk.heads.iter().filter(|head| head.position.seq >= known) {
+            let entry = |seq| from.node.store.entry(trunk.number, seq).unwrap().unwrap();
             page.runs.push(Run {
                 opening: kitbag_core::codec::encode(&log.opening),
                 entries: (next..=head.position.seq)
@@ -387,7 +389,7 @@ fn a_late_edit_is_listed_and_taken_over_once_for_all() {
     ben.set_body(pack, note, "one\nlate");
     let bens = ben.node.packs[&pack].logs.values();
     let late = *bens
-        .flat_map(|log| log.entries.last())
+        .flat_map(|log| log.trunk()?.entries.last())
         .find(|entry| ben.node.packs[&pack].places[entry].kind == EntryKind::Edit)
         .unwrap();
     let removed = ana.remove(pack, &ben);

@@ -215,6 +215,7 @@ fn who_owns_a_forked_policy_log_goes_on_in_a_new_one() {
         clearance: Sensitivity::Internal,
         expires_at: None,
         uses: 1,
+        ask: false,
     };
     node.share(NOW, pack, &options).unwrap();
     let last = node.packs[&pack].op_order.last().copied().unwrap();
@@ -278,6 +279,7 @@ fn of_a_note_that_was_created_twice_every_device_takes_the_same() {
         let body = EntryBody::Create {
             record: record.clone(),
             at: NOW,
+            takes_over: TakesOver::default(),
         };
         let draft = Draft {
             kind: EntryKind::Create,

@@ -1,5 +1,6 @@
 //! Moves that no honest member writes, and moves whose author was removed.
 
+use crate::logs::Log;
 use crate::objects::{epoch_key, open_item_key, read};
 use crate::relabel::{deps, relocation};
 use crate::replica::Staged;
@@ -66,7 +67,7 @@ impl Group {
                 nodes[ANA].packs[&pack].row.clone(),
                 nodes[ANA].me.endpoint_id(),
             );
-            nodes[n].join_pack(row, endpoint).unwrap();
+            nodes[n].join_pack(row, [endpoint].into()).unwrap();
         }
         let mut group = Group {
             nodes,
@@ -116,16 +117,18 @@ impl Group {
             }
         }
         for (id, log) in &giver.logs {
-            let known = taker.logs.get(id).map_or(0, |log| log.entries.len()) as u64;
+            let known = taker.logs.get(id).and_then(Log::trunk);
+            let known = known.map_or(0, |log| log.next_seq());
+            let trunk = log.trunk().unwrap();
             let own = log.opening.sensitivity;
-            if own > limit || !wanted(own) || known >= log.entries.len() as u64 {
+            if own > limit || !wanted(own) || known >= trunk.next_seq() {
                 continue;
             }
-            let entries = (known..log.entries.len() as u64)
+            let entries = (known..trunk.next_seq())
                 .map(|seq| {
                     self.nodes[from]
                         .store
-                        .entry(log.number, seq)
+                        .entry(trunk.number, seq)
                         .unwrap()
                         .unwrap()
                 })
@@ -424,7 +427,7 @@ fn ends(node: &Node, pack: PackId, device: kitbag_core::id::DeviceId) -> Vec<Cut
     let theirs = logs.filter(|(_, log)| log.opening.device == device);
     theirs
         .filter_map(|(id, log)| {
-            let end = log.end()?;
+            let end = log.trunk()?.end()?;
             Some(Cutoff {
                 log: *id,
                 seq: end.seq,

@@ -16,6 +16,9 @@ mod epochs;
 mod error;
 pub mod explain;
 #[cfg(test)]
+#[path = "tests/hostile_changes.rs"]
+mod hostile_changes;
+#[cfg(test)]
 mod hostile_entries;
 #[cfg(test)]
 mod hostile_moves;

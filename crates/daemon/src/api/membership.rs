@@ -50,7 +50,11 @@ pub(super) async fn set_role(served: Served, call: SetRole) -> Answered<Membersh
 }
 
 impl Served {
-    pub(super) async fn person(&self, pack: PackId, selector: String) -> Answered<(PersonId, String)> {
+    pub(super) async fn person(
+        &self,
+        pack: PackId,
+        selector: String,
+    ) -> Answered<(PersonId, String)> {
         self.engine
             .resolve_person(pack, selector)
             .await

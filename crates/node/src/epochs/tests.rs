@@ -93,6 +93,7 @@ fn ana_and_ben(dir: &Path) -> (Node, Node, PackId) {
         clearance: Sensitivity::Internal,
         expires_at: None,
         uses: 1,
+        ask: false,
     };
     let ticket = Ticket::parse(&ana.share(NOW, pack, &options).unwrap().ticket).unwrap();
     let request = ben.join_draft(&ticket).request(endpoint(&ana), [9; 32]);

@@ -86,6 +86,7 @@ fn open_tickets_are_listed_until_they_are_over() {
         clearance: Sensitivity::Public,
         expires_at: Some(until),
         uses: 3,
+        ask: false,
     };
     world
         .call(ana, |node, now| node.share(now, pack, &options))

@@ -129,6 +129,7 @@ fn a_cancelled_invite_ends_alone() {
         clearance: Sensitivity::Public,
         expires_at: None,
         uses: 2,
+        ask: false,
     };
     let shared = world
         .call(ana, |node, now| node.share(now, pack, &options))
