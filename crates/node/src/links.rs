@@ -382,10 +382,14 @@ impl Node {
         for have in &want.content {
             haves.entry(have.log).or_default().push(have);
         }
-        let known = haves.into_iter().filter_map(|(id, haves)| {
-            let coverage = replica.coverage(id, replica.logs.get(&id)?, haves);
+        let known = haves.into_iter().map(|(id, haves)| {
+            let Some(log) = replica.logs.get(&id) else {
+                let longest = haves.iter().map(|have| have.len).max();
+                return (id, longest.unwrap_or(0));
+            };
+            let coverage = replica.coverage(id, log, haves);
             let known = coverage.covered.iter().sum::<u64>();
-            Some((id, known.max(coverage.unknown.unwrap_or(0))))
+            (id, known.max(coverage.unknown.unwrap_or(0)))
         });
         let known = known.collect();
         self.seen.insert((peer, want.pack), known);
