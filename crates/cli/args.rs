@@ -167,6 +167,8 @@ mod tests {
             "policy",
             "policy explain Acme",
             "inspect a b",
+            "edit abc --title T --dry-run --yes",
+            "edit abc --file - --dry-run",
             "pack",
             "daemon",
             "ticket",

@@ -30,10 +30,10 @@ pub(crate) struct EditArgs {
     #[arg(long, value_parser = args::sensitivity(), conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen"])]
     sensitivity: Option<Sensitivity>,
     /// Say who gains and who loses the note, and change nothing
-    #[arg(long, requires = "sensitivity")]
+    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen"])]
     dry_run: bool,
     /// Do not ask
-    #[arg(long, requires = "sensitivity")]
+    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen"])]
     yes: bool,
 }
 

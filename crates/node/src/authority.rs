@@ -211,9 +211,16 @@ impl Replica {
         if of_logs.is_disjoint(&ended.logs) {
             return None;
         }
+        // What a moved note builds on under its other tags is judged there, and by where it stands.
+        let moved = |place: &Place| matches!(place.kind, EntryKind::Move | EntryKind::Moved(_));
+        let has_moved = group.values().any(|place| moved(place));
         let mut entries: Vec<Entry> = group
             .iter()
-            .map(|(hash, place)| entry(*hash, place, tag, place.deps.clone()))
+            .map(|(hash, place)| {
+                let mut deps = place.deps.clone();
+                deps.retain(|dep| !has_moved || group.contains_key(dep));
+                entry(*hash, place, tag, deps)
+            })
             .collect();
         // Other entries of a forked log only tell which branch a cutoff names.
         let beside = of_logs

@@ -390,6 +390,42 @@ fn a_lowering_by_an_editor_counts_for_nobody() {
     }
 }
 
+/// Goal: a mover who is removed with everything they wrote kept has moved the note for good, and what
+/// others wrote there stays; so it is when an editor of it is removed.
+#[test]
+fn a_note_stays_where_somebody_moved_it_who_is_removed_later() {
+    for gone in [BEN, CYN] {
+        let mut group = Group::new((Role::Editor, Confidential), (Role::Editor, Confidential));
+        let note = group.add(ANA, Internal);
+        group.share();
+        group.nodes[BEN]
+            .relabel(NOW, group.pack, note, Confidential)
+            .unwrap();
+        group.share();
+        group.set_body(CYN, note, "one two by Cyn");
+        group.share();
+        let expected = Some((Confidential, "one two by Cyn".to_owned()));
+        assert_eq!(group.seen(ANA, note), expected);
+        let device = group.nodes[gone].me.device();
+        let remove = Act::Remove {
+            person: group.nodes[gone].me.person(),
+            cutoffs: ends(&group.nodes[ANA], group.pack, device),
+            late_denials: LateDenials::Keep,
+        };
+        let (pack, ana) = (group.pack, &mut group.nodes[ANA]);
+        let mut staged = Staged::default();
+        ana.stage_op(pack, vec![remove], NOW, &mut staged).unwrap();
+        ana.commit(pack, staged).unwrap();
+        assert_eq!(group.seen(ANA, note), expected, "{gone} is out");
+        group.reopen(ANA);
+        assert_eq!(group.seen(ANA, note), expected, "{gone} is out, read back");
+        assert_eq!(group.nodes[ANA].status(pack).unwrap().set_aside, 0);
+        group.set_body(ANA, note, "one two by Ana");
+        let after = Some((Confidential, "one two by Ana".to_owned()));
+        assert_eq!(group.seen(ANA, note), after);
+    }
+}
+
 /// Goal: a mover who is removed with a cutoff before the move moved nothing.
 #[test]
 fn the_move_of_somebody_removed_leaves_the_note_where_it_was() {

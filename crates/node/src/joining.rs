@@ -216,6 +216,7 @@ impl Node {
         };
         let outcome = match answer {
             JoinAnswer::Refused(refusal) => {
+                let refusal = refusal_told(refusal);
                 self.waiting_refused(&ticket.invite, admitter, &refusal)?;
                 return Ok(JoinOutcome::Refused(refusal));
             }
@@ -509,7 +510,14 @@ impl Node {
     }
 }
 
-/// What needs no policy.
+/// What needs no policy./// A refusal with the name in it as short as a name is: it comes from a peer, and is kept.
+fn refusal_told(refusal: JoinRefusal) -> JoinRefusal {
+    match refusal {
+        JoinRefusal::Used { at, by } => JoinRefusal::Used { at, by: told(&by) },
+        other => other,
+    }
+}
+
 fn check_options(now: Timestamp, options: &ShareOptions) -> Result<(), NodeError> {
     if options.uses == 0 {
         return Err(NodeError::BadInput {
@@ -550,4 +558,24 @@ pub(crate) fn name_in(replica: &Replica, person: PersonId) -> String {
         .map(|profile| profile.name.clone())
         .or_else(|| told.cloned())
         .unwrap_or_else(|| person.short())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: what a peer says of a used ticket is kept, so it is never longer than a name.
+    #[test]
+    fn the_name_in_a_refusal_is_short_and_one_line() {
+        let at = Timestamp::from_millis(1);
+        let by = format!("Eve\n{}", "x".repeat(60_000));
+        let JoinRefusal::Used { by, .. } = refusal_told(JoinRefusal::Used { at, by }) else {
+            panic!("it stays the same refusal");
+        };
+        assert!(
+            by.starts_with("Evex") && by.len() < 200,
+            "{} bytes",
+            by.len()
+        );
+    }
 }
