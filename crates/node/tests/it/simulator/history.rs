@@ -428,9 +428,13 @@ impl History {
             }
             Joining::Answered(JoinOutcome::Waiting) => {
                 // A person says yes, now or never; the joiner asks again.
-                let yes = world.dice.percent(80);
-                if yes && let Called::Done(()) = world.approve(admitter, who, ticket.pack) {
-                    self.ask(world, who, admitter, at);
+                if world.dice.percent(80) {
+                    match world.approve(admitter, who, ticket.pack) {
+                        Called::Done(()) => self.ask(world, who, admitter, at),
+                        // It may have become durable; the joiner, who waits, will hear of it.
+                        Called::Down => self.unanswered.push((who, admitter, at)),
+                        Called::Refused(_) => {}
+                    }
                 }
             }
             Joining::Answered(_) | Joining::NotOpen => {}
