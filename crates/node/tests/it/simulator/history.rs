@@ -503,6 +503,9 @@ impl History {
                 ));
             }
             if settled && dialled == 0 && world.frames == sent {
+                // Whoever is out asks once more whether that has changed.
+                world.run(10_000);
+                let sent = world.frames;
                 world.run(120_000);
                 return if world.frames == sent {
                     Ok(())
