@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 SECONDS_EACH=${KITBAG_FUZZ_SECONDS:-13}
-EXECUTIONS_MIN=${KITBAG_FUZZ_MIN:-2000} # of each target; a slow machine under load still has more
+EXECUTIONS_MIN=${KITBAG_FUZZ_MIN:-1000} # of each target; a slow machine under load has more
 MEMORY_MIB_MAX=2048
 INPUT_BYTES_MAX=16384
 INPUT_SECONDS_MAX=20

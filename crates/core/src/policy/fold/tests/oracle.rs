@@ -39,6 +39,8 @@ pub(super) struct Oracle<'a> {
     pasts: BTreeMap<OpHash, BTreeSet<OpHash>>,
     folded: BTreeSet<OpHash>,
     valid: BTreeSet<OpHash>,
+    /// Every grant that a valid operation makes.
+    grants: BTreeSet<GrantRef>,
 }
 
 pub(super) fn answers(pack: PackId, ops: &[SignedOp], persons: &[SignedPersonOp]) -> Answers {
@@ -98,7 +100,7 @@ impl<'a> Oracle<'a> {
             .map(|op| (op.hash(), op))
             .collect();
         let pasts = ops.keys().map(|op| (*op, past_of(&ops, op))).collect();
-        let (folded, valid) = (BTreeSet::new(), BTreeSet::new());
+        let (folded, valid, grants) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         let mut oracle = Oracle {
             pack,
             ops,
@@ -106,8 +108,10 @@ impl<'a> Oracle<'a> {
             pasts,
             folded,
             valid,
+            grants,
         };
         oracle.fold_what_can_be();
+        oracle.grants = oracle.find_grants();
         oracle
     }
 
@@ -187,7 +191,7 @@ impl<'a> Oracle<'a> {
             }
         }
 
-        let grants = self.grants();
+        let grants = &self.grants;
         let live = |grant: &GrantRef, set: &Set| {
             self.voiders_of_grant(grant, set).is_empty()
                 && !set.iter().any(|d| self.kills(d, grant))
@@ -230,11 +234,11 @@ impl<'a> Oracle<'a> {
             .collect()
     }
 
-    fn grants(&self) -> BTreeSet<GrantRef> {
-        let places = self
-            .valid
-            .iter()
-            .flat_map(|op| (0..64).map(|act| GrantRef { op: *op, act }));
+    fn find_grants(&self) -> BTreeSet<GrantRef> {
+        let places = self.valid.iter().flat_map(|op| {
+            let acts = self.ops[op].acts().len() as u32;
+            (0..acts.max(1)).map(|act| GrantRef { op: *op, act })
+        });
         places.filter(|name| self.given(name).is_some()).collect()
     }
 
@@ -631,11 +635,11 @@ impl<'a> Oracle<'a> {
         }
         let under_killed = self.kills(denial, &self.cited(&invite.op));
         let seen = self.past(&denial.op);
-        let came_in = self.grants().into_iter().any(|grant| {
-            self.given(&grant)
+        let came_in = self.grants.iter().any(|grant| {
+            self.given(grant)
                 .is_some_and(|given| given.through == Some(*invite))
                 && seen.contains(&grant.op)
-                && self.kills(denial, &grant)
+                && self.kills(denial, grant)
         });
         under_killed || came_in
     }
