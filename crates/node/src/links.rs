@@ -181,6 +181,9 @@ impl Node {
         let mut leaves = Vec::new();
         for (pack, replica) in &self.packs {
             let Some(clearance) = replica.shared_clearance(me, peer) else {
+                if self.hopes(replica, peer) {
+                    view.wanting.insert(*pack);
+                }
                 continue;
             };
             leaves.push((*pack, replica.leaf(clearance)));

@@ -30,7 +30,7 @@ impl Node {
             .get(&pack)
             .is_some_and(|peers| peers.contains(peer));
         let clearance = replica.shared_clearance(self.me.person(), peer);
-        if clearance.is_none() && !joining {
+        if clearance.is_none() && !joining && !self.hopes(replica, peer) {
             return None;
         }
         let control = replica.control_logs().into_iter().flat_map(|(log, ops)| {
@@ -71,6 +71,16 @@ impl Node {
                 .unwrap_or_default(),
             content: content.collect(),
         })
+    }
+
+    /// Whether this device, which a pack gives nothing now, asks this member for news of it: somebody
+    /// may have granted anew, or answered what keeps the keys away.
+    pub(crate) fn hopes(&self, replica: &Replica, peer: &EndpointId) -> bool {
+        let me = self.me.person();
+        let named = replica.policy.standing(&self.me.endpoint_id()) != Standing::Unknown;
+        named
+            && !replica.policy.may_open(&me, Sensitivity::Public)
+            && matches!(replica.policy.standing(peer), Standing::Member { .. })
     }
 
     /// The answer to a peer's want, as far as the policy lets this peer know anything.

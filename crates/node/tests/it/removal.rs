@@ -145,3 +145,29 @@ fn a_role_is_lowered_and_raised() {
     }
     assert_no_violations(&mut world);
 }
+
+/// Goal: whoever was removed, heard of it, and was granted anew while away hears of that too when
+/// they meet a member: they ask although nothing is theirs.
+#[test]
+fn whoever_is_granted_anew_while_away_hears_of_it() {
+    let (mut world, ana, ben, _, pack) = three(24);
+    remove(&mut world, ana, pack, ben);
+    settle(&mut world);
+    assert_eq!(world.node(ben).pack(pack).unwrap().role, None);
+    world.disconnect_all();
+    let person = world.person(ben);
+    world
+        .call(ana, |node, now| {
+            node.change_role(now, pack, person, Role::Editor, Sensitivity::Internal)
+        })
+        .done();
+    let note = add(&mut world, ana, pack, "since then", Sensitivity::Internal);
+
+    world.dial(ana, ben).unwrap();
+    settle(&mut world);
+    assert_eq!(
+        show(&mut world, ben, pack, note).body,
+        secret("since then body")
+    );
+    assert_no_violations(&mut world);
+}
