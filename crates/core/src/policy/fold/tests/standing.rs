@@ -88,6 +88,32 @@ fn whoever_was_removed_with_drop_makes_no_denial_by_forking_their_log() {
     assert!(is_member(&after, DAN) && !is_member(&after, EVE));
 }
 
+/// Goal: an epoch that answered a fork stays usable when a removal settles the fork: what was taken in
+/// is not forgotten. Method: the same log, before and after the removal that drops its denials.
+#[test]
+fn a_fork_that_was_taken_in_stays_so_when_it_is_settled() {
+    let Team {
+        mut w, dan, cyn, ..
+    } = team();
+    let claimants = [EVE, FAY].map(|who| {
+        let draft = w.by(BEN).after(&[dan, cyn]);
+        draft.does([grant(who, Role::Reader)])
+    });
+    let forks = claimants.map(|op| Denial {
+        op,
+        act: Denial::FORK,
+    });
+    let before = w.policy();
+    assert!(forks.iter().all(|fork| before.denials().contains(fork)));
+    let cutoff = w.upto(dan);
+    w.by(ANA).does([dropping(remove_at(BEN, vec![cutoff]))]);
+    let after = w.policy();
+    assert!(forks.iter().all(|fork| !after.denials().contains(fork)));
+    assert!(forks.iter().all(|fork| after.has_taken_in(fork)));
+    let half = w.policy_without(&[claimants[1]]);
+    assert!(!forks.iter().any(|fork| half.has_taken_in(fork)));
+}
+
 #[test]
 fn what_a_held_grants_holder_denies_is_held() {
     let Team {
