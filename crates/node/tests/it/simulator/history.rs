@@ -70,6 +70,8 @@ pub(super) struct History {
     pub(super) mallory: Option<Mallory>,
     /// Asked with a ticket, without having seen the answer.
     pub(super) unanswered: Vec<(Who, Who, usize)>,
+    /// Let in: who, by whom, with which ticket.
+    pub(super) joined: Vec<(Who, Who, usize)>,
     pub(super) counts: Counts,
     /// Keys that a device had before an older image of it was put back.
     pub(super) forgotten: BTreeMap<Who, Loot>,
@@ -79,6 +81,8 @@ pub(super) struct History {
     pub(super) steps: u64,
     pub(super) now: u64,
     crashes: bool,
+    /// Frames of earlier connections arrive again.
+    pub(super) replays: bool,
 }
 
 /// How much happened, by name.
@@ -133,6 +137,7 @@ impl History {
             lure: None,
             mallory,
             unanswered: vec![],
+            joined: vec![],
             counts: Counts::default(),
             forgotten: BTreeMap::new(),
             backups: BTreeMap::new(),
@@ -141,6 +146,7 @@ impl History {
             steps,
             now: 0,
             crashes,
+            replays: world.net.replay_percent > 0,
         }
     }
 
@@ -491,6 +497,12 @@ impl History {
     /// Everybody who is honest, copies included.
     pub(super) fn honest(&self) -> Vec<Who> {
         self.members.clone()
+    }
+
+    /// Whether Mallory, perhaps as an admin, may have made the outsider a member: one who does not
+    /// know of it, and takes nothing.
+    pub(super) fn named_the_outsider(&self) -> bool {
+        self.played(Trick::Acts) || self.played(Trick::ForkedActs)
     }
 
     /// Whether a hostile member played this trick.

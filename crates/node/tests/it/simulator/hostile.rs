@@ -60,7 +60,10 @@ impl History {
         if !world.is_up(outsider) || !world.is_up(target) {
             return Ok(());
         }
-        if self.lure.is_none() && world.dial(outsider, target).is_some() {
+        if self.lure.is_none()
+            && !self.named_the_outsider()
+            && world.dial(outsider, target).is_some()
+        {
             return Err("the outsider was let in".into());
         }
         if !self.shares.is_empty() {

@@ -92,7 +92,7 @@ impl History {
             .pick(&[Role::Reader, Role::Commenter, Role::Editor, Role::Editor]);
         let clearance = *world.dice.pick(&Sensitivity::ALL);
         let uses = *world.dice.pick(&[1, 1, 2]);
-        let later = world.clock(who).as_millis() + world.dice.between(1, 600_000);
+        let later = world.clock(who).as_millis() + world.dice.between(1, 20_000);
         let expires_at = world
             .dice
             .percent(20)
@@ -119,12 +119,14 @@ impl History {
             || !world.is_up(who)
             || world.node(who).plan_join(&ticket).already_member
             || world.person(who) == world.person(admitter)
+            || (self.is_copied(admitter) && !is_in(world, admitter, ticket.pack, who))
         {
             return;
         }
         match world.join(who, admitter, &ticket) {
             Joining::Answered(JoinOutcome::Admitted | JoinOutcome::AlreadyMember) => {
                 self.counts.add("joins", 1);
+                self.joined.push((who, admitter, at));
                 if admitter != self.shares[at].by {
                     self.counts.add("joins through others", 1);
                 }
@@ -142,6 +144,13 @@ impl History {
             Joining::Answered(_) | Joining::NotOpen => {}
             Joining::NotReached => self.unanswered.push((who, admitter, at)),
         }
+    }
+
+    /// Two copies of one device never meet: what one of them does to others' membership, the other
+    /// may hear from nobody but those others, whom it does not ask. So they leave that to the rest.
+    fn is_copied(&self, who: Who) -> bool {
+        self.copy
+            .is_some_and(|(original, copy)| who == original || who == copy)
     }
 
     /// Anybody but `who` who may be meant: honest members, and Mallory three times as often.
@@ -186,6 +195,9 @@ impl History {
     }
 
     fn remove_by(&mut self, world: &mut World, who: Who, at: usize, whom: Who) {
+        if self.is_copied(who) {
+            return;
+        }
         let pack = self.packs[at].id;
         let late = if world.dice.percent(70) {
             LateDenials::Keep
@@ -249,6 +261,9 @@ impl History {
         role: Role,
         clearance: Sensitivity,
     ) {
+        if self.is_copied(who) {
+            return;
+        }
         let person = world.person(whom);
         let before = world
             .is_up(who)
@@ -313,4 +328,14 @@ impl History {
         self.remove_by(world, a, 0, third.unwrap_or(b));
         self.remove_by(world, b, 0, third.unwrap_or(a));
     }
+}
+
+/// Whether one has another for a member of a pack.
+fn is_in(world: &mut World, who: Who, pack: PackId, other: Who) -> bool {
+    let person = world.person(other);
+    let up = world.is_up(who);
+    up && world
+        .node(who)
+        .policy(pack)
+        .is_ok_and(|policy| policy.member(&person).is_some())
 }

@@ -32,19 +32,31 @@ impl History {
                 check::own(world, self, who)?;
             }
         }
-        for (who, admitter, at) in std::mem::take(&mut self.unanswered) {
+        // Who joined and forgot it with a backup, or on one of two copies, asks again.
+        let mut asked = std::mem::take(&mut self.unanswered);
+        for (who, admitter, at) in self.joined.clone() {
+            let twins = self.members.iter().copied();
+            let person = world.person(who);
+            let twins: Vec<Who> = twins.filter(|twin| world.person(*twin) == person).collect();
+            asked.extend(twins.into_iter().map(|twin| (twin, admitter, at)));
+        }
+        for (who, admitter, at) in asked {
             self.ask(world, who, admitter, at);
         }
         if let Some(mallory) = self.mallory.as_ref().map(|mallory| mallory.who) {
             world.kill(mallory);
         }
         let mut present = self.honest();
-        present.push(self.outsider);
+        if !self.named_the_outsider() {
+            present.push(self.outsider);
+        }
         // Two devices with one transport key are not there at once.
         if let Some((original, copy)) = self.copy {
             world.kill(copy);
             self.converge(world, &present)?;
-            for (out, back) in [(original, copy), (copy, original)] {
+            // What one of them brings may let others ask for more, which the other lacks then.
+            let again = [(original, copy), (copy, original)];
+            for (out, back) in again.into_iter().cycle().take(4) {
                 world.kill(out);
                 world.start(back);
                 self.converge(world, &present)?;

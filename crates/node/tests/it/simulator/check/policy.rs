@@ -100,6 +100,9 @@ pub(super) fn is_not_interfered_with(
         .into_iter()
         .map(|who| world.person(who))
         .collect();
+    // Persons of other packs, too: a grant may wait for one of them.
+    let known = books.of[&who].1.persons().cloned();
+    let policy = Policy::fold(pack, policy.ops().cloned(), known);
     let before = given(&policy, &persons);
     for (device, (loot, _)) in &books.of {
         let person = world.person(*device);
@@ -115,9 +118,9 @@ pub(super) fn is_not_interfered_with(
             (0..world.dice.between(1, LATE_OPS_MAX)).filter_map(|_| removed.late_op(&policy));
         let late: Vec<SignedOp> = late.collect();
         let count = late.len() as u64;
-        let ops = policy.ops().cloned().chain(late);
-        let after = Policy::fold(pack, ops, records.persons().cloned());
-        let after = given(&after, &persons);
+        let ops = policy.ops().cloned().chain(late.iter().cloned());
+        let changed = Policy::fold(pack, ops, records.persons().cloned());
+        let after = given(&changed, &persons);
         history.counts.add("operations after a removal", count);
         let same = if drops {
             after == before
@@ -125,10 +128,12 @@ pub(super) fn is_not_interfered_with(
             after.members == before.members && after.opens.is_subset(&before.opens)
         };
         if !same {
+            let late = late.iter().map(|op| (changed.verdict(&op.hash()), op.op()));
             return Err(format!(
-                "{} was removed ({}) and changed the policy of {pack:?}:\n{before:?}\n{after:?}",
+                "{} was removed ({}) and changed the policy of {pack:?}:\n{before:?}\n{after:?}\n{:?}",
                 world.name(*device),
                 if drops { "drop" } else { "keep" },
+                late.collect::<Vec<_>>(),
             ));
         }
     }
