@@ -7,6 +7,7 @@ mod it {
     mod large;
     mod merging;
     mod removal;
+    #[cfg(not(feature = "planted"))] // there it belongs to `planted.rs`
     mod simulator;
     mod story;
     mod support;

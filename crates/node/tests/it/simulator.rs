@@ -26,7 +26,7 @@ fn number(name: &str) -> Option<u64> {
     })
 }
 
-#[test]
+#[cfg_attr(not(feature = "planted"), test)]
 fn simulator() {
     if let Some(seed) = number("KITBAG_SIM_SEED") {
         let (world, verdict) = run(seed);
@@ -90,6 +90,12 @@ fn simulator() {
         done >= floor,
         "only {done} seeds of at least {floor} in {limit:?}"
     );
+}
+
+/// What a seed says, if it fails.
+#[cfg(feature = "planted")]
+pub(crate) fn failure_of(seed: u64) -> Option<String> {
+    run(seed).1.err()
 }
 
 /// One history and its checks; a panic anywhere in it is a failure like any other.
