@@ -15,7 +15,7 @@ use kitbag_crypto::{
     EpochKey, SealLabel, SignLabel, Signature, SigningKey, VerifyingKey, WrapKey, open, seal,
 };
 use kitbag_node::JoinOutcome;
-use kitbag_testkit::{Dice, Joining, Who, World};
+use kitbag_testkit::{Dice, Hostile, Joining, Trick, Who, World};
 
 type Scenario = fn() -> Result<(), String>;
 
@@ -54,6 +54,18 @@ pub(super) const ALL: &[(&str, Scenario)] = &[
     (
         "what was written before a removal stays",
         what_was_written_before_stays,
+    ),
+    (
+        "an entry above its writer's clearance is not kept",
+        an_entry_above_a_clearance_is_not_kept,
+    ),
+    (
+        "what was written after a removal is set aside",
+        what_was_written_after_is_set_aside,
+    ),
+    (
+        "a record that came twice is stored once",
+        a_record_that_came_twice_is_stored_once,
     ),
 ];
 
@@ -388,16 +400,7 @@ fn a_record_that_came_twice_is_stored_once() -> Result<(), String> {
         ops: vec![blob(&new[0]), blob(&new[0]), blob(&new[1])],
         ..Page::empty(pack)
     };
-    let link = world.dial(ana, cyn).ok_or("they do not meet")?;
-    let hello = Message::Hello {
-        version: SYNC_VERSION,
-        root: NodeHash([7; 32]),
-        wants: 0,
-        changed: vec![pack],
-    };
-    world.inject(link, ana, hello.encode());
-    world.inject(link, ana, Message::Page(page).encode());
-    world.run(5_000);
+    say(&mut world, ana, cyn, pack, Message::Page(page))?;
     share(&mut world, ana, pack, Role::Reader, Sensitivity::Public);
     meet(&mut world);
     let known = ops(&mut world, cyn, pack).len();
@@ -415,4 +418,44 @@ fn ops(world: &mut World, who: Who, pack: PackId) -> Vec<SignedOp> {
         .ops()
         .cloned()
         .collect()
+}
+
+/// Puts a frame into a new connection, while its pack is asked for.
+fn say(world: &mut World, from: Who, to: Who, pack: PackId, frame: Message) -> Result<(), String> {
+    world.disconnect_all();
+    let link = world.dial(from, to).ok_or("they do not meet")?;
+    let hello = Message::Hello {
+        version: SYNC_VERSION,
+        root: NodeHash([7; 32]),
+        wants: 0,
+        changed: vec![pack],
+    };
+    world.inject(link, from, hello.encode());
+    world.inject(link, from, frame.encode());
+    world.run(5_000);
+    Ok(())
+}
+
+fn an_entry_above_a_clearance_is_not_kept() -> Result<(), String> {
+    let (mut world, [ana, _, cyn, _], pack) = four(77);
+    let (loot, records) = world.loot(cyn);
+    let mut hostile = Hostile::new(loot, records, Dice::new(77)).ok_or("Cyn has no keys")?;
+    for _ in 0..8 {
+        for page in hostile.play(pack, Trick::Entries) {
+            say(&mut world, cyn, ana, pack, page)?;
+        }
+    }
+    let (_, kept) = world.loot(ana);
+    let cyn = world.person(cyn);
+    let device = world
+        .node(ana)
+        .policy(pack)
+        .unwrap()
+        .certificate(&cyn)
+        .unwrap()
+        .device;
+    let theirs = || kept.logs(pack).filter(|(log, _)| log.device == device);
+    hold(theirs().count() > 2, "nothing of Cyn's arrives")?;
+    let above = theirs().any(|(log, _)| log.sensitivity > Sensitivity::Internal);
+    hold(!above, "Ana keeps a log above Cyn's clearance")
 }
