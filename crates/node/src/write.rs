@@ -17,6 +17,7 @@ use kitbag_core::person::SUITE;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::{Denial, Policy};
 use kitbag_core::policy::op::{Act, Body, GrantRef, HEADS_MAX, OP_VERSION, Op, SignedOp};
+use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, seal};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,7 +93,7 @@ impl Node {
             runs: vec![],
         };
         let heads = replica.policy.heads_at_most(FRONTIER_MAX);
-        if frontier.as_ref() != Some(&heads) {
+        if frontier.as_ref() != Some(&heads) && !planted::is(Planted::FrontierNotWritten) {
             let header = pen.header(EntryKind::Frontier(heads), None, None, vec![], 0);
             pen.push(write_entry(header, None, None), &self.me.signing);
         }
@@ -190,6 +191,7 @@ impl Node {
                 .policy
                 .denials()
                 .difference(&answered)
+                .filter(|_| !planted::is(Planted::AnswersEmpty))
                 .copied()
                 .collect(),
             commitment: *key.commitment().as_bytes(),
@@ -386,7 +388,9 @@ fn usable_epoch(replica: &Replica, domain: Sensitivity) -> Option<(EpochId, Epoc
     {
         let (id, n) = (held.signed.id(), held.signed.epoch().n);
         let Some(key) = &held.key else { continue };
-        if !is_usable(replica, id) || !denials.is_subset(&answered_by(replica, [id])) {
+        let answers = denials.is_subset(&answered_by(replica, [id]))
+            || planted::is(Planted::ForgottenRotation);
+        if !is_usable(replica, id) || !answers {
             continue;
         }
         let better = best
