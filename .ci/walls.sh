@@ -61,6 +61,12 @@ for manifest in Cargo.toml crates/*/Cargo.toml; do
         complain "$manifest does not take the workspace's lints"
 done
 
+# The boundary around Automerge catches panics; with "abort" one of them would end the daemon.
+for manifest in Cargo.toml crates/fuzz/Cargo.toml; do
+    sed -n '/^\[profile\.release\]/,/^\[/p' "$manifest" | grep -q '^panic = "unwind"' ||
+        complain "$manifest does not say panic = \"unwind\" for release"
+done
+
 # ---- Source files ------------------------------------------------------------------------------
 
 sources=$(find crates -name '*.rs' -not -path '*/target/*' | sort)

@@ -41,6 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             match notice {
                 Notice::Changed(pack) => println!("Pack {} changed.", pack.short()),
                 Notice::Joined { person, .. } => println!("{} joined.", person.short()),
+                Notice::AsksToJoin { person, .. } => println!("{} asks to join.", person.short()),
                 Notice::UpToDate(peer) => println!("Up to date with {}.", peer.short()),
                 Notice::Syncing(peer) => println!("Syncing with {}.", peer.short()),
             }

@@ -44,11 +44,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         clearance: Sensitivity::Internal,
         expires_at: None,
         uses: 1,
+        ask: false,
     };
     let shared = ada.share(pack.id, teammate).await?;
     println!(
         "Ada shares “{}”: {} notes, {} up to {}.",
-        shared.title, shared.opens, shared.role, shared.clearance
+        shared.terms.title, shared.terms.opens, shared.terms.role, shared.terms.clearance
     );
 
     let joined = ben

@@ -42,6 +42,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         clearance: Sensitivity::Internal,
         expires_at: None,
         uses: 1,
+        ask: false,
     };
     let ticket = ada.share(pack, teammate).await?.ticket;
     ben.join(Zeroizing::new(ticket), None).await?;

@@ -142,13 +142,15 @@ fn bad_commands_fail_by_kind_and_change_nothing() {
         (vec!["pack", "create", ""], b"", 2),
         (vec!["pack", "create", &long[..200]], b"", 2),
         (vec!["share", &pack], b"", 2),
-        (
-            vec!["share", &pack, "--yes", "--clearance", "restricted"],
-            b"",
-            4,
-        ),
+        (vec!["share", "approve", "nobody", "--yes"], b"", 3),
+        (vec!["share", "refuse", ""], b"", 3),
+        (vec!["share", "cancel", &pack, "nothing", "--yes"], b"", 3),
+        (vec!["join", "--forget", "nothing"], b"", 3),
         (vec!["edit", &note, "--file", "-"], b"\xff", 2),
         (vec!["sync", "nosuch"], b"", 3),
+        (vec!["review", "nosuch"], b"", 3),
+        (vec!["review", &pack, "--take", "zzzzzz", "--yes"], b"", 3),
+        (vec!["review", &pack, "--take", "zzzzzz", "--all"], b"", 2),
     ];
     for (args, stdin, exit) in cases {
         let (code, error) = ada.fails(&args, stdin);
@@ -157,6 +159,10 @@ fn bad_commands_fail_by_kind_and_change_nothing() {
         assert!(!text(&error["message"]).is_empty() && !text(&error["code"]).is_empty());
     }
     assert_eq!(ada.json(&["list", &pack]), before);
+    let review = ada.json(&["review", &pack]);
+    assert_eq!((&review["total"], &review["v"]), (&0.into(), &1.into()));
+    let told = ada.ok(&["review", &pack, "--all"]);
+    assert_eq!(told.trim_end(), "Nothing is set aside in Acme.");
     ada.add(&pack, "two", "the next valid request works");
 }
 

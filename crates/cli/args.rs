@@ -45,7 +45,15 @@ pub(crate) fn sensitivity() -> impl TypedValueParser<Value = Sensitivity> {
 
 /// A role that a ticket can give, by its word.
 pub(crate) fn role() -> impl TypedValueParser<Value = Role> {
-    let all = [Role::Reader, Role::Commenter, Role::Editor];
+    role_among([Role::Reader, Role::Commenter, Role::Editor])
+}
+
+/// A role that a person can be given, by its word.
+pub(crate) fn member_role() -> impl TypedValueParser<Value = Role> {
+    role_among([Role::Reader, Role::Commenter, Role::Editor, Role::Admin])
+}
+
+fn role_among<const N: usize>(all: [Role; N]) -> impl TypedValueParser<Value = Role> {
     PossibleValuesParser::new(all.map(Role::as_str)).map(move |word| {
         all.into_iter()
             .find(|one| one.as_str() == word)
@@ -91,11 +99,23 @@ mod tests {
             "history abc",
             "share Acme",
             "share Acme --role reader --clearance public --expires 2d --uses 3 --dry-run --yes",
+            "share Acme --ask --clearance restricted",
+            "share list Acme",
+            "share cancel Acme qrstuv --dry-run --yes",
+            "share requests",
+            "share requests Acme",
+            "share approve abcdef --yes --dry-run",
+            "share refuse abcdef",
             "join",
+            "join --forget qrstuv",
             "join - --as Acme",
             "join kitbag1abc",
             "ticket inspect -",
             "members Acme",
+            "unshare Acme Ben --hostile --dry-run --yes",
+            "unshare Acme me",
+            "role Acme Ben admin",
+            "role Acme Ben reader --clearance public --dry-run --yes",
             "sync",
             "sync Acme --wait --timeout 30s",
             "status --home /tmp/x --json",
@@ -103,6 +123,15 @@ mod tests {
             "help --all",
             "demo",
             "demo --keep",
+            "status --why",
+            "who Acme",
+            "check Acme --as Ben",
+            "policy show Acme",
+            "policy explain Acme --as Ben",
+            "policy explain Acme --as Ben abcdef",
+            "inspect",
+            "inspect -",
+            "inspect abcdef",
             "help pack create",
         ];
         for line in good {
@@ -115,6 +144,9 @@ mod tests {
             "add --source CRM",
             "share",
             "share Acme --role admin",
+            "share cancel Acme",
+            "share approve",
+            "join kitbag1abc --forget qrstuv",
             "share Acme --clearance secret",
             "share Acme --uses 0",
             "share Acme --uses -1",
@@ -125,6 +157,18 @@ mod tests {
             "up --listen nowhere",
             "up --relay ftp://x",
             "up --offline --bogus",
+            "unshare Acme",
+            "role Acme Ben",
+            "role Acme Ben courier",
+            "role Acme Ben owner",
+            "role Acme Ben editor --clearance secret",
+            "who",
+            "check Acme",
+            "policy",
+            "policy explain Acme",
+            "inspect a b",
+            "edit abc --title T --dry-run --yes",
+            "edit abc --file - --dry-run",
             "pack",
             "daemon",
             "ticket",

@@ -1,6 +1,7 @@
 //! The subcommands: one file each, and one line each here.
 
 mod add;
+mod check;
 mod daemon;
 mod demo;
 mod down;
@@ -8,17 +9,24 @@ mod edit;
 mod help;
 mod history;
 mod init;
+mod inspect;
 mod join;
 mod list;
 mod members;
 mod overview;
 mod pack;
+mod policy;
+mod relabel;
+mod review;
+mod role;
 mod share;
 mod show;
 mod status;
 mod sync;
 mod ticket;
+mod unshare;
 mod up;
+mod who;
 
 use crate::context::Context;
 use clap::Subcommand;
@@ -46,10 +54,16 @@ pub(crate) enum Command {
     Join(join::JoinArgs),
     /// List who is in a pack
     Members(members::MembersArgs),
+    /// Remove somebody from a pack, or leave it
+    #[command(hide = true)]
+    Unshare(unshare::UnshareArgs),
+    /// Give a member of a pack another role
+    #[command(hide = true)]
+    Role(role::RoleArgs),
     /// Exchange changes now
     Sync(sync::SyncArgs),
     /// Show who is up to date, and what waits
-    Status,
+    Status(status::StatusArgs),
     /// See it work: three devices on this machine play a story with sample data
     Demo(demo::DemoArgs),
     /// Create the person and device without starting, for scripts
@@ -61,9 +75,24 @@ pub(crate) enum Command {
     /// Show how a note came to be
     #[command(hide = true)]
     History(history::HistoryArgs),
+    /// Look at what is set aside in a pack, and take it over
+    #[command(hide = true)]
+    Review(review::ReviewArgs),
     /// Look at a ticket without using it
     #[command(hide = true)]
     Ticket(ticket::TicketArgs),
+    /// Show who opens a pack or a note now, and who could before
+    #[command(hide = true)]
+    Who(who::WhoArgs),
+    /// Try every record of a pack with the keys that somebody gets
+    #[command(hide = true)]
+    Check(check::CheckArgs),
+    /// Show a pack's rules, and which of them decides
+    #[command(hide = true)]
+    Policy(policy::PolicyArgs),
+    /// Show what some bytes are, for debugging
+    #[command(hide = true)]
+    Inspect(inspect::InspectArgs),
     /// Show the commands, or one of them
     Help(help::HelpArgs),
 }
@@ -93,13 +122,20 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Share(args)) => share::run(context, args).await,
         Some(Command::Join(args)) => join::run(context, args).await,
         Some(Command::Members(args)) => members::run(context, args).await,
+        Some(Command::Unshare(args)) => unshare::run(context, args).await,
+        Some(Command::Role(args)) => role::run(context, args).await,
         Some(Command::Sync(args)) => sync::run(context, args).await,
-        Some(Command::Status) => status::run(context).await,
+        Some(Command::Status(args)) => status::run(context, args).await,
         Some(Command::Demo(args)) => demo::run(context, &args),
         Some(Command::Init(args)) => init::run(context, args),
         Some(Command::Daemon(args)) => daemon::run(context, args).await,
         Some(Command::History(args)) => history::run(context, args).await,
+        Some(Command::Review(args)) => review::run(context, args).await,
         Some(Command::Ticket(args)) => ticket::run(context, args),
+        Some(Command::Who(args)) => who::run(context, args).await,
+        Some(Command::Check(args)) => check::run(context, args).await,
+        Some(Command::Policy(args)) => policy::run(context, args).await,
+        Some(Command::Inspect(args)) => inspect::run(context, args),
         Some(Command::Help(args)) => help::run(context, args),
     }
 }

@@ -19,6 +19,7 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::Network => {
             "is the port free, and is the relay a URL? --listen and --relay change them"
         }
+        Code::BadInput => "kitbag help COMMAND says what it takes",
         Code::NotInitialised => "create them: kitbag up",
         Code::AlreadyInitialised => "another --home is another device",
         Code::AlreadyRunning => "stop it: kitbag down",
@@ -42,6 +43,7 @@ fn hint(code: Code) -> Option<&'static str> {
         | Code::TicketCancelled
         | Code::TicketAlreadyUsed => "ask whoever invited you for a new ticket",
         Code::TicketRemoved => "ask one of them to let you in",
+        Code::TicketDeclined => "ask them; with a new ticket you can ask again",
         Code::TicketTryLater => "try again in a minute; the ticket is not used up",
         Code::TicketUnreachable => {
             "ask them to run kitbag up, then join again; the ticket is not used up"

@@ -26,6 +26,16 @@ pub(crate) fn standard() -> Standard {
     }
 }
 
+/// The bytes of a file, or of the standard input if it is called `-`; at most `limit` of them.
+pub(crate) fn bytes(file: &Path, limit: usize) -> anyhow::Result<Vec<u8>> {
+    if file == Path::new("-") {
+        return read_up_to(io::stdin().lock(), "the standard input", limit);
+    }
+    let name = file.display().to_string();
+    let file = File::open(file).map_err(|e| not_there(&name, &e))?;
+    read_up_to(file, &name, limit)
+}
+
 /// The text of a note: from a file, or from the standard input if it is called `-`.
 ///
 /// One line break at the end is not part of the text.
@@ -51,14 +61,18 @@ fn not_there(name: &str, error: &io::Error) -> Failure {
 }
 
 fn read(from: impl Read, name: &str) -> anyhow::Result<Vec<u8>> {
+    read_up_to(from, name, REQUEST_BYTES_MAX)
+}
+
+fn read_up_to(from: impl Read, name: &str, limit: usize) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    from.take(REQUEST_BYTES_MAX as u64 + 1)
+    from.take(limit as u64 + 1)
         .read_to_end(&mut bytes)
         .with_context(|| format!("read {name}"))?;
-    if bytes.len() > REQUEST_BYTES_MAX {
+    if bytes.len() > limit {
         return Err(Failure::new(
             Code::RequestTooLarge,
-            format!("{name} has more than {REQUEST_BYTES_MAX} bytes"),
+            format!("{name} has more than {limit} bytes"),
         )
         .into());
     }
@@ -94,9 +108,16 @@ pub(crate) fn without_last_break(mut text: String) -> String {
 }
 
 /// A ticket: given, or from the standard input, or asked for without showing it.
+///
+/// One that lets several people in is not taken as an argument: it is good for longer than the command
+/// runs, and arguments stand in the list of processes and in the shell's history.
 pub(crate) fn ticket(given: Option<String>) -> anyhow::Result<Zeroizing<String>> {
     let text = match given.map(Zeroizing::new) {
-        Some(text) if text.as_str() != "-" => text,
+        Some(text) if text.as_str() != "-" => {
+            let ticket = ticket_in(&text);
+            check_argument(&ticket)?;
+            return Ok(ticket);
+        }
         None if standard() == Standard::Person => Zeroizing::new(
             rpassword::prompt_password("Ticket (it is not shown): ").context("read the ticket")?,
         ),
@@ -107,6 +128,20 @@ pub(crate) fn ticket(given: Option<String>) -> anyhow::Result<Zeroizing<String>>
         }
     };
     Ok(ticket_in(&text))
+}
+
+fn check_argument(ticket: &str) -> Result<(), Failure> {
+    match kitbag_daemon::inspect_ticket(ticket) {
+        Ok(told) if told.uses > 1 => Err(Failure::new(
+            Code::Usage,
+            format!(
+                "this ticket lets {} people in, so it is not taken as an argument, where others can read it",
+                told.uses
+            ),
+        )
+        .hint("paste it when asked: kitbag join; or pipe it in: kitbag join - < FILE")),
+        _ => Ok(()),
+    }
 }
 
 /// The ticket in what somebody copied: mails break lines, and people copy the words before it and

@@ -5,7 +5,11 @@ use crate::output::Output;
 use crate::when;
 use jiff::Zoned;
 use kitbag_daemon::KeyProtection;
-use kitbag_rpc::{AudienceMember, PackRef, PackStatus, PeerState, PeerStatus, Role, Sensitivity};
+use kitbag_rpc::{
+    AudienceMember, Fork, JoinRequest, PackRef, PackStatus, PeerState, PeerStatus, Role,
+    Sensitivity, WaitingJoin,
+};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What to call a pack: the own name for it, else its title, else the start of its id.
@@ -88,6 +92,25 @@ fn readers(audience: &[AudienceMember]) -> String {
     sentence
 }
 
+/// `Ben`, `Ben and Cyn`, `Ben, Cyn and Dan`.
+pub(crate) fn names(members: &[AudienceMember]) -> String {
+    let name = |member: &AudienceMember| {
+        if member.is_me {
+            "you".to_owned()
+        } else {
+            inline(&member.name)
+        }
+    };
+    match members {
+        [] => "nobody".to_owned(),
+        [one] => name(one),
+        [some @ .., last] => {
+            let some: Vec<String> = some.iter().map(name).collect();
+            format!("{} and {}", some.join(", "), name(last))
+        }
+    }
+}
+
 /// What a role lets one do, as in "you can …".
 pub(crate) fn can(role: Role) -> &'static str {
     match role {
@@ -142,23 +165,90 @@ pub(crate) fn peer(peer: &PeerStatus, now: &Zoned) -> String {
     }
 }
 
+/// What to type for a pack: the own name for it if that needs no quotes, else the start of its id.
+fn word(pack: &PackStatus) -> &str {
+    let plain = |name: &&str| {
+        !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_alphanumeric() || "-_.".contains(c))
+    };
+    let name = pack.name.as_deref().filter(plain);
+    name.filter(|name| !name.starts_with('-'))
+        .unwrap_or(short(&pack.id))
+}
+
 /// What waits, is set aside or undecided in a pack; nothing if all is well.
 pub(crate) fn troubles(pack: &PackStatus) -> Vec<String> {
     let some = |n: u64, sentence: String| (n > 0).then_some(sentence);
     let waiting = count(pack.waiting, "change waits", "changes wait");
     let set_aside = count(pack.set_aside, "edit", "edits");
-    let held = count(pack.held, "removal waits", "removals wait");
+    let held = pack.disputes.iter().map(|held| {
+        let pack = short(&pack.id);
+        format!(
+            "{}: an admin decides, kitbag members {pack}",
+            inline(&held.text)
+        )
+    });
     [
         some(pack.waiting, format!("{waiting} for an earlier one")),
         some(
             pack.set_aside,
-            format!("{set_aside} set aside: written after their author's removal, or unreadable"),
+            format!(
+                "{set_aside} set aside, written after a removal or unreadable: kitbag review {}",
+                word(pack)
+            ),
         ),
-        some(pack.held, format!("{held} for an admin to confirm")),
     ]
     .into_iter()
     .flatten()
+    .chain(held)
     .collect()
+}
+
+/// Who asks to be let in, in one line for each pack.
+pub(crate) fn asking(requests: &[JoinRequest]) -> Vec<String> {
+    let mut of_pack: BTreeMap<&str, (String, u64)> = BTreeMap::new();
+    for request in requests {
+        of_pack
+            .entry(&request.pack.id)
+            .or_insert_with(|| (pack(&request.pack), 0))
+            .1 += 1;
+    }
+    of_pack
+        .into_values()
+        .map(|(name, n)| {
+            let people = count(n, "person asks", "people ask");
+            format!("{name}: {people} to be let in: kitbag share requests")
+        })
+        .collect()
+}
+
+/// A ticket that waits for somebody, or got a no.
+pub(crate) fn waiting_join(join: &WaitingJoin) -> String {
+    let name = pack(&join.pack);
+    if let Some(reason) = &join.reason {
+        return format!(
+            "{name}: you were not let in: {} (kitbag join --forget {})",
+            inline(reason),
+            join.id
+        );
+    }
+    let asked = join.asked.iter().filter(|asked| !asked.declined);
+    let people: Vec<String> = asked
+        .map(|asked| {
+            format!(
+                "{} (check words: {})",
+                inline(&asked.name),
+                asked.check_words
+            )
+        })
+        .collect();
+    format!(
+        "{name}: waiting for {} to let you in (to stop: kitbag join --forget {})",
+        people.join(" or "),
+        join.id
+    )
 }
 
 /// What happens by itself with the next note; nobody has to do anything.
@@ -166,6 +256,27 @@ pub(crate) fn due(pack: &PackStatus) -> Option<&'static str> {
     (pack.rotation_debt > 0).then_some(
         "a ticket was used up or somebody was removed: the key is changed at the next note",
     )
+}
+
+/// Who wrote more than one history in a pack, and what became of them.
+pub(crate) fn forks(pack: &PackStatus) -> Vec<String> {
+    let told = |fork: &Fork| {
+        let who = match fork.is_me {
+            true => "this device".to_owned(),
+            false => inline(&fork.name),
+        };
+        let histories = match fork.branches {
+            2 => "two histories".to_owned(),
+            n => format!("{n} histories"),
+        };
+        let kept = match (fork.branches, fork.kept) {
+            (2, 2) => "both are kept".to_owned(),
+            (all, kept) if all == kept => "all are kept".to_owned(),
+            (_, kept) => format!("{kept} are kept"),
+        };
+        format!("{who} wrote {histories}: it was restored from a backup or copied; {kept}")
+    };
+    pack.forks.iter().map(told).collect()
 }
 
 #[cfg(test)]
@@ -205,6 +316,34 @@ mod tests {
         assert_eq!(
             told,
             "Acme · Restricted · readable by nobody here; not Cleo"
+        );
+    }
+
+    #[test]
+    fn a_ticket_that_waits_says_for_whom_and_one_that_does_not_says_why() {
+        let mut join = WaitingJoin {
+            id: "qrstuvwxyz".to_owned(),
+            pack: acme("", Some("Acme")),
+            since: Time::from_millis(0),
+            asked: vec![kitbag_rpc::Asked {
+                name: "A\x1bna".to_owned(),
+                check_words: "one two three".to_owned(),
+                role: Role::Reader,
+                clearance: Sensitivity::Internal,
+                until: None,
+                declined: false,
+            }],
+            waiting: true,
+            reason: None,
+        };
+        assert_eq!(
+            waiting_join(&join),
+            "Acme: waiting for A\\u{1b}na (check words: one two three) to let you in (to stop: kitbag join --forget qrstuvwxyz)"
+        );
+        (join.waiting, join.reason) = (false, Some("they said no".to_owned()));
+        assert_eq!(
+            waiting_join(&join),
+            "Acme: you were not let in: they said no (kitbag join --forget qrstuvwxyz)"
         );
     }
 
@@ -261,17 +400,72 @@ mod tests {
             set_aside: 0,
             held: 0,
             rotation_debt: 0,
+            forks: Vec::new(),
+            disputes: Vec::new(),
+            ended: None,
         };
         assert!(troubles(&pack).is_empty());
         assert_eq!(due(&pack), None);
         (pack.waiting, pack.set_aside, pack.held, pack.rotation_debt) = (3, 1, 1, 2);
+        pack.disputes = vec![kitbag_rpc::Held {
+            person: "d".to_owned(),
+            name: "Dan".to_owned(),
+            what: kitbag_rpc::RemovalKind::Removed,
+            by: "c".to_owned(),
+            by_name: "Cyn".to_owned(),
+            at: Time::from_millis(0),
+            text: "Cyn removed Dan\n, then Cyn was removed too".to_owned(),
+        }];
         let told = format!("{}\n{}", troubles(&pack).join("\n"), due(&pack).unwrap());
         assert!(
             told.contains("3 changes wait for an earlier one\n1 edit set aside"),
             "{told}"
         );
+        assert!(
+            told.contains("\nCyn removed Dan\\n, then Cyn was removed too: an admin decides"),
+            "{told}"
+        );
         for machinery in ["epoch", "fold", "parked", "void", "rotat"] {
             assert!(!told.contains(machinery), "{told}");
         }
+    }
+
+    #[test]
+    fn two_histories_are_told_in_plain_words() {
+        let of = |name: &str, is_me, branches, kept| {
+            let fork = Fork {
+                name: name.into(),
+                is_me,
+                branches,
+                kept,
+            };
+            let pack = PackStatus {
+                id: String::new(),
+                title: String::new(),
+                name: None,
+                peers: Vec::new(),
+                waiting: 0,
+                set_aside: 0,
+                held: 0,
+                rotation_debt: 0,
+                forks: vec![fork],
+                disputes: Vec::new(),
+                ended: None,
+            };
+            forks(&pack).join("\n")
+        };
+        let why = "it was restored from a backup or copied";
+        assert_eq!(
+            of("Ben (laptop)", false, 2, 2),
+            format!("Ben (laptop) wrote two histories: {why}; both are kept")
+        );
+        assert_eq!(
+            of("Ana (laptop)", true, 5, 3),
+            format!("this device wrote 5 histories: {why}; 3 are kept")
+        );
+        assert_eq!(
+            of("Eve\n(x)", false, 3, 3),
+            format!("Eve\\n(x) wrote 3 histories: {why}; all are kept")
+        );
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::context::Context;
 use crate::input::{Standard, standard};
-use crate::{editor, input, launch, words};
+use crate::{args, editor, input, launch, words};
 use clap::Args;
-use kitbag_rpc::{Client, Code, EditNote, Failure, NoteEdited, ShowNote, V1};
+use kitbag_rpc::{Client, Code, EditNote, Failure, NoteEdited, Sensitivity, ShowNote, V1};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -26,9 +26,21 @@ pub(crate) struct EditArgs {
     /// The version that the new text was made from, as `show --json` names it: what arrived since is kept
     #[arg(long, value_name = "VERSION")]
     seen: Option<String>,
+    /// Make the note more or less sensitive: who can open it changes. A step of its own
+    #[arg(long, value_parser = args::sensitivity(), conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen"])]
+    sensitivity: Option<Sensitivity>,
+    /// Say who gains and who loses the note, and change nothing
+    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen"])]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen"])]
+    yes: bool,
 }
 
 pub(super) async fn run(context: &Context, args: EditArgs) -> anyhow::Result<()> {
+    if let Some(sensitivity) = args.sensitivity {
+        return super::relabel::run(context, args.note, sensitivity, args.dry_run, args.yes).await;
+    }
     let only_options =
         args.title.is_some() || !args.add_tags.is_empty() || !args.remove_tags.is_empty();
     let mut call = EditNote {

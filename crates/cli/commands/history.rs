@@ -32,7 +32,14 @@ pub(super) async fn run(context: &Context, args: HistoryArgs) -> anyhow::Result<
         } else {
             step.at.to_string()
         };
-        table.row([&at, &step.by, &step.what, &step.title, &step.body]);
+        let mut what = match step.to {
+            Some(to) => format!("{} to {}", step.what, to.title()),
+            None => step.what.clone(),
+        };
+        if let Some(teller) = &step.told_by {
+            what = format!("{what}, says {teller}");
+        }
+        table.row([&at, &step.by, &what, &step.title, &step.body]);
     }
     Ok(table.print(context.out)?)
 }

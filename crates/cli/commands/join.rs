@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::{input, launch, words};
 use clap::Args;
 use kitbag_daemon::inspect_ticket;
-use kitbag_rpc::{JoinPack, JoinState, Joined, Secret, V1};
+use kitbag_rpc::{ForgetJoin, JoinPack, JoinState, Joined, Secret, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct JoinArgs {
@@ -13,9 +13,15 @@ pub(crate) struct JoinArgs {
     /// Your own name for the pack
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
+    /// Stop waiting to be let in: the id that join and status show
+    #[arg(long, value_name = "ID", conflicts_with_all = ["ticket", "name"])]
+    forget: Option<String>,
 }
 
 pub(super) async fn run(context: &Context, args: JoinArgs) -> anyhow::Result<()> {
+    if let Some(id) = args.forget {
+        return forget(context, id).await;
+    }
     let ticket = input::ticket(args.ticket)?;
     inspect_ticket(&ticket)?; // a text that is no ticket is told at once, and starts nothing
     let call = JoinPack {
@@ -32,6 +38,18 @@ pub(super) async fn run(context: &Context, args: JoinArgs) -> anyhow::Result<()>
     Ok(())
 }
 
+async fn forget(context: &Context, id: String) -> anyhow::Result<()> {
+    let call = ForgetJoin { v: V1, id };
+    let answer = launch::client(context).await?.call(&call).await?;
+    if context.out.is_json() {
+        return context.out.document(&answer);
+    }
+    Ok(context.out.data(format!(
+        "You no longer ask to join {}; the ticket is forgotten here.",
+        words::pack(&answer.join.pack)
+    ))?)
+}
+
 fn in_words(joined: &Joined) -> String {
     let pack = words::pack(&joined.pack);
     let from = words::inline(&joined.invited_by);
@@ -39,13 +57,15 @@ fn in_words(joined: &Joined) -> String {
         JoinState::Joined if from.is_empty() => format!("Joined {pack}."),
         JoinState::Joined => format!("Joined {pack}, invited by {from}."),
         JoinState::AlreadyMember => format!("You are in {pack} already; the ticket was not used."),
+        JoinState::Waiting => format!("Waiting for {from} to let you in."),
     };
     let (can, up_to) = (words::can(joined.role), joined.clearance.title());
     let notes = words::count(joined.notes, "note", "notes");
-    let mut lines = vec![
-        state,
-        format!("You can {can} up to {up_to}: {notes} so far."),
-    ];
+    let reach = match joined.state {
+        JoinState::Waiting => format!("You could then {can} up to {up_to}."),
+        _ => format!("You can {can} up to {up_to}: {notes} so far."),
+    };
+    let mut lines = vec![state, reach];
     if !joined.check_words.is_empty() {
         lines.push(format!(
             "Check words: {}",
@@ -57,6 +77,13 @@ fn in_words(joined: &Joined) -> String {
 }
 
 fn next(joined: &Joined) -> String {
+    if let Some(id) = &joined.waiting {
+        return format!(
+            "Tell {} the check words, by voice or face to face: the same three, the same people.\n\
+             The pack arrives by itself once you are let in: kitbag status. To stop waiting: kitbag join --forget {id}",
+            words::inline(&joined.invited_by)
+        );
+    }
     let compare = if joined.check_words.is_empty() {
         ""
     } else {
@@ -87,6 +114,7 @@ mod tests {
             state: JoinState::Joined,
             check_words: "one two three".to_owned(),
             invited_by: "Ben".to_owned(),
+            waiting: None,
             notes: 1,
         };
         assert_eq!(
@@ -100,5 +128,13 @@ mod tests {
             in_words(&joined)
                 .starts_with("You are in Ac\\u{1b}me already; the ticket was not used.\n")
         );
+        joined.state = JoinState::Waiting;
+        joined.waiting = Some("qrstuvwxyz".to_owned());
+        joined.invited_by = "A\x1bna".to_owned();
+        assert!(in_words(&joined).starts_with(
+            "Waiting for A\\u{1b}na to let you in.\nYou could then read its notes up to Public.\n\
+             Check words: one two three\n"
+        ));
+        assert!(next(&joined).ends_with("kitbag join --forget qrstuvwxyz"));
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::context::Context;
 use crate::table::Table;
-use crate::{launch, words};
+use crate::{launch, membership, words};
 use clap::Args;
+use jiff::Zoned;
 use kitbag_rpc::{ListNotes, V1};
 
 #[derive(Debug, Args)]
@@ -23,7 +24,7 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
     if context.out.is_json() {
         return context.out.document(&answer);
     }
-    if answer.notes.is_empty() {
+    if answer.notes.is_empty() && answer.ended.is_none() {
         context.out.say(format!(
             "No notes in {} yet. Next: kitbag add PACK --source LABEL",
             words::pack(&answer.pack)
@@ -40,5 +41,9 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
             &note.status,
         ]);
     }
-    Ok(table.print(context.out)?)
+    table.print(context.out)?;
+    if let Some(ended) = &answer.ended {
+        context.out.say(membership::ended(ended, &Zoned::now()));
+    }
+    Ok(())
 }

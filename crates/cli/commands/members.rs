@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::table::Table;
-use crate::{launch, words};
+use crate::{launch, membership, words};
 use clap::Args;
 use kitbag_rpc::{ListMembers, V1};
 
@@ -41,15 +41,26 @@ pub(super) async fn run(context: &Context, args: MembersArgs) -> anyhow::Result<
         } else {
             member.name.clone()
         };
+        let role = match member.held[..] {
+            [] => member.role.to_string(),
+            _ => format!("{} (waits)", member.role),
+        };
         let words = member.check_words.as_deref().unwrap_or_default();
         table.row([
             id,
             &name,
-            member.role.as_str(),
+            &role,
             member.clearance.as_str(),
             &member.devices.join(", "),
             words,
         ]);
     }
-    Ok(table.print(context.out)?)
+    table.print(context.out)?;
+    for member in &answer.members {
+        for held in &member.held {
+            let told = membership::waits(&answer.pack.id, held, member.role.as_str());
+            context.out.say(told);
+        }
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::words;
 use kitbag_daemon::{home_is_initialised, is_served};
-use kitbag_rpc::{ListPacks, Pack, PackStatus, ReadStatus, V1};
+use kitbag_rpc::{JoinRequest, ListPacks, Pack, PackStatus, ReadStatus, V1, WaitingJoin};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -25,7 +25,8 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     } else {
         let client = context.client();
         let packs = client.call(&ListPacks::default()).await?.packs;
-        Overview::running(&packs, &client.call(&ReadStatus::default()).await?.packs)
+        let status = client.call(&ReadStatus::default()).await?;
+        Overview::running(&packs, &status.packs).with_joining(&status.requests, &status.joins)
     };
     if context.out.is_json() {
         return context.out.document(&overview);
@@ -66,6 +67,18 @@ impl Overview {
             needs_you: needs_you.collect(),
             next: next.to_owned(),
         }
+    }
+
+    /// Who asks to be let in stands first: somebody waits.
+    fn with_joining(mut self, requests: &[JoinRequest], joins: &[WaitingJoin]) -> Overview {
+        let over = joins.iter().filter(|join| !join.waiting);
+        let asking = words::asking(requests);
+        if !asking.is_empty() {
+            self.next = "kitbag share requests".to_owned();
+        }
+        self.needs_you.splice(0..0, asking);
+        self.needs_you.extend(over.map(words::waiting_join));
+        self
     }
 
     fn in_words(&self) -> String {
@@ -132,6 +145,33 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_to_be_let_in_stands_first() {
+        let request = |name: &str| JoinRequest {
+            id: String::new(),
+            pack: kitbag_rpc::PackRef {
+                id: "abcdefghijklm".to_owned(),
+                title: "Acme".to_owned(),
+                name: None,
+            },
+            person: String::new(),
+            name: name.to_owned(),
+            check_words: String::new(),
+            role: kitbag_rpc::Role::Reader,
+            clearance: Sensitivity::Internal,
+            opens: 0,
+            since: kitbag_rpc::Time::from_millis(0),
+            until: None,
+        };
+        let overview = Overview::running(&[pack(1, 2)], &[])
+            .with_joining(&[request("Ben"), request("Eve")], &[]);
+        assert_eq!(
+            overview.needs_you,
+            ["Acme: 2 people ask to be let in: kitbag share requests"]
+        );
+        assert_eq!(overview.next, "kitbag share requests");
+    }
+
+    #[test]
     fn what_needs_you_is_told_per_pack() {
         let status = PackStatus {
             id: String::new(),
@@ -142,6 +182,9 @@ mod tests {
             set_aside: 2,
             held: 0,
             rotation_debt: 0,
+            forks: Vec::new(),
+            disputes: Vec::new(),
+            ended: None,
         };
         let words = Overview::running(&[pack(1, 2)], &[status]).in_words();
         assert!(

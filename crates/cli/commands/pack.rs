@@ -66,6 +66,9 @@ pub(super) async fn run(context: &Context, args: PackArgs) -> anyhow::Result<()>
                     .say("No packs yet. Next: kitbag pack create TITLE");
             }
             table(context, &answer.packs).print(context.out)?;
+            for join in &answer.joins {
+                context.out.say(words::waiting_join(join));
+            }
         }
         PackCommand::Show { pack } => {
             let answer = client.call(&ShowPack { v: V1, pack }).await?;

@@ -1,15 +1,43 @@
-//! `kitbag share`: a ticket for a teammate, with the message to send.
+//! `kitbag share`: a ticket for a teammate, with the message to send; and what becomes of tickets.
+
+mod cancel;
+mod list;
+mod requests;
 
 use crate::context::Context;
 use crate::{args, input, launch, when, words};
-use clap::Args;
+use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_rpc::{Code, Failure, Role, Sensitivity, SharePack, Shared, V1, WhoAmI};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct ShareArgs {
+    #[command(subcommand)]
+    command: Option<ShareCommand>,
+    #[command(flatten)]
+    ticket: TicketArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum ShareCommand {
+    /// List a pack's tickets, and who came in by them
+    List(list::ListArgs),
+    /// Take a ticket back; who came in by it stays
+    Cancel(cancel::CancelArgs),
+    /// List who asks to be let in
+    Requests(requests::RequestsArgs),
+    /// Let somebody in who asks
+    Approve(requests::ApproveArgs),
+    /// Turn somebody away who asks
+    Refuse(requests::RefuseArgs),
+}
+
+#[derive(Debug, Args)]
+struct TicketArgs {
     /// The pack: the start of its id, your name for it, or the title you gave it
-    pack: String,
+    #[arg(required = true)]
+    pack: Option<String>,
     /// What the other may do
     #[arg(long, value_parser = args::role(), default_value = "editor")]
     role: Role,
@@ -22,6 +50,9 @@ pub(crate) struct ShareArgs {
     /// How many people may join with it
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     uses: u32,
+    /// Be asked about each joiner before they come in; above Internal you always are
+    #[arg(long)]
+    ask: bool,
     /// Only say what would be shared
     #[arg(long)]
     dry_run: bool,
@@ -31,14 +62,26 @@ pub(crate) struct ShareArgs {
 }
 
 pub(super) async fn run(context: &Context, args: ShareArgs) -> anyhow::Result<()> {
+    match args.command {
+        None => ticket(context, args.ticket).await,
+        Some(ShareCommand::List(args)) => list::run(context, args).await,
+        Some(ShareCommand::Cancel(args)) => cancel::run(context, args).await,
+        Some(ShareCommand::Requests(args)) => requests::list(context, args).await,
+        Some(ShareCommand::Approve(args)) => requests::approve(context, args).await,
+        Some(ShareCommand::Refuse(args)) => requests::refuse(context, args).await,
+    }
+}
+
+async fn ticket(context: &Context, args: TicketArgs) -> anyhow::Result<()> {
     let now = Zoned::now();
     let mut call = SharePack {
         v: V1,
-        pack: args.pack,
+        pack: args.pack.unwrap_or_default(),
         role: args.role,
         clearance: args.clearance,
         expires_at: Some(when::parse_future(&args.expires, "--expires", &now)?),
         uses: args.uses,
+        ask: args.ask,
         dry_run: true,
     };
     let client = launch::client(context).await?;
@@ -65,9 +108,11 @@ pub(super) async fn run(context: &Context, args: ShareArgs) -> anyhow::Result<()
         return context.out.document(&shared);
     }
     let message = message(&shared, &me.person.name, &now)?;
-    context.out.say(
-        "Send this to them, where nobody else reads it: whoever joins first uses the ticket up.\n",
-    );
+    context.out.say(if shared.ask {
+        "Send this to them, where nobody else reads it: whoever comes with it asks to be let in.\n"
+    } else {
+        "Send this to them, where nobody else reads it: whoever joins first uses the ticket up.\n"
+    });
     context.out.data(message)?;
     context.out.say(format!("\n{}", afterwards(&shared, &now)));
     Ok(())
@@ -79,8 +124,13 @@ fn terms(shared: &Shared, now: &Zoned) -> String {
         1 => "One person".to_owned(),
         n => format!("{n} people"),
     };
+    let asked = if shared.ask {
+        "\nBefore anybody comes in, you or another member who opens as much is asked."
+    } else {
+        ""
+    };
     format!(
-        "{who} can join {} {}\n{}",
+        "{who} can join {} {}\n{}{asked}",
         words::pack(&shared.pack),
         until(shared, now),
         reach(shared, "They")
@@ -122,8 +172,13 @@ fn message(shared: &Shared, sharer: &str, now: &Zoned) -> Result<String, Failure
         1 => "one person".to_owned(),
         n => format!("{n} people"),
     };
+    let asked = if shared.ask {
+        "Before you are in, somebody is asked: tell them the three check words that you will see.\n"
+    } else {
+        ""
+    };
     Ok(format!(
-        "{} shares {} with you in Kitbag.\n{}\nThe ticket is good for {good_for}, {}\n\
+        "{} shares {} with you in Kitbag.\n{}\nThe ticket is good for {good_for}, {}\n{asked}\
          To join, run  kitbag join  and paste the ticket when asked. New to Kitbag? First  kitbag up\n\n{}",
         words::inline(sharer),
         words::inline(title),
@@ -139,10 +194,19 @@ fn afterwards(shared: &Shared, now: &Zoned) -> String {
         None => "does not end by itself".to_owned(),
     };
     let people = words::count(shared.uses.into(), "person", "people");
+    let pack = words::short(&shared.pack.id);
+    let invite = shared.invite.as_deref().unwrap_or_default();
+    let then = if shared.ask {
+        format!(
+            "When somebody comes with it, compare the check words first: kitbag share requests {pack}"
+        )
+    } else {
+        format!(
+            "When they have joined, both of you see the same three check words: kitbag members {pack}"
+        )
+    };
     format!(
-        "The ticket is used up by {people}, and {over}. It cannot be cancelled before that yet.\n\
-         When they have joined, both of you see the same three check words: kitbag members {}",
-        words::short(&shared.pack.id)
+        "The ticket is used up by {people}, and {over}. To take it back: kitbag share cancel {pack} {invite}\n{then}"
     )
 }
 
@@ -166,6 +230,7 @@ mod tests {
             clearance: Sensitivity::Internal,
             opens: 12,
             uses: 1,
+            ask: false,
             dry_run: ticket.is_none(),
         }
     }
@@ -181,6 +246,24 @@ mod tests {
             told,
             "One person can join mine until 2026-11-23 10:47 (UTC+00:00).\n\
              They can read and write its notes up to Internal: 12 notes as of now. What is above Internal stays closed."
+        );
+    }
+
+    #[test]
+    fn where_a_person_is_asked_both_sides_are_told_so() {
+        let mut high = shared(Some("kitbag1abc"));
+        (high.ask, high.clearance) = (true, Sensitivity::Restricted);
+        high.invite = Some("qrstuvwxyz".to_owned());
+        assert!(terms(&high, &now()).ends_with(
+            "Before anybody comes in, you or another member who opens as much is asked."
+        ));
+        let message = message(&high, "Ana", &now()).unwrap();
+        assert!(message.contains("somebody is asked"), "{message}");
+        let after = afterwards(&high, &now());
+        assert!(
+            after.contains("kitbag share cancel abcdefghij qrstuvwxyz")
+                && after.contains("kitbag share requests abcdefghij"),
+            "{after}"
         );
     }
 

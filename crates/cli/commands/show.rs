@@ -69,11 +69,37 @@ fn in_words(note: &Note) -> String {
             ),
         ));
     }
+    if note.left_above > 0 {
+        let edits = words::count(note.left_above, "edit", "edits");
+        head.push((
+            "left out",
+            format!(
+                "{edits} made at a higher sensitivity; {}",
+                again(note, "an admin brings them in")
+            ),
+        ));
+    }
+    if note.hidden_below {
+        let undo = again(note, "an admin gives it back");
+        let hidden = "somebody took it away from members cleared for less";
+        head.push(("hidden", format!("{hidden}; {undo}")));
+    }
+    if let Some(below) = note.shown_below {
+        let undo = again(note, "an editor takes it away");
+        let shown = format!("members cleared for {} only", below.title());
+        head.push(("also shown to", format!("{shown}; {undo}")));
+    }
     let head: Vec<_> = head
         .into_iter()
         .map(|(key, value)| format!("{key}: {value}"))
         .collect();
     format!("{}\n\n{}", head.join("\n"), note.body)
+}
+
+/// What sets it right, and who can.
+fn again(note: &Note, who: &str) -> String {
+    let id = words::short(&note.id);
+    format!("{who}: kitbag edit {id} --sensitivity {}", note.sensitivity)
 }
 
 #[cfg(test)]
@@ -111,6 +137,9 @@ mod tests {
             version: String::new(),
             edits: 2,
             waiting: 0,
+            left_above: 1,
+            hidden_below: true,
+            shown_below: Some(Sensitivity::Internal),
         };
         let words = in_words(&note);
         let (head, body) = words.split_once("\n\n").unwrap();
@@ -122,6 +151,13 @@ mod tests {
             1,
             "{head}"
         );
+        for told in [
+            "left out: 1 edit made at a higher sensitivity; an admin brings them in: kitbag edit",
+            "hidden: somebody took it away from members cleared for less; an admin gives it back",
+            "also shown to: members cleared for Internal only; an editor takes it away: kitbag",
+        ] {
+            assert!(head.contains(told), "{head}");
+        }
         assert!(
             head.contains("tags: a, b\\nc\n")
                 && head.contains("url: https://a.example/\\u{1b}[0m\n"),

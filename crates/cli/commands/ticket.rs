@@ -34,6 +34,9 @@ pub(super) fn run(context: &Context, args: TicketArgs) -> anyhow::Result<()> {
         format!("ticket of version {}", info.version),
         format!("for the pack {}", info.pack),
     ];
+    if info.uses > 1 {
+        lines.push(format!("lets {} people in", info.uses));
+    }
     lines.extend(info.peers.iter().map(|peer| format!("asks {peer}")));
     Ok(context.out.data(lines.join("\n"))?)
 }

@@ -9,8 +9,16 @@
 //! Spec: `docs/spec/content.md`.
 
 mod body;
+pub mod branches;
+mod relocation;
 
-pub use body::{BODY_PLAIN_BYTES_MAX, BodyError, EntryBody, Profile, pack_body, unpack_body};
+pub use body::{
+    BODY_PLAIN_BYTES_MAX, BodyError, EntryBody, Profile, TakesOver, pack_body, unpack_body,
+};
+pub use relocation::{
+    CARRIED_CHANGES_MAX, CarriedChange, CheckedRelocation, Creation, PLACEMENT_MAX, Relocation,
+    RelocationRefused,
+};
 
 use crate::codec::{self, CodecError};
 use crate::id::{
@@ -124,6 +132,13 @@ pub enum EntryKind {
     /// The author's name and addresses; the newest of a device counts.
     #[n(4)]
     Profile,
+    /// A note that came from another sensitivity: record and changes, and the wrap of a new item key.
+    #[n(5)]
+    Move,
+    /// A note that is no longer under this tag, and the move that took it away; plaintext, without a
+    /// body: who reads here need not learn where it went.
+    #[n(6)]
+    Moved(#[n(0)] EntryHash),
 }
 
 /// The plaintext header of an entry.
@@ -164,7 +179,7 @@ pub struct EntryHeader {
     #[n(10)]
     #[cbor(with = "minicbor::bytes")]
     pub body: Option<[u8; 32]>,
-    /// Hash of the sealed item key; only for a Create.
+    /// Hash of the sealed item key; only for a Create or Move.
     #[n(11)]
     #[cbor(with = "minicbor::bytes")]
     pub wrap: Option<[u8; 32]>,
@@ -301,12 +316,13 @@ pub enum RunRefused {
     /// The head is not signed by the log's device.
     #[error("head is not signed by the log's device")]
     BadSignature,
-    /// The entries do not chain to the head, or not to what is stored.
+    /// The entries do not chain to each other, or not to the head.
     #[error("entries do not chain")]
     BrokenChain,
-    /// Two branches of one log: the device was cloned or restored, or lies.
-    #[error("log forks at position {0}")]
-    Fork(u64),
+    /// The entries chain, and the head is signed; but the first, which stands here, continues nothing
+    /// that is known.
+    #[error("entries continue nothing that is known before position {0}")]
+    Detached(u64),
     /// Of a version that this program does not know.
     #[error("entries of a newer version")]
     NewerVersion,
@@ -339,6 +355,29 @@ impl VerifiedEntry {
         &self.raw
     }
 
+    /// Where it stands.
+    pub fn position(&self) -> LogPosition {
+        LogPosition {
+            log: self.header.log,
+            seq: self.header.seq,
+            hash: self.hash,
+        }
+    }
+
+    /// The entry that it continues; none for the first of a log.
+    pub fn base(&self) -> Option<LogPosition> {
+        let (seq, hash) = (self.header.seq.checked_sub(1)?, self.header.prev?);
+        Some(LogPosition {
+            log: self.header.log,
+            seq,
+            hash,
+        })
+    }
+
+    fn follows(&self, before: &VerifiedEntry) -> bool {
+        self.base() == Some(before.position())
+    }
+
     /// Takes an entry out of the device's own sealed store, where only verified ones are kept.
     ///
     /// # Errors
@@ -363,85 +402,62 @@ pub struct VerifiedRun {
 }
 
 impl VerifiedRun {
-    /// Checks a peer's run against where the log ends here (`None`: nothing stored yet).
+    /// Checks a peer's run against what is stored: `knows` says whether an entry of the log is, with
+    /// all that it continues.
     ///
-    /// Entries that are stored already are skipped, if they are the same: a repeated page does
+    /// A run may begin a log, or continue any known entry of it, also one that another entry continues
+    /// already: then the log forks there. Entries that are known are skipped: a repeated page does
     /// nothing.
     ///
     /// # Errors
-    /// [`RunRefused`] by cause; a gap between what is stored and the run is a broken chain.
-    pub fn verify(run: Run, end: Option<LogPosition>) -> Result<Option<VerifiedRun>, RunRefused> {
+    /// [`RunRefused`] by cause.
+    pub fn verify(
+        run: Run,
+        knows: impl Fn(&LogPosition) -> bool,
+    ) -> Result<Option<VerifiedRun>, RunRefused> {
         let opening = LogOpening::decode(&run.opening)?;
         let log = opening.log_id();
         run.head.verify(&opening)?;
-        if run.head.position.log != log || end.is_some_and(|end| end.log != log) {
+        if run.head.position.log != log {
             return Err(RunRefused::Rule("a run belongs to one log"));
         }
         let bytes: usize = run.entries.iter().map(RawEntry::size).sum();
         if run.entries.len() as u64 > RUN_ENTRIES_MAX || bytes > RUN_BYTES_MAX {
             return Err(RunRefused::Rule("a run keeps to its length"));
         }
-        let mut entries = Vec::new();
-        let mut at = end;
+        let mut entries: Vec<VerifiedEntry> = Vec::new();
         for raw in run.entries {
             let entry = check_entry(raw, &opening, log)?;
-            match step(&entry, at)? {
-                Step::Known => {}
-                Step::Next => {
-                    at = Some(LogPosition {
-                        log,
-                        seq: entry.header.seq,
-                        hash: entry.hash,
-                    });
-                    entries.push(entry);
-                }
+            if entries.last().is_some_and(|last| !entry.follows(last)) {
+                return Err(RunRefused::BrokenChain);
             }
+            entries.push(entry);
         }
-        if entries.is_empty() {
+        let Some(last) = entries.last() else {
             return Ok(None);
-        }
-        if at != Some(run.head.position) {
+        };
+        if last.position() != run.head.position {
             return Err(RunRefused::BrokenChain);
         }
-        Ok(Some(VerifiedRun {
-            opening,
-            log,
-            entries,
-            head: run.head,
-        }))
-    }
-
-    /// Whether a run proves that its log goes on otherwise than it ends here: then two copies of its
-    /// device wrote it, or an older state of one.
-    pub fn proves_fork(run: &Run, end: LogPosition) -> bool {
-        let Ok(opening) = LogOpening::decode(&run.opening) else {
-            return false;
+        let known = entries
+            .iter()
+            .take_while(|entry| knows(&entry.position()))
+            .count();
+        entries.drain(..known);
+        let Some(first) = entries.first() else {
+            return Ok(None);
         };
-        if opening.log_id() != end.log
-            || run.head.position.log != end.log
-            || run.head.verify(&opening).is_err()
-        {
-            return false;
-        }
-        let mut last: Option<VerifiedEntry> = None;
-        for raw in &run.entries {
-            let Ok(entry) = check_entry(raw.clone(), &opening, end.log) else {
-                return false;
-            };
-            let follows = match &last {
-                None => entry.header.seq == end.seq && entry.hash != end.hash,
-                Some(last) => {
-                    entry.header.seq == last.header.seq + 1 && entry.header.prev == Some(last.hash)
-                }
-            };
-            if !follows {
-                return false;
+        match first.base() {
+            Some(base) if known == 0 && !knows(&base) => {
+                Err(RunRefused::Detached(first.header.seq))
             }
-            last = Some(entry);
+            _ => Ok(Some(VerifiedRun {
+                opening,
+                log,
+                entries,
+                head: run.head,
+            })),
         }
-        last.is_some_and(|last| {
-            last.header.seq == run.head.position.seq && last.hash == run.head.position.hash
-        })
     }
 
     /// Builds a run of entries that this device writes itself, and signs its head.
@@ -486,6 +502,11 @@ impl VerifiedRun {
         self.log
     }
 
+    /// The entry that the first of them continues; none if it begins the log.
+    pub fn base(&self) -> Option<LogPosition> {
+        self.entries.first().and_then(VerifiedEntry::base)
+    }
+
     /// The entries, in order; never empty.
     pub fn entries(&self) -> &[VerifiedEntry] {
         &self.entries
@@ -528,25 +549,6 @@ fn newer_or(error: CodecError, record: &[u8]) -> RunRefused {
     }
 }
 
-enum Step {
-    Known,
-    Next,
-}
-
-fn step(entry: &VerifiedEntry, at: Option<LogPosition>) -> Result<Step, RunRefused> {
-    let header = &entry.header;
-    match at {
-        None if header.seq == 0 && header.prev.is_none() => Ok(Step::Next),
-        None => Err(RunRefused::BrokenChain),
-        Some(end) if header.seq < end.seq => Ok(Step::Known),
-        Some(end) if header.seq == end.seq && entry.hash == end.hash => Ok(Step::Known),
-        Some(end) if header.seq == end.seq => Err(RunRefused::Fork(header.seq)),
-        Some(end) if header.seq - 1 == end.seq && header.prev == Some(end.hash) => Ok(Step::Next),
-        Some(end) if header.seq - 1 == end.seq => Err(RunRefused::Fork(header.seq)),
-        Some(_) => Err(RunRefused::BrokenChain),
-    }
-}
-
 fn check_entry(
     raw: RawEntry,
     opening: &LogOpening,
@@ -556,6 +558,9 @@ fn check_entry(
         .map_err(|error| newer_or(error, &raw.header))?;
     if header.version != CONTENT_VERSION {
         return Err(RunRefused::NewerVersion);
+    }
+    if (header.seq == 0) != header.prev.is_none() {
+        return Err(RunRefused::BrokenChain);
     }
     let rule = |holds: bool, text| {
         if holds {
@@ -619,6 +624,20 @@ fn check_entry(
             has_body && raw.wrap.is_none() && header.deps.is_empty(),
             "a profile has a body",
         )?,
+        EntryKind::Move => rule(
+            has_body && raw.wrap.is_some() && !header.deps.is_empty(),
+            "a move has a body and an item key and builds on something",
+        )?,
+        EntryKind::Moved(_) => {
+            let sealed = raw.body.is_some()
+                || raw.wrap.is_some()
+                || header.padded_len > 0
+                || header.epoch.is_some();
+            rule(
+                !sealed && header.object.is_some() && !header.deps.is_empty(),
+                "a moved names a note, builds on something and is otherwise bare",
+            )?;
+        }
     }
     Ok(VerifiedEntry {
         hash: entry_hash(&raw.header),

@@ -7,6 +7,7 @@ pub mod codec;
 pub mod content;
 pub mod epoch;
 pub mod id;
+pub mod inspect;
 pub mod pack;
 pub mod person;
 pub mod policy;

@@ -7,6 +7,7 @@
 //! Deliberately absent: sync messages, saved documents or compressed chunks from a peer.
 //! Spec: `docs/spec/notes.md`.
 
+mod carry;
 pub mod change;
 mod chunk;
 mod diff;

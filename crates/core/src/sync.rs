@@ -34,7 +34,7 @@ const RETRY_MILLIS_MAX: u64 = 60_000;
 pub struct View {
     /// The packs.
     pub leaves: Leaves,
-    /// Keys and bodies that this device lacks in those packs.
+    /// Keys that this device lacks in those packs and that the peer has not just failed to give.
     pub wants: u64,
     /// Packs to ask for even where heads are equal or unknown: a key or body is missing, or the
     /// pack was joined and has not arrived yet.
@@ -277,7 +277,9 @@ impl Session {
             out.push(Effect::Ask(pack));
         }
         let now = (view.leaves.root(), view.wants);
-        if self.sent != Some(now) {
+        // A key that arrived here changes no root, and may be just what the peer lacks.
+        let news = changed.iter().any(|pack| view.leaves.leaf(pack).is_some());
+        if self.sent != Some(now) || news {
             self.sent = Some(now);
             out.push(Effect::Send(hello(view, now, changed)));
         }

@@ -56,6 +56,9 @@ pub struct Ticket {
     pub invite: GrantRef,
     /// Whom to ask.
     pub peers: Vec<PeerHint>,
+    /// How many persons may join with it, if more than one: such a ticket lies around for longer and
+    /// is not typed where others can read it.
+    pub uses: Option<u32>,
     secret: TicketSecret,
 }
 
@@ -73,6 +76,8 @@ struct Record {
     secret: [u8; 32],
     #[n(4)]
     peers: Vec<PeerHint>,
+    #[n(5)]
+    uses: Option<u32>,
 }
 
 /// Why text is no ticket; it never shows the text.
@@ -119,8 +124,16 @@ impl Ticket {
             pack,
             invite,
             peers,
+            uses: None,
             secret,
         }
+    }
+
+    /// The same ticket, saying that so many persons may join with it.
+    #[must_use]
+    pub fn for_uses(mut self, uses: u32) -> Ticket {
+        self.uses = (uses > 1).then_some(uses);
+        self
     }
 
     /// The key that proves one holds this ticket.
@@ -174,6 +187,7 @@ impl iroh_tickets::Ticket for Ticket {
             invite: self.invite,
             secret: *self.secret.danger_expose(),
             peers: self.peers.clone(),
+            uses: self.uses,
         }));
         let length = u16::try_from(record.len())
             .expect("its peers are bounded")
@@ -239,7 +253,7 @@ fn open(bytes: &[u8]) -> Result<Ticket, TicketError> {
     if record.version != TICKET_VERSION {
         return Err(TicketError::NewerVersion(record.version));
     }
-    if record.peers.len() > PEERS_MAX {
+    if record.peers.len() > PEERS_MAX || record.uses.is_some_and(|uses| uses < 2) {
         return Err(TicketError::Malformed);
     }
     let secret = TicketSecret::from_bytes(record.secret);
@@ -247,6 +261,7 @@ fn open(bytes: &[u8]) -> Result<Ticket, TicketError> {
         pack: record.pack,
         invite: record.invite,
         peers: record.peers,
+        uses: record.uses,
         secret,
     })
 }

@@ -7,6 +7,7 @@
 use crate::codec::{self, CodecError};
 use crate::content::Run;
 use crate::id::{EndpointId, EpochId, LogId, PackId, PersonId, SignatureBytes, Timestamp};
+use crate::policy::{Role, Sensitivity};
 use crate::sync::tree::{LeafHash, NodeHash, Prefix};
 use kitbag_crypto::{SignLabel, SigningKey, VerifyingKey};
 use minicbor::{Decode, Encode};
@@ -279,6 +280,26 @@ pub enum JoinAnswer {
     /// Refused, and why.
     #[n(2)]
     Refused(#[n(0)] JoinRefusal),
+    /// A person is asked; the request is kept by the device that answers. Ask again.
+    #[n(3)]
+    #[cbor(map)]
+    Waiting {
+        /// Who is asked: the check words are between this person and the joiner.
+        #[n(0)]
+        by: PersonId,
+        /// Their name: untrusted text.
+        #[n(1)]
+        name: String,
+        /// What the joiner will be able to do.
+        #[n(2)]
+        role: Role,
+        /// The highest the joiner will open.
+        #[n(3)]
+        clearance: Sensitivity,
+        /// When the invite ends, by the clock of whoever admits.
+        #[n(4)]
+        until: Option<Timestamp>,
+    },
 }
 
 /// Why a join was refused. Only a holder of the ticket's secret learns more than the first.
@@ -318,4 +339,7 @@ pub enum JoinRefusal {
     /// The admitting device cannot write now.
     #[n(6)]
     TryLater,
+    /// A person was asked and said no.
+    #[n(7)]
+    Declined,
 }

@@ -1,18 +1,24 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod explain;
+mod membership;
+
 use crate::convert;
 use crate::failure::failed;
 use crate::routes::Routes;
 use axum::Router;
-use kitbag_engine::{self as engine, Added, Engine, PackId, PackSummary};
+use kitbag_engine::{self as engine, Added, Engine, EntryHash, PackId, PackSummary};
 use kitbag_rpc::{
-    AddNote, Code, CreatePack, EditNote, Failure, Health, Healthy, History, JoinPack, JoinState,
-    Joined, ListMembers, ListNotes, ListPacks, Me, Members, NoteAnswer, NoteEdited, NoteRef,
-    NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadStatus, Secret,
-    Sensitivity, SharePack, Shared, ShowNote, ShowPack, Status, Stop, Stopping, SyncPacks, Synced,
-    V1, WhoAmI,
+    AddNote, ApproveJoin, Audience, CancelInvite, Code, CreatePack, EditNote, Failure, ForgetJoin,
+    Health, Healthy, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten, JoinPack,
+    JoinRequest, JoinRequests, JoinState, Joined, ListInvites, ListJoinRequests, ListMembers,
+    ListNotes, ListPacks, Me, Members, NoteAnswer, NoteEdited, NoteRef, NoteRelabelled,
+    NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadStatus,
+    RefuseJoin, RelabelNote, Review, ReviewPack, Secret, Sensitivity, SharePack, Shared, ShowNote,
+    ShowPack, Status, Stop, Stopping, SyncPacks, Synced, TakeOver, TakenOver, V1, WaitingJoin,
+    WhoAmI,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -36,14 +42,30 @@ pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -
         .on(list_packs)
         .on(show_pack)
         .on(list_members)
+        .on(review_pack)
+        .on(take_over)
+        .on(membership::unshare)
+        .on(membership::set_role)
         .on(add_note)
         .on(list_notes)
         .on(show_note)
         .on(edit_note)
+        .on(relabel_note)
         .on(read_history)
         .on(share_pack)
+        .on(list_invites)
+        .on(cancel_invite)
+        .on(list_join_requests)
+        .on(approve_join)
+        .on(refuse_join)
         .on(join_pack)
+        .on(forget_join)
         .on(sync)
+        .on(explain::ask_who)
+        .on(explain::explain_policy)
+        .on(explain::show_policy)
+        .on(explain::check_pack)
+        .on(explain::read_why)
         .into_router()
 }
 
@@ -69,6 +91,8 @@ async fn read_status(served: Served, _: ReadStatus) -> Answered<Status> {
         addresses: status.endpoint.addresses,
         peers: status.peers.into_iter().map(convert::peer).collect(),
         packs: served.named(status.packs).await?,
+        requests: served.join_requests(None).await?,
+        joins: served.waiting_joins().await?,
     })
 }
 
@@ -98,6 +122,7 @@ async fn list_packs(served: Served, _: ListPacks) -> Answered<Packs> {
     Ok(Packs {
         v: V1,
         packs: packs.into_iter().map(convert::pack).collect(),
+        joins: served.waiting_joins().await?,
     })
 }
 
@@ -117,6 +142,64 @@ async fn list_members(served: Served, call: ListMembers) -> Answered<Members> {
         v: V1,
         pack: served.pack_ref(id).await?,
         members,
+    })
+}
+
+async fn review_pack(served: Served, call: ReviewPack) -> Answered<Review> {
+    let id = served.pack(call.pack).await?;
+    let listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
+    let total = listed.len() as u64;
+    let first = listed.into_iter().take(Review::LISTED_MAX);
+    Ok(Review {
+        v: V1,
+        pack: served.pack_ref(id).await?,
+        total,
+        set_aside: first.map(convert::set_aside).collect(),
+    })
+}
+
+async fn take_over(served: Served, call: TakeOver) -> Answered<TakenOver> {
+    if call.all != call.entries.is_empty() {
+        let failure = Failure::new(
+            Code::BadInput,
+            "say which edits to take over, or all of them",
+        );
+        return Err(failure);
+    }
+    let id = served.pack(call.pack).await?;
+    let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
+    let listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
+    let mut entries: Vec<EntryHash> = Vec::new();
+    if call.all {
+        entries.extend(listed.iter().map(|view| view.entry));
+    }
+    for selector in call.entries {
+        let entry = Engine::pick_set_aside(&listed, selector);
+        entries.push(entry.map_err(|e| failed(&e))?);
+    }
+    let concerned = listed.iter().filter(|view| entries.contains(&view.entry));
+    let sensitivities: BTreeSet<_> = concerned.map(|view| view.sensitivity).collect();
+    let mut audiences = Vec::new();
+    for sensitivity in sensitivities {
+        let audience = served.engine.audience(id, sensitivity).await;
+        audiences.push(Audience {
+            sensitivity: convert::sensitivity(sensitivity),
+            audience: convert::audience(audience.map_err(|e| failed(&e))?),
+        });
+    }
+    let taken = match call.dry_run {
+        true => served.engine.plan_take_over(id, entries).await,
+        false => served.engine.take_over(id, entries).await,
+    };
+    let taken = taken.map_err(|e| failed(&e))?.into_iter();
+    Ok(TakenOver {
+        v: V1,
+        pack,
+        dry_run: call.dry_run,
+        taken: taken
+            .map(|taken| convert::taken(taken, call.dry_run))
+            .collect(),
+        audiences,
     })
 }
 
@@ -140,10 +223,12 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
 async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
     let id = served.pack(call.pack).await?;
     let notes = served.engine.notes(id).await.map_err(|e| failed(&e))?;
+    let ended = served.engine.ending(id).await.map_err(|e| failed(&e))?;
     Ok(Notes {
         v: V1,
         pack: served.pack_ref(id).await?,
         notes: notes.into_iter().map(convert::note_line).collect(),
+        ended: ended.map(convert::ended),
     })
 }
 
@@ -197,6 +282,22 @@ async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
     }
 }
 
+async fn relabel_note(served: Served, call: RelabelNote) -> Answered<NoteRelabelled> {
+    let (pack, id) = served
+        .engine
+        .resolve_note(call.note)
+        .await
+        .map_err(|e| failed(&e))?;
+    let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
+    let to = convert::engine_sensitivity(call.sensitivity);
+    let relabelled = served
+        .engine
+        .relabel_note(pack, id, to, call.dry_run)
+        .await
+        .map_err(|e| failed(&e))?;
+    Ok(convert::relabelled(relabelled, pack_ref, call.dry_run))
+}
+
 async fn read_history(served: Served, call: ReadHistory) -> Answered<History> {
     let (pack, id) = served
         .engine
@@ -218,62 +319,128 @@ async fn read_history(served: Served, call: ReadHistory) -> Answered<History> {
 async fn share_pack(served: Served, call: SharePack) -> Answered<Shared> {
     let id = served.pack(call.pack.clone()).await?;
     let pack = served.pack_ref(id).await?;
-    if call.dry_run {
-        let opens = served.opens(id, call.clearance).await?;
-        let (role, clearance, expires_at, uses) =
-            (call.role, call.clearance, call.expires_at, call.uses);
-        return Ok(Shared {
-            v: V1,
-            ticket: None,
-            invite: None,
-            expires_at,
-            pack,
-            role,
-            clearance,
-            opens,
-            uses,
-            dry_run: true,
-        });
-    }
-    let shared = served
-        .engine
-        .share(id, convert::share_options(&call))
-        .await
-        .map_err(|e| failed(&e))?;
+    let options = convert::share_options(&call);
+    let (ticket, invite, terms) = if call.dry_run {
+        let terms = served.engine.preview_share(id, options).await;
+        (None, None, terms.map_err(|e| failed(&e))?)
+    } else {
+        let shared = served.engine.share(id, options).await;
+        let shared = shared.map_err(|e| failed(&e))?;
+        (
+            Some(Secret::new(shared.ticket)),
+            Some(shared.invite),
+            shared.terms,
+        )
+    };
     Ok(Shared {
         v: V1,
-        ticket: Some(Secret::new(shared.ticket)),
-        invite: Some(shared.invite),
-        expires_at: shared.expires_at.map(convert::time),
+        ticket,
+        invite,
+        expires_at: terms.expires_at.map(convert::time),
         pack,
-        role: convert::role(shared.role),
-        clearance: convert::sensitivity(shared.clearance),
-        opens: shared.opens,
-        uses: shared.uses,
-        dry_run: false,
+        role: convert::role(terms.role),
+        clearance: convert::sensitivity(terms.clearance),
+        opens: terms.opens,
+        uses: terms.uses,
+        ask: terms.ask,
+        dry_run: call.dry_run,
     })
+}
+
+async fn list_invites(served: Served, call: ListInvites) -> Answered<Invites> {
+    let id = served.pack(call.pack).await?;
+    let invites = served.engine.invites(id).await.map_err(|e| failed(&e))?;
+    Ok(Invites {
+        v: V1,
+        pack: served.pack_ref(id).await?,
+        invites: invites.into_iter().map(convert::invite).collect(),
+    })
+}
+
+async fn cancel_invite(served: Served, call: CancelInvite) -> Answered<InviteCancelled> {
+    let id = served.pack(call.pack).await?;
+    let pack = served.pack_ref(id).await?; // first: nothing may fail once it is done
+    let invite = served
+        .engine
+        .cancel_invite(id, call.invite, call.dry_run)
+        .await
+        .map_err(|e| failed(&e))?;
+    Ok(InviteCancelled {
+        v: V1,
+        pack,
+        invite: convert::invite(invite),
+        dry_run: call.dry_run,
+    })
+}
+
+async fn list_join_requests(served: Served, call: ListJoinRequests) -> Answered<JoinRequests> {
+    let pack = match call.pack {
+        Some(selector) => Some(served.pack(selector).await?),
+        None => None,
+    };
+    Ok(JoinRequests {
+        v: V1,
+        requests: served.join_requests(pack).await?,
+    })
+}
+
+async fn approve_join(served: Served, call: ApproveJoin) -> Answered<JoinAnswered> {
+    let request = served
+        .engine
+        .approve_join(call.request, call.dry_run)
+        .await
+        .map_err(|e| failed(&e))?;
+    served.answer(request, true, call.dry_run).await
+}
+
+async fn refuse_join(served: Served, call: RefuseJoin) -> Answered<JoinAnswered> {
+    let request = served
+        .engine
+        .refuse_join(call.request, call.dry_run)
+        .await
+        .map_err(|e| failed(&e))?;
+    served.answer(request, false, call.dry_run).await
 }
 
 async fn join_pack(served: Served, call: JoinPack) -> Answered<Joined> {
     let ticket = Zeroizing::new(call.ticket.expose().to_owned());
+    let name = call.name.clone();
     let joined = served
         .engine
         .join(ticket, call.name)
         .await
         .map_err(|e| failed(&e))?;
+    let (state, waiting) = match joined.state {
+        engine::JoinState::Joined => (JoinState::Joined, None),
+        engine::JoinState::AlreadyMember => (JoinState::AlreadyMember, None),
+        engine::JoinState::Waiting { id } => (JoinState::Waiting, Some(id)),
+    };
+    let pack = match &waiting {
+        None => served.pack_ref(joined.pack).await?,
+        Some(_) => PackRef {
+            id: joined.pack.to_string(),
+            title: String::new(),
+            name,
+        },
+    };
     Ok(Joined {
         v: V1,
-        pack: served.pack_ref(joined.pack).await?,
+        pack,
         role: convert::role(joined.role),
         clearance: convert::sensitivity(joined.clearance),
-        state: if joined.already_member {
-            JoinState::AlreadyMember
-        } else {
-            JoinState::Joined
-        },
+        state,
         check_words: joined.check_words,
         invited_by: joined.invited_by,
+        waiting,
         notes: joined.notes,
+    })
+}
+
+async fn forget_join(served: Served, call: ForgetJoin) -> Answered<JoinForgotten> {
+    let join = served.engine.forget_join(call.id).await;
+    Ok(JoinForgotten {
+        v: V1,
+        join: convert::waiting_join(join.map_err(|e| failed(&e))?),
     })
 }
 
@@ -326,14 +493,35 @@ impl Served {
         Ok(named.collect())
     }
 
-    /// How many of a pack's notes this clearance opens.
-    async fn opens(&self, id: PackId, clearance: Sensitivity) -> Answered<u64> {
-        let notes = self.engine.notes(id).await.map_err(|e| failed(&e))?;
-        let clearance = convert::engine_sensitivity(clearance);
-        Ok(notes
-            .iter()
-            .filter(|note| note.sensitivity <= clearance)
-            .count() as u64)
+    /// Who waits for this person's answer.
+    async fn join_requests(&self, pack: Option<PackId>) -> Answered<Vec<JoinRequest>> {
+        let requests = self.engine.join_requests(pack).await;
+        let mut named = Vec::new();
+        for request in requests.map_err(|e| failed(&e))? {
+            let pack = self.pack_ref(request.of.pack).await?;
+            named.push(convert::join_request(request, pack));
+        }
+        Ok(named)
+    }
+
+    async fn waiting_joins(&self) -> Answered<Vec<WaitingJoin>> {
+        let joins = self.engine.waiting_joins().await.map_err(|e| failed(&e))?;
+        Ok(joins.into_iter().map(convert::waiting_join).collect())
+    }
+
+    async fn answer(
+        &self,
+        request: engine::JoinRequestView,
+        approved: bool,
+        dry_run: bool,
+    ) -> Answered<JoinAnswered> {
+        let pack = self.pack_ref(request.of.pack).await?;
+        Ok(JoinAnswered {
+            v: V1,
+            approved,
+            request: convert::join_request(request, pack),
+            dry_run,
+        })
     }
 }
 

@@ -6,9 +6,11 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, Caller, Code, CreatePack, EditNote, Failure, Health, JoinPack, ListMembers, ListNotes,
-    ListPacks, ReadHistory, ReadStatus, Sensitivity, SharePack, ShowNote, ShowPack, Stop,
-    SyncPacks, WhoAmI,
+    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CheckPack, Code, CreatePack, EditNote,
+    ExplainPolicy, Failure, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests,
+    ListMembers, ListNotes, ListPacks, ReadHistory, ReadStatus, ReadWhy, RefuseJoin, RelabelNote,
+    ReviewPack, Sensitivity, SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks,
+    TakeOver, UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -36,10 +38,16 @@ pub(crate) enum Operation {
     StopDaemon,
     /// Reads packs, notes or members.
     Read,
-    /// Creates a pack, adds or edits a note.
+    /// Creates a pack, adds, edits or relabels a note.
     Write,
     /// Gives others access, up to this sensitivity.
     Share { clearance: Sensitivity },
+    /// Removes members, gives them other roles, or leaves; looking at what that would do, too.
+    ChangeMembers,
+    /// Lets somebody in who asked.
+    Admit,
+    /// Takes a ticket back, or turns somebody away who asked.
+    TurnAway,
     /// Becomes a member of somebody's pack.
     Join,
     /// Exchanges with members what they may have anyway.
@@ -51,8 +59,6 @@ pub(crate) enum Operation {
 pub(crate) enum Denied {
     /// Another user of this machine.
     OtherUser,
-    /// So high that each joiner must be asked about, which cannot be done yet.
-    MustAsk { clearance: Sensitivity },
 }
 
 /// Whether this caller may have this done.
@@ -61,9 +67,6 @@ pub(crate) fn authorise(asker: &Asker, operation: &Operation) -> Result<(), Deni
         return Err(Denied::OtherUser);
     }
     match (&asker.says, *operation) {
-        (_, Operation::Share { clearance }) if clearance > Sensitivity::Internal => {
-            Err(Denied::MustAsk { clearance })
-        }
         (Caller::Cli | Caller::Library { .. }, _) => Ok(()),
         (_, _) => Err(Denied::OtherUser),
     }
@@ -80,14 +83,6 @@ impl From<Denied> for Failure {
             Denied::OtherUser => {
                 Failure::new(Code::CallerDenied, "this daemon serves another user")
             }
-            Denied::MustAsk { clearance } => Failure::new(
-                Code::AskRequired,
-                format!(
-                    "sharing up to {} needs to ask about each joiner, and that cannot be done yet",
-                    clearance.title()
-                ),
-            )
-            .hint("share up to internal or public; notes above stay closed to whoever joins"),
         }
     }
 }
@@ -110,9 +105,12 @@ macro_rules! asks {
 asks! {
     LookAtDaemon: Health, WhoAmI, ReadStatus;
     StopDaemon: Stop;
-    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers;
-    Write: CreatePack, AddNote, EditNote;
-    Join: JoinPack;
+    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy;
+    Write: CreatePack, AddNote, EditNote, RelabelNote, TakeOver;
+    ChangeMembers: UnsharePack, SetRole;
+    Join: JoinPack, ForgetJoin;
+    Admit: ApproveJoin;
+    TurnAway: CancelInvite, RefuseJoin;
     Sync: SyncPacks;
 }
 
@@ -128,7 +126,7 @@ impl Asks for SharePack {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 8] = [
+    const OPERATIONS: [Operation; 11] = [
         Operation::LookAtDaemon,
         Operation::StopDaemon,
         Operation::Read,
@@ -137,8 +135,11 @@ mod tests {
             clearance: Sensitivity::Public,
         },
         Operation::Share {
-            clearance: Sensitivity::Internal,
+            clearance: Sensitivity::Restricted,
         },
+        Operation::ChangeMembers,
+        Operation::Admit,
+        Operation::TurnAway,
         Operation::Join,
         Operation::Sync,
     ];
@@ -157,28 +158,6 @@ mod tests {
             assert_eq!(authorise(&asker(1000), &operation), Ok(()));
             for uid in [0, 999, 1001, u32::MAX] {
                 assert_eq!(authorise(&asker(uid), &operation), Err(Denied::OtherUser));
-            }
-        }
-    }
-
-    #[test]
-    fn whoever_calls_sharing_above_internal_is_refused() {
-        let library = Caller::Library {
-            name: "x".to_owned(),
-        };
-        for says in [Caller::Cli, library] {
-            for clearance in [Sensitivity::Confidential, Sensitivity::Restricted] {
-                let asker = Asker {
-                    says: says.clone(),
-                    ..asker(1000)
-                };
-                let denied = authorise(&asker, &Operation::Share { clearance }).unwrap_err();
-                assert_eq!(denied, Denied::MustAsk { clearance });
-                let failure = Failure::from(denied);
-                assert_eq!(
-                    (failure.code, failure.hint.is_some()),
-                    (Code::AskRequired, true)
-                );
             }
         }
     }

@@ -1,6 +1,14 @@
 //! The engine's views as documents of the API, and back. Exhaustive matches: a new word in the
 //! policy does not compile until it has one here.
 
+mod explain;
+mod membership;
+
+pub(crate) use explain::{
+    access, act, checked, held_by, inspected, named, pack_why, rule, ticket_view,
+};
+pub(crate) use membership::{ended, ended_ticket, held, person_change, set_aside_of};
+
 use kitbag_engine as engine;
 use kitbag_rpc as rpc;
 
@@ -103,6 +111,31 @@ pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
         version: note.version,
         edits: note.edits,
         waiting: note.waiting,
+        left_above: note.left_above,
+        hidden_below: note.hidden_below,
+        shown_below: note.shown_below.map(sensitivity),
+    }
+}
+
+pub(crate) fn relabelled(
+    done: engine::Relabelled,
+    pack: rpc::PackRef,
+    dry_run: bool,
+) -> rpc::NoteRelabelled {
+    rpc::NoteRelabelled {
+        v: rpc::V1,
+        note: rpc::NoteRef {
+            id: done.id.to_string(),
+            sensitivity: sensitivity(done.to),
+        },
+        pack,
+        from: sensitivity(done.from),
+        changed: done.changed,
+        audience: audience(done.audience),
+        gains: audience(done.gains),
+        loses: audience(done.loses),
+        brings: done.brings,
+        dry_run,
     }
 }
 
@@ -121,6 +154,8 @@ pub(crate) fn revision(revision: engine::Revision) -> rpc::Revision {
         by: revision.by,
         at: time(revision.at),
         what: revision.what,
+        to: revision.to.map(sensitivity),
+        told_by: revision.told_by,
         title: revision.title,
         body: revision.body,
     }
@@ -137,6 +172,55 @@ pub(crate) fn member(member: engine::MemberView) -> rpc::Member {
         is_me: member.is_me,
         check_words: member.check_words,
         since: time(member.since),
+        opens: member.rights.opens.into_iter().map(sensitivity).collect(),
+        writes: member.rights.writes.into_iter().map(sensitivity).collect(),
+        held: member.held.into_iter().map(held).collect(),
+    }
+}
+
+pub(crate) fn set_aside(view: engine::SetAsideView) -> rpc::SetAside {
+    let (why, reason) = match view.why {
+        engine::AsideWhy::AfterRemoval => (rpc::SetAsideWhy::AfterRemoval, None),
+        engine::AsideWhy::BuildsOnSetAside => (rpc::SetAsideWhy::BuildsOnSetAside, None),
+        engine::AsideWhy::NotAllowed => (rpc::SetAsideWhy::NotAllowed, None),
+        engine::AsideWhy::Refused { reason } => (rpc::SetAsideWhy::Refused, Some(reason)),
+    };
+    rpc::SetAside {
+        entry: view.entry.to_string(),
+        kind: match view.kind {
+            engine::AsideKind::Note => rpc::SetAsideKind::Note,
+            engine::AsideKind::Edit => rpc::SetAsideKind::Edit,
+            engine::AsideKind::Title => rpc::SetAsideKind::Title,
+        },
+        note: view.note.map(|note| note.to_string()),
+        title: view.title,
+        sensitivity: sensitivity(view.sensitivity),
+        author: view.author,
+        device: view.device,
+        person: view.person.map(|person| person.to_string()),
+        at: view.at.map(time),
+        why,
+        reason,
+        is_member: view.is_member,
+        removed_by: view.removed_by,
+        dependents: view.dependents,
+        text: view.text,
+    }
+}
+
+/// A note that a dry run would make gets its id only when it is made.
+pub(crate) fn taken(taken: engine::TakenOver, dry_run: bool) -> rpc::Taken {
+    let (outcome, note) = match taken.outcome {
+        engine::TakeOver::NewNote(note) => (rpc::TakeOverOutcome::NewNote, Some(note)),
+        engine::TakeOver::Edited(note) => (rpc::TakeOverOutcome::Edited, Some(note)),
+        engine::TakeOver::ChangesNothing => (rpc::TakeOverOutcome::ChangesNothing, None),
+        engine::TakeOver::Unreadable => (rpc::TakeOverOutcome::Unreadable, None),
+        engine::TakeOver::DoesNotFit => (rpc::TakeOverOutcome::DoesNotFit, None),
+    };
+    rpc::Taken {
+        entry: taken.entry.to_string(),
+        outcome,
+        note: note.filter(|_| !dry_run).map(|note| note.to_string()),
     }
 }
 
@@ -148,6 +232,85 @@ pub(crate) fn share_options(share: &rpc::SharePack) -> engine::ShareOptions {
             .expires_at
             .map(|at| engine::Timestamp::from_millis(at.as_millis())),
         uses: share.uses,
+        ask: share.ask,
+    }
+}
+
+pub(crate) fn invite(invite: engine::InviteView) -> rpc::Invite {
+    let state = match invite.condition {
+        engine::InviteCondition::Open => rpc::InviteState::Open,
+        engine::InviteCondition::Used => rpc::InviteState::Used,
+        engine::InviteCondition::Expired => rpc::InviteState::Expired,
+        engine::InviteCondition::Cancelled => rpc::InviteState::Cancelled,
+        engine::InviteCondition::Ended => rpc::InviteState::Ended,
+    };
+    rpc::Invite {
+        used: invite.used(),
+        id: invite.id,
+        by: invite.by,
+        by_me: invite.by_me,
+        role: role(invite.role),
+        clearance: sensitivity(invite.clearance),
+        ask: invite.ask,
+        uses: invite.uses,
+        expires_at: invite.expires_at.map(time),
+        since: time(invite.since),
+        state,
+        joined: invite.joiners.into_iter().map(invite_joiner).collect(),
+        waiting: invite.waiting,
+    }
+}
+
+fn invite_joiner(joiner: engine::JoinerView) -> rpc::InviteJoiner {
+    rpc::InviteJoiner {
+        person: joiner.person.to_string(),
+        name: joiner.name,
+        check_words: joiner.check_words,
+        at: time(joiner.at),
+        counts: joiner.counts,
+    }
+}
+
+pub(crate) fn join_request(
+    request: engine::JoinRequestView,
+    pack: rpc::PackRef,
+) -> rpc::JoinRequest {
+    rpc::JoinRequest {
+        id: request.id,
+        pack,
+        person: request.of.person.to_string(),
+        name: request.name,
+        check_words: request.check_words,
+        role: role(request.role),
+        clearance: sensitivity(request.clearance),
+        opens: request.opens,
+        since: time(request.since),
+        until: request.until.map(time),
+    }
+}
+
+pub(crate) fn waiting_join(join: engine::WaitingJoinView) -> rpc::WaitingJoin {
+    let asked = join.asked.into_iter().map(|asked| rpc::Asked {
+        name: asked.name,
+        check_words: asked.check_words,
+        role: role(asked.role),
+        clearance: sensitivity(asked.clearance),
+        until: asked.until.map(time),
+        declined: asked.declined,
+    });
+    rpc::WaitingJoin {
+        id: join.id,
+        pack: rpc::PackRef {
+            id: join.pack.to_string(),
+            title: String::new(),
+            name: join.name,
+        },
+        since: time(join.since),
+        asked: asked.collect(),
+        waiting: join.over.is_none(),
+        reason: join
+            .over
+            .map(|refusal| crate::failure::ticket(&refusal.into()).message),
     }
 }
 
@@ -156,6 +319,7 @@ pub(crate) fn ticket_info(info: engine::TicketInfo) -> rpc::TicketInfo {
         version: info.version,
         pack: info.pack.to_string(),
         peers: info.peers,
+        uses: info.uses,
     }
 }
 
@@ -178,6 +342,18 @@ pub(crate) fn pack_status(pack: engine::PackStatus, name: Option<String>) -> rpc
         set_aside: pack.set_aside,
         held: pack.held,
         rotation_debt: pack.rotation_debt,
+        forks: pack.forks.into_iter().map(fork).collect(),
+        disputes: pack.disputes.into_iter().map(held).collect(),
+        ended: pack.ended.map(ended),
+    }
+}
+
+fn fork(fork: engine::ForkView) -> rpc::Fork {
+    rpc::Fork {
+        name: fork.name,
+        is_me: fork.is_me,
+        branches: fork.branches,
+        kept: fork.kept,
     }
 }
 
@@ -227,7 +403,7 @@ pub(crate) fn role(role: engine::Role) -> rpc::Role {
     }
 }
 
-fn engine_role(role: rpc::Role) -> engine::Role {
+pub(crate) fn engine_role(role: rpc::Role) -> engine::Role {
     match role {
         rpc::Role::Courier => engine::Role::Courier,
         rpc::Role::Reader => engine::Role::Reader,

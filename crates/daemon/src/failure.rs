@@ -14,6 +14,14 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::NotFound { what: "note", .. } => {
             told(Code::NotFound).hint("kitbag list PACK shows the ids of its notes")
         }
+        EngineError::NotFound { what: "person", .. } => told(Code::NotFound)
+            .hint("kitbag members PACK shows who is in it, kitbag policy show PACK who ever was; for somebody new: kitbag share PACK"),
+        EngineError::NotFound { what: "request", .. } => told(Code::NotFound).hint(
+            "by the start of its id or the three check words in quotes: kitbag share requests",
+        ),
+        EngineError::NotFound { what: "invite", .. } => {
+            told(Code::NotFound).hint("kitbag share list PACK shows the ids of its tickets")
+        }
         EngineError::NotFound { .. } => told(Code::NotFound),
         EngineError::Ambiguous { candidates, .. } => {
             told(Code::Ambiguous).hint(format!("say more of it; it fits {}", candidates.join(", ")))
@@ -23,6 +31,14 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
             message: reason.clone(),
             hint: hint.clone(),
         },
+        EngineError::Ended(ending) => Failure::new(
+            Code::Denied,
+            format!(
+                "{ending} on {}: you keep what you had; nothing new reaches you",
+                time(ending.at).in_words()
+            ),
+        )
+        .hint("only one of its admins can let you in again"),
         EngineError::BadInput { .. } => told(Code::BadInput),
         EngineError::Ticket(problem) => ticket(problem),
         EngineError::NoPeer { .. } => told(Code::NoPeer),
@@ -39,7 +55,7 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
     }
 }
 
-fn ticket(problem: &TicketProblem) -> Failure {
+pub(crate) fn ticket(problem: &TicketProblem) -> Failure {
     match problem {
         TicketProblem::Empty => Failure::new(Code::TicketEmpty, "there is no ticket in the input"),
         TicketProblem::NotATicket => Failure::new(Code::TicketNotATicket, "this is not a ticket"),
@@ -79,6 +95,9 @@ fn ticket(problem: &TicketProblem) -> Failure {
             Code::TicketRemoved,
             "you were removed from this pack; only one of its admins can let you in again",
         ),
+        TicketProblem::Declined => {
+            Failure::new(Code::TicketDeclined, "whoever was asked did not let you in")
+        }
         TicketProblem::TryLater => Failure::new(
             Code::TicketTryLater,
             "the device that was asked cannot let anybody in at the moment",

@@ -3,7 +3,7 @@
 use crate::convert;
 use crate::failure::failed;
 use kitbag_engine::{self as engine, Engine, KeyChoice, KeyProtection};
-use kitbag_rpc::{Code, Failure, Me, TicketInfo};
+use kitbag_rpc::{Code, Failure, Inspected, Me, TicketInfo};
 use std::path::Path;
 
 /// Whether this home holds a person and device.
@@ -52,6 +52,21 @@ pub fn inspect_ticket(text: &str) -> Result<TicketInfo, Failure> {
     Engine::inspect_ticket(text)
         .map(convert::ticket_info)
         .map_err(|e| failed(&e))
+}
+
+/// What some bytes are: a record, or its text in hex or base32, or a ticket, whose secret is not shown.
+/// Asks nobody.
+///
+/// # Errors
+/// [`Code::BadInput`] with the layer at which reading failed.
+pub fn inspect(bytes: &[u8]) -> Result<Inspected, Failure> {
+    match engine::inspect(bytes) {
+        Ok(found) => Ok(convert::inspected(found)),
+        Err(error) => Err(Failure::new(
+            Code::BadInput,
+            format!("nothing that Kitbag writes or sends: {error}"),
+        )),
+    }
 }
 
 pub(crate) fn not_initialised() -> Failure {

@@ -7,7 +7,7 @@
 //! The log holds paths, codes, ids and times: no content, titles, names or tickets (`log`).
 //!
 //! Re-exports what a front end needs before there is a daemon: to create a person and device, and
-//! to look at a ticket (`identity`). Deliberately absent: printing, the environment, any decision
+//! to look at a ticket or at bytes (`identity`). Deliberately absent: printing, the environment, any decision
 //! about packs.
 
 mod api;
@@ -21,7 +21,7 @@ mod routes;
 mod run;
 mod server;
 
-pub use identity::{home_is_initialised, initialise, inspect_ticket, key_protection};
+pub use identity::{home_is_initialised, initialise, inspect, inspect_ticket, key_protection};
 pub use instance::is_served;
 pub use log::{LogLevel, keep_panics_out_of_sight};
 pub use run::{Options, Started, run};

@@ -295,6 +295,7 @@ mod tests {
             clearance: Sensitivity::Internal,
             expires_at: None,
             uses: 1,
+            ask: false,
             dry_run: true,
         };
         let preview = client.call(&share).await.unwrap();

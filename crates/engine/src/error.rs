@@ -1,8 +1,10 @@
 //! What can go wrong, grouped by who can act on it.
 
 use kitbag_core::id::Timestamp;
+use kitbag_core::policy::fold::Refused;
 use kitbag_core::ticket::TicketError;
 use kitbag_core::wire::JoinRefusal;
+use kitbag_node::view::Ending;
 use kitbag_node::{Denied, NodeError};
 use kitbag_store::StoreError;
 use std::path::{Path, PathBuf};
@@ -38,6 +40,9 @@ pub enum EngineError {
         /// What could be done instead.
         hint: Option<String>,
     },
+    /// This person was a member once.
+    #[error("{0}: you keep what you had; nothing new reaches you")]
+    Ended(Box<Ending>),
     /// A field of the request is out of its limits.
     #[error("{field}: {reason}")]
     BadInput {
@@ -160,6 +165,9 @@ pub enum TicketProblem {
     /// Every device in the ticket is out of reach.
     #[error("none of the devices in this ticket can be reached")]
     Unreachable {},
+    /// A person was asked and said no.
+    #[error("whoever was asked did not let you in")]
+    Declined,
     /// The device that was asked could not admit anybody at the moment.
     #[error("the device that was asked cannot admit anybody at the moment")]
     TryLater,
@@ -203,6 +211,7 @@ impl From<JoinRefusal> for TicketProblem {
             JoinRefusal::Removed => TicketProblem::Removed,
             JoinRefusal::NewerVersion => TicketProblem::NewerVersion(0),
             JoinRefusal::TryLater => TicketProblem::TryLater,
+            JoinRefusal::Declined => TicketProblem::Declined,
         }
     }
 }
@@ -217,6 +226,9 @@ impl From<NodeError> for EngineError {
             NodeError::Denied(denied) => denied.into(),
             NodeError::BadInput { field, reason } => EngineError::BadInput { field, reason },
             NodeError::Stale(what) => EngineError::Conflict { what },
+            NodeError::InviteOver(condition) => EngineError::Conflict {
+                what: format!("that ticket lets nobody in any more: it {condition}"),
+            },
             NodeError::Ticket(error) => EngineError::Ticket(error.into()),
             NodeError::Store(error) => error.into(),
             NodeError::Damaged(what) => EngineError::Integrity {
@@ -231,12 +243,33 @@ impl From<NodeError> for EngineError {
 
 impl From<Denied> for EngineError {
     fn from(denied: Denied) -> EngineError {
+        let asked = |ask: &[String]| (!ask.is_empty()).then(|| ask.join(" or "));
         let hint = match &denied {
+            Denied::Ended(ending) => return EngineError::Ended(ending.clone()),
+            Denied::Waits(_) | Denied::Policy(Refused::NeedsAdmin) => {
+                Some("ask an admin of the pack: kitbag members PACK".to_owned())
+            }
+            Denied::NotJunior { ask, .. } => Some(match asked(ask) {
+                Some(names) => format!("ask {names}"),
+                None => "whoever made a pack is not removed from it by anybody".to_owned(),
+            }),
+            Denied::AdminStays { ask } => Some(match asked(ask) {
+                Some(names) => format!("ask {names} to make you an editor first"),
+                None => {
+                    "nobody here is senior to you: make somebody else an admin, and stay".to_owned()
+                }
+            }),
             Denied::NoKeyYet => Some(
                 "wait until another member's device was reached: kitbag sync --wait".to_owned(),
             ),
+            Denied::LoweringNeedsAdmin => {
+                Some("ask an admin of the pack to do it: kitbag members PACK".to_owned())
+            }
             Denied::NotAWriter | Denied::AboveClearance => {
                 Some("ask an admin of the pack for more: kitbag members PACK".to_owned())
+            }
+            Denied::Policy(Refused::AdmitsAboveClearance) => {
+                Some("somebody who opens as much as the ticket gives has to answer".to_owned())
             }
             _ => None,
         };

@@ -1,12 +1,11 @@
 //! Joining a pack with a ticket: ask the devices it names, then wait until the pack is here.
 
-use crate::network::address_setting;
-use crate::{Engine, EngineError, Joined, TicketProblem, Zeroizing};
+use crate::asking::{Round, ask_all};
+use crate::network::Network;
+use crate::{Engine, EngineError, JoinState, Joined, TicketProblem, Zeroizing};
 use kitbag_core::id::PackId;
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::ticket::{PeerHint, Ticket};
-use kitbag_net::JoinError;
-use kitbag_node::JoinOutcome;
+use kitbag_core::ticket::Ticket;
 use kitbag_node::view::PeerState;
 use std::time::Duration;
 
@@ -15,7 +14,8 @@ const ARRIVAL_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Engine {
     /// Joins a pack. Returns once its members and the notes that the inviter holds are here, or, if
-    /// that takes longer, with what came so far.
+    /// that takes longer, with what came so far. Where a person is asked first, returns at once; this
+    /// device asks again by itself until there is an answer.
     ///
     /// `name` is what this person wants to call the pack.
     ///
@@ -29,47 +29,33 @@ impl Engine {
     ) -> Result<Joined, EngineError> {
         let ticket = Ticket::parse(&ticket).map_err(TicketProblem::from)?;
         if let Some(name) = &name {
-            self.check_new_name(name).await?;
+            self.check_new_name(name, &ticket).await?;
         }
         let mut notices = self.notices()?;
-        let asked = ticket.clone();
-        let (plan, draft) = self
-            .worker()?
-            .call(move |node, _| Ok((node.plan_join(&asked), node.join_draft(&asked))))
+        let (worker, invite, asked_for) = (self.worker()?, ticket.invite, ticket.clone());
+        let (member, waited) = worker
+            .call(move |node, _| {
+                let waiting = node.tickets_to_ask();
+                let waited = waiting.iter().any(|(ticket, _)| ticket.invite == invite);
+                Ok((node.plan_join(&asked_for).already_member, waited))
+            })
             .await?;
-        if plan.already_member {
-            return self.joined(plan.pack, true).await;
+        if member {
+            return self.joined(ticket.pack, JoinState::AlreadyMember).await;
         }
-        let draft = std::sync::Arc::new(draft);
-        let mut problem = TicketProblem::Unreachable {};
-        let mut already_member = None;
-        for peer in plan.peers {
-            let answer = {
-                let network = self.inner.network.read().await;
-                let network = network.as_ref().ok_or(EngineError::NoPeer {})?;
-                let (draft, admitter) = (draft.clone(), peer.endpoint);
-                network
-                    .ask_to_join(&peer, move |exporter| draft.request(admitter, exporter))
-                    .await
-            };
-            match answer {
-                Ok(answer) => match self.answered(&ticket, &peer, answer, name.clone()).await? {
-                    JoinOutcome::Admitted => already_member = Some(false),
-                    JoinOutcome::AlreadyMember => already_member = Some(true),
-                    JoinOutcome::Refused(refusal) => problem = refusal.into(),
-                    JoinOutcome::NoAnswer => {}
-                },
-                Err(JoinError::NotAuthorised) => problem = TicketProblem::UnknownInvite,
-                Err(JoinError::Busy) => problem = TicketProblem::TryLater,
-                Err(error) => {
-                    tracing::debug!(%error, "a device named by the ticket was not reached")
-                }
-            }
-            if already_member.is_some() {
-                break;
-            }
-        }
-        let already_member = already_member.ok_or(problem)?;
+        let net = {
+            let network = self.inner.network.read().await;
+            network
+                .as_ref()
+                .map(Network::transport)
+                .ok_or(EngineError::NoPeer {})?
+        };
+        let state = match ask_all(&net, &worker, &ticket, name, false).await? {
+            Round::In { already: true } if !waited => JoinState::AlreadyMember,
+            Round::In { .. } => JoinState::Joined,
+            Round::Waiting => return self.now_waiting(&ticket).await,
+            Round::No(problem) => return Err(problem.into()),
+        };
         if let Some(network) = self.inner.network.read().await.as_ref() {
             network.hurry();
         }
@@ -84,11 +70,11 @@ impl Engine {
         };
         self.wait_until(&mut notices, ARRIVAL_PATIENCE, here)
             .await?;
-        self.joined(pack, already_member).await
+        self.joined(pack, state).await
     }
 
-    /// A name of one's own must mean one pack only.
-    async fn check_new_name(&self, name: &str) -> Result<(), EngineError> {
+    /// A name of one's own must mean one pack only, also one that still waits.
+    async fn check_new_name(&self, name: &str, ticket: &Ticket) -> Result<(), EngineError> {
         let refuse = |reason: &str| {
             Err(EngineError::BadInput {
                 field: "name",
@@ -106,38 +92,41 @@ impl Engine {
             .await?
             .iter()
             .any(|pack| pack.name.as_deref() == Some(name));
-        if taken {
+        let waits = self
+            .waiting_joins()
+            .await?
+            .iter()
+            .any(|join| join.pack != ticket.pack && join.name.as_deref() == Some(name));
+        if taken || waits {
             refuse("is the name of another pack already")
         } else {
             Ok(())
         }
     }
 
-    async fn answered(
-        &self,
-        ticket: &Ticket,
-        peer: &PeerHint,
-        answer: Vec<u8>,
-        name: Option<String>,
-    ) -> Result<JoinOutcome, EngineError> {
-        let (ticket, peer) = (ticket.clone(), peer.clone());
-        self.worker()?
-            .call(move |node, now| {
-                let outcome = node.join_answered(now, &ticket, peer.endpoint, &answer, name)?;
-                if matches!(outcome, JoinOutcome::Admitted | JoinOutcome::AlreadyMember) {
-                    let relay = peer.relay.iter().map(|relay| format!("relay {relay}"));
-                    let lines: Vec<String> = peer.addresses.iter().cloned().chain(relay).collect();
-                    node.keep_shell_setting(
-                        &address_setting(&peer.endpoint),
-                        lines.join("\n").as_bytes(),
-                    )?;
-                }
-                Ok(outcome)
-            })
-            .await
+    /// What a person is asked, as far as this device was told.
+    async fn now_waiting(&self, ticket: &Ticket) -> Result<Joined, EngineError> {
+        if let Some(network) = self.inner.network.read().await.as_ref() {
+            network.ask_again_soon();
+        }
+        let id = ticket.invite.op.short();
+        let joins = self.waiting_joins().await?;
+        let join = joins.into_iter().find(|join| join.id == id);
+        let asked = join.and_then(|join| join.asked.into_iter().next());
+        let asked = asked.ok_or(EngineError::TimedOut)?; // forgotten meanwhile, by another command
+        Ok(Joined {
+            pack: ticket.pack,
+            title: String::new(),
+            role: asked.role,
+            clearance: asked.clearance,
+            check_words: asked.check_words,
+            invited_by: asked.name,
+            state: JoinState::Waiting { id },
+            notes: 0,
+        })
     }
 
-    async fn joined(&self, pack: PackId, already_member: bool) -> Result<Joined, EngineError> {
+    async fn joined(&self, pack: PackId, state: JoinState) -> Result<Joined, EngineError> {
         let (summary, inviter) = self
             .worker()?
             .call(move |node, _| Ok((node.pack(pack)?, node.inviter_of_me(pack))))
@@ -153,7 +142,7 @@ impl Engine {
             clearance: summary.clearance.unwrap_or(Sensitivity::Public),
             check_words,
             invited_by,
-            already_member,
+            state,
             notes: summary.notes,
         })
     }

@@ -19,22 +19,31 @@
 //! # Ok(()) }
 //! ```
 
+mod asking;
 mod error;
+mod explain;
 mod home;
 mod join;
 mod keyring;
+mod members;
 mod network;
 mod random;
+mod review;
 mod settings;
 mod status;
 mod worker;
 
 pub use error::{EngineError, TicketProblem};
 pub use home::{KeyChoice, KeyProtection, home_is_initialised, initialise, key_protection};
-pub use kitbag_core::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
+pub use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
+pub use kitbag_core::inspect::{Inspection, NotARecord, Part, Value, inspect};
+pub use kitbag_core::policy::op::LateDenials;
 pub use kitbag_core::policy::{Role, Sensitivity};
 pub use kitbag_node::Notice;
+pub use kitbag_node::check::{Checked, Tally, Tried};
+pub use kitbag_node::explain::*;
 pub use kitbag_node::view::*;
+pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};
 pub use zeroize::Zeroizing;
@@ -231,6 +240,30 @@ impl Engine {
             .await
     }
 
+    /// Makes a note more or less sensitive; with `dry_run` only says what would happen.
+    ///
+    /// # Errors
+    /// [`EngineError::Denied`] above the own clearance, and to anybody but an admin who makes it less
+    /// sensitive; [`EngineError::BadInput`] if its history is too long to move; otherwise as
+    /// [`Engine::add_note`].
+    pub async fn relabel_note(
+        &self,
+        pack: PackId,
+        id: ItemId,
+        to: Sensitivity,
+        dry_run: bool,
+    ) -> Result<Relabelled, EngineError> {
+        self.worker()?
+            .call(move |node, now| {
+                if dry_run {
+                    node.plan_relabel(now, pack, id, to)
+                } else {
+                    node.relabel(now, pack, id, to)
+                }
+            })
+            .await
+    }
+
     /// How a note came to be, step by step.
     ///
     /// # Errors
@@ -275,6 +308,7 @@ impl Engine {
             version: kitbag_core::ticket::TICKET_VERSION,
             pack: ticket.pack,
             peers: peers.collect(),
+            uses: ticket.uses.unwrap_or(1),
         })
     }
 

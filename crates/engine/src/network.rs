@@ -50,6 +50,8 @@ static NEXT_LINK: AtomicU64 = AtomicU64::new(0);
 struct State {
     peers: Mutex<BTreeMap<PeerId, Peer>>,
     wake: Notify,
+    /// A ticket begins to wait for a person.
+    asks: Notify,
 }
 
 #[derive(Default)]
@@ -77,6 +79,14 @@ impl Peer {
 impl State {
     fn peers(&self) -> MutexGuard<'_, BTreeMap<PeerId, Peer>> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the dialler dial now whom it could dial later.
+    fn hurry(&self) {
+        for peer in self.peers().values_mut() {
+            (peer.backoff, peer.next_dial) = (None, None);
+        }
+        self.wake.notify_one();
     }
 }
 
@@ -111,6 +121,7 @@ impl Network {
         let state = Arc::new(State {
             peers: Mutex::default(),
             wake: Notify::new(),
+            asks: Notify::new(),
         });
         let network = Network {
             net,
@@ -128,23 +139,19 @@ impl Network {
         self.net.address()
     }
 
-    /// Asks one peer to let this device in. The caller gives the frame for a channel.
-    pub(crate) async fn ask_to_join(
-        &self,
-        hint: &PeerHint,
-        request: impl FnOnce([u8; 32]) -> Vec<u8> + Send,
-    ) -> Result<Vec<u8>, kitbag_net::JoinError> {
-        self.net
-            .join(&peer_address(hint), |binding| request(binding.exporter))
-            .await
+    /// The transport, for asking to be let in.
+    pub(crate) fn transport(&self) -> Net {
+        self.net.clone()
     }
 
     /// Dials now whom it could dial later.
     pub(crate) fn hurry(&self) {
-        for peer in self.state.peers().values_mut() {
-            (peer.backoff, peer.next_dial) = (None, None);
-        }
-        self.state.wake.notify_one();
+        self.state.hurry();
+    }
+
+    /// A ticket begins to wait: it is asked with again from now on.
+    pub(crate) fn ask_again_soon(&self) {
+        self.state.asks.notify_one();
     }
 
     /// Whether the last attempt to reach this peer ended, without a connection, after `since`.
@@ -182,10 +189,11 @@ impl Network {
     }
 
     fn spawn_all(&self, incoming: Incoming) {
-        let loops: [futures::Boxed; 4] = [
+        let loops: [futures::Boxed; 5] = [
             Box::pin(self.pump().accept(incoming)),
             Box::pin(self.pump().dial_all()),
             Box::pin(self.pump().tick()),
+            Box::pin(self.pump().ask_again()),
             Box::pin(self.pump().obey()),
         ];
         for task in loops {
@@ -216,15 +224,25 @@ mod futures {
 
 /// What the loops of a network share.
 #[derive(Clone)]
-struct Pump {
-    net: Net,
-    worker: Worker,
+pub(crate) struct Pump {
+    pub(crate) net: Net,
+    pub(crate) worker: Worker,
     state: Arc<State>,
     stop: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Pump {
+    /// Dials now whom it could dial later.
+    pub(crate) fn hurry(&self) {
+        self.state.hurry();
+    }
+
+    /// Wakes when a ticket begins to wait.
+    pub(crate) fn asks(&self) -> &Notify {
+        &self.state.asks
+    }
+
     async fn accept(self, mut incoming: Incoming) {
         while let Some(arrival) = incoming.next().await {
             match arrival {

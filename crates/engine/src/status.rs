@@ -117,7 +117,8 @@ impl Engine {
                 || self.settled_since(pack, begun).await?;
             let over = begun.elapsed() >= timeout;
             if !wait || settled || over {
-                let syncing = peers.contains(&PeerState::Syncing);
+                // What was looked at first may have settled since.
+                let syncing = !settled && peers.contains(&PeerState::Syncing);
                 // A pack of which nobody at all could be reached got nothing.
                 let none = statuses.iter().any(|status| {
                     let mut states = status.peers.iter().map(|peer| peer.state);

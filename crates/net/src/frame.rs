@@ -156,6 +156,18 @@ mod tests {
         assert_eq!(announce(u32::MAX), Err(LengthFault::OverLimit(u32::MAX)));
     }
 
+    /// Goal: whatever the fuzzer found in streams stays found.
+    #[test]
+    fn every_stream_of_the_corpus_keeps_its_frames() {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/frame");
+        let files = std::fs::read_dir(dir).expect("the corpus is committed");
+        let run = |file: std::io::Result<std::fs::DirEntry>| {
+            let stream = std::fs::read(file.expect("listed").path()).expect("a file");
+            crate::frames::frames(&stream);
+        };
+        assert!(files.map(run).count() >= 7);
+    }
+
     /// A length is a promise of the peer; memory follows bytes.
     #[test]
     fn an_announced_length_reserves_little_and_a_refused_one_nothing() {

@@ -64,6 +64,13 @@ mod close;
 mod config;
 mod endpoint;
 mod frame;
+#[cfg(test)]
+#[allow(
+    unreachable_pub,
+    reason = "a fuzz target, which is public where it is one"
+)]
+#[path = "../../fuzz/src/frames.rs"]
+mod frames;
 mod gate;
 mod join;
 mod limits;

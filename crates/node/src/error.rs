@@ -1,5 +1,6 @@
 //! What can go wrong, grouped by who can act on it.
 
+use crate::view::{Ending, HeldView, InviteCondition};
 use kitbag_core::content::BodyError;
 use kitbag_core::pack::{EditError, NoteError};
 use kitbag_core::policy::fold::Refused;
@@ -28,6 +29,9 @@ pub enum NodeError {
     /// The note changed since the state that the request names, and the two cannot be merged.
     #[error("the note changed meanwhile: {0}")]
     Stale(String),
+    /// The invite lets nobody in any more, so there is nothing to cancel.
+    #[error("that ticket lets nobody in any more: it {0}")]
+    InviteOver(InviteCondition),
     /// A ticket that is none.
     #[error(transparent)]
     Ticket(#[from] TicketError),
@@ -52,12 +56,37 @@ pub enum Denied {
     /// The note would stand above the own clearance.
     #[error("that is above your clearance in this pack")]
     AboveClearance,
+    /// Only an admin lets more people read a note.
+    #[error("only an admin of this pack makes a note less sensitive")]
+    LoweringNeedsAdmin,
     /// No key for this sensitivity arrived yet.
     #[error("the key for this sensitivity has not arrived yet")]
     NoKeyYet,
     /// Not (or no longer) a member.
     #[error("you are not a member of this pack")]
     NotAMember,
+    /// Was a member once.
+    #[error("{0}: you keep what you had; nothing new reaches you")]
+    Ended(Box<Ending>),
+    /// A removal that waits for an admin keeps this person out.
+    #[error("{0}: an admin has to decide whether you stay")]
+    Waits(Box<HeldView>),
+    /// Only somebody more senior removes or lowers this person.
+    #[error(
+        "{name} stands above you, or was here before you became an admin: you cannot remove or lower them"
+    )]
+    NotJunior {
+        /// Who.
+        name: String,
+        /// Who could.
+        ask: Vec<String>,
+    },
+    /// An admin does not leave.
+    #[error("an admin does not leave, so that no pack is left without one")]
+    AdminStays {
+        /// Who could lower this person first.
+        ask: Vec<String>,
+    },
     /// The pack's log holds operations of a newer version.
     #[error("this pack uses rules of a newer version; it can only be read here")]
     NewerRules,

@@ -6,7 +6,7 @@
 
 use crate::replica::{Replica, Staged};
 use crate::{Node, NodeError};
-use kitbag_core::content::{LogOpening, RunRefused, VerifiedRun};
+use kitbag_core::content::{LogOpening, LogPosition, RunRefused, VerifiedEntry, VerifiedRun};
 use kitbag_core::epoch::{EpochError, SignedEpoch, WrapSet};
 use kitbag_core::id::{DeviceId, EpochId, Incarnation, LogId, PackId, Timestamp};
 use kitbag_core::person::{PersonError, SignedPersonOp};
@@ -17,7 +17,7 @@ use kitbag_core::wire::Page;
 use kitbag_crypto::EpochKey;
 use kitbag_crypto::planted::{self, Planted};
 use kitbag_store::PackRow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What became of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +49,7 @@ impl Node {
                 });
             }
         };
+        let learned = self.note_diverging(pack, &staged);
         let progress = !staged.is_empty();
         if newer {
             self.keep_newer_rules(pack, now)?;
@@ -63,7 +64,39 @@ impl Node {
         if last {
             self.maintain(pack, now)?; // not before the keys came, or a new epoch would be opened for want of them
         }
-        Ok(Intake { progress, breach })
+        Ok(Intake {
+            progress: progress || learned,
+            breach,
+        })
+    }
+
+    /// Remembers where a peer has a log otherwise, so that the next want says more about it. Says
+    /// whether anything was learned.
+    fn note_diverging(&mut self, pack: PackId, staged: &Staged) -> bool {
+        let Some(replica) = self.packs.get_mut(&pack) else {
+            return false;
+        };
+        let mut learned = false;
+        for log in &staged.partings {
+            let diverging = replica.diverging.entry(*log).or_default();
+            learned |= !std::mem::replace(&mut diverging.parts, true);
+        }
+        for position in &staged.in_vain {
+            let named = replica.logs.get(&position.log);
+            if named.is_some_and(|log| replica.kept_heads(log).contains(position)) {
+                continue; // the peer knew that, or will with the next want
+            }
+            let Some(branch) = replica.places.get(&position.hash).map(|place| place.branch) else {
+                continue; // it came twice with this page
+            };
+            let diverging = replica.diverging.entry(position.log).or_default();
+            let known = diverging.common.get(&branch);
+            if known.is_none_or(|known| known.seq < position.seq) {
+                diverging.common.insert(branch, *position);
+                learned = true;
+            }
+        }
+        learned
     }
 
     /// Remembers, across restarts, that this pack has rules that this program does not know.
@@ -124,8 +157,8 @@ impl Node {
         page: Page,
         staged: &mut Staged,
     ) -> Result<(), &'static str> {
-        let mut ends: BTreeMap<LogId, kitbag_core::content::LogPosition> = BTreeMap::new();
-        let mut forked: BTreeSet<LogId> = BTreeSet::new();
+        let mut staged_places: BTreeSet<LogPosition> = BTreeSet::new();
+        let mut left_out: BTreeSet<LogId> = BTreeSet::new();
         for run in page.runs {
             let opening = match LogOpening::decode(&run.opening) {
                 Ok(opening) => opening,
@@ -142,26 +175,33 @@ impl Node {
                     && (grant.clearance >= opening.sensitivity
                         || planted::is(Planted::ClearanceUnchecked))
             });
-            if !granted || forked.contains(&log) {
+            if !granted || left_out.contains(&log) {
                 continue;
             }
-            let end = ends
-                .get(&log)
-                .copied()
-                .or_else(|| replica.logs.get(&log).and_then(|log| log.end()));
-            if opening.device == self.me.device() && opening.incarnation == self.life.incarnation {
-                staged.copied |= end.is_some_and(|end| VerifiedRun::proves_fork(&run, end));
-            }
-            match VerifiedRun::verify(run, end) {
-                Ok(None) | Err(RunRefused::NewerVersion) => {}
+            let knows = |at: &LogPosition| replica.has_entry(at) || staged_places.contains(at);
+            let head = run.head.position;
+            match VerifiedRun::verify(run, knows) {
+                Ok(None) => staged.in_vain.push(head),
                 Ok(Some(run)) => {
-                    ends.insert(log, run.head().position);
+                    staged_places.extend(run.entries().iter().map(VerifiedEntry::position));
                     staged.runs.push(run);
                 }
-                Err(RunRefused::Fork(_)) => {
-                    forked.insert(log);
+                Err(RunRefused::NewerVersion) => {
+                    left_out.insert(log);
                 }
-                Err(RunRefused::BrokenChain) if end.is_none() => {} // its beginning was lost with another connection
+                Err(RunRefused::Detached(seq)) => {
+                    left_out.insert(log);
+                    match replica.logs.get(&log) {
+                        None => {} // its beginning was lost with another connection
+                        Some(known) if known.has_number(seq) => {
+                            // Something else stands there: two signed truths about one place.
+                            staged.partings.insert(log);
+                            staged.copied |= opening.device == self.me.device()
+                                && opening.incarnation == self.life.incarnation;
+                        }
+                        Some(_) => return Err("a run of entries continues nothing"),
+                    }
+                }
                 Err(_) => return Err("a run of entries does not verify"),
             }
         }

@@ -4,10 +4,13 @@
 //! device writes the Close as soon as an invite is used up or its time is over, so that a stolen
 //! ticket cannot push out somebody who came in properly.
 
+use crate::asking::{Request, is_open, told};
 use crate::error::Denied;
+use crate::invites::{close, condition, tells};
 use crate::links::{Notice, Output};
 use crate::replica::{Replica, Staged};
-use crate::view::{ShareOptions, Shared};
+use crate::view::{InviteCondition, RequestRef, ShareOptions, ShareTerms, Shared};
+use crate::waiting::AskedOf;
 use crate::{Node, NodeError};
 use kitbag_core::codec;
 use kitbag_core::id::{EndpointId, PackId, PersonId, Timestamp};
@@ -21,6 +24,7 @@ use kitbag_core::wire::{
 };
 use kitbag_crypto::{SigningKey, TicketSecret};
 use kitbag_store::PackRow;
+use std::collections::BTreeSet;
 
 /// Whom to ask with a ticket.
 #[derive(Clone, Debug)]
@@ -67,6 +71,8 @@ pub enum JoinOutcome {
     Admitted,
     /// Was one before.
     AlreadyMember,
+    /// A person is asked; this device asks again until there is an answer.
+    Waiting,
     /// Refused.
     Refused(JoinRefusal),
     /// The answer was none.
@@ -74,7 +80,24 @@ pub enum JoinOutcome {
 }
 
 impl Node {
-    /// Opens an invite and makes its ticket.
+    /// What a ticket would give, once the policy permits it.
+    ///
+    /// # Errors
+    /// As [`Node::share`].
+    pub fn preview_share(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        options: &ShareOptions,
+    ) -> Result<ShareTerms, NodeError> {
+        check_options(now, options)?;
+        let (_, act) = self.new_invite(options);
+        self.stage_op(pack, vec![act], now, &mut Staged::default())?;
+        Ok(self.terms(pack, options))
+    }
+
+    /// Opens an invite and makes its ticket. Above Internal each joiner is asked about, whatever the
+    /// options say.
     ///
     /// # Errors
     /// [`NodeError::Denied`] if the policy does not let this person share so much;
@@ -85,24 +108,22 @@ impl Node {
         pack: PackId,
         options: &ShareOptions,
     ) -> Result<Shared, NodeError> {
-        if options.uses == 0 {
-            return Err(NodeError::BadInput {
-                field: "uses",
-                reason: "must be at least 1".into(),
-            });
-        }
-        if options.expires_at.is_some_and(|at| at <= now) {
-            return Err(NodeError::BadInput {
-                field: "expires",
-                reason: "lies in the past".into(),
-            });
-        }
-        if !matches!(options.role, Role::Reader | Role::Commenter | Role::Editor) {
-            return Err(NodeError::BadInput {
-                field: "role",
-                reason: "a ticket gives reader, commenter or editor".into(),
-            });
-        }
+        check_options(now, options)?;
+        let (secret, act) = self.new_invite(options);
+        let mut staged = Staged::default();
+        let op = self.stage_op(pack, vec![act], now, &mut staged)?;
+        self.commit(pack, staged)?;
+        let invite = GrantRef { op, act: 0 };
+        let ticket =
+            Ticket::new(pack, invite, secret, self.peer_hints(pack)).for_uses(options.uses);
+        Ok(Shared {
+            ticket: ticket.danger_text().to_string(),
+            invite: invite.op.short(),
+            terms: self.terms(pack, options),
+        })
+    }
+
+    fn new_invite(&mut self, options: &ShareOptions) -> (TicketSecret, Act) {
         let secret = TicketSecret::generate(&mut *self.rng);
         let act = Act::Invite {
             key: *secret.invite_key().verifying_key().as_bytes(),
@@ -110,37 +131,32 @@ impl Node {
             clearance: options.clearance,
             uses: options.uses,
             not_after: options.expires_at,
-            ask: false,
+            ask: options.asks(),
         };
-        let mut staged = Staged::default();
-        let op = self.stage_op(pack, vec![act], now, &mut staged)?;
-        self.commit(pack, staged)?;
-        let invite = GrantRef { op, act: 0 };
-        let ticket = Ticket::new(pack, invite, secret, self.peer_hints(pack));
-        Ok(Shared {
-            ticket: ticket.danger_text().to_string(),
-            invite: invite.op.short(),
+        (secret, act)
+    }
+
+    fn terms(&self, pack: PackId, options: &ShareOptions) -> ShareTerms {
+        ShareTerms {
             expires_at: options.expires_at,
             title: self.title(pack),
             role: options.role,
             clearance: options.clearance,
             opens: self.count_notes(pack, options.clearance),
             uses: options.uses,
-        })
+            ask: options.asks(),
+        }
     }
 
     /// Whether anybody may ask to join anything here now.
     pub fn join_is_open(&self, now: Timestamp) -> bool {
         let admits = |replica: &Replica| replica.policy.member(&self.me.person()).is_some();
-        let open = |invite: &InviteInfo| {
-            invite.state == InviteState::Open && invite.not_after.is_none_or(|at| now < at)
-        };
         self.packs.values().any(|replica| {
             admits(replica)
                 && replica
                     .policy
                     .invites()
-                    .any(|(_, invite)| open(invite) || tells(invite, now))
+                    .any(|(_, invite)| is_open(invite, now) || tells(invite, now))
         })
     }
 
@@ -199,10 +215,38 @@ impl Node {
             return Ok(JoinOutcome::NoAnswer);
         };
         let outcome = match answer {
-            JoinAnswer::Refused(refusal) => return Ok(JoinOutcome::Refused(refusal)),
+            JoinAnswer::Refused(refusal) => {
+                let refusal = refusal_told(refusal);
+                self.waiting_refused(&ticket.invite, admitter, &refusal)?;
+                return Ok(JoinOutcome::Refused(refusal));
+            }
+            JoinAnswer::Waiting {
+                by,
+                name: asked,
+                role,
+                clearance,
+                until,
+            } => {
+                let of = AskedOf {
+                    endpoint: admitter,
+                    person: by,
+                    name: asked,
+                    role,
+                    clearance,
+                    until,
+                };
+                self.now_waiting(now, ticket, name, of)?;
+                return Ok(JoinOutcome::Waiting);
+            }
             JoinAnswer::Admitted => JoinOutcome::Admitted,
             JoinAnswer::AlreadyMember => JoinOutcome::AlreadyMember,
         };
+        // Whoever let this device in may go away before the pack is here: any of them may have it.
+        let named = ticket.peers.iter().map(|peer| peer.endpoint);
+        let asked: BTreeSet<EndpointId> = named
+            .chain([admitter])
+            .filter(|peer| *peer != self.me.endpoint_id())
+            .collect();
         self.join_pack(
             PackRow {
                 id: ticket.pack,
@@ -211,8 +255,9 @@ impl Node {
                 since: now,
                 newer_rules: None,
             },
-            admitter,
+            asked,
         )?;
+        self.stop_waiting(&ticket.invite)?;
         self.changed.insert(ticket.pack);
         Ok(outcome)
     }
@@ -292,20 +337,23 @@ impl Node {
         if let Some(refusal) = self.closed_to(replica, invite, now) {
             return Ok(Err(refusal));
         }
-        if invite.ask {
-            return Ok(Err(JoinRefusal::TryLater)); // a person must say yes, and cannot yet
-        }
         let (pack, who) = (claimed.pack, person.person());
+        if invite.ask {
+            let request = Request {
+                of: RequestRef::new(pack, claimed.invite, who),
+                endpoint: joiner,
+                record: request.person,
+                redeem: request.redeem,
+                name: told(&request.name),
+                at: now,
+            };
+            return self.ask_a_person(request, out);
+        }
         let act = Act::Admit {
             invite: claimed.invite,
             redeem: request.redeem,
         };
-        let told: String = request
-            .name
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(64)
-            .collect();
+        let told = told(&request.name);
         let mut staged = Staged {
             persons: vec![person],
             told: Some((who, told)),
@@ -331,22 +379,25 @@ impl Node {
         invite: &InviteInfo,
         now: Timestamp,
     ) -> Option<JoinRefusal> {
-        let last = invite
-            .admissions
-            .iter()
-            .max_by_key(|admission| admission.at);
-        let used = invite.joined() as u64 >= u64::from(invite.uses);
-        match (last, invite.state) {
-            (Some(last), _) if used => Some(JoinRefusal::Used {
-                at: last.at,
-                by: self.name_of(replica, last.person),
-            }),
-            (_, InviteState::Ended) => Some(JoinRefusal::Cancelled),
-            _ if invite.not_after.is_some_and(|at| at <= now) => Some(JoinRefusal::Expired {
+        match condition(invite, now) {
+            InviteCondition::Open => None,
+            InviteCondition::Used => {
+                let standing = invite
+                    .admissions
+                    .iter()
+                    .filter(|admission| admission.stands);
+                let last = standing.max_by_key(|admission| admission.at);
+                Some(
+                    last.map_or(JoinRefusal::Cancelled, |last| JoinRefusal::Used {
+                        at: last.at,
+                        by: self.name_of(replica, last.person),
+                    }),
+                )
+            }
+            InviteCondition::Expired => Some(JoinRefusal::Expired {
                 at: invite.not_after.unwrap_or(now),
             }),
-            (_, InviteState::Closed) => Some(JoinRefusal::Cancelled),
-            (_, InviteState::Open) => None,
+            InviteCondition::Cancelled | InviteCondition::Ended => Some(JoinRefusal::Cancelled),
         }
     }
 
@@ -360,6 +411,10 @@ impl Node {
                 Err(NodeError::Denied(_)) => {}
                 Err(error) => return Err(error),
             }
+        }
+        self.stage_continuations(pack, &mut staged)?;
+        if !staged.is_empty() {
+            self.commit(pack, std::mem::take(&mut staged))?;
         }
         self.stage_public_epoch(pack, &mut staged)?;
         match self.stage_profile(pack, now, &mut staged) {
@@ -400,15 +455,7 @@ impl Node {
             .filter(|(_, invite)| admin && invite.state == InviteState::Open && over(invite));
         let acts: Vec<Act> = owed
             .take(kitbag_core::policy::op::ACTS_MAX)
-            .map(|(invite, info)| {
-                let mut admitted: Vec<GrantRef> = info
-                    .admissions
-                    .iter()
-                    .map(|admission| admission.grant)
-                    .collect();
-                admitted.sort();
-                Act::Close { invite, admitted }
-            })
+            .map(|(invite, info)| close(invite, info))
             .collect();
         (!acts.is_empty()).then_some(acts)
     }
@@ -445,22 +492,11 @@ impl Node {
         if person == self.me.person() {
             return self.me.name.clone();
         }
-        let profile = replica
-            .policy
-            .certificate(&person)
-            .and_then(|c| replica.profiles.get(&c.device));
-        let told = replica
-            .told_names
-            .get(&person)
-            .filter(|name| !name.trim().is_empty());
-        profile
-            .map(|profile| profile.name.clone())
-            .or_else(|| told.cloned())
-            .unwrap_or_else(|| person.short())
+        name_in(replica, person)
     }
 
     /// Notes of a pack that somebody with this clearance opens.
-    fn count_notes(&self, pack: PackId, clearance: Sensitivity) -> u64 {
+    pub(crate) fn count_notes(&self, pack: PackId, clearance: Sensitivity) -> u64 {
         let Some(replica) = self.packs.get(&pack) else {
             return 0;
         };
@@ -474,18 +510,72 @@ impl Node {
     }
 }
 
-/// Whether an invite that was used up or is over still answers the holder of its ticket, to say why.
-fn tells(invite: &InviteInfo, now: Timestamp) -> bool {
-    let ends = invite
-        .admissions
-        .iter()
-        .map(|admission| admission.at)
-        .chain(invite.not_after.filter(|at| *at <= now));
-    ends.max()
-        .is_some_and(|end| now.as_millis() < end.as_millis().saturating_add(TELL_MILLIS))
+/// What needs no policy./// A refusal with the name in it as short as a name is: it comes from a peer, and is kept.
+fn refusal_told(refusal: JoinRefusal) -> JoinRefusal {
+    match refusal {
+        JoinRefusal::Used { at, by } => JoinRefusal::Used { at, by: told(&by) },
+        other => other,
+    }
 }
 
-/// How long it does, in milliseconds: a day.
-const TELL_MILLIS: u64 = 24 * 3600 * 1000;
+fn check_options(now: Timestamp, options: &ShareOptions) -> Result<(), NodeError> {
+    if options.uses == 0 {
+        return Err(NodeError::BadInput {
+            field: "uses",
+            reason: "must be at least 1".into(),
+        });
+    }
+    if options.expires_at.is_some_and(|at| at <= now) {
+        return Err(NodeError::BadInput {
+            field: "expires",
+            reason: "lies in the past".into(),
+        });
+    }
+    if !matches!(options.role, Role::Reader | Role::Commenter | Role::Editor) {
+        return Err(NodeError::BadInput {
+            field: "role",
+            reason: "a ticket gives reader, commenter or editor".into(),
+        });
+    }
+    Ok(())
+}
+
 /// Devices named in a ticket: more make it long, and one that answers is enough.
 const TICKET_PEERS: usize = 3;
+
+/// A person's name as this pack's members tell it, also of those who are out; a short id until one
+/// arrived.
+pub(crate) fn name_in(replica: &Replica, person: PersonId) -> String {
+    let profile = replica
+        .policy
+        .certificate(&person)
+        .and_then(|c| replica.profiles.get(&c.device));
+    let told = replica
+        .told_names
+        .get(&person)
+        .filter(|name| !name.trim().is_empty());
+    profile
+        .map(|profile| profile.name.clone())
+        .or_else(|| told.cloned())
+        .unwrap_or_else(|| person.short())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: what a peer says of a used ticket is kept, so it is never longer than a name.
+    #[test]
+    fn the_name_in_a_refusal_is_short_and_one_line() {
+        let at = Timestamp::from_millis(1);
+        let by = format!("Eve\n{}", "x".repeat(60_000));
+        let JoinRefusal::Used { by, .. } = refusal_told(JoinRefusal::Used { at, by }) else {
+            panic!("it stays the same refusal");
+        };
+        assert!(
+            by.starts_with("Evex") && by.len() < 200,
+            "{} bytes",
+            by.len()
+        );
+    }
+}

@@ -6,28 +6,49 @@
 //! fails has changed nothing; after a failed commit the node refuses everything until it is opened
 //! again.
 
+#[cfg(test)]
+mod after_removal;
+mod aside;
+mod asking;
+mod authority;
+pub mod check;
+mod epochs;
 mod error;
+pub mod explain;
+#[cfg(test)]
+#[path = "tests/hostile_changes.rs"]
+mod hostile_changes;
 #[cfg(test)]
 mod hostile_entries;
+#[cfg(test)]
+mod hostile_moves;
 mod identity;
 mod intake;
+mod invites;
 mod joining;
 mod links;
+mod logs;
 mod membership;
 mod notes;
 mod objects;
 mod packs;
+mod placement;
+mod relabel;
 mod replica;
 mod serve;
+mod taking_over;
 pub mod view;
+mod waiting;
+pub mod why;
 mod write;
 
 pub use error::{Denied, NodeError};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output};
 
+use authority::Authority;
 use identity::{Identity, Life};
-use kitbag_core::content::{LogOpening, VerifiedRun};
+use kitbag_core::content::{LogOpening, LogPosition, VerifiedRun};
 use kitbag_core::id::{EndpointId, Incarnation, ObjectTag, PackId, PersonId, Timestamp};
 use kitbag_core::pack::index::index_tag;
 use kitbag_core::policy::Sensitivity;
@@ -35,10 +56,11 @@ use kitbag_core::{codec, content};
 use kitbag_crypto::CryptoRng;
 use kitbag_store::{LogRow, PackRow, Store};
 use links::Link;
+use logs::{Placed, Tail, place_runs};
 use objects::{
     BuiltNote, Object, ObjectState, Quarantine, build_index, build_note, judge, open_profile,
 };
-use replica::{Log, Replica, Staged, Tail, Touched};
+use replica::{Replica, Staged, Touched};
 use std::collections::{BTreeMap, BTreeSet};
 use view::Me;
 
@@ -57,11 +79,15 @@ pub struct Node {
     built: BTreeMap<(PackId, ObjectTag), BuiltNote>,
     links: BTreeMap<LinkId, Link>,
     joining: BTreeMap<PackId, BTreeSet<EndpointId>>,
+    asking: asking::Asking,
+    waiting: Vec<waiting::WaitingJoin>,
     changed: BTreeSet<PackId>,
     addresses: Vec<String>,
     relay: Option<String>,
     synced: BTreeMap<EndpointId, Timestamp>,
     seen: BTreeMap<(EndpointId, PackId), BTreeMap<kitbag_core::id::LogId, u64>>,
+    /// Keys that a peer was asked for and did not give, until it has news.
+    not_given: BTreeMap<(EndpointId, PackId), BTreeSet<kitbag_core::id::EpochId>>,
 }
 
 impl std::fmt::Debug for Node {
@@ -150,6 +176,8 @@ impl Node {
             .transpose()
             .map_err(|_| NodeError::Damaged("list of packs being joined"))?
             .unwrap_or_default();
+        let asking = asking::Asking::load(&store)?;
+        let waiting = waiting::load(&store)?;
         let mut node = Node {
             store,
             rng,
@@ -161,11 +189,14 @@ impl Node {
             built: BTreeMap::new(),
             links: BTreeMap::new(),
             joining,
+            asking,
+            waiting,
             changed: BTreeSet::new(),
             addresses: Vec::new(),
             relay: None,
             synced: BTreeMap::new(),
             seen: BTreeMap::new(),
+            not_given: BTreeMap::new(),
         };
         node.load()?;
         Ok(node)
@@ -243,25 +274,30 @@ impl Node {
                 .get(&row.pack)
                 .copied()
                 .ok_or(NodeError::Damaged("log"))?;
-            self.load_log(pack, number, opening)?;
+            self.load_branch(pack, number, opening, row.base)?;
         }
         let packs: Vec<PackId> = self.packs.keys().copied().collect();
         for pack in packs {
-            let touched = Touched {
+            let mut touched = Touched {
                 policy: true,
+                branches: true,
                 ..Touched::default()
             };
+            if let Some(replica) = self.packs.get_mut(&pack) {
+                replica.sort_branches(&mut touched);
+            }
             self.refresh(pack, touched)?;
         }
         self.changed.clear();
         Ok(())
     }
 
-    fn load_log(
+    fn load_branch(
         &mut self,
         pack: PackId,
         number: u32,
         opening: LogOpening,
+        base: Option<LogPosition>,
     ) -> Result<(), NodeError> {
         let (id, heads, headers) = (
             opening.log_id(),
@@ -270,8 +306,10 @@ impl Node {
         );
         let quarantined = self.store.quarantined(number)?;
         let replica = self.packs.get_mut(&pack).ok_or(NodeError::Damaged("log"))?;
-        replica.logs.insert(id, Log::new(number, opening));
         let mut touched = Touched::default();
+        let branch = replica
+            .begin_branch(number, opening, base, &mut touched)
+            .ok_or(NodeError::Damaged("log"))?;
         let mut size = vec![];
         for entry in &headers {
             size.push(
@@ -279,30 +317,32 @@ impl Node {
                     + entry.header().padded_len as usize
                     + content::ENTRY_OVERHEAD,
             );
-            replica.apply_entry(id, entry, &mut touched);
+            replica.apply_entry(id, branch, entry, &mut touched);
         }
+        let start = base.map_or(0, |base| base.seq + 1);
         let mut from = 0;
         for head in heads {
-            let end = head.position.seq;
+            let seq = head.position.seq;
+            let end = seq.checked_sub(start).ok_or(NodeError::Damaged("log"))?;
             let bytes = size
                 .get(from as usize..=end as usize)
                 .ok_or(NodeError::Damaged("log"))?
                 .iter()
                 .sum();
-            let tail = Tail::between(end, end + 1 - from, bytes);
+            let tail = Tail::between(seq, end + 1 - from, bytes);
             from = end + 1;
-            replica.apply_head(head, tail, None);
+            replica.apply_head(branch, head, tail, None);
         }
         if from != headers.len() as u64 {
             return Err(NodeError::Damaged("log"));
         }
-        for (seq, _) in quarantined {
-            let hash = replica
-                .logs
-                .get(&id)
-                .and_then(|log| log.entries.get(seq as usize))
-                .copied();
-            replica.quarantined.extend(hash);
+        for (seq, reason) in quarantined {
+            let at = seq
+                .checked_sub(start)
+                .and_then(|at| headers.get(at as usize));
+            replica
+                .quarantined
+                .extend(at.map(|entry| (entry.hash(), reason)));
         }
         Ok(())
     }
@@ -314,35 +354,7 @@ impl Node {
         };
         staged.retain_new(replica);
         let number = replica.number;
-        let mut new_logs: BTreeMap<kitbag_core::id::LogId, (u32, LogOpening)> = BTreeMap::new();
-        let mut tails: BTreeMap<kitbag_core::id::LogId, Tail> = BTreeMap::new();
-        let mut heads: Vec<(Tail, Option<u64>)> = Vec::new();
-        for run in &staged.runs {
-            let log = run.log();
-            if !replica.logs.contains_key(&log) && !new_logs.contains_key(&log) {
-                new_logs.insert(
-                    log,
-                    (self.next_log + new_logs.len() as u32, run.opening().clone()),
-                );
-            }
-            let tail = tails
-                .get(&log)
-                .copied()
-                .or_else(|| replica.logs.get(&log).map(|log| log.tail))
-                .unwrap_or_default();
-            let bytes = run.entries().iter().map(|entry| entry.raw().size()).sum();
-            let (tail, superseded) =
-                tail.after(run.head().position.seq, run.entries().len() as u64, bytes);
-            tails.insert(log, tail);
-            heads.push((tail, superseded));
-        }
-        let log_number = |log| {
-            replica
-                .logs
-                .get(&log)
-                .map(|log| log.number)
-                .or_else(|| new_logs.get(&log).map(|(number, _)| *number))
-        };
+        let placed = place_runs(replica, &staged.runs, self.next_log);
         let epochs: Vec<(u64, _)> = (replica.epochs.len() as u64..)
             .zip(&staged.epochs)
             .collect();
@@ -376,27 +388,25 @@ impl Node {
                 batch.put_epoch_key(number, order, key)?;
             }
         }
-        for (log, opening) in new_logs.values() {
-            batch.put_log(
-                *log,
-                &LogRow {
+        for (run, at) in staged.runs.iter().zip(&placed) {
+            if let Some(begun) = &at.begins {
+                let row = LogRow {
                     pack: number,
-                    opening: codec::encode(opening),
-                },
-            )?;
-        }
-        for (run, (_, superseded)) in staged.runs.iter().zip(&heads) {
-            let log = log_number(run.log()).ok_or(NodeError::Damaged("log"))?;
-            batch.put_run(log, run)?;
-            if let Some(seq) = superseded {
-                batch.remove_head(log, *seq)?;
+                    opening: codec::encode(&begun.opening),
+                    base: begun.base,
+                };
+                batch.put_log(at.number, &row)?;
+            }
+            batch.put_run(at.number, run)?;
+            if let Some(seq) = at.superseded {
+                batch.remove_head(at.number, seq)?;
             }
         }
         batch.commit()?;
         let orders: Vec<u64> = epochs.iter().map(|(order, _)| *order).collect();
-        self.next_log += new_logs.len() as u32;
+        self.next_log += placed.iter().filter(|at| at.begins.is_some()).count() as u32;
         self.next_pack = self.next_pack.max(number + 1);
-        self.apply(pack, staged, orders, new_logs, heads)
+        self.apply(pack, staged, orders, placed)
             .inspect_err(|_| self.store.poison())
     }
 
@@ -405,8 +415,7 @@ impl Node {
         pack: PackId,
         staged: Staged,
         epoch_orders: Vec<u64>,
-        new_logs: BTreeMap<kitbag_core::id::LogId, (u32, LogOpening)>,
-        heads: Vec<(Tail, Option<u64>)>,
+        placed: Vec<Placed>,
     ) -> Result<(), NodeError> {
         let Some(replica) = self.packs.get_mut(&pack) else {
             return Ok(());
@@ -423,13 +432,10 @@ impl Node {
         for (id, key) in staged.keys {
             replica.apply_key(id, key);
         }
-        for (log, (number, opening)) in new_logs {
-            replica.logs.insert(log, Log::new(number, opening));
+        for (run, at) in staged.runs.iter().zip(placed) {
+            apply_run(replica, run, at, &mut touched)?;
         }
-        for (run, (tail, superseded)) in staged.runs.iter().zip(heads) {
-            apply_run(replica, run, &mut touched);
-            replica.apply_head(run.head().clone(), tail, superseded);
-        }
+        replica.sort_branches(&mut touched);
         self.changed.insert(pack);
         self.refresh(pack, touched)
     }
@@ -440,9 +446,13 @@ impl Node {
             return Ok(());
         };
         let all = touched.policy || touched.keys;
-        let tags: Vec<ObjectTag> = if all {
+        let tags: Vec<ObjectTag> = if all || touched.ended {
+            // Whether a moved note is shown depends on this person's clearance too.
+            let moved = |tag: &ObjectTag| replica.placements.item(tag).is_some();
             let changed = |tag: &ObjectTag, object: &Object| {
-                touched.objects.contains(tag) || judge(replica, object) != object.judged
+                touched.objects.contains(tag)
+                    || moved(tag)
+                    || judge(replica, object) != object.judged
             };
             replica
                 .objects
@@ -473,8 +483,22 @@ impl Node {
             }
         }
         let mut quarantine = Vec::new();
+        for tag in &tags {
+            self.link_moved(pack, *tag)?;
+        }
+        let mut done = BTreeSet::new();
         for tag in tags {
-            self.refresh_object(pack, tag, &mut quarantine)?;
+            let moved = self
+                .packs
+                .get(&pack)
+                .and_then(|replica| replica.placements.item(&tag));
+            match moved {
+                None => self.refresh_object(pack, tag, &mut quarantine)?,
+                Some(item) if done.insert(item) => {
+                    self.refresh_moved(pack, item, &mut quarantine)?;
+                }
+                Some(_) => {}
+            }
         }
         for hash in profiles {
             let Some(replica) = self.packs.get(&pack) else {
@@ -514,6 +538,13 @@ impl Node {
             return Ok(());
         };
         let judged = judge(replica, object);
+        // What is put together already only grows: not if something in it counts no more.
+        let lost = |(before, now): (&(Authority, bool), &(Authority, bool))| {
+            before.0 == Authority::Valid && now.0 != Authority::Valid
+        };
+        if object.judged.iter().zip(&judged).any(lost) {
+            self.built.remove(&(pack, tag));
+        }
         let mut sensitivity = object.sensitivity;
         let index_of = |sensitivity: &Sensitivity| index_tag(pack, *sensitivity) == tag;
         let state = if let Some(of) = Sensitivity::ALL.into_iter().find(index_of) {
@@ -574,16 +605,16 @@ impl Node {
         let mut batch = self.store.batch(&mut *self.rng)?;
         for Quarantine { entry, reason } in &quarantine {
             let place = replica.places.get(entry);
-            if let Some((place, log)) =
-                place.and_then(|place| replica.logs.get(&place.log).map(|log| (place, log)))
+            if let Some((place, row)) =
+                place.and_then(|place| Some((place, replica.row_of(place)?)))
             {
-                batch.quarantine(log.number, place.seq, reason)?;
+                batch.quarantine(row, place.seq, reason)?;
             }
         }
         batch.commit()?;
         replica
             .quarantined
-            .extend(quarantine.into_iter().map(|q| q.entry));
+            .extend(quarantine.into_iter().map(|q| (q.entry, q.reason)));
         Ok(())
     }
 
@@ -591,12 +622,12 @@ impl Node {
     pub(crate) fn join_pack(
         &mut self,
         row: PackRow,
-        admitter: EndpointId,
+        asked: BTreeSet<EndpointId>,
     ) -> Result<(), NodeError> {
         let number = self.next_pack;
         let is_new = !self.packs.contains_key(&row.id);
         let mut joining = self.joining.clone();
-        joining.entry(row.id).or_default().insert(admitter);
+        joining.entry(row.id).or_default().extend(asked);
         let mut batch = self.store.batch(&mut *self.rng)?;
         if is_new {
             batch.put_pack(number, &row)?;
@@ -644,10 +675,26 @@ impl Node {
     }
 }
 
-fn apply_run(replica: &mut Replica, run: &VerifiedRun, touched: &mut Touched) {
+fn apply_run(
+    replica: &mut Replica,
+    run: &VerifiedRun,
+    mut at: Placed,
+    touched: &mut Touched,
+) -> Result<(), NodeError> {
+    let begun = match at.begins.take() {
+        None => None,
+        Some(begun) => {
+            let branch = replica.begin_branch(at.number, begun.opening, begun.base, touched);
+            Some(branch.ok_or(NodeError::Damaged("log"))?)
+        }
+    };
+    let branch = at.branch(begun);
     for entry in run.entries() {
-        replica.apply_entry(run.log(), entry, touched);
+        replica.apply_entry(run.log(), branch, entry, touched);
     }
+    replica.apply_head(branch, run.head().clone(), at.tail, at.superseded);
+    replica.diverging.remove(&run.log());
+    Ok(())
 }
 
 /// Checks a name that a person chose for themselves, a device or a pack.

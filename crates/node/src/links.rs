@@ -2,11 +2,11 @@
 
 use crate::intake::Intake;
 use crate::{Node, NodeError};
-use kitbag_core::id::{DeviceId, EndpointId, PackId, PersonId, Timestamp};
+use kitbag_core::id::{DeviceId, EndpointId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::fold::Standing;
-use kitbag_core::sync::tree::Leaves;
+use kitbag_core::sync::tree::{Leaves, NodeHash};
 use kitbag_core::sync::{Breach, Effect, Event, Input, Session, Side, View};
-use kitbag_core::wire::{Message, Want};
+use kitbag_core::wire::{LogHave, Message, Want};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A connection, as the shell numbers it; never used twice.
@@ -16,6 +16,8 @@ pub struct LinkId(pub u64);
 pub(crate) struct Link {
     pub(crate) endpoint: EndpointId,
     pub(crate) session: Session,
+    /// The root of the peer's last greeting.
+    root: Option<NodeHash>,
 }
 
 /// What the shell shall do, in this order.
@@ -73,6 +75,13 @@ pub enum Notice {
         /// Who.
         person: PersonId,
     },
+    /// Somebody asks to be let into this pack, and waits for this person's answer.
+    AsksToJoin {
+        /// The pack.
+        pack: PackId,
+        /// Who.
+        person: PersonId,
+    },
 }
 
 impl Node {
@@ -117,8 +126,10 @@ impl Node {
             Link {
                 endpoint: peer,
                 session: Session::new(side),
+                root: None,
             },
         );
+        self.ask_again(&peer);
         let mut out = Vec::new();
         self.drive(now, link, Input::Opened, &mut out)?;
         self.flush(now, None, &mut out)?;
@@ -140,11 +151,46 @@ impl Node {
             return Ok(out);
         }
         match Message::decode(frame) {
-            Ok(message) => self.drive(now, link, Input::Received(message), &mut out)?,
+            Ok(message) => {
+                self.hear(link, &message);
+                self.drive(now, link, Input::Received(message), &mut out)?;
+            }
             Err(_) => self.breach(link, CloseReason::Breach("a frame is no message"), &mut out),
         }
         self.flush(now, Some(link), &mut out)?;
         Ok(out)
+    }
+
+    /// A greeting with another root, or with packs that changed, may come with keys that were missing.
+    fn hear(&mut self, link: LinkId, message: &Message) {
+        let Message::Hello { root, changed, .. } = message else {
+            return;
+        };
+        if let Some(link) = self.links.get_mut(&link)
+            && (link.root.replace(*root) != Some(*root) || !changed.is_empty())
+        {
+            let peer = link.endpoint;
+            self.ask_again(&peer);
+        }
+    }
+
+    /// Forgets which keys this peer could not give.
+    fn ask_again(&mut self, peer: &EndpointId) {
+        self.not_given.retain(|(asked, _), _| asked != peer);
+    }
+
+    /// A peer has sent all that it gives of a pack: keys that are missing still it does not have, or
+    /// does not give. They stay missing, and are no reason to say that the two are not up to date.
+    fn note_not_given(&mut self, peer: EndpointId, pack: PackId) {
+        let Some(replica) = self.packs.get(&pack) else {
+            return;
+        };
+        let lacking = replica
+            .shared_clearance(self.me.person(), &peer)
+            .map(|clearance| replica.lacking_keys(clearance))
+            .unwrap_or_default();
+        self.not_given
+            .insert((peer, pack), lacking.into_iter().collect());
     }
 
     /// The pause that the node asked for is over.
@@ -181,13 +227,18 @@ impl Node {
         let mut leaves = Vec::new();
         for (pack, replica) in &self.packs {
             let Some(clearance) = replica.shared_clearance(me, peer) else {
-                if self.hopes(replica, peer) {
+                if replica.hopes_for(&self.me.endpoint_id(), peer) {
                     view.wanting.insert(*pack);
                 }
                 continue;
             };
             leaves.push((*pack, replica.leaf(clearance)));
-            let lacking = replica.lacking_keys(clearance).len() as u64;
+            let not_given = self.not_given.get(&(*peer, *pack));
+            let lacking = replica
+                .lacking_keys(clearance)
+                .iter()
+                .filter(|epoch| not_given.is_none_or(|not_given| !not_given.contains(epoch)))
+                .count() as u64;
             if lacking > 0 {
                 view.wants += lacking;
                 view.wanting.insert(*pack);
@@ -246,11 +297,16 @@ impl Node {
                         let Intake { progress, breach } = self.take_in(now, page)?;
                         match breach {
                             Some(breach) => self.breach(link, CloseReason::Breach(breach), out),
-                            None => inputs.push_back(Input::TakenIn {
-                                pack,
-                                progress,
-                                more,
-                            }),
+                            None => {
+                                if !more {
+                                    self.note_not_given(peer, pack);
+                                }
+                                inputs.push_back(Input::TakenIn {
+                                    pack,
+                                    progress,
+                                    more,
+                                });
+                            }
                         }
                     }
                     Effect::RetryAfter(millis) => out.push(Output::RetryAfter { link, millis }),
@@ -316,18 +372,27 @@ impl Node {
 
     /// Remembers how far a peer said it is, for "to send".
     fn note_seen(&mut self, peer: EndpointId, want: &Want) {
-        let named = self
-            .packs
-            .get(&want.pack)
-            .is_some_and(|replica| replica.policy.standing(&peer) != Standing::Unknown);
-        if named {
-            let lengths: BTreeMap<_, _> = want
-                .content
-                .iter()
-                .map(|have| (have.log, have.len))
-                .collect();
-            self.seen.insert((peer, want.pack), lengths);
+        let Some(replica) = self.packs.get(&want.pack) else {
+            return;
+        };
+        if replica.policy.standing(&peer) == Standing::Unknown {
+            return;
         }
+        let mut haves: BTreeMap<LogId, Vec<&LogHave>> = BTreeMap::new();
+        for have in &want.content {
+            haves.entry(have.log).or_default().push(have);
+        }
+        let known = haves.into_iter().map(|(id, haves)| {
+            let Some(log) = replica.logs.get(&id) else {
+                let longest = haves.iter().map(|have| have.len).max();
+                return (id, longest.unwrap_or(0));
+            };
+            let coverage = replica.coverage(id, log, haves);
+            let known = coverage.covered.iter().sum::<u64>();
+            (id, known.max(coverage.unknown.unwrap_or(0)))
+        });
+        let known = known.collect();
+        self.seen.insert((peer, want.pack), known);
     }
 
     /// Packs whose policy has arrived and names this device, be it as somebody whom a Close left out,

@@ -2,6 +2,7 @@
 
 use crate::error::Denied;
 use crate::objects::{BuiltNote, NoteMeta, ObjectState, build_note};
+use crate::placement::{Built, Scope, build_moved};
 use crate::replica::{Replica, Staged};
 use crate::view::{
     Added, AudienceMember, NewNote, NewSource, Note, NoteEdit, NoteSummary, Revision,
@@ -9,7 +10,7 @@ use crate::view::{
 use crate::write::{Draft, Pen};
 use crate::{Node, NodeError};
 use data_encoding::BASE32_NOPAD;
-use kitbag_core::content::{EntryBody, EntryKind};
+use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId, Timestamp};
 use kitbag_core::pack::note::{NoteType, Source, SourceKind, Trust, item_id, object_tag};
 use kitbag_core::pack::{ChangeHash, Edit, NewChange, NoteDocument, NoteView, Record};
@@ -95,6 +96,7 @@ impl Node {
             let body = EntryBody::Create {
                 record: record.clone(),
                 at: now,
+                takes_over: TakesOver::default(),
             };
             self.append(
                 &mut pen,
@@ -141,7 +143,7 @@ impl Node {
         metas.into_iter().find(twin).map(|meta| meta.item)
     }
 
-    fn record(&mut self, note: &NewNote, now: Timestamp) -> Result<Record, NodeError> {
+    pub(crate) fn record(&mut self, note: &NewNote, now: Timestamp) -> Result<Record, NodeError> {
         let mut salt = [0u8; 16];
         self.rng.fill_bytes(&mut salt);
         let note_type = word(note.note_type.as_deref(), "type", NoteType::Note)?;
@@ -189,7 +191,7 @@ impl Node {
                 let ObjectState::Note(meta) = &object.state else {
                     return None;
                 };
-                let order = create_order(replica, &object.entries);
+                let order = create_order(replica, meta.item, &object.entries);
                 Some((
                     order,
                     NoteSummary {
@@ -255,8 +257,11 @@ impl Node {
             captured_at: record.source.captured_at,
             added_by: self.author(replica, built.steps.first().and_then(|step| step.by)),
             version: version(&built.document().heads()),
-            edits: built.steps.len() as u64 - 1,
+            edits: built.edits(),
             waiting: built.waiting,
+            left_above: built.placed.above,
+            hidden_below: built.placed.hidden_below(),
+            shown_below: built.placed.shown_below().first().map(|(at, _, _)| *at),
         })
     }
 
@@ -297,7 +302,14 @@ impl Node {
                     document
                         .apply(&join.checked)
                         .map_err(|_| NodeError::Damaged("note"))?;
-                    self.append_change(now, &mut pen, tag, &mut built, &join)?;
+                    self.append_change(
+                        now,
+                        &mut pen,
+                        tag,
+                        &mut built,
+                        &join,
+                        TakesOver::default(),
+                    )?;
                 }
                 document.edit(pen.log, &wanted)?
             }
@@ -305,7 +317,14 @@ impl Node {
         let Some(change) = change else {
             return Ok(None);
         };
-        self.append_change(now, &mut pen, tag, &mut built, &change)?;
+        self.append_change(
+            now,
+            &mut pen,
+            tag,
+            &mut built,
+            &change,
+            TakesOver::default(),
+        )?;
         self.put_down(pen, &mut staged);
         self.commit(pack, staged)?;
         Ok(Some(Added {
@@ -317,13 +336,14 @@ impl Node {
     }
 
     /// Appends the entry that carries a change of this device.
-    fn append_change(
+    pub(crate) fn append_change(
         &mut self,
         now: Timestamp,
         pen: &mut Pen,
         tag: ObjectTag,
         built: &mut BuiltNote,
         change: &NewChange,
+        takes_over: TakesOver,
     ) -> Result<(), NodeError> {
         let carriers: Option<Vec<EntryHash>> = change
             .deps
@@ -335,6 +355,7 @@ impl Node {
         let body = EntryBody::Change {
             change: change.bytes.clone(),
             at: now,
+            takes_over,
         };
         let entry = self.append(
             pen,
@@ -362,9 +383,10 @@ impl Node {
         let mut revisions: Vec<Revision> = Vec::new();
         let (mut bytes, mut told) = (0, 0);
         for step in built.history() {
-            let what = match &step.change {
-                None => "added",
-                Some(change) => {
+            let what = match (&step.change, step.moved) {
+                (None, None) => "added",
+                (None, Some(_)) => "moved",
+                (Some(change), _) => {
                     document
                         .apply(change)
                         .map_err(|_| NodeError::Damaged("note"))?;
@@ -380,7 +402,14 @@ impl Node {
             revisions.push(Revision {
                 by: self.author(replica, step.by),
                 at: step.at,
-                what: what.to_owned(),
+                what: match step.takes_over.entries() {
+                    [] => what.to_owned(),
+                    _ => "taken over".to_owned(),
+                },
+                to: step.moved,
+                told_by: step
+                    .told_by
+                    .map(|person| self.author(replica, Some(person))),
                 title,
                 body,
             });
@@ -407,7 +436,7 @@ impl Node {
         audience
     }
 
-    fn author(&self, replica: &Replica, person: Option<PersonId>) -> String {
+    pub(crate) fn author(&self, replica: &Replica, person: Option<PersonId>) -> String {
         person.map_or_else(
             || "unknown".to_owned(),
             |person| self.name_of(replica, person),
@@ -415,7 +444,7 @@ impl Node {
     }
 
     /// A note put together, from memory if it is there.
-    fn built_note(
+    pub(crate) fn built_note(
         &mut self,
         pack: PackId,
         id: ItemId,
@@ -435,8 +464,18 @@ impl Node {
         if let Some(known) = self.built.get(&(pack, tag)) {
             return Ok((tag, sensitivity, known.clone()));
         }
-        let built = build_note(replica, &self.store, tag, None, &mut vec![])?
-            .ok_or(NodeError::Damaged("note"))?;
+        let built = match replica.placements.item(&tag) {
+            None => build_note(replica, &self.store, tag, None, &mut vec![])?,
+            Some(item) => {
+                let me = self.me.person();
+                let shown = Scope::Shown;
+                match build_moved(replica, &self.store, me, item, shown, None, &mut vec![])? {
+                    Built::Note(note) => Some(*note),
+                    Built::Waiting | Built::Gone => None,
+                }
+            }
+        };
+        let built = built.ok_or(NodeError::Damaged("note"))?;
         if built.document.is_some() {
             self.keep_built(pack, tag, built.clone());
         }
@@ -447,13 +486,19 @@ impl Node {
 /// Text in one answer about a note's history, at most, in bytes.
 const HISTORY_BYTES_MAX: usize = 16 << 20;
 
-/// Notes are listed in the order in which their creates stand in this device's logs.
-fn create_order(replica: &Replica, entries: &[EntryHash]) -> Option<(u32, u64)> {
-    let create = entries
-        .iter()
+/// Notes are listed in the order in which their creates stand in this device's logs; where a create
+/// is not to be seen here, the note's move stands for it.
+fn create_order(replica: &Replica, item: ItemId, entries: &[EntryHash]) -> Option<(u32, u64)> {
+    let tags = replica.placements.tags(&item);
+    let earlier = tags.filter_map(|tag| Some(&replica.objects.get(tag)?.entries));
+    let places: Vec<_> = earlier
+        .flatten()
+        .chain(entries)
         .filter_map(|hash| replica.places.get(hash))
-        .find(|place| place.kind == EntryKind::Create)?;
-    Some((replica.logs.get(&create.log)?.number, create.seq))
+        .collect();
+    let opening = |kind| places.iter().find(|place| place.kind == kind);
+    let place = opening(EntryKind::Create).or_else(|| opening(EntryKind::Move))?;
+    Some((replica.row_of(place)?, place.seq))
 }
 
 /// What a person types is theirs; whatever came from elsewhere is data from outside.

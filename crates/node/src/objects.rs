@@ -6,9 +6,13 @@
 //! is quarantined by entry; the object and the pack go on.
 
 use crate::NodeError;
-use crate::replica::{Authority, Place, Replica};
-use kitbag_core::content::{EntryBody, EntryKind, VerifiedEntry, unpack_body};
-use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PersonId, Timestamp};
+use crate::authority::Authority;
+use crate::placement::Placed;
+use crate::replica::{Place, Replica};
+use kitbag_core::content::{
+    EntryBody, EntryKind, Relocation, TakesOver, VerifiedEntry, unpack_body,
+};
+use kitbag_core::id::{EntryHash, ItemId, LogId, ObjectTag, PersonId, Timestamp};
 use kitbag_core::pack::note::{item_id, object_tag};
 use kitbag_core::pack::{
     ChangeHash, CheckedChange, IndexDocument, NoteDocument, NoteView, Record, Schema, check_change,
@@ -40,6 +44,8 @@ pub(crate) enum ObjectState {
         /// The pack's title in it.
         title: String,
     },
+    /// A place that a note left, or one that is not shown.
+    Left,
 }
 
 /// A note's outline.
@@ -51,8 +57,9 @@ pub(crate) struct NoteMeta {
     pub(crate) status: &'static str,
     pub(crate) edits: u64,
     pub(crate) waiting: u64,
-    pub(crate) set_aside: u64,
     pub(crate) fingerprint: [u8; 32],
+    /// Entries of this sensitivity whose content entries of this note took over.
+    pub(crate) taken_over: BTreeSet<EntryHash>,
 }
 
 impl Object {
@@ -74,25 +81,62 @@ pub(crate) struct Step {
     pub(crate) by: Option<PersonId>,
     pub(crate) at: Timestamp,
     pub(crate) change: Option<CheckedChange>,
+    /// Entries whose content it takes over.
+    pub(crate) takes_over: TakesOver,
+    /// The log that binds the change.
+    pub(crate) log: Option<LogId>,
+    /// Where the note went, if this is a move.
+    pub(crate) moved: Option<Sensitivity>,
+    /// Who told this, if its own entry is not here.
+    pub(crate) told_by: Option<PersonId>,
+}
+
+/// A change that only a move carries.
+#[derive(Clone)]
+pub(crate) struct Told {
+    pub(crate) change: CheckedChange,
+    pub(crate) log: LogId,
+    pub(crate) by: Option<PersonId>,
+    pub(crate) at: Timestamp,
+    pub(crate) mover: Option<PersonId>,
+}
+
+/// A move of the note, for its history.
+#[derive(Clone)]
+pub(crate) struct Mover {
+    pub(crate) entry: EntryHash,
+    pub(crate) by: Option<PersonId>,
+    pub(crate) at: Timestamp,
+    pub(crate) to: Sensitivity,
+    pub(crate) heads: Vec<ChangeHash>,
 }
 
 /// A note put together from its entries.
 #[derive(Clone)]
 pub(crate) struct BuiltNote {
+    /// The tag under which it stands now.
+    pub(crate) tag: ObjectTag,
     pub(crate) item: ItemId,
     pub(crate) sensitivity: Sensitivity,
     pub(crate) record: Record,
+    /// Log and number of its create entry.
+    pub(crate) origin: (LogId, u64),
+    /// Seals new edits.
     pub(crate) item_key: ItemKey,
+    /// What edits under each of its tags may be sealed with.
+    pub(crate) keys: BTreeMap<ObjectTag, Vec<ItemKey>>,
     /// Present once somebody edited.
     pub(crate) document: Option<NoteDocument>,
     /// Which entry carries which change; the derived first change is the create entry's.
     pub(crate) carriers: BTreeMap<ChangeHash, EntryHash>,
-    /// The other way round; several entries may carry one change.
-    carries: BTreeMap<EntryHash, ChangeHash>,
-    applied: BTreeSet<EntryHash>,
+    /// The other way round; several entries may carry one change, and a move carries many.
+    pub(crate) carries: BTreeMap<EntryHash, BTreeSet<ChangeHash>>,
+    pub(crate) applied: BTreeSet<EntryHash>,
     pub(crate) steps: Vec<Step>,
+    pub(crate) told: BTreeMap<ChangeHash, Told>,
+    pub(crate) movers: Vec<Mover>,
+    pub(crate) placed: Placed,
     pub(crate) waiting: u64,
-    pub(crate) set_aside: u64,
 }
 
 impl BuiltNote {
@@ -113,18 +157,37 @@ impl BuiltNote {
     /// Most notes are never edited, and deriving costs a hundred times what reading a record does.
     pub(crate) fn open_document(&mut self) -> NoteDocument {
         let document = self.document();
-        if let Some(create) = self.steps.first() {
-            self.carriers.insert(document.base(), create.entry);
-            self.carries.insert(create.entry, document.base());
+        if self.document.is_none() {
+            self.document = Some(document.clone());
+            self.carry_base();
         }
         document
+    }
+
+    /// Notes that what was applied so far, creates and moves, carries the derived first change.
+    pub(crate) fn carry_base(&mut self) {
+        let Some(base) = self.document.as_ref().map(NoteDocument::base) else {
+            return;
+        };
+        for opening in &self.applied {
+            self.carries.entry(*opening).or_default().insert(base);
+            self.carriers.entry(base).or_insert(*opening);
+        }
+    }
+
+    /// The edits in it.
+    pub(crate) fn edits(&self) -> u64 {
+        self.document
+            .as_ref()
+            .map_or(0, |document| document.edits() as u64)
     }
 
     /// The steps, each after those it builds on; of several that could come next the one that was
     /// written first by its author's clock, then the lowest hash. The same on every device that
     /// applied the same entries, in whatever order.
-    pub(crate) fn history(&self) -> Vec<&Step> {
-        let mut rest: Vec<&Step> = self.steps.iter().collect();
+    pub(crate) fn history(&self) -> Vec<Step> {
+        let mut rest = self.steps.clone();
+        rest.extend(self.told_steps());
         if !planted::is(Planted::HistoryByArrival) {
             rest.sort_by_key(|step| (step.at, step.entry));
         }
@@ -141,6 +204,111 @@ impl BuiltNote {
         history
     }
 
+    /// The steps of which a move told, and the moves themselves.
+    fn told_steps(&self) -> Vec<Step> {
+        let mut names: BTreeMap<ChangeHash, EntryHash> = self
+            .told
+            .keys()
+            .map(|change| (*change, EntryHash::from_bytes(change.0)))
+            .collect();
+        for step in &self.steps {
+            names.extend(step.change.iter().map(|change| (change.hash(), step.entry)));
+        }
+        let created = self.steps.first().map(|step| step.entry);
+        let after = |changes: &[ChangeHash]| -> Vec<EntryHash> {
+            let known = changes.iter().filter_map(|change| names.get(change));
+            known.copied().chain(created).collect()
+        };
+        let own = |change: &ChangeHash| names.get(change) != Some(&EntryHash::from_bytes(change.0));
+        let told = self.told.iter().filter(|(change, _)| !own(change));
+        let mut steps: Vec<Step> = told
+            .map(|(change, told)| Step {
+                entry: EntryHash::from_bytes(change.0),
+                deps: after(told.change.deps()),
+                by: told.by,
+                at: told.at,
+                change: Some(told.change.clone()),
+                log: Some(told.log),
+                moved: None,
+                told_by: told.mover,
+                takes_over: TakesOver::default(),
+            })
+            .collect();
+        let mut before: Vec<EntryHash> = Vec::new();
+        for mover in &self.movers {
+            let mut deps = after(&mover.heads);
+            deps.append(&mut before);
+            before.push(mover.entry);
+            steps.push(Step {
+                entry: mover.entry,
+                deps,
+                by: mover.by,
+                at: mover.at,
+                change: None,
+                log: None,
+                moved: Some(mover.to),
+                told_by: None,
+                takes_over: TakesOver::default(),
+            });
+        }
+        steps
+    }
+
+    /// A note by what a mover told of its creation.
+    pub(crate) fn told(
+        tag: ObjectTag,
+        sensitivity: Sensitivity,
+        relocation: &Relocation,
+        item_key: ItemKey,
+        mover: Option<PersonId>,
+    ) -> BuiltNote {
+        let item = relocation.item();
+        let created = Step {
+            entry: EntryHash::from_bytes(*item.as_bytes()),
+            deps: vec![],
+            by: relocation.created.by,
+            at: relocation.created.at,
+            change: None,
+            log: None,
+            moved: None,
+            told_by: mover,
+            takes_over: TakesOver::default(),
+        };
+        BuiltNote {
+            tag,
+            sensitivity,
+            item,
+            record: relocation.record.clone(),
+            origin: (relocation.created.log, relocation.created.seq),
+            item_key,
+            keys: BTreeMap::new(),
+            document: None,
+            carriers: BTreeMap::new(),
+            carries: BTreeMap::new(),
+            applied: BTreeSet::new(),
+            steps: vec![created],
+            told: BTreeMap::new(),
+            movers: vec![],
+            placed: Placed::never(sensitivity),
+            waiting: 0,
+        }
+    }
+
+    /// Notes which changes a move carries.
+    pub(crate) fn carry(&mut self, entry: EntryHash, changes: &[CheckedChange]) {
+        for change in changes.iter().map(CheckedChange::hash) {
+            self.carriers.entry(change).or_insert(entry);
+            self.carries.entry(entry).or_default().insert(change);
+        }
+    }
+
+    /// New edits shall build on this entry for every change that it carries.
+    pub(crate) fn prefer_carrier(&mut self, entry: EntryHash) {
+        for change in self.carries.get(&entry).into_iter().flatten() {
+            self.carriers.insert(*change, entry);
+        }
+    }
+
     pub(crate) fn meta(&self) -> NoteMeta {
         let view = self.view();
         NoteMeta {
@@ -148,10 +316,15 @@ impl BuiltNote {
             title: outline(&view),
             source: self.record.source.label.clone(),
             status: view.status.as_str(),
-            edits: self.steps.len() as u64 - 1,
+            edits: self.edits(),
             waiting: self.waiting,
-            set_aside: self.set_aside,
             fingerprint: *self.record.fingerprint().as_bytes(),
+            taken_over: self
+                .steps
+                .iter()
+                .flat_map(|step| step.takes_over.entries())
+                .copied()
+                .collect(),
         }
     }
 }
@@ -160,6 +333,25 @@ impl BuiltNote {
 pub(crate) struct Quarantine {
     pub(crate) entry: EntryHash,
     pub(crate) reason: String,
+}
+
+/// Which entries a note is put together from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Those that count.
+    Counting,
+    /// All that can be opened and applied, whoever wrote them: to show what is set aside.
+    Everything,
+}
+
+impl Reach {
+    fn admits(self, replica: &Replica, place: &Place, hash: EntryHash) -> bool {
+        match replica.authority(place, hash) {
+            Authority::Valid => true,
+            Authority::SetAside(_) => self == Reach::Everything,
+            Authority::Parked => false,
+        }
+    }
 }
 
 /// Puts a note together, going on from `known` if only entries were added since.
@@ -172,18 +364,44 @@ pub(crate) fn build_note(
     known: Option<BuiltNote>,
     quarantine: &mut Vec<Quarantine>,
 ) -> Result<Option<BuiltNote>, NodeError> {
+    build_within(replica, store, tag, Reach::Counting, known, quarantine)
+}
+
+/// The note that all entries under a tag would make if every one of them counted.
+pub(crate) fn build_everything(
+    replica: &Replica,
+    store: &Store,
+    tag: ObjectTag,
+) -> Result<Option<BuiltNote>, NodeError> {
+    build_within(replica, store, tag, Reach::Everything, None, &mut vec![])
+}
+
+fn build_within(
+    replica: &Replica,
+    store: &Store,
+    tag: ObjectTag,
+    reach: Reach,
+    known: Option<BuiltNote>,
+    quarantine: &mut Vec<Quarantine>,
+) -> Result<Option<BuiltNote>, NodeError> {
     let Some(object) = replica.objects.get(&tag) else {
         return Ok(None);
     };
+    // Whoever forks a log on purpose can create one note twice: of two, every device takes the same.
+    let creates = object
+        .entries
+        .iter()
+        .filter(|hash| is_create(replica, hash));
+    let known = known.filter(|_| creates.count() == 1);
     let mut note = match known {
         Some(note) => note,
-        None => match open_create(replica, store, tag, object)? {
+        None => match open_create(replica, store, tag, object, reach, quarantine)? {
             Some(note) => note,
             None => return Ok(None),
         },
     };
     let mut pending: Vec<(EntryHash, &Place)> = Vec::new();
-    (note.waiting, note.set_aside) = (0, 0);
+    let mut waiting: BTreeSet<EntryHash> = BTreeSet::new();
     for hash in &object.entries {
         let Some(place) = replica.places.get(hash) else {
             continue;
@@ -192,20 +410,29 @@ pub(crate) fn build_note(
         if note.applied.contains(hash) || sensitivity_of(replica, place) != Some(note.sensitivity) {
             continue;
         }
+        waiting.insert(*hash);
+        if replica.quarantined.contains_key(hash) || !reach.admits(replica, place, *hash) {
+            continue;
+        }
         match place.kind {
-            EntryKind::Edit if replica.quarantined.contains(hash) => note.set_aside += 1,
-            EntryKind::Edit if replica.authority(place, *hash) == Authority::Valid => {
-                pending.push((*hash, place))
-            }
-            _ => note.set_aside += 1,
+            EntryKind::Edit => pending.push((*hash, place)),
+            EntryKind::Create if quarantine.iter().any(|q| q.entry == *hash) => {}
+            _ => quarantine.push(Quarantine {
+                entry: *hash,
+                reason: "the note has a first entry already".into(),
+            }),
         }
     }
     apply_in_order(replica, store, &mut note, pending, quarantine)?;
+    let refused = quarantine.iter().map(|q| q.entry).collect();
+    let aside = replica.set_aside_of(object, &refused);
+    let waits = |hash: &EntryHash| !note.applied.contains(hash) && !aside.contains_key(hash);
+    note.waiting = waiting.iter().filter(|hash| waits(hash)).count() as u64;
     Ok(Some(note))
 }
 
 /// Applies every pending edit whose dependencies are applied, until none is left.
-fn apply_in_order(
+pub(crate) fn apply_in_order(
     replica: &Replica,
     store: &Store,
     note: &mut BuiltNote,
@@ -224,14 +451,11 @@ fn apply_in_order(
         for (hash, place) in ready {
             match open_edit(replica, store, note, place)? {
                 EditOpened::Change(change, step) => round.push((hash, change, step)),
-                EditOpened::NoKeyYet => note.waiting += 1,
-                EditOpened::Refused(reason) => {
-                    note.set_aside += 1;
-                    quarantine.push(Quarantine {
-                        entry: hash,
-                        reason,
-                    });
-                }
+                EditOpened::NoKeyYet => {}
+                EditOpened::Refused(reason) => quarantine.push(Quarantine {
+                    entry: hash,
+                    reason,
+                }),
             }
         }
         if round.is_empty() {
@@ -239,7 +463,6 @@ fn apply_in_order(
         }
         apply_round(note, round, quarantine);
     }
-    note.waiting += pending.len() as u64;
     Ok(())
 }
 
@@ -256,7 +479,6 @@ fn apply_round(
             Ok(()) => break,
             Err((at, refused)) => {
                 let (entry, _, _) = round.remove(at.min(round.len() - 1));
-                note.set_aside += 1;
                 quarantine.push(Quarantine {
                     entry,
                     reason: refused.to_string(),
@@ -269,7 +491,7 @@ fn apply_round(
     }
     for (hash, change, step) in round {
         note.carriers.entry(change.hash()).or_insert(hash);
-        note.carries.insert(hash, change.hash());
+        note.carries.entry(hash).or_default().insert(change.hash());
         note.applied.insert(hash);
         note.steps.push(step);
     }
@@ -294,8 +516,17 @@ fn open_edit(
     let Some(entry) = read(replica, store, place)? else {
         return Ok(EditOpened::NoKeyYet);
     };
-    let (change, at) = match open_body(&entry, &note.item_key, key) {
-        Some(EntryBody::Change { change, at }) => (change, at),
+    let keys = entry.header().object.and_then(|tag| note.keys.get(&tag));
+    let opened = keys
+        .into_iter()
+        .flatten()
+        .find_map(|item_key| open_body(&entry, item_key, key));
+    let (change, at, takes_over) = match opened {
+        Some(EntryBody::Change {
+            change,
+            at,
+            takes_over,
+        }) => (change, at, takes_over),
         _ => {
             return Ok(EditOpened::Refused(
                 "the entry does not open as a change".into(),
@@ -306,12 +537,16 @@ fn open_edit(
         Ok(change) => change,
         Err(refused) => return Ok(EditOpened::Refused(refused.to_string())),
     };
-    let carried: Option<BTreeSet<ChangeHash>> = place
-        .deps
-        .iter()
-        .map(|dep| note.carries.get(dep).copied())
-        .collect();
-    if carried != Some(change.deps().iter().copied().collect()) {
+    let wanted: BTreeSet<ChangeHash> = change.deps().iter().copied().collect();
+    let mut carried = BTreeSet::new();
+    let mut idle = false;
+    for dep in &place.deps {
+        let of = note.carries.get(dep).into_iter().flatten();
+        let named: Vec<ChangeHash> = of.filter(|of| wanted.contains(*of)).copied().collect();
+        idle |= named.is_empty();
+        carried.extend(named);
+    }
+    if carried != wanted || idle {
         return Ok(EditOpened::Refused(
             "the entry names other dependencies than its change".into(),
         ));
@@ -323,50 +558,73 @@ fn open_edit(
         by,
         at,
         change: Some(change.clone()),
+        takes_over,
+        log: Some(place.log),
+        moved: None,
+        told_by: None,
     };
     Ok(EditOpened::Change(change, step))
 }
 
-fn open_create(
+/// The note that one of an object's entries creates. A create that opens as no note of this tag never
+/// will, and is refused.
+pub(crate) fn open_create(
     replica: &Replica,
     store: &Store,
     tag: ObjectTag,
     object: &Object,
+    reach: Reach,
+    quarantine: &mut Vec<Quarantine>,
 ) -> Result<Option<BuiltNote>, NodeError> {
-    for hash in &object.entries {
-        let Some(place) = replica
-            .places
-            .get(hash)
-            .filter(|place| place.kind == EntryKind::Create)
-        else {
+    let mut creates: Vec<&EntryHash> = object
+        .entries
+        .iter()
+        .filter(|hash| is_create(replica, hash))
+        .collect();
+    creates.sort();
+    for hash in creates {
+        let Some(place) = replica.places.get(hash) else {
             continue;
         };
-        if replica.authority(place, *hash) == Authority::SetAside {
+        if replica.quarantined.contains_key(hash) || !reach.admits(replica, place, *hash) {
             continue;
         }
-        let Some(key) = epoch_key(replica, place) else {
+        let (Some(key), Some(sensitivity)) =
+            (epoch_key(replica, place), sensitivity_of(replica, place))
+        else {
             continue;
         };
         let Some(entry) = read(replica, store, place)? else {
             continue;
         };
-        let Some(item_key) = open_item_key(&entry, key) else {
+        let opened = open_item_key(&entry, key).and_then(|item_key| {
+            match open_body(&entry, &item_key, key)? {
+                EntryBody::Create {
+                    record,
+                    at,
+                    takes_over,
+                } => Some((item_key, record, at, takes_over)),
+                _ => None,
+            }
+        });
+        let fits = opened.filter(|(_, record, _, _)| {
+            let item = item_id(place.log, place.seq, &record.salt);
+            record.check().is_ok() && object_tag(replica.id(), item, sensitivity, 0) == tag
+        });
+        let Some((item_key, record, at, takes_over)) = fits else {
+            quarantine.push(Quarantine {
+                entry: *hash,
+                reason: "the entry does not open as this note".into(),
+            });
             continue;
         };
-        let Some(EntryBody::Create { record, at }) = open_body(&entry, &item_key, key) else {
-            continue;
-        };
-        let item = item_id(place.log, place.seq, &record.salt);
-        let Some(sensitivity) = sensitivity_of(replica, place) else {
-            continue;
-        };
-        if record.check().is_err() || object_tag(replica.id(), item, sensitivity, 0) != tag {
-            continue;
-        }
         return Ok(Some(BuiltNote {
+            tag,
             sensitivity,
-            item,
+            item: item_id(place.log, place.seq, &record.salt),
             record,
+            origin: (place.log, place.seq),
+            keys: BTreeMap::from([(tag, vec![item_key.clone()])]),
             item_key,
             document: None,
             carriers: BTreeMap::new(),
@@ -378,9 +636,15 @@ fn open_create(
                 by: replica.person_of_log(place.log),
                 at,
                 change: None,
+                takes_over,
+                log: Some(place.log),
+                moved: None,
+                told_by: None,
             }],
+            told: BTreeMap::new(),
+            movers: vec![],
+            placed: Placed::never(sensitivity),
             waiting: 0,
-            set_aside: 0,
         }));
     }
     Ok(None)
@@ -412,7 +676,7 @@ pub(crate) fn build_index(
         .unwrap_or_default();
     let mut pending: Vec<EntryHash> = entries
         .into_iter()
-        .filter(|hash| !replica.quarantined.contains(hash))
+        .filter(|hash| !replica.quarantined.contains_key(hash))
         .collect();
     loop {
         let before = pending.len();
@@ -438,6 +702,10 @@ pub(crate) fn build_index(
                 continue;
             };
             let Some(EntryBody::Change { change, .. }) = open_body(&entry, &item_key, key) else {
+                quarantine.push(Quarantine {
+                    entry: hash,
+                    reason: "the entry does not open as a change".into(),
+                });
                 continue;
             };
             let refused = match check_change(&change, place.log, Schema::Index) {
@@ -517,12 +785,17 @@ pub(crate) fn judge(replica: &Replica, object: &Object) -> Vec<(Authority, bool)
     object
         .entries
         .iter()
-        .map(|hash| of(hash).unwrap_or((Authority::SetAside, false)))
+        .map(|hash| of(hash).unwrap_or((Authority::Parked, false)))
         .collect()
 }
 
+fn is_create(replica: &Replica, hash: &EntryHash) -> bool {
+    let place = replica.places.get(hash);
+    place.is_some_and(|place| place.kind == EntryKind::Create)
+}
+
 /// The sensitivity of the log in which an entry stands.
-fn sensitivity_of(replica: &Replica, place: &Place) -> Option<Sensitivity> {
+pub(crate) fn sensitivity_of(replica: &Replica, place: &Place) -> Option<Sensitivity> {
     replica
         .logs
         .get(&place.log)
@@ -530,7 +803,7 @@ fn sensitivity_of(replica: &Replica, place: &Place) -> Option<Sensitivity> {
 }
 
 /// The key of an entry's epoch, which is one of the entry's own sensitivity.
-fn epoch_key<'r>(replica: &'r Replica, place: &Place) -> Option<&'r EpochKey> {
+pub(crate) fn epoch_key<'r>(replica: &'r Replica, place: &Place) -> Option<&'r EpochKey> {
     let held = replica.epochs.get(&place.epoch?)?;
     let sensitivity = replica.logs.get(&place.log)?.opening.sensitivity;
     held.key
@@ -538,21 +811,21 @@ fn epoch_key<'r>(replica: &'r Replica, place: &Place) -> Option<&'r EpochKey> {
         .filter(|_| held.signed.epoch().domain == sensitivity)
 }
 
-fn read(
+pub(crate) fn read(
     replica: &Replica,
     store: &Store,
     place: &Place,
 ) -> Result<Option<VerifiedEntry>, NodeError> {
-    let Some(log) = replica.logs.get(&place.log) else {
+    let Some(row) = replica.row_of(place) else {
         return Ok(None);
     };
-    match store.entry(log.number, place.seq) {
+    match store.entry(row, place.seq) {
         Err(StoreError::Damaged { .. }) => Ok(None), // this entry waits; the pack goes on
         other => Ok(other?),
     }
 }
 
-fn open_item_key(entry: &VerifiedEntry, key: &EpochKey) -> Option<ItemKey> {
+pub(crate) fn open_item_key(entry: &VerifiedEntry, key: &EpochKey) -> Option<ItemKey> {
     let aad = entry.header().associated_data();
     let opened = open(
         SealLabel::ItemKey,
@@ -565,7 +838,11 @@ fn open_item_key(entry: &VerifiedEntry, key: &EpochKey) -> Option<ItemKey> {
     Some(ItemKey::from_bytes(opened[..].try_into().ok()?))
 }
 
-fn open_body(entry: &VerifiedEntry, item_key: &ItemKey, key: &EpochKey) -> Option<EntryBody> {
+pub(crate) fn open_body(
+    entry: &VerifiedEntry,
+    item_key: &ItemKey,
+    key: &EpochKey,
+) -> Option<EntryBody> {
     let aad = entry.header().associated_data();
     let plain = open(
         SealLabel::Record,

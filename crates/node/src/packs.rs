@@ -1,11 +1,12 @@
 //! Packs as a whole: made, listed, named, and who is in them.
 
+use crate::membership::{ending, held_against, rights_of};
 use crate::objects::{ObjectState, build_index};
-use crate::replica::{Replica, Staged};
-use crate::view::{MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
-use crate::write::{Draft, rotation_debt};
+use crate::replica::{Replica, Staged, branch_heads};
+use crate::view::{ForkView, MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
+use crate::write::Draft;
 use crate::{Node, NodeError, check_name};
-use kitbag_core::content::{EntryBody, EntryKind, Profile, profile_tag};
+use kitbag_core::content::{EntryBody, EntryKind, Profile, TakesOver, profile_tag};
 use kitbag_core::id::{DeviceId, EndpointId, EntryHash, PackId, PersonId, Timestamp};
 use kitbag_core::pack::index::{IndexEdit, index_tag};
 use kitbag_core::policy::Sensitivity;
@@ -176,6 +177,7 @@ impl Node {
             let body = EntryBody::Change {
                 change: change.bytes.clone(),
                 at: now,
+                takes_over: TakesOver::default(),
             };
             let item_key = ItemKey::absent(tag.as_bytes());
             self.append(
@@ -206,17 +208,17 @@ impl Node {
         self.addresses = addresses;
         self.addresses.truncate(Profile::ADDRESSES_MAX);
         self.relay = relay;
-        let packs: Vec<PackId> = self.packs.keys().copied().collect();
-        packs
-            .into_iter()
-            .try_for_each(|pack| self.maintain(pack, now))
+        self.tick(now)
     }
 
-    /// Looks after every pack, for what time alone changes: an invite that is over.
+    /// Looks after every pack, for what time alone changes: an invite that is over, and whoever waits
+    /// for an answer to it.
     ///
     /// # Errors
     /// [`NodeError::Store`].
     pub fn tick(&mut self, now: Timestamp) -> Result<(), NodeError> {
+        self.prune_asking(now)?;
+        self.prune_waiting(now)?;
         let packs: Vec<PackId> = self.packs.keys().copied().collect();
         packs
             .into_iter()
@@ -323,10 +325,13 @@ impl Node {
                 .map(|grant| grant.at)
                 .min()
                 .unwrap_or_default(),
+            rights: rights_of(&replica.policy, &member.person),
+            held: held_against(replica, &member.person),
         }
     }
 
-    /// The check words between this person and another, if one of them invited the other.
+    /// The check words between this person and another, if one of them invited the other or was asked
+    /// about them.
     pub(crate) fn check_words_with(&self, replica: &Replica, other: PersonId) -> Option<String> {
         let me = self.me.person();
         let invited = |whom: PersonId, by: PersonId| {
@@ -335,7 +340,7 @@ impl Node {
                 member
                     .grants
                     .iter()
-                    .any(|grant| inviter(replica, grant.via) == Some(by))
+                    .any(|grant| vouchers(replica, grant.via).contains(&Some(by)))
             })
         };
         (other != me && (invited(other, me) || invited(me, other)))
@@ -362,15 +367,17 @@ impl Node {
     /// [`NodeError::NotFound`].
     pub fn status(&self, pack: PackId) -> Result<PackStatus, NodeError> {
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
-        let notes = replica
-            .objects
-            .values()
-            .filter_map(|object| match &object.state {
-                ObjectState::Note(meta) => Some((meta.waiting, meta.set_aside)),
-                ObjectState::Waiting => Some((object.entries.len() as u64, 0)),
-                ObjectState::Index { .. } => None,
-            });
-        let (waiting, set_aside) = notes.fold((0, 0), |sum, note| (sum.0 + note.0, sum.1 + note.1));
+        let mut waiting = 0;
+        for object in replica.objects.values() {
+            waiting += match &object.state {
+                ObjectState::Note(meta) => meta.waiting,
+                ObjectState::Waiting => {
+                    let aside = replica.set_aside_of(object, &BTreeSet::new());
+                    (object.entries.len() - aside.len()) as u64
+                }
+                ObjectState::Index { .. } | ObjectState::Left => 0,
+            };
+        }
         let held: usize = replica.policy.disputes().values().map(BTreeSet::len).sum();
         Ok(PackStatus {
             id: pack,
@@ -383,10 +390,47 @@ impl Node {
                 })
                 .collect(),
             waiting: waiting + replica.policy.parked().len() as u64,
-            set_aside,
+            set_aside: self.listed_aside(replica).count() as u64,
             held: held as u64,
-            rotation_debt: rotation_debt(replica),
+            rotation_debt: replica.rotation_debt(),
+            forks: self.forks(replica),
+            disputes: self.disputes(pack)?,
+            ended: ending(replica, &self.me.person()),
         })
+    }
+
+    /// Devices that wrote more than one history, with the most that a log of theirs has.
+    fn forks(&self, replica: &Replica) -> Vec<ForkView> {
+        let mut forked: BTreeMap<DeviceId, (u64, u64)> = BTreeMap::new();
+        let mut note = |device: DeviceId, branches: usize, kept: usize| {
+            let most = forked.entry(device).or_default();
+            *most = (*most).max((branches as u64, kept as u64));
+        };
+        for log in replica.logs.values().filter(|log| log.is_forked()) {
+            let kept = replica.kept_heads(log).len();
+            note(log.opening.device, log.branches.len(), kept);
+        }
+        if !replica.policy.forked_logs().is_empty() {
+            for (log, ops) in replica.control_logs() {
+                let branches = branch_heads(&ops).len();
+                if let Some(op) = ops
+                    .first()
+                    .filter(|_| replica.policy.forked_logs().contains(&log))
+                {
+                    note(op.op().device, branches, branches);
+                }
+            }
+        }
+        let view = |(device, (branches, kept))| ForkView {
+            name: match replica.policy.person_of_device(&device) {
+                Some(person) => self.device_name(replica, person, device),
+                None => device.short(),
+            },
+            is_me: device == self.me.device(),
+            branches,
+            kept,
+        };
+        forked.into_iter().map(view).collect()
     }
 
     /// How devices of other members stand, of one pack or of all.
@@ -465,7 +509,8 @@ impl Node {
             .filter(|(_, log)| log.opening.sensitivity <= clearance);
         logs.map(|(id, log)| {
             let known = seen.and_then(|seen| seen.get(id)).copied().unwrap_or(0);
-            (log.entries.len() as u64).saturating_sub(known)
+            let kept = log.branches.iter().map(|branch| replica.kept_len(branch));
+            (kept.sum::<usize>() as u64).saturating_sub(known)
         })
         .sum()
     }
@@ -501,6 +546,19 @@ impl Node {
             .map(|(endpoint, (_, addresses, relay))| (endpoint, addresses, relay))
             .collect()
     }
+}
+
+/// Who can know whom an invite was meant for: who made it, and, if it asks, who said yes.
+fn vouchers(replica: &Replica, via: Via) -> [Option<PersonId>; 2] {
+    let approver = match via {
+        Via::Admit { invite, by } => replica
+            .policy
+            .invite(&invite)
+            .filter(|invite| invite.ask)
+            .map(|_| by),
+        _ => None,
+    };
+    [inviter(replica, via), approver]
 }
 
 fn inviter(replica: &Replica, via: Via) -> Option<PersonId> {

@@ -4,9 +4,9 @@
 //! the store, writing here and hearing from a peer go through the same function, so what is derived
 //! does not depend on how it came.
 
+use kitbag_core::content::branches::{self, Link};
 use kitbag_core::content::{
-    EntryKind, LogOpening, LogPosition, Profile, RUN_BYTES_MAX, RUN_ENTRIES_MAX, SignedHead,
-    VerifiedEntry, VerifiedRun,
+    EntryKind, LogOpening, LogPosition, Profile, SignedHead, VerifiedEntry, VerifiedRun,
 };
 use kitbag_core::epoch::SignedEpoch;
 use kitbag_core::id::{
@@ -14,15 +14,21 @@ use kitbag_core::id::{
 };
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::fold::{ContentLog, LogEnd, Policy, Standing};
-use kitbag_core::policy::op::SignedOp;
+use kitbag_core::policy::fold::{Policy, Standing};
+use kitbag_core::policy::op::{Cutoff, SignedOp};
 use kitbag_core::sync::tree::LeafHash;
 use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{EpochKey, HashLabel, Hasher};
 use kitbag_store::PackRow;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::authority::Judged;
+use crate::epochs::Found;
+use crate::logs::{Branch, Diverging, KEPT_AT_ONCE, Log, Tail};
 use crate::objects::Object;
+use crate::placement::Placements;
 
 /// Records that were checked and shall be stored, then applied.
 #[derive(Default)]
@@ -39,6 +45,10 @@ pub(crate) struct Staged {
     /// A peer proved that another copy of this device, or an older state of it, wrote on in the log
     /// in which this one writes: not a record, and not stored.
     pub(crate) copied: bool,
+    /// Logs of which a peer showed another entry in a place where one is here: not stored.
+    pub(crate) partings: BTreeSet<LogId>,
+    /// Ends of runs of which everything was here: not stored.
+    pub(crate) in_vain: Vec<LogPosition>,
 }
 
 impl Staged {
@@ -76,92 +86,21 @@ pub(crate) struct HeldEpoch {
     pub(crate) key: Option<EpochKey>,
 }
 
-/// A content log.
-pub(crate) struct Log {
-    pub(crate) number: u32,
-    pub(crate) opening: LogOpening,
-    /// Hashes of all entries, by position.
-    pub(crate) entries: Vec<EntryHash>,
-    /// Kept heads, oldest first; the last is the newest.
-    pub(crate) heads: Vec<SignedHead>,
-    pub(crate) tail: Tail,
-    /// Policy heads of the newest frontier entry.
-    pub(crate) frontier: Option<Vec<OpHash>>,
-}
-
-/// What lies between the last two kept heads of a log.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Tail {
-    newest: Option<u64>,
-    entries: u64,
-    bytes: usize,
-}
-
-impl Tail {
-    /// The tail of a log whose last two kept heads have so much between them.
-    pub(crate) fn between(newest: u64, entries: u64, bytes: usize) -> Tail {
-        Tail {
-            newest: Some(newest),
-            entries,
-            bytes,
-        }
-    }
-
-    /// The tail after a run, and the head that stops being kept: the newest so far, unless the gap
-    /// that it would leave is longer than a run.
-    pub(crate) fn after(self, end: u64, entries: u64, bytes: usize) -> (Tail, Option<u64>) {
-        let fits = self.entries + entries <= RUN_ENTRIES_MAX && self.bytes + bytes <= RUN_BYTES_MAX;
-        if fits {
-            let tail = Tail {
-                newest: Some(end),
-                entries: self.entries + entries,
-                bytes: self.bytes + bytes,
-            };
-            (tail, self.newest)
-        } else {
-            (
-                Tail {
-                    newest: Some(end),
-                    entries,
-                    bytes,
-                },
-                None,
-            )
-        }
-    }
-}
-
-impl Log {
-    pub(crate) fn new(number: u32, opening: LogOpening) -> Log {
-        Log {
-            number,
-            opening,
-            entries: vec![],
-            heads: vec![],
-            tail: Tail::default(),
-            frontier: None,
-        }
-    }
-
-    pub(crate) fn end(&self) -> Option<LogPosition> {
-        self.heads.last().map(|head| head.position)
-    }
-}
-
 /// Where an entry stands and what it says in plaintext.
 pub(crate) struct Place {
     pub(crate) log: LogId,
+    /// Which of the log's branches holds it.
+    pub(crate) branch: usize,
     pub(crate) seq: u64,
+    /// The entry before it in the log.
+    pub(crate) prev: Option<EntryHash>,
+    /// The object it belongs to; none for a frontier or a profile.
+    pub(crate) object: Option<ObjectTag>,
     pub(crate) kind: EntryKind,
     pub(crate) deps: Vec<EntryHash>,
     pub(crate) epoch: Option<EpochId>,
-}
-
-/// Whether an entry may be applied, as the policy stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Authority {
-    Valid,
-    SetAside,
+    /// Policy heads that its author had seen: the newest frontier in its log up to here.
+    pub(crate) frontier: Arc<[OpHash]>,
 }
 
 /// One pack.
@@ -177,13 +116,23 @@ pub(crate) struct Replica {
     pub(crate) places: BTreeMap<EntryHash, Place>,
     pub(crate) objects: BTreeMap<ObjectTag, Object>,
     pub(crate) notes: BTreeMap<ItemId, ObjectTag>,
+    /// Tags of notes that moved between sensitivities.
+    pub(crate) placements: Placements,
     pub(crate) profiles: BTreeMap<DeviceId, Profile>,
     /// The entry that each profile came in.
     pub(crate) profile_entries: BTreeMap<DeviceId, EntryHash>,
     /// Names that joiners told before their profile arrived.
     pub(crate) told_names: BTreeMap<PersonId, String>,
-    pub(crate) quarantined: BTreeSet<EntryHash>,
-    leaves: std::cell::RefCell<BTreeMap<Sensitivity, LeafHash>>,
+    /// Entries whose content is refused, and why.
+    pub(crate) quarantined: BTreeMap<EntryHash, String>,
+    /// Entries of branches that are not kept: stored, and otherwise as if they were not here.
+    pub(crate) surplus: BTreeSet<EntryHash>,
+    /// Logs that a peer was seen to have otherwise, until what it has arrives.
+    pub(crate) diverging: BTreeMap<LogId, Diverging>,
+    pub(crate) judged: RefCell<Judged>,
+    leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
+    /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
+    pub(crate) found: std::cell::OnceCell<Found>,
 }
 
 /// What applying staged records touched.
@@ -191,7 +140,11 @@ pub(crate) struct Replica {
 pub(crate) struct Touched {
     pub(crate) policy: bool,
     pub(crate) keys: bool,
+    /// Which branches are kept may be another question now.
+    pub(crate) branches: bool,
     pub(crate) objects: BTreeSet<ObjectTag>,
+    /// An entry came in a log that somebody ended: what counts may have changed for any object.
+    pub(crate) ended: bool,
     pub(crate) profiles: Vec<EntryHash>,
 }
 
@@ -210,11 +163,16 @@ impl Replica {
             places: BTreeMap::new(),
             objects: BTreeMap::new(),
             notes: BTreeMap::new(),
+            placements: Placements::default(),
             profiles: BTreeMap::new(),
             profile_entries: BTreeMap::new(),
             told_names: BTreeMap::new(),
-            quarantined: BTreeSet::new(),
+            quarantined: BTreeMap::new(),
+            surplus: BTreeSet::new(),
+            diverging: BTreeMap::new(),
+            judged: Default::default(),
             leaves: Default::default(),
+            found: Default::default(),
         }
     }
 
@@ -250,8 +208,18 @@ impl Replica {
                 self.persons.values().cloned(),
             );
             self.leaves.borrow_mut().clear();
+            self.judged.get_mut().forget();
+            self.found.take();
         }
         changed
+    }
+
+    /// Puts another policy in place, with nothing that was found under the one before, which is given
+    /// back.
+    pub(crate) fn swap_policy(&mut self, policy: Policy) -> Policy {
+        self.judged.get_mut().forget();
+        self.found.take();
+        std::mem::replace(&mut self.policy, policy)
     }
 
     pub(crate) fn apply_epoch(&mut self, order: u64, signed: SignedEpoch) {
@@ -261,99 +229,206 @@ impl Replica {
             key: None,
         });
         self.leaves.borrow_mut().clear();
+        self.found.take();
     }
 
     pub(crate) fn apply_key(&mut self, epoch: EpochId, key: EpochKey) {
         if let Some(held) = self.epochs.get_mut(&epoch) {
             held.key.get_or_insert(key);
         }
+        self.found.take();
     }
 
-    pub(crate) fn apply_entry(&mut self, log: LogId, entry: &VerifiedEntry, touched: &mut Touched) {
+    /// Makes room for a log, or for one more branch of it, and says which branch it is.
+    ///
+    /// Returns nothing if the entry that it continues is not here.
+    pub(crate) fn begin_branch(
+        &mut self,
+        number: u32,
+        opening: LogOpening,
+        base: Option<LogPosition>,
+        touched: &mut Touched,
+    ) -> Option<usize> {
+        let id = opening.log_id();
+        let parent = match base {
+            None => None,
+            Some(base) => {
+                let place = self.places.get(&base.hash)?;
+                if (place.log, place.seq) != (id, base.seq) {
+                    return None;
+                }
+                Some(place.branch)
+            }
+        };
+        let log = self.logs.entry(id).or_insert_with(|| Log::new(opening));
+        log.branches.push(Branch::new(number, base.zip(parent)));
+        touched.branches |= log.branches.len() > KEPT_AT_ONCE;
+        Some(log.branches.len() - 1)
+    }
+
+    pub(crate) fn apply_entry(
+        &mut self,
+        log: LogId,
+        branch: usize,
+        entry: &VerifiedEntry,
+        touched: &mut Touched,
+    ) {
         let header = entry.header();
         let Some(of) = self.logs.get_mut(&log) else {
+            return;
+        };
+        let (sensitivity, after) = (of.opening.sensitivity, of.opening.after);
+        let Some(of) = of.branches.get_mut(branch) else {
             return;
         };
         of.entries.push(entry.hash());
         if let EntryKind::Frontier(heads) = &header.kind {
             of.frontier = Some(heads.clone());
         }
-        let sensitivity = of.opening.sensitivity;
+        if !self.surplus.is_empty() {
+            let opens_after = after.filter(|_| header.seq == 0).map(|after| after.hash);
+            let mut rests_on = header.deps.iter().chain(&header.prev).chain(&opens_after);
+            touched.branches |= rests_on.any(|hash| self.surplus.contains(hash));
+        }
+        let before = header.prev.and_then(|prev| self.places.get(&prev));
+        let frontier = match &header.kind {
+            EntryKind::Frontier(heads) => heads.as_slice().into(),
+            _ => before.map_or_else(|| [].into(), |before| before.frontier.clone()),
+        };
         let place = Place {
             log,
+            branch,
             seq: header.seq,
+            prev: header.prev,
+            object: header.object.filter(|_| header.kind != EntryKind::Profile),
             kind: header.kind.clone(),
             deps: header.deps.clone(),
             epoch: header.epoch,
+            frontier,
         };
-        self.places.insert(entry.hash(), place);
-        match (&header.kind, header.object) {
-            (EntryKind::Profile, _) => touched.profiles.push(entry.hash()),
-            (EntryKind::Frontier(_), _) | (_, None) => {}
-            (_, Some(tag)) => {
-                self.objects
-                    .entry(tag)
-                    .or_insert_with(|| Object::new(sensitivity))
-                    .entries
-                    .push(entry.hash());
-                touched.objects.insert(tag);
-            }
+        if header.kind == EntryKind::Profile {
+            touched.profiles.push(entry.hash());
         }
+        if let Some(tag) = place.object {
+            self.objects
+                .entry(tag)
+                .or_insert_with(|| Object::new(sensitivity))
+                .entries
+                .push(entry.hash());
+            touched.objects.insert(tag);
+        }
+        touched.ended |= self.judged.get_mut().entry_came(&place);
+        self.places.insert(entry.hash(), place);
         self.leaves.borrow_mut().clear();
     }
 
-    pub(crate) fn apply_head(&mut self, head: SignedHead, tail: Tail, superseded: Option<u64>) {
-        if let Some(log) = self.logs.get_mut(&head.position.log) {
-            log.heads
+    pub(crate) fn apply_head(
+        &mut self,
+        branch: usize,
+        head: SignedHead,
+        tail: Tail,
+        superseded: Option<u64>,
+    ) {
+        let log = self.logs.get_mut(&head.position.log);
+        if let Some(branch) = log.and_then(|log| log.branches.get_mut(branch)) {
+            branch
+                .heads
                 .retain(|kept| Some(kept.position.seq) != superseded);
-            log.heads.push(head);
-            log.tail = tail;
+            branch.heads.push(head);
+            branch.tail = tail;
         }
     }
 
-    /// The binding of a log as the policy wants it; none if its device is unknown to the policy.
-    pub(crate) fn content_log(&self, log: LogId) -> Option<ContentLog> {
-        let opening = &self.logs.get(&log)?.opening;
-        // The grant's holder, whose device it must be: one device can have founded two persons.
-        let person = self.policy.grant(&opening.grant)?.person;
-        if self.policy.certificate(&person)?.device != opening.device {
-            return None;
+    /// Finds again which entries are surplus. Costs nothing until somewhere a third branch begins.
+    pub(crate) fn sort_branches(&mut self, touched: &mut Touched) {
+        let crowded = |log: &Log| log.branches.len() > KEPT_AT_ONCE;
+        if !touched.branches || !self.logs.values().any(crowded) {
+            return;
         }
-        Some(ContentLog {
-            log,
-            person,
-            device: opening.device,
-            grant: opening.grant,
-            sensitivity: opening.sensitivity,
-        })
-    }
-
-    /// Whether an entry may be applied now.
-    pub(crate) fn authority(&self, place: &Place, hash: EntryHash) -> Authority {
-        let Some(log) = self.content_log(place.log) else {
-            return Authority::SetAside;
-        };
-        let Some(grant) = self.policy.grant(&log.grant) else {
-            return Authority::SetAside;
-        };
-        let writes = grant.role.may_write()
-            || planted::is(Planted::ReaderWrites)
-            || matches!(place.kind, EntryKind::Profile | EntryKind::Frontier(_));
-        if grant.person != log.person
-            || (grant.clearance < log.sensitivity && !planted::is(Planted::ClearanceUnchecked))
-            || !writes
-            || !grant.role.may_read()
-        {
-            return Authority::SetAside;
+        let surplus = branches::surplus(self.places.iter().filter_map(|(hash, place)| {
+            let opening = &self.logs.get(&place.log)?.opening;
+            let after = opening.after.filter(|_| place.seq == 0);
+            Some(Link {
+                hash: *hash,
+                log: place.log,
+                sensitivity: opening.sensitivity,
+                prev: place.prev,
+                deps: &place.deps,
+                after: after.map(|after| after.hash),
+            })
+        }));
+        let changed: Vec<EntryHash> = surplus
+            .symmetric_difference(&self.surplus)
+            .copied()
+            .collect();
+        if changed.is_empty() {
+            return;
         }
-        match self.policy.content_end(&log) {
-            LogEnd::Open => Authority::Valid,
-            LogEnd::Until(cutoff) if place.seq < cutoff.seq => Authority::Valid,
-            LogEnd::Until(cutoff) if place.seq == cutoff.seq && cutoff.head == *hash.as_bytes() => {
-                Authority::Valid
+        self.surplus = surplus;
+        self.judged.get_mut().forget();
+        for hash in changed {
+            let Some(tag) = self.places.get(&hash).and_then(|place| place.object) else {
+                continue;
+            };
+            let entries = self.objects.get_mut(&tag).map(|object| &mut object.entries);
+            if let Some(entries) = entries {
+                entries.retain(|entry| *entry != hash);
+                entries.extend((!self.surplus.contains(&hash)).then_some(hash));
             }
-            LogEnd::Until(_) | LogEnd::Nothing => Authority::SetAside,
+            touched.objects.insert(tag);
         }
+        // What was applied may have to go again, so everything that changed is put together anew.
+        touched.policy = true;
+        self.leaves.borrow_mut().clear();
+    }
+
+    /// Whether this entry stands in this place here.
+    pub(crate) fn has_entry(&self, at: &LogPosition) -> bool {
+        let place = self.places.get(&at.hash);
+        place.is_some_and(|place| (place.log, place.seq) == (at.log, at.seq))
+    }
+
+    /// Number of the row that holds an entry.
+    pub(crate) fn row_of(&self, place: &Place) -> Option<u32> {
+        let log = self.logs.get(&place.log)?;
+        Some(log.branches.get(place.branch)?.number)
+    }
+
+    /// Ends of the branches of a log that are kept, ascending.
+    pub(crate) fn kept_heads(&self, log: &Log) -> Vec<LogPosition> {
+        let ends = log.branches.iter().filter_map(Branch::end);
+        let mut heads: Vec<LogPosition> = ends
+            .filter(|end| !self.surplus.contains(&end.hash))
+            .collect();
+        heads.sort_by_key(|head| (head.seq, head.hash));
+        heads
+    }
+
+    /// How many entries of a branch are kept: always its first ones.
+    pub(crate) fn kept_len(&self, branch: &Branch) -> usize {
+        if self.surplus.is_empty() {
+            return branch.entries.len();
+        }
+        branch
+            .entries
+            .partition_point(|hash| !self.surplus.contains(hash))
+    }
+
+    /// Whether an entry is the cutoff's or leads to it in its log. In a log that forked, the branch
+    /// beside it does not, however low its numbers are.
+    pub(crate) fn is_within(&self, cutoff: &Cutoff, place: &Place, hash: EntryHash) -> bool {
+        let Some(log) = self.logs.get(&place.log) else {
+            return false;
+        };
+        if place.seq >= cutoff.seq {
+            return place.seq == cutoff.seq && cutoff.head == *hash.as_bytes();
+        }
+        if log.branches.len() == 1 {
+            return true; // whatever its end is, this leads to it
+        }
+        let end = self.places.get(&EntryHash::from_bytes(cutoff.head));
+        end.filter(|end| (end.log, end.seq) == (place.log, cutoff.seq))
+            .is_some_and(|end| log.leads_to((place.branch, place.seq), (end.branch, end.seq)))
     }
 
     pub(crate) fn person_of_log(&self, log: LogId) -> Option<PersonId> {
@@ -369,6 +444,18 @@ impl Replica {
         let both =
             |s: &Sensitivity| self.policy.may_open(&me, *s) && self.policy.may_open(&person, *s);
         Sensitivity::ALL.into_iter().rev().find(both)
+    }
+
+    /// Whether this device, removed from the pack or kept out of it, may ask the peer whether that has
+    /// changed: the peer is a member as far as is known here. It tells control heads only, which a
+    /// member may know.
+    pub(crate) fn hopes_for(&self, me: &EndpointId, peer: &EndpointId) -> bool {
+        let out = matches!(
+            self.policy.standing(me),
+            Standing::Ended { .. } | Standing::Disputed { .. }
+        );
+        out && !planted::is(Planted::RegrantUnheard)
+            && matches!(self.policy.standing(peer), Standing::Member { .. })
     }
 
     /// `H(TreeLeaf, pack, control, persons, content and epochs up to the clearance)`.
@@ -399,9 +486,9 @@ impl Replica {
                 .filter(|(_, log)| log.opening.sensitivity == sensitivity)
             {
                 hasher.part(id.as_bytes());
-                if let Some(end) = log.end() {
-                    hasher.part(&end.seq.to_be_bytes());
-                    hasher.part(end.hash.as_bytes());
+                for head in self.kept_heads(log) {
+                    hasher.part(&head.seq.to_be_bytes());
+                    hasher.part(head.hash.as_bytes());
                 }
             }
             for held in self

@@ -3,12 +3,12 @@
 //! The policy is asked again for every single request. Control goes first: while the peer lacks any
 //! operation, nothing else is sent, so that it knows who may write before it sees what was written.
 
-use crate::replica::{Log, Replica};
-use crate::write::is_usable;
+use crate::logs::{Branch, Coverage, Log};
+use crate::replica::Replica;
 use crate::{Node, NodeError};
-use kitbag_core::content::{Run, VerifiedEntry};
+use kitbag_core::content::{RawEntry, Run, SignedHead};
 use kitbag_core::epoch::WrapSet;
-use kitbag_core::id::{EndpointId, EpochId, OpHash, PackId, PersonId};
+use kitbag_core::id::{EndpointId, EpochId, LogId, OpHash, PackId, PersonId};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::Standing;
 use kitbag_core::wire::{Blob, LogHave, PAGE_BYTES_MAX, Page, Want};
@@ -31,7 +31,8 @@ impl Node {
             .get(&pack)
             .is_some_and(|peers| peers.contains(peer));
         let clearance = replica.shared_clearance(self.me.person(), peer);
-        if clearance.is_none() && !joining && !self.hopes(replica, peer) {
+        let hopes = replica.hopes_for(&self.me.endpoint_id(), peer);
+        if clearance.is_none() && !joining && !hopes {
             return None;
         }
         let control = replica.control_logs().into_iter().flat_map(|(log, ops)| {
@@ -51,13 +52,7 @@ impl Node {
             .logs
             .iter()
             .filter(|(_, log)| visible(log.opening.sensitivity));
-        let content = logs.filter_map(|(id, log)| {
-            log.end().map(|end| LogHave {
-                log: *id,
-                len: end.seq + 1,
-                head: *end.hash.as_bytes(),
-            })
-        });
+        let content = logs.flat_map(|(id, log)| replica.named_of(id, log));
         let epochs = replica
             .epochs
             .values()
@@ -72,17 +67,6 @@ impl Node {
                 .unwrap_or_default(),
             content: content.collect(),
         })
-    }
-
-    /// Whether this device, which a pack gives nothing now, asks this member for news of it: somebody
-    /// may have granted anew, or answered what keeps the keys away.
-    pub(crate) fn hopes(&self, replica: &Replica, peer: &EndpointId) -> bool {
-        let me = self.me.person();
-        let named = replica.policy.standing(&self.me.endpoint_id()) != Standing::Unknown;
-        named
-            && !planted::is(Planted::RegrantUnheard)
-            && !replica.policy.may_open(&me, Sensitivity::Public)
-            && matches!(replica.policy.standing(peer), Standing::Member { .. })
     }
 
     /// The answer to a peer's want, as far as the policy lets this peer know anything.
@@ -151,7 +135,7 @@ impl Node {
             domain.is_some_and(|domain| {
                 domain <= clearance && replica.policy.may_open(&person, domain)
                     || planted::is(Planted::WrapsForAnybody)
-            }) && is_usable(replica, *id)
+            }) && replica.is_usable(id)
         };
         if replica.has_newer_rules() {
             wanted.clear(); // what this device does not understand may have ended the peer
@@ -180,88 +164,123 @@ impl Node {
                 page.wraps.push(Blob(set));
             }
         }
-        let have: BTreeMap<_, _> = want.content.iter().map(|have| (have.log, have)).collect();
-        'logs: for (id, log) in replica.logs.iter().filter(|(_, log)| {
+        let mut haves: BTreeMap<LogId, Vec<&LogHave>> = BTreeMap::new();
+        for have in &want.content {
+            haves.entry(have.log).or_default().push(have);
+        }
+        let visible = replica.logs.iter().filter(|(_, log)| {
             log.opening.sensitivity <= clearance || planted::is(Planted::ContentAboveClearance)
-        }) {
-            let mut from = have.get(id).map_or(0, |have| have.len);
-            if from > 0
-                && log
-                    .entries
-                    .get(from as usize - 1)
-                    .map(|hash| hash.as_bytes())
-                    != have.get(id).map(|have| &have.head)
-            {
-                // The peer is ahead, or its branch is another one. If the log is its own, it hears of that.
-                let own = replica
-                    .policy
-                    .certificate(&person)
-                    .is_some_and(|certificate| certificate.device == log.opening.device);
-                if own
-                    && bytes < PAGE_BYTES_MAX
-                    && let Some(run) = self.fork_of(log, from - 1)?
-                {
-                    bytes += run.entries.iter().map(|entry| entry.size()).sum::<usize>();
-                    page.runs.push(run);
-                }
-                continue;
-            }
-            for head in log
-                .heads
-                .iter()
-                .filter(|head| head.position.seq >= from)
-                .cloned()
-                .collect::<Vec<_>>()
-            {
-                if bytes >= PAGE_BYTES_MAX {
-                    page.more = true;
-                    return Ok(());
-                }
-                bytes += RUN_OVERHEAD;
-                let mut run = Run {
-                    opening: kitbag_core::codec::encode(&log.opening),
-                    entries: vec![],
-                    head: head.clone(),
-                };
-                for seq in from..=head.position.seq {
-                    let Some(entry) = self.entry_to_send(log, seq)? else {
-                        continue 'logs;
-                    };
-                    bytes += entry.raw().size();
-                    run.entries.push(entry.raw().clone());
-                }
-                from = head.position.seq + 1;
-                page.runs.push(run);
+        });
+        for (id, log) in visible {
+            let haves = haves.get(id).map(Vec::as_slice).unwrap_or_default();
+            self.runs_of(replica, *id, log, haves, &mut bytes, page)?;
+            if page.more && bytes >= PAGE_BYTES_MAX {
+                break;
             }
         }
         Ok(())
     }
 
-    /// What this device has of a log from a position on that somebody else has otherwise.
-    fn fork_of(&self, log: &Log, from: u64) -> Result<Option<Run>, NodeError> {
-        let Some(head) = log.heads.iter().find(|head| head.position.seq >= from) else {
-            return Ok(None);
+    /// The runs of one log that a peer lacks, of every branch that is kept, until the page is full.
+    ///
+    /// A run continues something that the peer named. If it named nothing that is known here, it is
+    /// ahead, and gets nothing: or it is on another branch, and is shown one run of this one, so that
+    /// it names places further back.
+    fn runs_of(
+        &self,
+        replica: &Replica,
+        id: LogId,
+        log: &Log,
+        haves: &[&LogHave],
+        bytes: &mut usize,
+        page: &mut Page,
+    ) -> Result<(), NodeError> {
+        let Coverage { covered, unknown } = replica.coverage(id, log, haves.iter().copied());
+        let begins_otherwise = haves.iter().any(|have| have.len == 1);
+        let strange =
+            unknown.is_some() && !begins_otherwise && covered.iter().all(|known| *known == 0);
+        let mut needed = vec![0; log.branches.len()];
+        for (at, branch) in log.branches.iter().enumerate() {
+            let kept = branch
+                .end()
+                .filter(|_| replica.kept_len(branch) == branch.entries.len());
+            // Who has something longer may have it on top of this one; then it gives, and is not given.
+            let Some(end) = kept.filter(|end| unknown.is_none_or(|len| len <= end.seq + 1)) else {
+                continue;
+            };
+            if let Some(len) = unknown.filter(|_| strange) {
+                return self.show_parting(log, (at, len.saturating_sub(1)), bytes, page);
+            }
+            log.cover(&mut needed, at, end.seq + 1);
+        }
+        for (branch, (known, needed)) in log.branches.iter().zip(covered.into_iter().zip(needed)) {
+            let (mut from, until) = (branch.start() + known, branch.start() + needed);
+            for head in &branch.heads {
+                if head.position.seq < from || from >= until {
+                    continue;
+                }
+                if *bytes >= PAGE_BYTES_MAX {
+                    page.more = true;
+                    return Ok(());
+                }
+                let Some(run) = self.run_up_to(log, branch, from, head)? else {
+                    return Ok(());
+                };
+                *bytes += RUN_OVERHEAD + run.entries.iter().map(RawEntry::size).sum::<usize>();
+                page.runs.push(run);
+                from = head.position.seq + 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows a peer what stands here in a place where it has something else.
+    fn show_parting(
+        &self,
+        log: &Log,
+        (branch, seq): (usize, u64),
+        bytes: &mut usize,
+        page: &mut Page,
+    ) -> Result<(), NodeError> {
+        page.more = true;
+        let Some(branch) = log
+            .branch_at(branch, seq)
+            .and_then(|at| log.branches.get(at))
+        else {
+            return Ok(());
         };
+        let head = branch.heads.iter().find(|head| head.position.seq >= seq);
+        if let Some(head) = head.filter(|_| *bytes < PAGE_BYTES_MAX)
+            && let Some(run) = self.run_up_to(log, branch, seq, head)?
+        {
+            *bytes += RUN_OVERHEAD + run.entries.iter().map(RawEntry::size).sum::<usize>();
+            page.runs.push(run);
+        }
+        Ok(())
+    }
+
+    /// A run of a branch up to a head; none if a row of it is damaged: then this log ends here for
+    /// peers, and the others go on.
+    fn run_up_to(
+        &self,
+        log: &Log,
+        branch: &Branch,
+        from: u64,
+        head: &SignedHead,
+    ) -> Result<Option<Run>, NodeError> {
         let mut run = Run {
             opening: kitbag_core::codec::encode(&log.opening),
             entries: vec![],
             head: head.clone(),
         };
         for seq in from..=head.position.seq {
-            let Some(entry) = self.entry_to_send(log, seq)? else {
-                return Ok(None);
-            };
-            run.entries.push(entry.raw().clone());
+            match self.store.entry(branch.number, seq) {
+                Ok(Some(entry)) => run.entries.push(entry.raw().clone()),
+                Ok(None) | Err(StoreError::Damaged { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(Some(run))
-    }
-
-    /// An entry, unless its row is damaged: then this log ends here for peers, and the others go on.
-    fn entry_to_send(&self, log: &Log, seq: u64) -> Result<Option<VerifiedEntry>, NodeError> {
-        match self.store.entry(log.number, seq) {
-            Err(StoreError::Damaged { .. }) => Ok(None),
-            other => Ok(other?),
-        }
     }
 }
 

@@ -1,7 +1,14 @@
 //! What the node answers: plain values for people and programs, without keys or proofs.
 
-use kitbag_core::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
+mod membership;
+
+pub use membership::*;
+
+use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
+use kitbag_core::policy::op::GrantRef;
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_core::wire::JoinRefusal;
+use minicbor::{Decode, Encode};
 
 /// This device and its person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,6 +158,36 @@ pub struct Note {
     pub edits: u64,
     /// Entries of this note that wait for earlier ones.
     pub waiting: u64,
+    /// Edits made at a higher sensitivity, of which nothing is shown: an admin who moves the note to
+    /// where it is brings them in.
+    pub left_above: u64,
+    /// Whether somebody took it away from members cleared lower without putting it higher: an admin
+    /// who moves the note to where it is gives it back.
+    pub hidden_below: bool,
+    /// The lowest sensitivity at which members who cannot see it here still do, because it was
+    /// lowered while somebody raised it: an editor who moves the note to where it is takes it away.
+    pub shown_below: Option<Sensitivity>,
+}
+
+/// What becomes of a note that is made more or less sensitive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relabelled {
+    /// The note.
+    pub id: ItemId,
+    /// Its sensitivity before.
+    pub from: Sensitivity,
+    /// Its sensitivity now.
+    pub to: Sensitivity,
+    /// Whether anything was, or is to be, written.
+    pub changed: bool,
+    /// Every member, and whether they can open it now.
+    pub audience: Vec<AudienceMember>,
+    /// Members who could not open it before. They get its history too.
+    pub gains: Vec<AudienceMember>,
+    /// Members who no longer can. They keep what they had.
+    pub loses: Vec<AudienceMember>,
+    /// Edits made at a higher sensitivity that come in with it.
+    pub brings: u64,
 }
 
 /// A change to a note; absent fields stay.
@@ -176,8 +213,12 @@ pub struct Revision {
     pub by: String,
     /// When, by their clock.
     pub at: Timestamp,
-    /// "added" or "edited".
+    /// "added", "edited", "moved", or "taken over" if it writes anew what was set aside.
     pub what: String,
+    /// Where the note went, if it moved.
+    pub to: Option<Sensitivity>,
+    /// Who says so, if the entry itself is not to be seen here: whoever moved the note.
+    pub told_by: Option<String>,
     /// Title after this step and everything before it in this list.
     pub title: String,
     /// Body after this step and everything before it in this list.
@@ -205,6 +246,10 @@ pub struct MemberView {
     pub check_words: Option<String>,
     /// When they joined, by the admitting device's clock.
     pub since: Timestamp,
+    /// What they open and write, by their grants.
+    pub rights: Rights,
+    /// Removals that keep them out until an admin answers.
+    pub held: Vec<HeldView>,
 }
 
 /// How to share a pack.
@@ -218,6 +263,15 @@ pub struct ShareOptions {
     pub expires_at: Option<Timestamp>,
     /// How many persons may join.
     pub uses: u32,
+    /// Whether a person is asked about each joiner; above Internal one always is.
+    pub ask: bool,
+}
+
+impl ShareOptions {
+    /// Whether a person is asked about each joiner.
+    pub fn asks(&self) -> bool {
+        self.ask || self.clearance > Sensitivity::Internal
+    }
 }
 
 /// A ticket that was made.
@@ -227,6 +281,13 @@ pub struct Shared {
     pub ticket: String,
     /// Short id of the invite.
     pub invite: String,
+    /// What it gives.
+    pub terms: ShareTerms,
+}
+
+/// What a ticket gives, or would give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShareTerms {
     /// Until when.
     pub expires_at: Option<Timestamp>,
     /// Title of the pack.
@@ -239,6 +300,160 @@ pub struct Shared {
     pub opens: u64,
     /// How many persons may join.
     pub uses: u32,
+    /// Whether a person is asked about each joiner.
+    pub ask: bool,
+}
+
+/// One invite of a pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InviteView {
+    /// The invite.
+    pub invite: GrantRef,
+    /// Its short id.
+    pub id: String,
+    /// Name of who made it.
+    pub by: String,
+    /// Whether that is this person.
+    pub by_me: bool,
+    /// What a joiner may do.
+    pub role: Role,
+    /// The highest a joiner opens.
+    pub clearance: Sensitivity,
+    /// Whether a person is asked about each joiner.
+    pub ask: bool,
+    /// How many persons may join.
+    pub uses: u32,
+    /// Until when.
+    pub expires_at: Option<Timestamp>,
+    /// When it was made, by that device's clock.
+    pub since: Timestamp,
+    /// What it is to somebody who comes with its ticket now.
+    pub condition: InviteCondition,
+    /// Who came in by it, in order of joining.
+    pub joiners: Vec<JoinerView>,
+    /// How many wait for this person's answer.
+    pub waiting: u64,
+}
+
+impl InviteView {
+    /// How many joiners count: more than its uses, if members let people in while apart.
+    pub fn used(&self) -> u64 {
+        self.joiners.iter().filter(|joiner| joiner.counts).count() as u64
+    }
+}
+
+/// What an invite is to somebody who comes with its ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InviteCondition {
+    /// It lets people in.
+    Open,
+    /// As many came in as it allows, or more.
+    Used,
+    /// Its time is over.
+    Expired,
+    /// An admin ended it.
+    Cancelled,
+    /// It fell with whoever made it, or with somebody who came in by it.
+    Ended,
+}
+
+impl std::fmt::Display for InviteCondition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            InviteCondition::Open => "is open",
+            InviteCondition::Used => "is used up",
+            InviteCondition::Expired => "has expired",
+            InviteCondition::Cancelled => "was cancelled",
+            InviteCondition::Ended => "ended with a removal",
+        })
+    }
+}
+
+/// Somebody who came in by an invite.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinerView {
+    /// Who.
+    pub person: PersonId,
+    /// Their name.
+    pub name: String,
+    /// The words between them and who made the invite.
+    pub check_words: String,
+    /// When, by the admitting device's clock.
+    pub at: Timestamp,
+    /// Whether it counts: not if a member let them in whom an admin's end of the invite does not name.
+    pub counts: bool,
+}
+
+/// Names a request to join: one for each invite and person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(array)]
+pub struct RequestRef {
+    /// The pack.
+    #[n(0)]
+    pub pack: PackId,
+    /// The invite.
+    #[n(1)]
+    pub invite: GrantRef,
+    /// Who asks.
+    #[n(2)]
+    pub person: PersonId,
+}
+
+/// Somebody who asks to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinRequestView {
+    /// The request.
+    pub of: RequestRef,
+    /// Its id, for people.
+    pub id: String,
+    /// What they call themselves: untrusted text.
+    pub name: String,
+    /// Three words that the joiner sees too.
+    pub check_words: String,
+    /// What they would be able to do.
+    pub role: Role,
+    /// The highest they would open.
+    pub clearance: Sensitivity,
+    /// How many notes they would be able to open.
+    pub opens: u64,
+    /// Since when they wait, by this device's clock.
+    pub since: Timestamp,
+    /// When the invite ends.
+    pub until: Option<Timestamp>,
+}
+
+/// A ticket of this person that waits for somebody's answer, or got a no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingJoinView {
+    /// Short id of the invite.
+    pub id: String,
+    /// The pack.
+    pub pack: PackId,
+    /// The own name for it.
+    pub name: Option<String>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who is asked.
+    pub asked: Vec<AskedView>,
+    /// Why it is over; none while it waits.
+    pub over: Option<JoinRefusal>,
+}
+
+/// Somebody who is asked to let this person in, as their device told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedView {
+    /// Their name: untrusted text.
+    pub name: String,
+    /// Three words that they see too.
+    pub check_words: String,
+    /// What this person would be able to do.
+    pub role: Role,
+    /// The highest this person would open.
+    pub clearance: Sensitivity,
+    /// When the invite ends.
+    pub until: Option<Timestamp>,
+    /// Whether they said no.
+    pub declined: bool,
 }
 
 /// What a ticket says, without its secret.
@@ -250,6 +465,8 @@ pub struct TicketInfo {
     pub pack: PackId,
     /// Devices that may be asked, as text.
     pub peers: Vec<String>,
+    /// How many persons may join with it.
+    pub uses: u32,
 }
 
 /// What became of a ticket.
@@ -267,10 +484,24 @@ pub struct Joined {
     pub check_words: String,
     /// Name of the inviter, if it arrived.
     pub invited_by: String,
-    /// Whether this person was a member already; the ticket was not used then.
-    pub already_member: bool,
+    /// Whether this person is in.
+    pub state: JoinState,
     /// Notes that arrived so far.
     pub notes: u64,
+}
+
+/// Whether a ticket made this person a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JoinState {
+    /// A member now.
+    Joined,
+    /// A member already; the ticket was not used.
+    AlreadyMember,
+    /// Somebody is asked first; role, clearance, check words and name are then those of the question.
+    Waiting {
+        /// By which the waiting ticket is forgotten.
+        id: String,
+    },
 }
 
 /// State of one pack with one peer.
@@ -308,10 +539,115 @@ pub struct PackStatus {
     pub peers: Vec<PeerStatus>,
     /// Entries and operations that wait for an earlier one.
     pub waiting: u64,
-    /// Entries set aside: written after a removal, or quarantined.
+    /// Entries set aside that nobody took over: as many as [`crate::Node::set_aside`] lists.
     pub set_aside: u64,
     /// Denials held until somebody answers them.
     pub held: u64,
     /// Epochs that do not answer every known denial.
     pub rotation_debt: u64,
+    /// Devices that wrote more than one history.
+    pub forks: Vec<ForkView>,
+    /// The removals behind `held`.
+    pub disputes: Vec<HeldView>,
+    /// How this person's own membership ended, if it did.
+    pub ended: Option<Ending>,
+}
+
+/// A device that wrote more than one history in one log: it was copied, or restored from a backup,
+/// or it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForkView {
+    /// Name of its person and its own.
+    pub name: String,
+    /// Whether it is this device.
+    pub is_me: bool,
+    /// Histories that are here.
+    pub branches: u64,
+    /// How many of them are kept and shown: two, and each on which something else was built.
+    pub kept: u64,
+}
+
+/// What an entry that is set aside would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsideKind {
+    /// A note.
+    Note,
+    /// An edit of one.
+    Edit,
+    /// A title of the pack.
+    Title,
+}
+
+/// Why an entry is set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AsideWhy {
+    /// Its author was removed, or left, and had written it after what the removal names as the last.
+    AfterRemoval,
+    /// It builds on something that is set aside.
+    BuildsOnSetAside,
+    /// What its author was given does not let them write it, or does not stand.
+    NotAllowed,
+    /// Its content is refused.
+    Refused {
+        /// What is wrong with it, in words of the machinery.
+        reason: String,
+    },
+}
+
+/// One entry that is set aside: kept, and not shown among the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAsideView {
+    /// Its name.
+    pub entry: EntryHash,
+    /// What it would be.
+    pub kind: AsideKind,
+    /// The note that it belongs to or would make; absent if that cannot be opened.
+    pub note: Option<ItemId>,
+    /// That note's title as it stands, or as it would be.
+    pub title: Option<String>,
+    /// Sensitivity.
+    pub sensitivity: Sensitivity,
+    /// Name of whoever wrote it; short id if none is known.
+    pub author: String,
+    /// Name of the device that wrote it.
+    pub device: Option<String>,
+    /// Who wrote it.
+    pub person: Option<PersonId>,
+    /// When, by the author's clock; absent if it cannot be opened.
+    pub at: Option<Timestamp>,
+    /// Why it is set aside.
+    pub why: AsideWhy,
+    /// Whether the author is a member now: then an ended grant means that they were given another.
+    pub is_member: bool,
+    /// Names of those who removed the author; none if they left.
+    pub removed_by: Vec<String>,
+    /// How many others set aside build on it; counting ends at a thousand.
+    pub dependents: u64,
+    /// What it would put there: all of a note, of an edit the lines that it changes; cut off when it
+    /// is long, absent if it cannot be opened and applied.
+    pub text: Option<String>,
+}
+
+/// What becomes of an entry that somebody takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakeOver {
+    /// It is a new note of this person.
+    NewNote(ItemId),
+    /// It is an edit of this person, of this note.
+    Edited(ItemId),
+    /// The note says all that it would have added: nothing is written, and it stays in the list.
+    ChangesNothing,
+    /// It cannot be opened or applied, so there is nothing to write anew.
+    Unreadable,
+    /// What it changes does not fit one edit of the note as it stands.
+    DoesNotFit,
+}
+
+/// One entry taken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TakenOver {
+    /// The entry that was set aside.
+    pub entry: EntryHash,
+    /// What became of it.
+    pub outcome: TakeOver,
 }

@@ -4,22 +4,22 @@
 //! each log that it touches, then applied. Nothing is acknowledged or sent before.
 
 use crate::error::Denied;
+use crate::logs::Log;
+use crate::membership::{not_a_member, refusal};
 use crate::objects::NO_SALT;
-use crate::replica::{Log, Replica, Staged};
+use crate::replica::{Replica, Staged};
 use crate::{Node, NodeError};
 use kitbag_core::content::{
     CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, FRONTIER_MAX, LogOpening, RUN_BYTES_MAX,
     RUN_ENTRIES_MAX, VerifiedEntry, VerifiedRun, pack_body, write_entry,
 };
-use kitbag_core::epoch::{EPOCH_VERSION, Epoch, SignedEpoch, seal_parent_key};
 use kitbag_core::id::{EntryHash, EpochId, LogId, ObjectTag, OpHash, PackId, Timestamp};
-use kitbag_core::person::SUITE;
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::fold::{Denial, Policy};
+use kitbag_core::policy::fold::Policy;
 use kitbag_core::policy::op::{Act, Body, GrantRef, HEADS_MAX, OP_VERSION, Op, SignedOp};
 use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, seal};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A log being written: where the next entry goes.
 pub(crate) struct Pen {
@@ -58,12 +58,25 @@ impl Node {
             return Err(Denied::NewerRules.into());
         }
         let grant = own_grant(replica, self.me.person(), sensitivity, write)?;
+        self.pen_under(pack, sensitivity, grant, staged)
+    }
+
+    /// The same, under a grant that was chosen already and reaches this sensitivity.
+    pub(crate) fn pen_under(
+        &mut self,
+        pack: PackId,
+        sensitivity: Sensitivity,
+        grant: GrantRef,
+        staged: &mut Staged,
+    ) -> Result<Pen, NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         let may_open_epoch = replica.policy.may_write(&self.me.person(), sensitivity);
-        let (epoch, key) = match usable_epoch(replica, sensitivity) {
+        let (epoch, key) = match replica.usable_epoch(sensitivity) {
             Some(found) => found,
             None if may_open_epoch => self.open_epoch(pack, sensitivity, grant, staged)?,
             None => return Err(Denied::NoKeyYet.into()),
         };
+        self.leave_forks(pack)?;
         let replica = &self.packs[&pack];
         let opening = own_log(
             replica,
@@ -73,11 +86,11 @@ impl Node {
             grant,
         );
         let log = opening.log_id();
-        let (next, prev, frontier) = match replica.logs.get(&log) {
-            Some(log) => (
-                log.entries.len() as u64,
-                log.entries.last().copied(),
-                log.frontier.clone(),
+        let (next, prev, frontier) = match replica.logs.get(&log).and_then(Log::trunk) {
+            Some(trunk) => (
+                trunk.next_seq(),
+                trunk.entries.last().copied(),
+                trunk.frontier.clone(),
             ),
             None => (0, None, None),
         };
@@ -125,7 +138,7 @@ impl Node {
             &plain,
             &mut *self.rng,
         );
-        let creates = draft.kind == EntryKind::Create;
+        let creates = matches!(draft.kind, EntryKind::Create | EntryKind::Move);
         let wrap = creates.then(|| {
             seal(
                 SealLabel::ItemKey,
@@ -142,74 +155,110 @@ impl Node {
         Ok(hash)
     }
 
+    /// Appends an entry about an object that has no body.
+    pub(crate) fn append_bare(
+        &self,
+        pen: &mut Pen,
+        kind: EntryKind,
+        object: ObjectTag,
+        deps: Vec<EntryHash>,
+    ) {
+        let header = pen.header(kind, None, Some(object), deps, 0);
+        pen.push(write_entry(header, None, None), &self.me.signing);
+    }
+
     /// Closes a pen into runs to be committed.
     pub(crate) fn put_down(&self, mut pen: Pen, staged: &mut Staged) {
         pen.close_run(&self.me.signing);
         staged.runs.append(&mut pen.runs);
     }
 
-    fn open_epoch(
-        &mut self,
-        pack: PackId,
-        domain: Sensitivity,
-        grant: GrantRef,
-        staged: &mut Staged,
-    ) -> Result<(EpochId, EpochKey), NodeError> {
-        let replica = &self.packs[&pack];
-        let parents = epoch_tips(replica, domain);
-        let answered = answered_by(replica, parents.iter().copied());
-        let key = EpochKey::generate(&mut *self.rng);
-        let n = parents
-            .iter()
-            .map(|id| replica.epochs[id].signed.epoch().n + 1)
-            .max()
-            .unwrap_or(0);
-        let mut parent_keys = Vec::new();
-        for parent in &parents {
-            let parent_key = replica.epochs[parent]
-                .key
-                .as_ref()
-                .ok_or(Denied::NoKeyYet)?;
-            parent_keys.push(seal_parent_key(
-                pack,
-                domain,
-                n,
-                *parent,
-                parent_key,
-                &key,
-                &mut *self.rng,
-            ));
-        }
-        let epoch = Epoch {
-            version: EPOCH_VERSION,
-            suite: SUITE,
-            pack,
-            domain,
-            n,
-            parents,
-            answers: replica
-                .policy
-                .denials()
-                .difference(&answered)
-                .filter(|_| !planted::is(Planted::AnswersEmpty))
-                .copied()
-                .collect(),
-            commitment: *key.commitment().as_bytes(),
-            parent_keys,
-            device: self.me.device(),
-            grant,
-            heads: replica.policy.heads(),
+    /// Goes on in new logs if one in which this device would go on has forked: nobody could tell on
+    /// which branch, and what it grants there would wait for ever.
+    pub(crate) fn leave_forks(&mut self, pack: PackId) -> Result<(), NodeError> {
+        let Some(replica) = self.packs.get(&pack) else {
+            return Ok(());
         };
-        let signed = SignedEpoch::sign(epoch, &self.me.signing);
-        let id = signed.id();
-        staged.keys.push((id, key.clone()));
-        staged.epochs.push(signed);
-        Ok((id, key))
+        let (device, incarnation) = (self.me.device(), self.life.incarnation);
+        let own =
+            |log: &&Log| (log.opening.device, log.opening.incarnation) == (device, incarnation);
+        let own_op =
+            |op: &&SignedOp| (op.op().device, op.op().incarnation) == (device, incarnation);
+        let forked = replica.policy.forked_logs();
+        let forks = replica.logs.values().filter(own).any(Log::is_forked)
+            || (!forked.is_empty()
+                && replica
+                    .ops
+                    .values()
+                    .filter(own_op)
+                    .any(|op| forked.contains(&op.log())));
+        if forks {
+            self.begin_incarnation()?;
+        }
+        Ok(())
     }
 
-    /// Builds and stages a policy operation with these acts, if the policy permits them now.
+    /// Cites the end of each log of this device that is surplus, in a new log: whatever a kept log goes
+    /// on from is kept too. Only who was copied twice, or more often, has any.
+    pub(crate) fn stage_continuations(
+        &mut self,
+        pack: PackId,
+        staged: &mut Staged,
+    ) -> Result<(), NodeError> {
+        let Some(replica) = self.packs.get(&pack) else {
+            return Ok(());
+        };
+        if replica.surplus.is_empty() {
+            return Ok(());
+        }
+        let me = (self.me.person(), self.me.device());
+        let mut left_behind = BTreeSet::new();
+        let mut new_log = false;
+        for log in replica.logs.values() {
+            let opening = &log.opening;
+            let end = log.trunk().and_then(|trunk| trunk.end());
+            let surplus = end.is_some_and(|end| replica.surplus.contains(&end.hash));
+            let grant = own_grant(replica, me.0, opening.sensitivity, false).ok();
+            if opening.device == me.1 && surplus && grant == Some(opening.grant) {
+                left_behind.insert(opening.sensitivity);
+                // One log cites one end, when it is opened.
+                let current = |other: &Log| {
+                    (other.opening.device, other.opening.sensitivity)
+                        == (opening.device, opening.sensitivity)
+                        && other.opening.incarnation == self.life.incarnation
+                };
+                new_log |= replica.logs.values().any(current);
+            }
+        }
+        if new_log {
+            self.begin_incarnation()?;
+        }
+        for sensitivity in left_behind {
+            match self.pen(pack, sensitivity, false, staged) {
+                Ok(pen) => self.put_down(pen, staged),
+                Err(NodeError::Denied(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds and stages a policy operation with these acts, if the policy permits them now. It goes
+    /// on in no log that forked.
     pub(crate) fn stage_op(
         &mut self,
+        pack: PackId,
+        acts: Vec<Act>,
+        now: Timestamp,
+        staged: &mut Staged,
+    ) -> Result<OpHash, NodeError> {
+        self.leave_forks(pack)?;
+        self.sign_op(pack, acts, now, staged)
+    }
+
+    /// As [`Node::stage_op`], for an operation that may never be kept.
+    pub(crate) fn sign_op(
+        &self,
         pack: PackId,
         acts: Vec<Act>,
         now: Timestamp,
@@ -225,7 +274,21 @@ impl Node {
             Policy::fold(pack, replica.ops.values().cloned(), persons)
         });
         let policy = with_staged.as_ref().unwrap_or(&replica.policy);
-        let cites = policy.permit(&self.me.person(), &self.me.device(), &acts)?;
+        let cites = policy
+            .permit(&self.me.person(), &self.me.device(), &acts)
+            .map_err(|refused| refusal(replica, self.me.person(), refused))?;
+        self.stage_op_under(replica, cites, acts, now, staged)
+    }
+
+    /// As [`Node::sign_op`], under a grant of this person that the policy was asked about.
+    pub(crate) fn stage_op_under(
+        &self,
+        replica: &Replica,
+        cites: GrantRef,
+        acts: Vec<Act>,
+        now: Timestamp,
+        staged: &mut Staged,
+    ) -> Result<OpHash, NodeError> {
         let incarnation = self.life.incarnation;
         let same_log = |op: &&SignedOp| {
             op.op().device == self.me.device()
@@ -247,7 +310,7 @@ impl Node {
         heads.sort();
         let op = Op {
             version: OP_VERSION,
-            pack: Some(pack),
+            pack: Some(replica.id()),
             device: self.me.device(),
             person: self.me.person(),
             person_head: self.me.person_op.hash(),
@@ -324,7 +387,8 @@ fn own_grant(
     sensitivity: Sensitivity,
     write: bool,
 ) -> Result<GrantRef, NodeError> {
-    let member = replica.policy.member(&me).ok_or(Denied::NotAMember)?;
+    let member = replica.policy.member(&me);
+    let member = member.ok_or_else(|| not_a_member(replica, me))?;
     let writing = member
         .grants
         .iter()
@@ -334,7 +398,7 @@ fn own_grant(
         .filter(|grant| grant.clearance >= sensitivity);
     match cleared.next() {
         Some(grant) if replica.policy.may_open(&me, sensitivity) => Ok(grant.grant),
-        Some(_) => Err(Denied::NotAMember.into()),
+        Some(_) => Err(not_a_member(replica, me).into()),
         None if writing.count() == 0 => Err(Denied::NotAWriter.into()),
         None => Err(Denied::AboveClearance.into()),
     }
@@ -361,10 +425,19 @@ fn own_log(
     {
         return log.opening.clone();
     }
-    let after = mine
+    // First of all an end that nothing else keeps, or may keep when more branches come; else the newest.
+    let cited: BTreeSet<EntryHash> = mine
         .iter()
-        .max_by_key(|log| log.number)
-        .and_then(|log| log.end());
+        .filter_map(|log| log.opening.after)
+        .map(|after| after.hash)
+        .collect();
+    let ends = mine.iter().filter_map(|log| {
+        let (trunk, end) = (log.trunk()?, log.trunk()?.end()?);
+        let needed = log.is_forked() && !cited.contains(&end.hash);
+        let surplus = replica.surplus.contains(&end.hash);
+        Some(((surplus, needed, trunk.number), end))
+    });
+    let after = ends.max_by_key(|(order, _)| *order).map(|(_, end)| end);
     LogOpening {
         version: CONTENT_VERSION,
         pack: replica.id(),
@@ -374,114 +447,4 @@ fn own_log(
         grant,
         after,
     }
-}
-
-/// The epoch to seal under: it answers every denial known here, all that it answers is folded here,
-/// and its key is held; of several the highest, then the lowest hash.
-fn usable_epoch(replica: &Replica, domain: Sensitivity) -> Option<(EpochId, EpochKey)> {
-    let denials = replica.policy.denials();
-    let mut best: Option<(u64, EpochId, &EpochKey)> = None;
-    for held in replica
-        .epochs
-        .values()
-        .filter(|held| held.signed.epoch().domain == domain)
-    {
-        let (id, n) = (held.signed.id(), held.signed.epoch().n);
-        let Some(key) = &held.key else { continue };
-        let answers = denials.is_subset(&answered_by(replica, [id]))
-            || planted::is(Planted::ForgottenRotation);
-        if !is_usable(replica, id) || !answers {
-            continue;
-        }
-        let better = best
-            .as_ref()
-            .is_none_or(|(best_n, best_id, _)| n > *best_n || (n == *best_n && id < *best_id));
-        if better {
-            best = Some((n, id, key));
-        }
-    }
-    best.map(|(_, id, key)| (id, key.clone()))
-}
-
-/// Whether every denial that this epoch and its ancestors answer is folded here, and every parent
-/// key opened as committed: only then may one seal, wrap or build on it.
-pub(crate) fn is_usable(replica: &Replica, epoch: EpochId) -> bool {
-    let ancestors = ancestors(replica, [epoch]);
-    let known = |denial: &Denial| replica.policy.has_taken_in(denial);
-    ancestors.len()
-        == ancestors
-            .iter()
-            .filter(|id| replica.epochs.contains_key(id))
-            .count()
-        && answered_by(replica, [epoch]).iter().all(known)
-        && ancestors.iter().all(|id| replica.epochs[id].key.is_some())
-}
-
-/// Everything that these epochs and their ancestors answer.
-pub(crate) fn answered_by(
-    replica: &Replica,
-    epochs: impl IntoIterator<Item = EpochId>,
-) -> BTreeSet<Denial> {
-    let of = ancestors(replica, epochs);
-    of.iter()
-        .filter_map(|id| replica.epochs.get(id))
-        .flat_map(|held| held.signed.epoch().answers.iter().copied())
-        .collect()
-}
-
-fn ancestors(replica: &Replica, epochs: impl IntoIterator<Item = EpochId>) -> BTreeSet<EpochId> {
-    let mut found = BTreeSet::new();
-    let mut ahead: Vec<EpochId> = epochs.into_iter().collect();
-    while let Some(id) = ahead.pop() {
-        if found.insert(id) {
-            ahead.extend(
-                replica
-                    .epochs
-                    .get(&id)
-                    .iter()
-                    .flat_map(|held| held.signed.epoch().parents.iter().copied()),
-            );
-        }
-    }
-    found
-}
-
-/// Usable epochs of a domain that no other usable one replaces, ascending: the parents of the next.
-fn epoch_tips(replica: &Replica, domain: Sensitivity) -> Vec<EpochId> {
-    let usable: BTreeMap<EpochId, &[EpochId]> = replica
-        .epochs
-        .iter()
-        .filter(|(id, held)| held.signed.epoch().domain == domain && is_usable(replica, **id))
-        .map(|(id, held)| (*id, held.signed.epoch().parents.as_slice()))
-        .collect();
-    let replaced: BTreeSet<EpochId> = usable
-        .values()
-        .flat_map(|parents| parents.iter().copied())
-        .collect();
-    usable
-        .keys()
-        .filter(|id| !replaced.contains(id))
-        .copied()
-        .take(kitbag_core::epoch::PARENTS_MAX)
-        .collect()
-}
-
-/// Domains whose newest epochs do not answer every denial that this device knows.
-pub(crate) fn rotation_debt(replica: &Replica) -> u64 {
-    let domains: BTreeSet<Sensitivity> = replica
-        .epochs
-        .values()
-        .map(|held| held.signed.epoch().domain)
-        .collect();
-    let owed = domains.into_iter().filter(|domain| {
-        let tips = epoch_tips(replica, *domain);
-        !tips.is_empty()
-            && !tips.iter().any(|tip| {
-                replica
-                    .policy
-                    .denials()
-                    .is_subset(&answered_by(replica, [*tip]))
-            })
-    });
-    owed.count() as u64
 }

@@ -2,11 +2,19 @@
 #![cfg(test)]
 
 mod it {
+    mod admins;
+    mod asking;
     mod disks;
+    mod explain;
+    mod forks;
     mod hostile;
+    mod invites;
     mod large;
+    mod members;
     mod merging;
+    mod relabel;
     mod removal;
+    mod set_aside;
     #[cfg(not(feature = "planted"))] // there it belongs to `planted.rs`
     mod simulator;
     mod story;

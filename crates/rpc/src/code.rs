@@ -112,8 +112,6 @@ codes! {
     AlreadyInitialised = "already-initialised", Conflict, 409;
     /// The policy of the pack does not allow it.
     Denied = "denied", Denied, 403;
-    /// Sharing that high needs to ask for each joiner, which cannot be done yet.
-    AskRequired = "share/ask-required", Denied, 403;
     /// The caller may not use this daemon.
     CallerDenied = "caller-denied", Denied, 403;
     /// Changed meanwhile, or not possible in this state.
@@ -154,6 +152,8 @@ codes! {
     TicketAlreadyUsed = "ticket/already-used", Conflict, 409;
     /// The person was removed from the pack.
     TicketRemoved = "ticket/removed", Denied, 403;
+    /// Whoever was asked said no.
+    TicketDeclined = "ticket/declined", Denied, 403;
     /// The device that was asked lets nobody in at the moment.
     TicketTryLater = "ticket/try-later", NoPeer, 503;
     /// Nobody whom the ticket names could be reached.
@@ -228,7 +228,7 @@ mod tests {
                 Code::TicketExpired | Code::TicketCancelled | Code::TicketAlreadyUsed => {
                     Exit::Conflict
                 }
-                Code::TicketRemoved => Exit::Denied,
+                Code::TicketRemoved | Code::TicketDeclined => Exit::Denied,
                 Code::TicketUnreachable | Code::TicketTryLater => Exit::NoPeer,
                 _ => Exit::Usage,
             };

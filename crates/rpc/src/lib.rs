@@ -14,36 +14,64 @@ mod call;
 mod caller;
 mod client;
 mod code;
+mod explain;
 mod failure;
+mod inspect;
+mod invite;
 mod member;
+mod membership;
 mod note;
 mod pack;
+mod review;
 mod secret;
 mod share;
 mod socket;
 mod status;
 mod time;
+
+mod why;
 mod words;
 
 pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
 pub use caller::{Caller, NotACaller};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
 pub use code::{Code, Exit};
+pub use explain::{
+    Access, AccessState, ActKind, ActShown, AskWho, CheckPack, Checked, ExplainPolicy, Explained,
+    GrantHeld, GrantShown, Named, OpenTicket, PersonOpens, Policy, PolicyMember, Right, Rule,
+    ShowPolicy, Tally, Terms, Tried, Via, WaitsFor, Who, Why,
+};
 pub use failure::{ErrorDocument, Failure};
+pub use inspect::{Field, Inspected, Part, Value};
+pub use invite::{
+    ApproveJoin, Asked, CancelInvite, ForgetJoin, Invite, InviteCancelled, InviteJoiner,
+    InviteState, Invites, JoinAnswered, JoinForgotten, JoinRequest, JoinRequests, ListInvites,
+    ListJoinRequests, RefuseJoin, WaitingJoin,
+};
 pub use member::{ListMembers, Member, Members};
+pub use membership::{
+    Ended, EndedTicket, Held, MembershipChange, NoteCount, PersonChange, PersonRef, RemovalKind,
+    Rights, SetAsideOf, SetRole, UnsharePack,
+};
 pub use note::{
     AddNote, AudienceMember, EditNote, History, ListNotes, NewSource, Note, NoteAnswer, NoteEdited,
-    NoteLine, NoteRef, NoteWritten, Notes, ReadHistory, Revision, ShowNote, Source,
+    NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes, ReadHistory, RelabelNote, Revision,
+    ShowNote, Source,
 };
 pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
+pub use review::{
+    Audience, Review, ReviewPack, SetAside, SetAsideKind, SetAsideWhy, TakeOver, TakeOverOutcome,
+    Taken, TakenOver,
+};
 pub use secret::Secret;
 pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
 pub use socket::{
     LOCK_FILE, LOG_DIR, RECORD_FILE, RUN_DIR, SOCKET_FILE, SOCKET_PATH_BYTES_MAX, recorded_socket,
 };
 pub use status::{
-    Device, Health, Healthy, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus,
+    Device, Fork, Health, Healthy, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus,
     Status, Stop, Stopping, SyncPacks, Synced, WhoAmI,
 };
 pub use time::Time;
+pub use why::{AsideBy, Because, PackWhy, ReadWhy, Renewal, Waiting, WaitingFor, WhyAnswer};
 pub use words::{Role, Sensitivity};

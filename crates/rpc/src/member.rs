@@ -1,7 +1,7 @@
 //! Members of a pack.
 
 use crate::call::call;
-use crate::{PackRef, Role, Sensitivity, Time, V1};
+use crate::{Held, PackRef, Role, Sensitivity, Time, V1};
 use serde::{Deserialize, Serialize};
 
 /// Lists the members of a pack.
@@ -47,4 +47,10 @@ pub struct Member {
     pub check_words: Option<String>,
     /// When they joined, by the admitting device's clock.
     pub since: Time,
+    /// What they open, now and in the future.
+    pub opens: Vec<Sensitivity>,
+    /// What they write.
+    pub writes: Vec<Sensitivity>,
+    /// Removals that keep them out until an admin answers: by another removal, or by a role.
+    pub held: Vec<Held>,
 }

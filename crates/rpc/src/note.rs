@@ -1,7 +1,7 @@
 //! Notes: add, list, show, edit, history.
 
 use crate::call::call;
-use crate::{PackRef, Sensitivity, Time, V1};
+use crate::{Ended, PackRef, Sensitivity, Time, V1};
 use serde::{Deserialize, Serialize};
 
 /// Adds a note. The same content from the same source again is no change.
@@ -80,6 +80,22 @@ pub struct EditNote {
     pub remove_tags: Vec<String>,
 }
 call!(post EditNote, "/v1/note/edit" => NoteEdited);
+
+/// Makes a note more or less sensitive. With `dry_run` only says who would gain and lose it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelabelNote {
+    /// Version.
+    pub v: V1,
+    /// The start of the note's id.
+    pub note: String,
+    /// Its sensitivity from now on.
+    pub sensitivity: Sensitivity,
+    /// Say what would happen, and do nothing.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+call!(post RelabelNote, "/v1/note/relabel" => NoteRelabelled);
 
 /// Reads how a note came to be.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -184,6 +200,31 @@ pub struct NoteEdited {
     pub audience: Vec<AudienceMember>,
 }
 
+/// What became, or would become, of a note that is made more or less sensitive.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NoteRelabelled {
+    /// Version.
+    pub v: V1,
+    /// The note, with the sensitivity that was asked for.
+    pub note: NoteRef,
+    /// Its pack.
+    pub pack: PackRef,
+    /// Its sensitivity before.
+    pub from: Sensitivity,
+    /// Whether anything changes; nothing is written otherwise.
+    pub changed: bool,
+    /// Every member, and whether they can open it there.
+    pub audience: Vec<AudienceMember>,
+    /// Members who could not open it before. They get its history too.
+    pub gains: Vec<AudienceMember>,
+    /// Members who no longer can. They keep what they had.
+    pub loses: Vec<AudienceMember>,
+    /// Edits made at a higher sensitivity that come in with it.
+    pub brings: u64,
+    /// Whether this only says what would happen.
+    pub dry_run: bool,
+}
+
 /// The notes of a pack.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Notes {
@@ -193,6 +234,8 @@ pub struct Notes {
     pub pack: PackRef,
     /// Those that can be read here.
     pub notes: Vec<NoteLine>,
+    /// How the own membership ended, if it did: there will be no more of them.
+    pub ended: Option<Ended>,
 }
 
 /// One note in a list.
@@ -257,6 +300,18 @@ pub struct Note {
     pub edits: u64,
     /// Entries of this note that wait for earlier ones.
     pub waiting: u64,
+    /// Edits made at a higher sensitivity, of which nothing is shown: an admin who gives the note the
+    /// sensitivity that it has brings them in.
+    #[serde(default)]
+    pub left_above: u64,
+    /// Whether somebody took it away from members cleared lower without making it more sensitive: an
+    /// admin who gives the note the sensitivity that it has gives it back.
+    #[serde(default)]
+    pub hidden_below: bool,
+    /// Where members who cannot see it here still do: an editor who gives the note the sensitivity
+    /// that it has takes it away.
+    #[serde(default)]
+    pub shown_below: Option<Sensitivity>,
 }
 
 /// How a note came to be.
@@ -277,8 +332,14 @@ pub struct Revision {
     pub by: String,
     /// When, by their clock.
     pub at: Time,
-    /// "added" or "edited".
+    /// "added", "edited", "moved", or "taken over" if it writes anew what was set aside.
     pub what: String,
+    /// The new sensitivity, if it moved.
+    #[serde(default)]
+    pub to: Option<Sensitivity>,
+    /// Who says so, if the step itself is not to be seen here: whoever moved the note.
+    #[serde(default)]
+    pub told_by: Option<String>,
     /// Title after this step and everything before it.
     pub title: String,
     /// Body after this step and everything before it.

@@ -1,7 +1,7 @@
 //! Packs: create, list, show.
 
 use crate::call::call;
-use crate::{Role, Sensitivity, V1};
+use crate::{Role, Sensitivity, V1, WaitingJoin};
 use serde::{Deserialize, Serialize};
 
 /// Creates a pack of one's own.
@@ -54,6 +54,9 @@ pub struct Packs {
     pub v: V1,
     /// The packs.
     pub packs: Vec<Pack>,
+    /// Tickets of this person that wait for somebody's answer, or got a no.
+    #[serde(default)]
+    pub joins: Vec<WaitingJoin>,
 }
 
 /// A pack as its member sees it.

@@ -24,6 +24,9 @@ pub struct SharePack {
     pub expires_at: Option<Time>,
     /// How many persons may join.
     pub uses: u32,
+    /// Whether a person is asked about each joiner; above Internal one always is.
+    #[serde(default)]
+    pub ask: bool,
     /// Whether only to say what would happen.
     #[serde(default)]
     pub dry_run: bool,
@@ -51,6 +54,9 @@ pub struct Shared {
     pub opens: u64,
     /// How many persons may join.
     pub uses: u32,
+    /// Whether a person is asked about each joiner.
+    #[serde(default)]
+    pub ask: bool,
     /// Whether nothing was done.
     pub dry_run: bool,
 }
@@ -82,10 +88,13 @@ pub struct Joined {
     pub clearance: Sensitivity,
     /// Whether this made a member.
     pub state: JoinState,
-    /// Three words that the inviter sees too.
+    /// Three words that the inviter, or whoever is asked, sees too.
     pub check_words: String,
-    /// Name of the inviter, empty until it arrives.
+    /// Name of the inviter, empty until it arrives; while it waits, of who is asked.
     pub invited_by: String,
+    /// While it waits: the id by which the ticket is forgotten.
+    #[serde(default)]
+    pub waiting: Option<String>,
     /// Notes that arrived so far.
     pub notes: u64,
 }
@@ -98,6 +107,8 @@ pub enum JoinState {
     Joined,
     /// Was a member before; the ticket was not used.
     AlreadyMember,
+    /// Somebody is asked first; the daemon asks again until there is an answer.
+    Waiting,
 }
 
 /// One ticket, looked at.
@@ -118,4 +129,6 @@ pub struct TicketInfo {
     pub pack: String,
     /// Devices that may be asked.
     pub peers: Vec<String>,
+    /// How many persons may join with it.
+    pub uses: u32,
 }

@@ -1,7 +1,7 @@
 //! The daemon itself: who it is, how it is, sync, stop.
 
 use crate::call::call;
-use crate::{PATIENCE, Time, V1};
+use crate::{Ended, Held, JoinRequest, PATIENCE, Time, V1, WaitingJoin};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -89,6 +89,12 @@ pub struct Status {
     pub peers: Vec<Peer>,
     /// Its packs.
     pub packs: Vec<PackStatus>,
+    /// Who waits for this person's answer.
+    #[serde(default)]
+    pub requests: Vec<JoinRequest>,
+    /// Tickets of this person that wait for somebody's answer, or got a no.
+    #[serde(default)]
+    pub joins: Vec<WaitingJoin>,
 }
 
 /// Another device, as the transport sees it.
@@ -123,6 +129,26 @@ pub struct PackStatus {
     pub held: u64,
     /// Keys that do not answer every known denial yet.
     pub rotation_debt: u64,
+    /// Devices that wrote more than one history.
+    #[serde(default)]
+    pub forks: Vec<Fork>,
+    /// The removals behind `held`.
+    pub disputes: Vec<Held>,
+    /// How the own membership ended, if it did.
+    pub ended: Option<Ended>,
+}
+
+/// A device that wrote more than one history: copied, restored from a backup, or lying.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fork {
+    /// Name of its person and its own.
+    pub name: String,
+    /// Whether it is the device that answers.
+    pub is_me: bool,
+    /// Histories that are here.
+    pub branches: u64,
+    /// How many of them are kept and shown.
+    pub kept: u64,
 }
 
 /// How one pack is with one peer.

@@ -223,7 +223,7 @@ impl Store {
         self.numbered(PACKS, "packs.1", PackRow::decode)
     }
 
-    /// All logs, by number.
+    /// All logs, each branch by its number.
     ///
     /// # Errors
     /// [`StoreError`] by cause.
@@ -468,7 +468,7 @@ impl Batch<'_> {
         self.put_numbered(PACKS, "packs.1", number, &row.encode())
     }
 
-    /// Keeps a log.
+    /// Keeps a log, or one more branch of it.
     ///
     /// # Errors
     /// [`StoreError::Disk`].

@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use kitbag_core::codec;
-use kitbag_core::content::{SMALL_RECORD_BYTES_MAX, SignedHead};
+use kitbag_core::content::{LogPosition, SMALL_RECORD_BYTES_MAX, SignedHead};
 use kitbag_core::id::{PackId, Timestamp};
 use minicbor::{Decode, Encode};
 
@@ -38,7 +38,7 @@ impl PackRow {
     }
 }
 
-/// What this device keeps about a content log as a whole.
+/// What this device keeps about one branch of a content log as a whole; most logs have one.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct LogRow {
@@ -49,6 +49,9 @@ pub struct LogRow {
     #[n(1)]
     #[cbor(with = "minicbor::bytes")]
     pub opening: Vec<u8>,
+    /// The entry that the branch continues, in the row of another; absent if it begins the log.
+    #[n(2)]
+    pub base: Option<LogPosition>,
 }
 
 impl LogRow {
@@ -70,4 +73,22 @@ pub(crate) fn encode_head(head: &SignedHead) -> Vec<u8> {
 pub(crate) fn decode_head(bytes: &[u8]) -> Result<SignedHead, StoreError> {
     codec::decode(bytes, SMALL_RECORD_BYTES_MAX)
         .map_err(|_| StoreError::Damaged { table: "heads.1" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: homes from before logs could fork open, and a log that never did is written as it was.
+    #[test]
+    fn a_log_that_did_not_fork_has_the_row_it_always_had() {
+        let row = LogRow {
+            pack: 1,
+            opening: vec![7],
+            base: None,
+        };
+        let bytes = [0xa2, 0x00, 0x01, 0x01, 0x41, 0x07];
+        assert_eq!(row.encode(), bytes);
+        assert_eq!(LogRow::decode(&bytes), Some(row));
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) const PERSONS: ByPosition = TableDefinition::new("persons.1");
 pub(crate) const EPOCHS: ByPosition = TableDefinition::new("epochs.1");
 /// (pack number, order of the epoch) → its key, 32 bytes.
 pub(crate) const EPOCH_KEYS: ByPosition = TableDefinition::new("epoch-keys.1");
-/// Log number → [`crate::LogRow`].
+/// Log number → [`crate::LogRow`]; a log that forked has a number for each branch.
 pub(crate) const LOGS: ByNumber = TableDefinition::new("logs.1");
 /// (log number, position) → signed head; the newest, and one at most every run.
 pub(crate) const HEADS: ByPosition = TableDefinition::new("heads.1");

@@ -6,7 +6,12 @@
 //! is too long, and whether anything in it can be read.
 //! Deliberately absent: iroh, tokio and real clocks; those are tested over loopback.
 //! See `docs/design/0003-simulator.md`.
+//!
+//! Beside it stand the [`decoders`], as targets for a fuzzer, and [`chunk`], with which tests forge
+//! Automerge changes.
 
+pub mod chunk;
+pub mod decoders;
 mod dice;
 mod disk;
 mod hostile;

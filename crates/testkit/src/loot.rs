@@ -255,6 +255,11 @@ impl Loot {
         self.identity.as_ref()
     }
 
+    /// The keys, each once.
+    pub fn take_keys(self) -> Vec<EpochKey> {
+        self.epoch_keys
+    }
+
     /// How many keys there are.
     pub fn keys(&self) -> usize {
         self.epoch_keys.len()

@@ -6,11 +6,13 @@
 //! Leakage from Encrypted Files", PETS 2019): at most 12 % more, and log log of the length leaks.
 
 use crate::codec::{self, CodecError};
-use crate::id::{PersonId, Timestamp};
+use crate::content::relocation::Relocation;
+use crate::id::{EntryHash, PersonId, Timestamp};
 use crate::pack::Record;
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use std::collections::BTreeSet;
 use thiserror::Error;
 
 /// Bytes of one body's record, at most, before and after compression.
@@ -29,6 +31,9 @@ pub enum EntryBody {
         /// When it was written, by the author's clock: display data.
         #[n(1)]
         at: Timestamp,
+        /// The entries whose content its author took over.
+        #[n(2)]
+        takes_over: TakesOver,
     },
     /// A change to a note or to an index document.
     #[n(1)]
@@ -41,10 +46,68 @@ pub enum EntryBody {
         /// When it was written, by the author's clock: display data.
         #[n(1)]
         at: Timestamp,
+        /// The entries whose content its author took over.
+        #[n(2)]
+        takes_over: TakesOver,
     },
     /// Who the author is.
     #[n(2)]
     Profile(#[n(0)] Profile),
+    /// A note at another sensitivity.
+    #[n(3)]
+    Move(#[n(0)] Relocation),
+}
+
+/// Entries that were set aside and whose content the author of this one writes anew as their own:
+/// ascending, each once, at most [`TakesOver::ENTRIES_MAX`]. Absent from the record when empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TakesOver(Vec<EntryHash>);
+
+impl TakesOver {
+    /// Entries that one entry takes over, at most.
+    pub const ENTRIES_MAX: usize = 64;
+
+    /// These entries; the lowest of them if they are too many.
+    pub fn new(entries: impl IntoIterator<Item = EntryHash>) -> TakesOver {
+        let entries: BTreeSet<EntryHash> = entries.into_iter().collect();
+        TakesOver(entries.into_iter().take(Self::ENTRIES_MAX).collect())
+    }
+
+    /// The entries, ascending.
+    pub fn entries(&self) -> &[EntryHash] {
+        &self.0
+    }
+}
+
+impl<C> Encode<C> for TakesOver {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        self.0.encode(e, ctx)
+    }
+
+    fn is_nil(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for TakesOver {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<TakesOver, decode::Error> {
+        let entries = Vec::<EntryHash>::decode(d, ctx)?;
+        let ascends = entries.is_sorted_by(|a, b| a < b);
+        if !ascends || entries.is_empty() || entries.len() > Self::ENTRIES_MAX {
+            return Err(decode::Error::message(
+                "a malformed list of entries taken over",
+            ));
+        }
+        Ok(TakesOver(entries))
+    }
+
+    fn nil() -> Option<TakesOver> {
+        Some(TakesOver::default())
+    }
 }
 
 /// What a device tells the members of a pack about its person and itself.
@@ -220,5 +283,35 @@ mod tests {
         plain.extend_from_slice(&bomb);
         plain.resize(bucket(plain.len()), 0);
         assert_eq!(unpack_body(&plain), Err(BodyError::Malformed));
+    }
+
+    /// Goal: a body that takes nothing over has the bytes that it always had, and of a list that is
+    /// there exactly one form is read.
+    #[test]
+    fn a_list_of_what_is_taken_over_is_ascending_bounded_and_absent_when_empty() {
+        let change = |takes_over| EntryBody::Change {
+            change: vec![7],
+            at: Timestamp::from_millis(5),
+            takes_over,
+        };
+        let [low, high] = [[1; 32], [2; 32]].map(EntryHash::from_bytes);
+        let without = codec::encode(&change(TakesOver::default()));
+        assert_eq!(without, [0x82, 1, 0xa2, 0, 0x41, 7, 1, 5]);
+        let taken = change(TakesOver::new([high, low]));
+        let bytes = codec::encode(&taken);
+        assert_eq!(codec::decode::<EntryBody>(&bytes, 1 << 10).unwrap(), taken);
+
+        let with_list = |entries: &[EntryHash]| {
+            let mut bytes = vec![0x82, 1, 0xa3, 0, 0x41, 7, 1, 5, 2];
+            bytes.extend(codec::encode(&entries.to_vec()));
+            codec::decode::<EntryBody>(&bytes, 1 << 16)
+        };
+        assert_eq!(with_list(&[low, high]).unwrap(), taken);
+        let many: Vec<EntryHash> = (0..=64).map(|n| EntryHash::from_bytes([n; 32])).collect();
+        assert!(with_list(&many[..64]).is_ok());
+        for refused in [&[][..], &[high, low], &[low, low], &many] {
+            assert!(with_list(refused).is_err(), "{refused:?}");
+        }
+        assert_eq!(TakesOver::new(many).entries().len(), TakesOver::ENTRIES_MAX);
     }
 }

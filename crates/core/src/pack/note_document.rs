@@ -98,6 +98,14 @@ impl NoteDocument {
         view(&self.0)
     }
 
+    /// The note as it stood at these changes.
+    ///
+    /// # Errors
+    /// [`EditError::UnknownHeads`] if one of them is not here.
+    pub fn view_at(&self, heads: &[ChangeHash]) -> Result<NoteView, EditError> {
+        Ok(view(&self.0.at(heads)?))
+    }
+
     /// The changes that no other builds on, ascending.
     pub fn heads(&self) -> Vec<ChangeHash> {
         self.0.heads()

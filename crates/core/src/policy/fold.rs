@@ -25,6 +25,7 @@ mod authority;
 mod checks;
 pub mod content;
 mod denials;
+mod explain;
 mod facts;
 mod graph;
 mod outcome;
@@ -37,6 +38,7 @@ mod view;
 mod void;
 
 pub use content::{ContentLog, LogEnd};
+pub use explain::{Explanation, Given, Loss, Lost, Reason, Right};
 pub use permit::Refused;
 pub use view::{
     Admission, Denial, GrantInfo, Invalid, InviteInfo, InviteState, LiveGrant, Member, Standing,
@@ -361,6 +363,15 @@ impl Policy {
         self.outcome.grants.get(grant).map(|seat| &seat.info)
     }
 
+    /// Who ended a grant: the authors of the Removes and Leaves that count and kill it, each once,
+    /// ascending. Empty while it is live, and if it fell only with what made it.
+    pub fn enders(&self, grant: &GrantRef) -> &[PersonId] {
+        self.outcome
+            .grants
+            .get(grant)
+            .map_or(&[], |seat| &seat.enders)
+    }
+
     /// An invite that any valid operation here ever opened.
     pub fn invite(&self, invite: &GrantRef) -> Option<&InviteInfo> {
         self.outcome.invites.get(invite).map(|(_, info)| info)
@@ -411,6 +422,13 @@ impl Policy {
                 .flatten()
                 .copied(),
         )
+    }
+
+    /// The operations that ended grants of this person, held and parked ones too: of a member those of
+    /// earlier or disputed grants. Empty for somebody whom no grant ever named.
+    pub fn ended_by(&self, person: &PersonId) -> impl Iterator<Item = &SignedOp> {
+        let ended = self.outcome.named.get(person).into_iter().flatten();
+        ended.filter_map(|hash| self.op(hash))
     }
 
     /// What became of a stored operation.

@@ -10,6 +10,7 @@ use crate::wire::{Leaf, TreePart};
 use kitbag_crypto::{HashLabel, Hasher};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Leaves below a node up to which they are named instead of hashed.
 pub const LEAVES_NAMED_MAX: usize = 16;
@@ -62,6 +63,16 @@ impl Prefix {
 
     fn is_valid(&self) -> bool {
         self.0.len() <= 64 && self.0.iter().all(|n| *n < 16)
+    }
+}
+
+impl std::fmt::Display for Prefix {
+    /// Its nibbles as hexadecimal digits; `?` for what is none.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let digit = |nibble: &u8| char::from_digit(u32::from(*nibble), 16).unwrap_or('?');
+        self.0
+            .iter()
+            .try_for_each(|nibble| f.write_char(digit(nibble)))
     }
 }
 

@@ -6,8 +6,9 @@ use crate::decoders::{self, Decoder, named};
 use crate::samples;
 use kitbag_core::codec::{self, CodecError};
 use kitbag_core::content::{
-    EntryHeader, EntryKind, HEADER_BYTES_MAX, LogOpening, RUN_BYTES_MAX, RUN_ENTRIES_MAX, Run,
-    RunRefused, SMALL_RECORD_BYTES_MAX, SignedHead, VerifiedRun, body_hash, wrap_hash,
+    EntryHeader, EntryKind, HEADER_BYTES_MAX, LogOpening, LogPosition, RUN_BYTES_MAX,
+    RUN_ENTRIES_MAX, Run, RunRefused, SMALL_RECORD_BYTES_MAX, SignedHead, VerifiedRun, body_hash,
+    wrap_hash,
 };
 use kitbag_core::epoch::{
     EPOCH_BYTES_MAX, Epoch, EpochError, SignedEpoch, WRAP_SET_BYTES_MAX, WrapSet,
@@ -153,7 +154,7 @@ fn longer_than_its_kind_may_be_is_refused_unread() {
     let mut run = samples::run();
     run.entries[0].header = zeros(HEADER_BYTES_MAX);
     assert_eq!(
-        VerifiedRun::verify(run, None).unwrap_err(),
+        VerifiedRun::verify(run, |_| false).unwrap_err(),
         RunRefused::Codec(too_long(HEADER_BYTES_MAX))
     );
     let long = "a".repeat(TICKET_CHARS_MAX + 1);
@@ -295,7 +296,7 @@ fn newer_logs_and_entries_are_told_apart() {
             ..samples::run()
         };
         assert_eq!(
-            VerifiedRun::verify(run, None).unwrap_err(),
+            VerifiedRun::verify(run, |_| false).unwrap_err(),
             RunRefused::NewerVersion
         );
     }
@@ -303,7 +304,7 @@ fn newer_logs_and_entries_are_told_apart() {
         let mut run = samples::run();
         run.entries[0].header = header;
         assert_eq!(
-            VerifiedRun::verify(run, None).unwrap_err(),
+            VerifiedRun::verify(run, |_| false).unwrap_err(),
             RunRefused::NewerVersion
         );
     }
@@ -328,6 +329,25 @@ fn a_newer_ticket_is_told_apart_by_its_name_and_by_its_record() {
     }
 }
 
+/// Goal: a ticket says how many may join with it only if they are several; otherwise it has one form.
+#[test]
+fn a_ticket_for_one_never_says_so() {
+    let (_, several) = samples::ticket_for_several();
+    let bytes = iroh_tickets::Ticket::encode_bytes(&several);
+    let record = &bytes[2..bytes.len() - 8];
+    assert_eq!(record.last(), Some(&3), "the uses stand last");
+    for uses in [0, 1] {
+        let mut record = record.to_vec();
+        *record.last_mut().expect("not empty") = uses;
+        assert_eq!(
+            Ticket::parse(&ticket_text(&record)).unwrap_err(),
+            TicketError::Malformed
+        );
+    }
+    assert_eq!(Ticket::parse(&several.danger_text()).unwrap().uses, Some(3));
+    assert_eq!(several.for_uses(1).uses, None);
+}
+
 /// A ticket around any bytes, with the length and checksum that belong to them.
 fn ticket_text(record: &[u8]) -> String {
     let length = u16::try_from(record.len()).expect("short");
@@ -348,7 +368,7 @@ fn run_with(
     change: impl Fn(&mut EntryHeader, &mut Run, usize),
     at: usize,
 ) -> Result<(), RunRefused> {
-    let mut run = samples::run();
+    let mut run = samples::moving_run();
     run.entries.truncate(at + 1);
     let mut header: EntryHeader = codec::decode(&run.entries[at].header, HEADER_BYTES_MAX).unwrap();
     change(&mut header, &mut run, at);
@@ -356,7 +376,7 @@ fn run_with(
     let mut position = run.head.position;
     (position.seq, position.hash) = (header.seq, samples::hash_of(&header));
     run.head = SignedHead::sign(position, &samples::ada().signing);
-    VerifiedRun::verify(run, None).map(|_| ())
+    VerifiedRun::verify(run, |_| false).map(|_| ())
 }
 
 #[test]
@@ -457,16 +477,68 @@ fn entries_that_break_a_rule_are_refused_by_its_name() {
         refused("a body has its length")
     );
 }
+/// Goal: a move has all three parts and builds on something, a moved is a bare header about a note.
+#[test]
+fn halves_of_moves_are_refused_by_their_rule() {
+    let moving = "a move has a body and an item key and builds on something";
+    let moved = "a moved names a note, builds on something and is otherwise bare";
+    type Spoil = fn(&mut EntryHeader, &mut Run, usize);
+    let sealed = |header: &mut EntryHeader, run: &mut Run, at: usize| {
+        let body = vec![0; 200];
+        header.padded_len = 200 - 72;
+        (header.body, run.entries[at].body) = (Some(body_hash(&body)), Some(body));
+    };
+    let wrapped = |header: &mut EntryHeader, run: &mut Run, at: usize| {
+        header.wrap = Some(wrap_hash(&[0; 104]));
+        run.entries[at].wrap = Some(vec![0; 104]);
+    };
+    let cases: [(usize, Spoil, &'static str); 11] = [
+        (0, |header, _, _| header.deps.clear(), moving),
+        (0, |header, _, _| header.object = None, moving),
+        (0, |header, _, _| header.epoch = None, moving),
+        (
+            0,
+            |header, run, at| (header.wrap, run.entries[at].wrap) = (None, None),
+            moving,
+        ),
+        (
+            0,
+            |header, run, at| (header.body, run.entries[at].body) = (None, None),
+            moving,
+        ),
+        (1, sealed, moved),
+        (1, wrapped, moved),
+        (1, |header, _, _| header.deps.clear(), moved),
+        (1, |header, _, _| header.object = None, moved),
+        (1, |header, _, _| header.padded_len = 1, moved),
+        (
+            1,
+            |header, _, _| header.epoch = Some(samples::epoch().id()),
+            moved,
+        ),
+    ];
+    let five = samples::entries().len();
+    for at in [0, 1] {
+        assert_eq!(run_with(|_, _, _| {}, five + at), Ok(()));
+    }
+    for (n, (at, spoil, rule)) in cases.into_iter().enumerate() {
+        assert_eq!(
+            run_with(spoil, five + at),
+            Err(RunRefused::Rule(rule)),
+            "case {n}"
+        );
+    }
+}
 
 #[test]
 fn a_run_that_nobody_could_forward_is_refused() {
     let long = refused_length();
     let mut run = samples::run();
     run.entries = vec![run.entries[0].clone(); RUN_ENTRIES_MAX as usize + 1];
-    assert_eq!(VerifiedRun::verify(run, None).map(|_| ()), long);
+    assert_eq!(VerifiedRun::verify(run, |_| false).map(|_| ()), long);
     let mut run = samples::run();
     run.entries[1].body = Some(vec![0; RUN_BYTES_MAX]);
-    assert_eq!(VerifiedRun::verify(run, None).map(|_| ()), long);
+    assert_eq!(VerifiedRun::verify(run, |_| false).map(|_| ()), long);
 }
 
 fn refused_length() -> Result<(), RunRefused> {
@@ -478,29 +550,30 @@ fn a_run_needs_the_signature_of_its_logs_device() {
     let mut run = samples::run();
     run.head = SignedHead::sign(run.head.position, &samples::ben().signing);
     assert_eq!(
-        VerifiedRun::verify(run, None).unwrap_err(),
+        VerifiedRun::verify(run, |_| false).unwrap_err(),
         RunRefused::BadSignature
     );
     let mut run = samples::run();
     run.entries.remove(2);
     assert_eq!(
-        VerifiedRun::verify(run, None).unwrap_err(),
+        VerifiedRun::verify(run, |_| false).unwrap_err(),
         RunRefused::BrokenChain
     );
     let mut run = samples::run();
     run.entries.pop();
     assert_eq!(
-        VerifiedRun::verify(run, None).unwrap_err(),
+        VerifiedRun::verify(run, |_| false).unwrap_err(),
         RunRefused::BrokenChain,
         "the head covers more"
     );
 }
 
 #[test]
-fn a_repeated_run_does_nothing_and_another_branch_is_a_fork() {
+fn a_repeated_run_does_nothing_and_another_branch_continues_where_it_forks() {
     let (run, entries) = (samples::run(), samples::entries());
-    let end = Some(run.head.position);
-    assert!(VerifiedRun::verify(run, end).unwrap().is_none());
+    let places: Vec<LogPosition> = entries.iter().map(|(_, e)| e.position()).collect();
+    let all = |position: &LogPosition| places.contains(position);
+    assert!(VerifiedRun::verify(run, all).unwrap().is_none());
     let mut other = samples::run();
     let mut header = entries[4].1.header().clone();
     header.deps = vec![];
@@ -509,9 +582,21 @@ fn a_repeated_run_does_nothing_and_another_branch_is_a_fork() {
     let mut position = other.head.position;
     position.hash = samples::hash_of(&header);
     other.head = SignedHead::sign(position, &samples::ada().signing);
+    let taken = VerifiedRun::verify(other.clone(), all).unwrap().unwrap();
+    assert_eq!(taken.base(), Some(places[3]));
+    assert_eq!(taken.entries().len(), 1);
+    // The same without what it continues: two signed truths, and nothing to put this one on.
+    other.entries.drain(..4);
+    let nothing = |position: &LogPosition| position.seq == 4 && all(position);
     assert_eq!(
-        VerifiedRun::verify(other, end).unwrap_err(),
-        RunRefused::Fork(4)
+        VerifiedRun::verify(other.clone(), nothing).unwrap_err(),
+        RunRefused::Detached(4)
+    );
+    // A place is known by its number and its entry.
+    let elsewhere = |position: &LogPosition| position.hash == places[3].hash && position.seq != 3;
+    assert_eq!(
+        VerifiedRun::verify(other, elsewhere).unwrap_err(),
+        RunRefused::Detached(4)
     );
 }
 

@@ -4,5 +4,6 @@
 mod cbor;
 mod decoders;
 mod hostile;
+mod inspect;
 mod samples;
 mod vectors;

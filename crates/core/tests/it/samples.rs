@@ -3,8 +3,9 @@
 
 use kitbag_core::codec;
 use kitbag_core::content::{
-    CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, LogOpening, LogPosition, Profile, Run,
-    VerifiedEntry, VerifiedRun, entry_hash, pack_body, profile_tag, write_entry,
+    CONTENT_VERSION, CarriedChange, Creation, EntryBody, EntryHeader, EntryKind, LogOpening,
+    LogPosition, Profile, Relocation, Run, TakesOver, VerifiedEntry, VerifiedRun, entry_hash,
+    pack_body, profile_tag, write_entry,
 };
 use kitbag_core::epoch::{EPOCH_VERSION, Epoch, SignedEpoch, WrapSet, seal_parent_key};
 use kitbag_core::id::{
@@ -324,6 +325,7 @@ pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
             EntryBody::Create {
                 record: record(),
                 at: AT,
+                takes_over: TakesOver::default(),
             },
         ),
         (
@@ -331,6 +333,7 @@ pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
             EntryBody::Change {
                 change: (0..=200).collect(),
                 at: AT,
+                takes_over: TakesOver::default(),
             },
         ),
         ("profile", EntryBody::Profile(profile())),
@@ -339,9 +342,32 @@ pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
             EntryBody::Create {
                 record: long,
                 at: AT,
+                takes_over: TakesOver::default(),
             },
         ),
+        ("move", EntryBody::Move(relocation())),
     ]
+}
+
+/// The sample note at another sensitivity; the change is as above.
+fn relocation() -> Relocation {
+    Relocation {
+        record: record(),
+        created: Creation {
+            log: opening().log_id(),
+            seq: 1,
+            by: Some(ada().person.person()),
+            at: AT,
+        },
+        placement: 1,
+        changes: vec![CarriedChange {
+            change: (0..=200).collect(),
+            log: opening().log_id(),
+            by: None,
+            at: AT,
+        }],
+        at: AT,
+    }
 }
 
 fn profile() -> Profile {
@@ -403,6 +429,29 @@ pub(crate) fn entries() -> Vec<(&'static str, VerifiedEntry)> {
     log.entries
 }
 
+/// The two entries that move the sample note, in one log: what binds them to two is the policy's.
+pub(crate) fn moving_entries() -> Vec<(&'static str, VerifiedEntry)> {
+    let mut log = Log { entries: entries() };
+    let create = log.entries[1].1.hash();
+    let tag = object_tag(pack(), note(), Sensitivity::Confidential, 1);
+    let body = EntryBody::Move(relocation());
+    let moved = log.push(
+        "move",
+        EntryKind::Move,
+        Some(tag),
+        vec![create],
+        Some((&body, &item_key())),
+    );
+    log.push(
+        "moved",
+        EntryKind::Moved(moved),
+        Some(note_tag()),
+        vec![create],
+        None,
+    );
+    log.entries.split_off(entries().len())
+}
+
 struct Log {
     entries: Vec<(&'static str, VerifiedEntry)>,
 }
@@ -416,7 +465,7 @@ impl Log {
         deps: Vec<EntryHash>,
         body: Option<(&EntryBody, &ItemKey)>,
     ) -> EntryHash {
-        let creates = kind == EntryKind::Create;
+        let creates = matches!(kind, EntryKind::Create | EntryKind::Move);
         let plain = body.map(|(body, _)| pack_body(body).expect("short"));
         let header = EntryHeader {
             version: CONTENT_VERSION,
@@ -464,7 +513,16 @@ impl Log {
 }
 
 pub(crate) fn run() -> Run {
-    let entries: Vec<VerifiedEntry> = entries().into_iter().map(|(_, entry)| entry).collect();
+    run_of(entries())
+}
+
+/// The same, and the two entries of a move.
+pub(crate) fn moving_run() -> Run {
+    run_of(entries().into_iter().chain(moving_entries()).collect())
+}
+
+fn run_of(entries: Vec<(&'static str, VerifiedEntry)>) -> Run {
+    let entries: Vec<VerifiedEntry> = entries.into_iter().map(|(_, entry)| entry).collect();
     let raw = entries.iter().map(|entry| entry.raw().clone()).collect();
     let written = VerifiedRun::write(opening(), entries, &ada().signing);
     Run {
@@ -550,6 +608,26 @@ pub(crate) fn tickets() -> Vec<(&'static str, Ticket)> {
             "ticket without peers",
             Ticket::new(pack(), invite(), ticket_secret(), vec![]),
         ),
+    ]
+}
+
+pub(crate) fn ticket_for_several() -> (&'static str, Ticket) {
+    let ticket = Ticket::new(pack(), invite(), ticket_secret(), vec![]);
+    ("ticket for several", ticket.for_uses(3))
+}
+
+pub(crate) fn waiting_answers() -> Vec<(&'static str, JoinAnswer)> {
+    let waiting = |until| JoinAnswer::Waiting {
+        by: ada().person.person(),
+        name: "Ada".into(),
+        role: Role::Editor,
+        clearance: Sensitivity::Confidential,
+        until,
+    };
+    vec![
+        ("waiting", waiting(Some(AT))),
+        ("waiting without an end", waiting(None)),
+        ("declined", JoinAnswer::Refused(JoinRefusal::Declined)),
     ]
 }
 

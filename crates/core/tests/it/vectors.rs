@@ -6,7 +6,9 @@ use crate::decoders;
 use crate::samples;
 use data_encoding::HEXLOWER;
 use kitbag_core::codec;
-use kitbag_core::content::{BODY_PLAIN_BYTES_MAX, EntryBody, pack_body, unpack_body};
+use kitbag_core::content::{
+    BODY_PLAIN_BYTES_MAX, EntryBody, VerifiedEntry, pack_body, unpack_body,
+};
 use kitbag_core::id::PackId;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::sync::tree::{LeafHash, Prefix};
@@ -88,6 +90,25 @@ fn policy_records_are_as_frozen() {
     );
 }
 
+fn header_case(name: &str, entry: &VerifiedEntry) -> Case {
+    let header = entry.header();
+    let optional = |bytes: Option<[u8; 32]>| bytes.map(|bytes| hex(&bytes)).unwrap_or_default();
+    let gives = vec![
+        ("hash", hex(entry.hash().as_bytes())),
+        ("associated_data", hex(&header.associated_data())),
+        ("body_hash", optional(header.body)),
+        ("wrap_hash", optional(header.wrap)),
+        (
+            "object",
+            header
+                .object
+                .map(|tag| hex(tag.as_bytes()))
+                .unwrap_or_default(),
+        ),
+    ];
+    Case::new(&format!("header: {name}"), &entry.raw().header, gives)
+}
+
 #[test]
 fn content_records_are_as_frozen() {
     let mut cases = Vec::new();
@@ -101,28 +122,8 @@ fn content_records_are_as_frozen() {
             vec![("log", hex(opening.log_id().as_bytes()))],
         ));
     }
-    for (name, entry) in samples::entries() {
-        let header = entry.header();
-        let optional = |bytes: Option<[u8; 32]>| bytes.map(|bytes| hex(&bytes)).unwrap_or_default();
-        let gives = vec![
-            ("hash", hex(entry.hash().as_bytes())),
-            ("associated_data", hex(&header.associated_data())),
-            ("body_hash", optional(header.body)),
-            ("wrap_hash", optional(header.wrap)),
-            (
-                "object",
-                header
-                    .object
-                    .map(|tag| hex(tag.as_bytes()))
-                    .unwrap_or_default(),
-            ),
-        ];
-        cases.push(Case::new(
-            &format!("header: {name}"),
-            &entry.raw().header,
-            gives,
-        ));
-    }
+    let entries = samples::entries().into_iter();
+    cases.extend(entries.map(|(name, entry)| header_case(name, &entry)));
     let run = samples::run();
     let position = codec::encode(&run.head.position);
     cases.push(Case::new(
@@ -135,6 +136,8 @@ fn content_records_are_as_frozen() {
         &codec::encode(&run),
         vec![("note", hex(samples::note().as_bytes()))],
     ));
+    let entries = samples::moving_entries().into_iter();
+    cases.extend(entries.map(|(name, entry)| header_case(name, &entry)));
     assert_frozen(
         "content.json",
         include_str!("../vectors/content.json"),
@@ -304,6 +307,18 @@ fn tickets_and_joining_are_as_frozen() {
         let words = check_words(pack, ada, ben);
         assert_eq!(words, check_words(pack, ben, ada));
         cases.push(Case::new(name, pack.as_bytes(), vec![("words", words)]));
+    }
+    let (name, ticket) = samples::ticket_for_several();
+    let text = ticket.danger_text().to_string();
+    assert_eq!(Ticket::parse(&text).expect("its own text").uses, Some(3));
+    let bytes = iroh_tickets::Ticket::encode_bytes(&ticket);
+    cases.push(Case::new(name, &bytes, vec![("text", text)]));
+    for (name, answer) in samples::waiting_answers() {
+        cases.push(Case::new(
+            &format!("join answer: {name}"),
+            &codec::encode(&answer),
+            vec![],
+        ));
     }
     assert_frozen(
         "joining.json",

@@ -5,7 +5,7 @@ use super::*;
 use crate::routes::Routes;
 use kitbag_rpc::{
     Call, Caller, Client, Code, CreatePack, Failure, Health, Healthy, Pack, PackAnswer,
-    REQUEST_BYTES_MAX, RUN_DIR, SOCKET_FILE, Sensitivity, SharePack, V1,
+    REQUEST_BYTES_MAX, RUN_DIR, SOCKET_FILE, Sensitivity, V1,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +31,6 @@ impl Fake {
             .body_timeout(Duration::from_millis(300))
             .on(health)
             .on(create)
-            .on(share)
             .into_router();
         let server = tokio::spawn(serve(listener, router, uid, stop.clone()));
         Fake {
@@ -94,10 +93,6 @@ async fn create(handled: Arc<AtomicUsize>, call: CreatePack) -> Result<PackAnswe
     Ok(PackAnswer { v: V1, pack })
 }
 
-async fn share(_: Arc<AtomicUsize>, _: SharePack) -> Result<kitbag_rpc::Shared, Failure> {
-    panic!("never authorised in these tests")
-}
-
 fn post(body: &[u8]) -> Vec<u8> {
     request("POST", CreatePack::PATH, "kitbag-caller: cli\r\n", body)
 }
@@ -156,32 +151,101 @@ async fn bad_input_is_named_and_the_next_request_works() {
     );
     let table: Vec<(&str, Vec<u8>, u16, Code)> = vec![
         ("K1 no body", post(b""), 400, Code::RequestMalformed),
-        ("K2 half a document", post(&good[..9]), 400, Code::RequestMalformed),
-        ("K4 trailing bytes", post(br#"{"v":1,"title":"a"}{}"#), 400, Code::RequestMalformed),
-        ("K6 another version", post(br#"{"v":2,"title":"a"}"#), 400, Code::RequestVersion),
-        ("K6 no version", post(br#"{"title":"a"}"#), 400, Code::RequestVersion),
-        ("K6 unknown field", post(br#"{"v":1,"title":"a","x":1}"#), 400, Code::RequestMalformed),
-        ("K6 unknown path", request("POST", "/v1/pack/destroy", cli, good), 404, Code::RequestRoute),
-        ("K6 unknown version of the path", request("POST", "/v2/pack/create", cli, good), 404, Code::RequestRoute),
-        ("K6 path out of the tree", request("GET", "/../../etc/passwd", cli, b""), 404, Code::RequestRoute),
-        ("K6 wrong method", request("GET", CreatePack::PATH, cli, b""), 405, Code::RequestMethod),
-        ("K6 wrong method", request("DELETE", Health::PATH, cli, b""), 405, Code::RequestMethod),
-        ("K10 not UTF-8", post(b"{\"v\":1,\"title\":\"\xff\"}"), 400, Code::RequestMalformed),
-        ("K11 a number out of range", post(br#"{"v":1e999,"title":"a"}"#), 400, Code::RequestMalformed),
-        ("K12 deep nesting", post(deep.as_bytes()), 400, Code::RequestMalformed),
-        ("K14 no caller", request("POST", CreatePack::PATH, "", good), 400, Code::RequestCaller),
-        ("K14 unknown caller", request("POST", CreatePack::PATH, "kitbag-caller: me\r\n", good), 400, Code::RequestCaller),
-        ("K14 two callers", request("POST", CreatePack::PATH, &cli.repeat(2), good), 400, Code::RequestCaller),
         (
-            "K14 sharing high",
-            request(
-                "POST",
-                SharePack::PATH,
-                cli,
-                br#"{"v":1,"pack":"a","role":"reader","clearance":"restricted","expires_at":null,"uses":1}"#,
-            ),
-            403,
-            Code::AskRequired,
+            "K2 half a document",
+            post(&good[..9]),
+            400,
+            Code::RequestMalformed,
+        ),
+        (
+            "K4 trailing bytes",
+            post(br#"{"v":1,"title":"a"}{}"#),
+            400,
+            Code::RequestMalformed,
+        ),
+        (
+            "K6 another version",
+            post(br#"{"v":2,"title":"a"}"#),
+            400,
+            Code::RequestVersion,
+        ),
+        (
+            "K6 no version",
+            post(br#"{"title":"a"}"#),
+            400,
+            Code::RequestVersion,
+        ),
+        (
+            "K6 unknown field",
+            post(br#"{"v":1,"title":"a","x":1}"#),
+            400,
+            Code::RequestMalformed,
+        ),
+        (
+            "K6 unknown path",
+            request("POST", "/v1/pack/destroy", cli, good),
+            404,
+            Code::RequestRoute,
+        ),
+        (
+            "K6 unknown version of the path",
+            request("POST", "/v2/pack/create", cli, good),
+            404,
+            Code::RequestRoute,
+        ),
+        (
+            "K6 path out of the tree",
+            request("GET", "/../../etc/passwd", cli, b""),
+            404,
+            Code::RequestRoute,
+        ),
+        (
+            "K6 wrong method",
+            request("GET", CreatePack::PATH, cli, b""),
+            405,
+            Code::RequestMethod,
+        ),
+        (
+            "K6 wrong method",
+            request("DELETE", Health::PATH, cli, b""),
+            405,
+            Code::RequestMethod,
+        ),
+        (
+            "K10 not UTF-8",
+            post(b"{\"v\":1,\"title\":\"\xff\"}"),
+            400,
+            Code::RequestMalformed,
+        ),
+        (
+            "K11 a number out of range",
+            post(br#"{"v":1e999,"title":"a"}"#),
+            400,
+            Code::RequestMalformed,
+        ),
+        (
+            "K12 deep nesting",
+            post(deep.as_bytes()),
+            400,
+            Code::RequestMalformed,
+        ),
+        (
+            "K14 no caller",
+            request("POST", CreatePack::PATH, "", good),
+            400,
+            Code::RequestCaller,
+        ),
+        (
+            "K14 unknown caller",
+            request("POST", CreatePack::PATH, "kitbag-caller: me\r\n", good),
+            400,
+            Code::RequestCaller,
+        ),
+        (
+            "K14 two callers",
+            request("POST", CreatePack::PATH, &cli.repeat(2), good),
+            400,
+            Code::RequestCaller,
         ),
     ];
     let mut stream = fake.connect().await;

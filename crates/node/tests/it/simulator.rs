@@ -175,6 +175,7 @@ const HAPPENS: &[&str] = &[
     "grants after a removal",
     "hostile: entries",
     "hostile: epochs",
+    "hostile: forked entries",
     "hostile: forked operations",
     "hostile: noise",
     "hostile: operations",

@@ -82,6 +82,7 @@ pub(crate) fn share(
         clearance,
         expires_at: None,
         uses: 1,
+        ask: false,
     };
     let shared = world
         .call(who, |node, now| node.share(now, pack, &options))
@@ -89,12 +90,16 @@ pub(crate) fn share(
     Ticket::parse(&shared.ticket).unwrap()
 }
 
-/// Joins and connects.
+/// Joins and connects; where a person is asked, they say yes.
 pub(crate) fn join(world: &mut World, joiner: Who, admitter: Who, ticket: &Ticket) {
-    assert_eq!(
-        world.join(joiner, admitter, ticket),
-        Joining::Answered(JoinOutcome::Admitted)
-    );
+    let mut joining = world.join(joiner, admitter, ticket);
+    if joining == Joining::Answered(JoinOutcome::Waiting) {
+        world.approve(admitter, joiner, ticket.pack).done();
+        joining = world.join(joiner, admitter, ticket);
+        assert_eq!(joining, Joining::Answered(JoinOutcome::AlreadyMember));
+    } else {
+        assert_eq!(joining, Joining::Answered(JoinOutcome::Admitted));
+    }
     world
         .dial(joiner, admitter)
         .expect("both let each other in now");

@@ -55,6 +55,7 @@ fn a_ticket_for_two_lets_two_in() {
         clearance: Sensitivity::Internal,
         expires_at: None,
         uses: 2,
+        ask: false,
     };
     let shared = world
         .call(ana, |node, now| node.share(now, pack, &options))
@@ -82,6 +83,7 @@ fn an_expired_ticket_says_since_when() {
         clearance: Sensitivity::Internal,
         expires_at: Some(until),
         uses: 1,
+        ask: false,
     };
     let shared = world
         .call(ana, |node, now| node.share(now, pack, &options))

@@ -103,7 +103,12 @@ impl Hostile {
         let item: ItemId = item_id(header.log, header.seq, &record.salt);
         let object = object_tag(opening.pack, item, opening.sensitivity, 0);
         let at = Timestamp::from_millis(1);
-        let plain = pack_body(&EntryBody::Create { record, at }).expect("a small body");
+        let plain = pack_body(&EntryBody::Create {
+            record,
+            at,
+            takes_over: Default::default(),
+        })
+        .expect("a small body");
         let (epoch, key) = self.seal_key(opening);
         let header = EntryHeader {
             kind: EntryKind::Create,
@@ -149,6 +154,7 @@ impl Hostile {
         let change = EntryBody::Change {
             change: self.dice.many_bytes(40),
             at: Timestamp::from_millis(1),
+            takes_over: Default::default(),
         };
         let plain = pack_body(&change).expect("a small body");
         let (epoch, key) = self.seal_key(opening);

@@ -91,7 +91,7 @@ impl World {
             Output::Notify(Notice::Joined { pack, person }) => {
                 self.joined.push((who, pack, person))
             }
-            Output::Notify(Notice::Changed(_)) => {}
+            Output::Notify(Notice::Changed(_) | Notice::AsksToJoin { .. }) => {}
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{Called, Joining, Who, World};
 use kitbag_core::codec;
-use kitbag_core::id::EndpointId;
+use kitbag_core::id::{EndpointId, PackId, PersonId};
 use kitbag_core::ticket::Ticket;
 use kitbag_core::wire::{JOIN_FRAME_BYTES_MAX, JoinAnswer};
-use kitbag_node::{Notice, Output};
+use kitbag_node::{NodeError, Notice, Output};
 
 impl World {
     /// Asks `admitter` to be let in with a ticket.
@@ -43,9 +43,18 @@ impl World {
         let admits = codec::decode(&answer, JOIN_FRAME_BYTES_MAX)
             .is_ok_and(|answer| matches!(answer, JoinAnswer::Admitted | JoinAnswer::AlreadyMember));
         if admits {
-            self.ledger
-                .asking
-                .insert((self.person(joiner), ticket.pack, self.person(admitter)));
+            let named = |endpoint: EndpointId| ticket.peers.iter().any(|p| p.endpoint == endpoint);
+            let may_ask: Vec<PersonId> = self
+                .devices
+                .iter()
+                .filter(|device| device.endpoint.is_some_and(named))
+                .filter_map(|device| device.person)
+                .chain([self.person(admitter)])
+                .collect();
+            for peer in may_ask {
+                let joiner = self.person(joiner);
+                self.ledger.asking.insert((joiner, ticket.pack, peer));
+            }
         }
         match self.call(joiner, |node, _| {
             node.join_answered(now, ticket, of_admitter, &answer, None)
@@ -64,6 +73,22 @@ impl World {
             Called::Down => Joining::NotReached,
             Called::Refused(error) => panic!("an answer was refused: {error}"),
         }
+    }
+
+    /// Says yes, as a person would, to the request of `joiner` that waits at `admitter`.
+    pub fn approve(&mut self, admitter: Who, joiner: Who, pack: PackId) -> Called<()> {
+        let person = self.person(joiner);
+        let approved = self.call(admitter, |node, now| {
+            let requests = node.join_requests(now, Some(pack));
+            let request = requests.iter().find(|request| request.of.person == person);
+            let of = request.ok_or(NodeError::NotFound("request"))?.of;
+            node.approve_join(now, of, false).map(|_| ())
+        });
+        if let Called::Done(()) = approved {
+            self.ledger.admitted.insert((pack, person));
+            self.joined.push((admitter, pack, person));
+        }
+        approved
     }
 
     /// Hands a join request to a device, as its shell would; gives the answer.

@@ -7,6 +7,7 @@
 //! | Invite | admin | reader, commenter or editor, never above own role or clearance |
 //! | Close | admin | reaches only admissions strictly junior to the cited grant |
 //! | Admit | whoever has a grant, couriers too | gives what the invite promised |
+//! | Admit, through an invite that asks | a grant that opens as much as the invite gives | as above |
 //! | Leave | the holder of the cited grant | never an admin grant |
 //!
 //! Everything else is refused. Seniority is the fold's business, since it needs the whole log;
@@ -29,6 +30,8 @@ pub(super) enum Lack {
     AdminClearance,
     /// An admin grant is lowered by a senior, never left.
     AdminLeaves,
+    /// Opens less than an invite that asks gives.
+    Opens,
 }
 
 /// Whether a grant of this role and clearance gives the right to this act.
@@ -62,6 +65,17 @@ pub(super) fn allows(role: Role, clearance: Sensitivity, act: &Act) -> Result<()
         Act::Admit { .. } => Ok(()),
         Act::Leave { .. } => need(role != Role::Admin, Lack::AdminLeaves),
     }
+}
+
+/// Whether a grant of this role and clearance lets somebody in through an invite that gives `up_to`.
+/// Where a person is asked, it is one who opens what they let somebody else open.
+pub(super) fn may_admit(
+    role: Role,
+    clearance: Sensitivity,
+    ask: bool,
+    up_to: Sensitivity,
+) -> Result<(), Lack> {
+    need(!ask || (role.may_read() && clearance >= up_to), Lack::Opens)
 }
 
 fn not_above(

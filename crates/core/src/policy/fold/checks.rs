@@ -5,12 +5,13 @@
 //! operation invalid.
 
 use super::Invalid;
-use super::authority::{Lack, allows};
+use super::authority::{Lack, allows, may_admit};
 use super::facts::{Facts, Grant, OWN_OPERATION};
 use super::graph::Graph;
 use super::persons::Persons;
 use crate::id::{LogId, OpHash};
 use crate::policy::op::{Act, Body, Cutoff, GrantRef, Op, Redeem};
+use crate::policy::{Role, Sensitivity};
 use std::collections::BTreeMap;
 
 impl Facts {
@@ -42,6 +43,7 @@ impl Facts {
         for act in acts {
             allows(role, clearance, act).map_err(Invalid::from)?;
             self.check_act(graph, logs, at, acts, act)?;
+            self.check_asked(role, clearance, act)?;
         }
         Ok(Some(cited))
     }
@@ -105,6 +107,21 @@ impl Facts {
                     _ => self.check_listed(graph, at, invite_at, listed),
                 })
             }
+        }
+    }
+
+    /// Whether the cited grant opens what an invite that asks gives.
+    fn check_asked(&self, role: Role, clearance: Sensitivity, act: &Act) -> Result<(), Invalid> {
+        let Act::Admit { invite, .. } = act else {
+            return Ok(());
+        };
+        match self.invite(invite).map(|invite| &self.invites[invite].act) {
+            Some(Act::Invite {
+                clearance: up_to,
+                ask,
+                ..
+            }) => Ok(may_admit(role, clearance, *ask, *up_to)?),
+            _ => Err(Invalid::UnknownInvite),
         }
     }
 
@@ -195,6 +212,7 @@ impl From<Lack> for Invalid {
             Lack::Clearance => Invalid::AboveOwnClearance,
             Lack::AdminClearance => Invalid::Malformed,
             Lack::AdminLeaves => Invalid::AdminLeaves,
+            Lack::Opens => Invalid::AdmitsAboveClearance,
         }
     }
 }

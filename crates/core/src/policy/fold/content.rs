@@ -8,6 +8,7 @@
 //! depends on is valid. Nothing of this applies to control logs.
 //! Spec: `docs/spec/policy.md`, "Content after a cutoff".
 
+use super::outcome::Seat;
 use super::{GrantInfo, Policy};
 use crate::id::{DeviceId, EntryHash, LogId, ObjectTag, OpHash, PersonId};
 use crate::policy::Sensitivity;
@@ -101,30 +102,33 @@ impl Policy {
     /// Whether its author may write at all, and what kinds of entry, is not asked here: see
     /// [`Policy::may_write`] and the role of [`Policy::grant`].
     pub fn content_end(&self, log: &ContentLog) -> LogEnd {
-        match self.cutoffs(log) {
-            Ends::Open => LogEnd::Open,
-            Ends::At(cutoffs) => cutoffs
-                .into_iter()
-                .min_by_key(|cutoff| (cutoff.seq, cutoff.head))
-                .map_or(LogEnd::Nothing, LogEnd::Until),
-            Ends::Nothing => LogEnd::Nothing,
-        }
+        self.cutoffs(log).lowest()
+    }
+
+    /// Where the denials that count and killed a grant end one of its logs, of control or of content:
+    /// what their authors knew of it. Whether the grant stands is not asked.
+    pub fn named_end(&self, grant: &GrantRef, log: LogId) -> LogEnd {
+        let seat = self.outcome.grants.get(grant);
+        seat.map_or(LogEnd::Open, |seat| seat.named(log).lowest())
     }
 
     fn cutoffs(&self, log: &ContentLog) -> Ends {
-        let Some(seat) = self.outcome.grants.get(&log.grant) else {
-            return Ends::Nothing;
-        };
-        if !seat.info.stands || !carries(&seat.info, log) {
-            return Ends::Nothing;
+        match self.outcome.grants.get(&log.grant) {
+            Some(seat) if seat.info.stands && carries(&seat.info, log) => seat.named(log.log),
+            _ => Ends::Nothing,
         }
+    }
+}
+
+impl Seat {
+    fn named(&self, log: LogId) -> Ends {
         if planted::is(Planted::CutoffsIgnored) {
             return Ends::Open;
         }
-        let named: Option<Vec<Cutoff>> = seat
+        let named: Option<Vec<Cutoff>> = self
             .ends
             .iter()
-            .map(|cutoffs| lowest(cutoffs, log.log))
+            .map(|cutoffs| lowest(cutoffs, log))
             .collect();
         match named {
             None => Ends::Nothing,
@@ -153,6 +157,19 @@ enum Ends {
     /// One for each denial that killed the grant: an entry counts if all of them leave it.
     At(Vec<Cutoff>),
     Nothing,
+}
+
+impl Ends {
+    fn lowest(self) -> LogEnd {
+        match self {
+            Ends::Open => LogEnd::Open,
+            Ends::At(cutoffs) => cutoffs
+                .into_iter()
+                .min_by_key(|cutoff| (cutoff.seq, cutoff.head))
+                .map_or(LogEnd::Nothing, LogEnd::Until),
+            Ends::Nothing => LogEnd::Nothing,
+        }
+    }
 }
 
 /// Whether the grant is one under which this log can be written at all.

@@ -1,6 +1,7 @@
 //! Stages 7, 10 and 12: what the settled denials leave, laid out for whoever asks.
 
 use super::denials::{Settled, settle};
+use super::explain::Given;
 use super::facts::{Aim, Facts, Grant, Place};
 use super::graph::Graph;
 use super::rank::Rank;
@@ -9,7 +10,7 @@ use super::{
     Admission, Denial, GrantInfo, InviteInfo, InviteState, LiveGrant, Member, Records, Verdict,
     Via, Void,
 };
-use crate::id::{LogId, OpHash, PersonId};
+use crate::id::{LogId, OpHash, PersonId, Timestamp};
 use crate::policy::op::{Act, Cutoff, GrantRef};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +36,8 @@ pub(super) struct Outcome {
     pub(super) named: BTreeMap<PersonId, BTreeSet<OpHash>>,
     /// Removes that count, are held or parked: whom, and the rank of the cited grant.
     pub(super) removals: Vec<(PersonId, Rank)>,
+    /// Every grant with what became of it, for explanations.
+    pub(super) given: BTreeMap<GrantRef, Given>,
 }
 
 /// A grant with what only the fold asks.
@@ -44,6 +47,8 @@ pub(super) struct Seat {
     pub(super) rank: Rank,
     /// The cutoffs of each counted denial that kills it.
     pub(super) ends: Vec<Vec<Cutoff>>,
+    /// Their authors, each once, ascending.
+    pub(super) enders: Vec<PersonId>,
 }
 
 impl Outcome {
@@ -89,6 +94,7 @@ impl Outcome {
             disputes,
             named: read.named(),
             removals: read.removals(),
+            given: read.given(),
         }
     }
 }
@@ -118,11 +124,11 @@ fn branches(records: &Records) -> BTreeMap<LogId, Vec<(u64, OpHash)>> {
 }
 
 /// Reads answers off the settled fold.
-struct Reader<'a> {
-    graph: &'a Graph,
-    facts: &'a Facts,
-    relations: &'a Relations,
-    settled: &'a Settled<'a>,
+pub(super) struct Reader<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) facts: &'a Facts,
+    pub(super) relations: &'a Relations,
+    pub(super) settled: &'a Settled<'a>,
 }
 
 impl Reader<'_> {
@@ -195,7 +201,7 @@ impl Reader<'_> {
         }
     }
 
-    fn via(&self, grant: &Grant) -> Via {
+    pub(super) fn via(&self, grant: &Grant) -> Via {
         let by = self.graph.nodes[grant.op].op.op().person;
         match grant.admission {
             Some((invite, _)) => Via::Admit {
@@ -211,9 +217,16 @@ impl Reader<'_> {
         let grant = &self.facts.grants[index];
         let stands = !self.settled.fold.grants[index].is_bad();
         let live = self.settled.is_live(index);
-        let killers = self.relations.killers[index]
+        let killers: Vec<usize> = self.relations.killers[index]
             .iter()
-            .filter(|killer| self.settled.counted[**killer]);
+            .copied()
+            .filter(|killer| self.settled.counted[*killer])
+            .collect();
+        let author = |killer: &usize| {
+            let op = self.graph.position(&self.facts.denials[*killer].name.op)?;
+            Some(self.graph.nodes[op].op.op().person)
+        };
+        let enders: BTreeSet<PersonId> = killers.iter().filter_map(author).collect();
         Seat {
             info: GrantInfo {
                 person: grant.person,
@@ -224,8 +237,10 @@ impl Reader<'_> {
             },
             rank: grant.rank,
             ends: killers
+                .iter()
                 .map(|killer| self.facts.denials[*killer].cutoffs.clone())
                 .collect(),
+            enders: enders.into_iter().collect(),
         }
     }
 
@@ -259,6 +274,7 @@ impl Reader<'_> {
             not_after,
             ask,
             state,
+            ended_at: self.ended_at(index),
             admissions,
             at: op.at,
         };
@@ -296,6 +312,19 @@ impl Reader<'_> {
         } else {
             InviteState::Open
         }
+    }
+
+    /// When the first of the denials in force that close or end an invite was made.
+    fn ended_at(&self, index: usize) -> Option<Timestamp> {
+        let closers = self.relations.closers[index].iter();
+        let in_force = closers
+            .chain(&self.relations.enders[index])
+            .filter(|denial| self.settled.strict.in_effect[**denial]);
+        let folded = in_force.filter_map(|denial| match self.facts.denials[*denial].place {
+            Place::Folded(at) => Some(self.graph.nodes[at].op.op().at),
+            Place::Parked(_) => None,
+        });
+        folded.min()
     }
 
     fn denials(&self) -> BTreeSet<Denial> {

@@ -5,7 +5,7 @@
 //! where an honest author wants to know early: an invite that is used up or out of time, a joiner who
 //! is a member already, a Remove that would leave its target with a senior grant.
 
-use super::authority::{Lack, allows};
+use super::authority::{Lack, allows, may_admit};
 use super::facts::OWN_OPERATION;
 use super::rank::Rank;
 use super::{InviteInfo, InviteState, LiveGrant, Policy};
@@ -69,6 +69,9 @@ pub enum Refused {
     /// The request is not signed by the ticket and the joiner's device for this invite.
     #[error("request to join does not fit the invite")]
     BadRedeem,
+    /// The invite asks, and the author does not open what it gives.
+    #[error("whoever lets somebody in by this invite must open as much as it gives")]
+    AdmitsAboveClearance,
     /// The joiner was removed: only a Grant lets them in again.
     #[error("joiner was removed, and only an admin's grant lets them in again")]
     JoinerRemoved,
@@ -103,7 +106,10 @@ impl Policy {
         self.check_acts(acts)?;
         let mut closest = None;
         for grant in &member.grants {
-            match acts.iter().try_for_each(|act| self.check_under(grant, act)) {
+            let checked = acts
+                .iter()
+                .try_for_each(|act| self.check_under(grant, act, acts));
+            match checked {
                 Ok(()) => return Ok(grant.grant),
                 Err(refused) if closest.is_none() || closest == Some(Refused::NeedsAdmin) => {
                     closest = Some(refused)
@@ -136,6 +142,20 @@ impl Policy {
             }
         }
         self.permit(person, device, acts)
+    }
+
+    /// Whether the person may let somebody in by this invite, as far as that depends on neither the
+    /// joiner nor the time.
+    pub fn may_answer(&self, person: &PersonId, invite: &GrantRef) -> bool {
+        let open = |invite: &&InviteInfo| invite.state == InviteState::Open;
+        let Some(invite) = self.invite(invite).filter(open) else {
+            return false;
+        };
+        let grants = self.member(person).map_or(&[][..], |member| &member.grants);
+        let does = |grant: &LiveGrant| {
+            may_admit(grant.role, grant.clearance, invite.ask, invite.clearance).is_ok()
+        };
+        grants.iter().any(does)
     }
 
     /// What does not depend on the author's grant.
@@ -274,7 +294,7 @@ impl Policy {
     }
 
     /// What depends on the author's grant: the right, and seniority.
-    fn check_under(&self, grant: &LiveGrant, act: &Act) -> Result<(), Refused> {
+    fn check_under(&self, grant: &LiveGrant, act: &Act, acts: &[Act]) -> Result<(), Refused> {
         allows(grant.role, grant.clearance, act)?;
         let rank = self
             .outcome
@@ -290,7 +310,11 @@ impl Policy {
                         .get(&held.grant)
                         .is_some_and(|seat| seat.rank.is_junior_to(rank))
                 };
-                check(held.iter().all(junior), Refused::NotSenior)
+                let mut left = held.iter().filter(|held| !junior(held));
+                check(
+                    left.all(|left| gives_as_much(acts, person, left)),
+                    Refused::NotSenior,
+                )
             }
             Act::Close { invite, .. } => {
                 let (invite, _) = self
@@ -300,11 +324,31 @@ impl Policy {
                     .ok_or(Refused::UnknownInvite)?;
                 check(invite.is_junior_to(rank), Refused::NotSenior)
             }
-            Act::Grant { .. } | Act::Leave { .. } | Act::Invite { .. } | Act::Admit { .. } => {
-                Ok(())
+            Act::Admit { invite, .. } => {
+                let invite = self.invite(invite).ok_or(Refused::UnknownInvite)?;
+                Ok(may_admit(
+                    grant.role,
+                    grant.clearance,
+                    invite.ask,
+                    invite.clearance,
+                )?)
             }
+            Act::Grant { .. } | Act::Leave { .. } | Act::Invite { .. } => Ok(()),
         }
     }
+}
+
+/// Whether these acts grant a person at least what a grant of theirs gives: a Remove beside them that
+/// leaves it leaves nothing that was to end.
+fn gives_as_much(acts: &[Act], to: &PersonId, left: &LiveGrant) -> bool {
+    acts.iter().any(|act| match act {
+        Act::Grant {
+            person,
+            role,
+            clearance,
+        } => person == to && *role >= left.role && *clearance >= left.clearance,
+        _ => false,
+    })
 }
 
 fn check(holds: bool, otherwise: Refused) -> Result<(), Refused> {
@@ -319,6 +363,7 @@ impl From<Lack> for Refused {
             Lack::Clearance => Refused::AboveOwnClearance,
             Lack::AdminClearance => Refused::Malformed("an admin is cleared for restricted"),
             Lack::AdminLeaves => Refused::AdminLeaves,
+            Lack::Opens => Refused::AdmitsAboveClearance,
         }
     }
 }

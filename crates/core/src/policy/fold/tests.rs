@@ -2,6 +2,7 @@
 //! order, and random histories against a second, deliberately simple implementation.
 
 mod content;
+mod explain;
 mod grants;
 mod invites;
 mod oracle;
@@ -9,6 +10,7 @@ mod order;
 mod permits;
 mod random;
 mod removes;
+mod scale;
 mod shape;
 mod standing;
 mod world;

@@ -114,6 +114,9 @@ pub struct InviteInfo {
     pub ask: bool,
     /// Whether it still lets anybody in.
     pub state: InviteState,
+    /// When a Close or Remove first ended it, by that author's clock: display data. None while it is
+    /// open, or where nothing folded says so.
+    pub ended_at: Option<Timestamp>,
     /// Who was admitted, ascending by grant, over-use included.
     pub admissions: Vec<Admission>,
     /// When it was opened, by the author's clock: display data.
@@ -282,6 +285,8 @@ pub enum Invalid {
     UnknownInvite,
     /// The request it carries is not one for this invite.
     BadRedeem,
+    /// It admits through an invite that asks, under a grant that does not open what the invite gives.
+    AdmitsAboveClearance,
     /// An admission that it lists is none of this invite, or is not in its past.
     UnknownAdmission,
 }

@@ -212,7 +212,9 @@ fn a_rotation_is_paid_once() -> Result<(), String> {
     let pack = create(&mut world, ana, &secret("plans"));
     add(&mut world, ana, pack, "before", Sensitivity::Internal);
     let invite = share(&mut world, ana, pack, Role::Reader, Sensitivity::Public).invite;
-    let ended = world.call(ana, |node, now| node.cancel_invite(now, pack, invite));
+    let ended = world.call(ana, |node, now| {
+        node.cancel_invite(now, pack, invite, false)
+    });
     ended.done();
     add(&mut world, ana, pack, "after", Sensitivity::Internal);
     let owed = world.node(ana).status(pack).unwrap().rotation_debt;

@@ -11,10 +11,6 @@ use kitbag_node::view::{NewNote, NoteEdit};
 use kitbag_testkit::{Called, DiskImage, Fault, Loot, NetSettings, Opened, Trick, Who, World};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Whether two branches of one content log end well: off while only the first of them is kept, and
-/// whoever holds the other is never up to date. Copies then begin logs of their own at once.
-pub(super) const CONTENT_FORKS_CONVERGE: bool = false;
-
 /// A pack, as its makers were told that it is.
 pub(super) struct Pack {
     pub(super) id: PackId,
@@ -51,7 +47,6 @@ pub(super) struct Note {
 struct Backup {
     image: DiskImage,
     step: u64,
-    starts: u64,
 }
 
 /// What happened, as far as somebody was told.
@@ -269,7 +264,6 @@ impl History {
         let backup = Backup {
             image: world.device(who).disk.image(),
             step: self.now,
-            starts: world.starts(who),
         };
         self.backups.insert(who, backup);
     }
@@ -279,15 +273,6 @@ impl History {
         let Some((who, backup)) = self.backups.pop_first() else {
             return Ok(());
         };
-        if !CONTENT_FORKS_CONVERGE && world.starts(who) == backup.starts {
-            if !world.is_up(who) {
-                return Ok(());
-            }
-            world.kill(who);
-            if world.start(who) == Opened::Down {
-                return Ok(());
-            }
-        }
         let (had, _) = world.loot(who);
         self.forgotten.entry(who).or_default().extend(&had);
         world.restore(who, &backup.image);
@@ -322,9 +307,6 @@ impl History {
             return;
         }
         let copy = world.add_clone(of, &secret("copy"));
-        if !CONTENT_FORKS_CONVERGE {
-            world.forget_token(copy);
-        }
         if world.start(copy) == Opened::Up {
             self.counts.add("copies", 1);
             world.log(|world| format!("{} was copied", world.name(of)));

@@ -1,6 +1,6 @@
 //! Those who mean harm: an outsider whom one member knows from elsewhere, and a member.
 
-use super::history::{CONTENT_FORKS_CONVERGE, History};
+use super::history::History;
 use crate::it::support::secret;
 use kitbag_core::id::PackId;
 use kitbag_core::policy::{Role, Sensitivity};
@@ -42,6 +42,7 @@ impl History {
             clearance: Sensitivity::Internal,
             expires_at: None,
             uses: 1,
+            ask: false,
         };
         let shared = world.call(outsider, |node, now| node.share(now, pack.id, &options));
         self.lure = Some(pack.id);
@@ -133,9 +134,6 @@ impl History {
             return;
         };
         let trick = *world.dice.pick(&Trick::ALL);
-        if trick == Trick::ForkedEntries && !CONTENT_FORKS_CONVERGE {
-            return;
-        }
         mallory.played.insert(trick);
         let messages = hostile.play(pack, trick);
         world.log(|_| format!("Mallory plays {trick:?}"));

@@ -61,6 +61,7 @@ impl History {
             clearance,
             expires_at,
             uses,
+            ask: world.dice.percent(20),
         };
         let Called::Done(shared) = world.call(who, |node, now| node.share(now, pack, &options))
         else {
@@ -141,8 +142,27 @@ impl History {
                     _ => {}
                 }
             }
+            Joining::Answered(JoinOutcome::Waiting) => {
+                self.counts.add("requests to join", 1);
+                if world.dice.percent(80) {
+                    self.say_yes(world, who, admitter, at);
+                }
+            }
             Joining::Answered(_) | Joining::NotOpen => {}
             Joining::NotReached => self.unanswered.push((who, admitter, at)),
+        }
+    }
+
+    /// A person says yes; the joiner asks again.
+    fn say_yes(&mut self, world: &mut World, who: Who, admitter: Who, at: usize) {
+        match world.approve(admitter, who, self.shares[at].ticket.pack) {
+            Called::Done(()) => {
+                self.counts.add("requests approved", 1);
+                self.ask(world, who, admitter, at);
+            }
+            // It may have become durable; the joiner, who waits, will hear of it.
+            Called::Down => self.unanswered.push((who, admitter, at)),
+            Called::Refused(_) => {}
         }
     }
 
@@ -297,7 +317,9 @@ impl History {
         }
         let share = world.dice.pick(&self.shares);
         let (by, pack, invite) = (share.by, share.ticket.pack, share.ticket.invite);
-        if let Called::Done(_) = world.call(by, |node, now| node.cancel_invite(now, pack, invite)) {
+        if let Called::Done(_) =
+            world.call(by, |node, now| node.cancel_invite(now, pack, invite, false))
+        {
             self.counts.add("invites cancelled", 1);
             world.log(|world| format!("{} cancelled an invite", world.name(by)));
         }

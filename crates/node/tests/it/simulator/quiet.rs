@@ -107,7 +107,7 @@ impl History {
     }
 
     fn keep_quiet(&mut self, world: &mut World) -> Result<(), String> {
-        world.run(120_000); // what was to be asked once more
+        world.run(120_000); // what was to be asked once more, by whoever is out too
         let (sent, links) = (world.frames, world.everybody().len().pow(2) as u64);
         world.run(3_600_000);
         let more = world.frames - sent;

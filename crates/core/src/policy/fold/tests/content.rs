@@ -172,12 +172,17 @@ fn of_several_removes_the_lowest_cutoff_is_effective() {
         notes.write(ben, &[], &seen),
     ];
     let (low, high) = (notes.upto(names[0]), notes.upto(names[1]));
+    let log = notes.logs[&ben];
+    let end = |w: &World| w.policy().named_end(&log.grant, log.log);
+    assert_eq!(end(&w), LogEnd::Open);
     w.by(ANA).does([remove_at(BEN, vec![high])]);
     assert_eq!(notes.judge(&w.policy()), [Valid, Valid, Cut]);
     w.by(ANA).does([remove_at(BEN, vec![low])]);
     assert_eq!(notes.judge(&w.policy()), [Valid, Cut, Cut]);
+    assert_eq!(end(&w), LogEnd::Until(low));
     w.by(ANA).does([remove(BEN)]);
     assert_eq!(notes.judge(&w.policy()), [Cut, Cut, Cut]);
+    assert_eq!(end(&w), LogEnd::Nothing);
 }
 
 #[test]
@@ -579,4 +584,15 @@ fn verdicts_on_random_entries_are_the_definition_in_any_order() {
         dice.shuffle(&mut notes.entries);
         assert_eq!(notes.judge(&policy), expected, "seed {seed}");
     }
+}
+
+#[test]
+fn whoever_ended_a_grant_is_named() {
+    let mut w = World::founded_by(ANA);
+    let ben = of(w.by(ANA).does([grant(BEN, Role::Editor)]));
+    let cyn = of(w.by(ANA).does([grant(CYN, Role::Editor)]));
+    assert!(w.policy().enders(&ben).is_empty());
+    w.by(ANA).does([remove(BEN)]);
+    assert_eq!(w.policy().enders(&ben), [ANA.person()]);
+    assert!(w.policy().enders(&cyn).is_empty());
 }

@@ -366,3 +366,66 @@ fn cancelling_an_invite_is_a_denial_like_any_other() {
             })
     );
 }
+
+/// Goal: where a person is asked, nobody lets somebody in to what they cannot open themselves: not a
+/// reader of less, not an editor of less, not a courier; and whoever opens it may, admin or not.
+#[test]
+fn through_an_invite_that_asks_only_those_admit_who_open_what_it_gives() {
+    use Sensitivity::{Confidential, Internal, Public, Restricted};
+    for (role, clearance, up_to, admits) in [
+        (Role::Reader, Internal, Confidential, false),
+        (Role::Editor, Internal, Confidential, false),
+        (Role::Editor, Confidential, Restricted, false),
+        (Role::Courier, Restricted, Public, false),
+        (Role::Reader, Confidential, Confidential, true),
+        (Role::Commenter, Restricted, Confidential, true),
+        (Role::Admin, Restricted, Restricted, true),
+    ] {
+        let mut w = World::founded_by(ANA);
+        let person = BEN.person();
+        let ben = w.by(ANA).does([Act::Grant {
+            person,
+            role,
+            clearance,
+        }]);
+        let ticket = w.by(ANA).does([asking(1, up_to)]);
+        let admit = w.admit(of(ticket), EVE);
+        let op = w.by(BEN).citing(of(ben)).does([admit]);
+        let policy = w.policy();
+        let expected = if admits {
+            Verdict::Stands
+        } else {
+            Verdict::Invalid(Invalid::AdmitsAboveClearance)
+        };
+        let what = format!("{role} cleared for {clearance} admits to {up_to}");
+        assert_eq!(policy.verdict(&op), Some(expected), "{what}");
+        assert_eq!(is_member(&policy, EVE), admits, "{what}");
+    }
+}
+
+#[test]
+fn of_several_grants_the_cited_one_says_whether_its_holder_may_answer() {
+    let mut w = World::founded_by(ANA);
+    let low = w.by(ANA).does([grant(BEN, Role::Editor)]);
+    let high = w.by(ANA).does([Act::Grant {
+        person: BEN.person(),
+        role: Role::Reader,
+        clearance: Sensitivity::Confidential,
+    }]);
+    let ticket = w.by(ANA).does([asking(2, Sensitivity::Confidential)]);
+    let (eve, fay) = (w.admit(of(ticket), EVE), w.admit(of(ticket), FAY));
+    w.by(BEN).citing(of(low)).does([eve]);
+    w.by(BEN).citing(of(high)).does([fay]);
+    let policy = w.policy();
+    assert!(!is_member(&policy, EVE) && is_member(&policy, FAY));
+}
+
+#[test]
+fn an_invite_that_does_not_ask_is_answered_by_whoever_has_a_grant() {
+    let mut w = World::founded_by(ANA);
+    let ben = w.by(ANA).does([grant(BEN, Role::Courier)]);
+    let ticket = w.by(ANA).does([invite(1)]);
+    let admit = w.admit(of(ticket), EVE);
+    w.by(BEN).citing(of(ben)).does([admit]);
+    assert!(is_member(&w.policy(), EVE));
+}

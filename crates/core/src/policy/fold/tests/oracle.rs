@@ -319,9 +319,24 @@ impl<'a> Oracle<'a> {
                     .contains(&invite.op)
                     .then(|| self.invite_key(invite))
                     .flatten();
-                redeem.is_some_and(|redeem| {
-                    Some(redeem.key) == key && redeem.invite == *invite && redeem.pack == self.pack
-                })
+                // A person who is asked about somebody sees all that the other would.
+                let sees_it_all = |promised: Sensitivity| {
+                    own.role != Role::Courier && own.clearance.max(promised) == own.clearance
+                };
+                let asked_rightly = match self.valid_act(invite) {
+                    Some(Act::Invite {
+                        ask: true,
+                        clearance,
+                        ..
+                    }) => sees_it_all(*clearance),
+                    _ => true,
+                };
+                asked_rightly
+                    && redeem.is_some_and(|redeem| {
+                        Some(redeem.key) == key
+                            && redeem.invite == *invite
+                            && redeem.pack == self.pack
+                    })
             }
             Act::Close { invite, admitted } => {
                 let through = |listed: &GrantRef| match listed.op.as_bytes() {

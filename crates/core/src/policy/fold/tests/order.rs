@@ -40,7 +40,7 @@ pub(super) fn of_fold(policy: &Policy) -> Answers {
 
 /// A pack with two admins, an editor, two invites and somebody who came in by one; then one operation
 /// of each kind by each who might, all concurrent.
-fn alphabet() -> (World, Vec<SignedOp>) {
+pub(super) fn alphabet() -> (World, Vec<SignedOp>) {
     let mut w = World::founded_by(ANA);
     let ben = w.by(ANA).does([grant(BEN, Role::Admin)]);
     let cyn = w.by(ANA).does([grant(CYN, Role::Admin)]);

@@ -131,6 +131,27 @@ fn acts_that_break_a_rule_of_their_own_are_refused() {
     ));
 }
 
+/// Goal: somebody who came in before an admin is lowered by that admin to what they had, not below.
+#[test]
+fn a_remove_may_leave_what_the_same_operation_grants() {
+    let (mut w, ..) = office();
+    let cyn = w.by(ANA).does([grant(CYN, Role::Admin)]);
+    w.by(ANA).does([grant(DAN, Role::Admin)]);
+    let lower = |to| [remove(DAN), grant(DAN, to)];
+    for to in [Role::Editor, Role::Admin] {
+        assert_eq!(ask(&w.policy(), CYN, &lower(to)), Ok(of(cyn)), "{to:?}");
+    }
+    let refused = Err(Refused::NotSenior);
+    for to in [Role::Reader, Role::Commenter] {
+        assert_eq!(ask(&w.policy(), CYN, &lower(to)), refused, "{to:?}");
+    }
+    assert_eq!(ask(&w.policy(), CYN, &[remove(DAN)]), refused);
+    let other = [remove(DAN), grant(EVE, Role::Admin)];
+    assert_eq!(ask(&w.policy(), CYN, &other), refused);
+    w.by(CYN).does(lower(Role::Editor));
+    assert_eq!(role(&w.policy(), DAN), Some(Role::Editor));
+}
+
 #[test]
 fn a_remove_that_would_leave_its_target_a_senior_grant_is_refused() {
     let (mut w, ..) = office();
@@ -440,4 +461,18 @@ fn an_admission_survives_the_wire_only_with_both_signatures() {
     let op = w.add(good);
     assert_eq!(w.policy().verdict(&op), Some(Verdict::Stands));
     assert!(w.policy().may_write(&EVE.person(), Sensitivity::Internal));
+}
+
+#[test]
+fn whoever_opens_less_than_an_invite_that_asks_gives_is_told_before_signing() {
+    let mut w = World::founded_by(ANA);
+    w.by(ANA).does([grant(DAN, Role::Editor)]);
+    let ticket = of(w.by(ANA).does([asking(1, Sensitivity::Confidential)]));
+    let policy = w.policy();
+    let admit = signed(&w, ticket, EVE);
+    assert_eq!(
+        ask(&policy, DAN, std::slice::from_ref(&admit)),
+        Err(Refused::AdmitsAboveClearance)
+    );
+    assert_eq!(ask(&policy, ANA, &[admit]), Ok(w.founder()));
 }

@@ -37,7 +37,7 @@ impl Dice {
         }
     }
 
-    fn subset<T: Clone>(&mut self, of: &[T], percent: usize) -> Vec<T> {
+    pub(super) fn subset<T: Clone>(&mut self, of: &[T], percent: usize) -> Vec<T> {
         of.iter()
             .filter(|_| self.chance(percent))
             .cloned()
@@ -48,15 +48,15 @@ impl Dice {
 /// How a history is made.
 #[derive(Clone, Copy)]
 pub(super) struct Style {
-    steps: usize,
-    drop: bool,
+    pub(super) steps: usize,
+    pub(super) drop: bool,
     /// Percent of operations whose author has seen everything.
-    informed: usize,
+    pub(super) informed: usize,
     /// Percent of operations whose author forgot its own newest ones.
-    forks: usize,
+    pub(super) forks: usize,
 }
 
-const STYLE: Style = Style {
+pub(super) const STYLE: Style = Style {
     steps: 10,
     drop: true,
     informed: 40,
@@ -72,13 +72,23 @@ pub(super) fn history(dice: &mut Dice, style: Style) -> World {
     } else {
         (BEN, ben)
     };
+    let ticket = if dice.chance(40) {
+        asking(2, dice.pick(&Sensitivity::ALL))
+    } else {
+        invite(2)
+    };
     w.by(maker)
         .citing(cited)
-        .does([grant(CYN, Role::Admin), invite(2)]);
+        .does([grant(CYN, Role::Admin), ticket]);
     for _ in 0..style.steps {
         step(&mut w, dice, style);
     }
     w
+}
+
+/// A history of this many steps in the usual style.
+pub(super) fn history_of(dice: &mut Dice, steps: usize) -> World {
+    history(dice, Style { steps, ..STYLE })
 }
 
 /// One more operation, by somebody whom some grant in their view names.
@@ -165,6 +175,10 @@ fn admin_act(w: &World, dice: &mut Dice, policy: &Policy, style: Style) -> Optio
                 late_denials,
             })
         }
+        6 if dice.chance(50) => Some(asking(
+            1 + dice.below(2) as u32,
+            dice.pick(&Sensitivity::ALL),
+        )),
         6 => Some(invite(1 + dice.below(2) as u32)),
         7 | 8 => closing(dice, policy),
         _ => admitting(w, dice, policy),

@@ -130,6 +130,27 @@ pub(super) fn invite(uses: u32) -> Act {
     }
 }
 
+/// An invite whose joiners a person approves.
+pub(super) fn asking(uses: u32, up_to: Sensitivity) -> Act {
+    match invite(uses) {
+        Act::Invite {
+            key,
+            role,
+            uses,
+            not_after,
+            ..
+        } => Act::Invite {
+            key,
+            role,
+            clearance: up_to,
+            uses,
+            not_after,
+            ask: true,
+        },
+        other => other,
+    }
+}
+
 pub(super) fn close(invite: GrantRef, admitted: &[GrantRef]) -> Act {
     let mut admitted = admitted.to_vec();
     admitted.sort();

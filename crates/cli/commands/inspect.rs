@@ -1,0 +1,109 @@
+//! `kitbag inspect`: what some bytes are. Asks nobody, needs no daemon, shows no secret.
+
+use crate::context::Context;
+use crate::escape::{Lines, escape};
+use crate::input;
+use clap::Args;
+use kitbag_rpc::{Code, Failure, Field, Inspected, Part, Value};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// A file, - for the standard input, or the text itself: hex, base32 or a ticket
+    #[arg(value_name = "FILE|-|TEXT")]
+    from: Option<String>,
+}
+
+pub(super) fn run(context: &Context, args: InspectArgs) -> anyhow::Result<()> {
+    let bytes = bytes(args.from)?;
+    let found = kitbag_daemon::inspect(&bytes)?;
+    if context.out.is_json() {
+        return context.out.document(&found);
+    }
+    Ok(context.out.data(in_words(&found))?)
+}
+
+/// What may be a ticket is kept no longer than needed.
+fn bytes(from: Option<String>) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let Some(from) = from.map(Zeroizing::new) else {
+        if input::standard() == input::Standard::Person {
+            let missing = Failure::new(Code::Usage, "nothing was given to look at");
+            return Err(missing
+                .hint("kitbag inspect FILE, or - for the standard input")
+                .into());
+        }
+        return Ok(Zeroizing::new(input::bytes(Path::new("-"), BYTES_MAX)?));
+    };
+    let is_path = from.as_str() == "-" || Path::new(from.as_str()).is_file();
+    if is_path || from.contains(['/', '.']) {
+        return Ok(Zeroizing::new(input::bytes(
+            Path::new(from.as_str()),
+            BYTES_MAX,
+        )?));
+    }
+    Ok(Zeroizing::new(from.as_bytes().to_vec()))
+}
+
+/// The longest frame in hex, and line breaks; what is longer is refused beneath too.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
+
+fn in_words(found: &Inspected) -> String {
+    let mut lines = Vec::new();
+    part(&mut lines, 0, "", &found.record);
+    lines.push(format!("(read as {})", found.read_as));
+    lines.join("\n")
+}
+
+fn part(lines: &mut Vec<String>, depth: usize, name: &str, part: &Part) {
+    let bytes = part.bytes.map(|bytes| format!(" ({bytes} bytes)"));
+    line(
+        lines,
+        depth,
+        &format!("{name}{}{}", part.kind, bytes.unwrap_or_default()),
+    );
+    for Field { name, value } in &part.fields {
+        self::value(lines, depth + 1, &name.replace('_', " "), value);
+    }
+}
+
+fn value(lines: &mut Vec<String>, depth: usize, name: &str, value: &Value) {
+    match value {
+        Value::Flag(flag) => line(
+            lines,
+            depth,
+            &format!("{name}: {}", if *flag { "yes" } else { "no" }),
+        ),
+        Value::Number(number) => line(lines, depth, &format!("{name}: {number}")),
+        Value::Text(text) => line(
+            lines,
+            depth,
+            &format!("{name}: {}", escape(text, Lines::One)),
+        ),
+        Value::Part(found) => part(lines, depth, &format!("{name}: "), found),
+        Value::List { items, more } if items.is_empty() && *more == 0 => {
+            line(lines, depth, &format!("{name}: none"));
+        }
+        Value::List { items, more } => {
+            line(
+                lines,
+                depth,
+                &format!("{name}: {}", items.len() as u64 + more),
+            );
+            for item in items {
+                match item {
+                    Value::Part(found) => part(lines, depth + 1, "", found),
+                    Value::Text(text) => line(lines, depth + 1, &escape(text, Lines::One)),
+                    other => self::value(lines, depth + 1, "-", other),
+                }
+            }
+            if *more > 0 {
+                line(lines, depth + 1, &format!("… and {more} more"));
+            }
+        }
+    }
+}
+
+fn line(lines: &mut Vec<String>, depth: usize, text: &str) {
+    lines.push(format!("{}{text}", "  ".repeat(depth)));
+}

@@ -1,0 +1,129 @@
+//! `kitbag who`: who opens a pack or a note now, and who could before.
+
+use crate::context::Context;
+use crate::table::Table;
+use crate::{launch, reasons, when, words};
+use clap::Args;
+use jiff::Zoned;
+use kitbag_rpc::{Access, AccessState, AskWho, PersonOpens, V1, Who};
+
+#[derive(Debug, Args)]
+pub(crate) struct WhoArgs {
+    /// The pack, or the start of a note's id
+    #[arg(value_name = "PACK|NOTE")]
+    of: String,
+}
+
+pub(super) async fn run(context: &Context, args: WhoArgs) -> anyhow::Result<()> {
+    let answer = launch::client(context)
+        .await?
+        .call(&AskWho { v: V1, of: args.of })
+        .await?;
+    if context.out.is_json() {
+        return context.out.document(&answer);
+    }
+    let now = Zoned::now();
+    if answer.note.is_some() {
+        return Ok(context.out.data(of_note(&answer, &now))?);
+    }
+    let mut table = Table::new(
+        [
+            "name",
+            "role",
+            "public",
+            "internal",
+            "confidential",
+            "restricted",
+            "because",
+        ],
+        6,
+    );
+    for person in &answer.people {
+        let cell = |at: usize| {
+            person
+                .opens
+                .get(at)
+                .map_or("never".into(), |one| state(one, &now))
+        };
+        let name = if person.who.is_me {
+            format!("{} (you)", person.who.name)
+        } else {
+            person.who.name.clone()
+        };
+        table.row([
+            &name,
+            person.role.map_or("", |role| role.as_str()),
+            &cell(0),
+            &cell(1),
+            &cell(2),
+            &cell(3),
+            &ended(person, &now),
+        ]);
+    }
+    Ok(table.print(context.out)?)
+}
+
+fn state(access: &Access, now: &Zoned) -> String {
+    match (access.state, access.until) {
+        (AccessState::Now, _) => "now".to_owned(),
+        (AccessState::Before, Some(until)) => format!("until {}", when::shown(until, now)),
+        (AccessState::Before, None) => "before".to_owned(),
+        (AccessState::Never, _) => "never".to_owned(),
+    }
+}
+
+/// Why somebody opens less than they could before; nothing for who lost nothing.
+fn ended(person: &PersonOpens, now: &Zoned) -> String {
+    let mut reasons: Vec<String> = Vec::new();
+    for access in person
+        .opens
+        .iter()
+        .filter(|one| one.state == AccessState::Before)
+    {
+        let reason = reasons::because(&access.rule, now);
+        if !reasons.contains(&reason) {
+            reasons.push(reason);
+        }
+    }
+    reasons.join("; ")
+}
+
+fn of_note(answer: &Who, now: &Zoned) -> String {
+    let of = |state: AccessState| {
+        answer.people.iter().filter_map(move |person| {
+            let access = person.opens.first()?;
+            (access.state == state).then_some((person, access))
+        })
+    };
+    let names = |state| {
+        let names: Vec<String> = of(state)
+            .map(|(person, _)| reasons::name(&person.who))
+            .collect();
+        names.join(", ")
+    };
+    let sensitivity = answer
+        .people
+        .first()
+        .and_then(|person| person.opens.first())
+        .map_or("", |access| access.sensitivity.title());
+    let mut lines = vec![format!(
+        "a note in {}, {sensitivity}",
+        words::pack(&answer.pack)
+    )];
+    lines.push(match names(AccessState::Now).as_str() {
+        "" => "nobody who is known here opens it now".to_owned(),
+        names => format!("open it now: {names}"),
+    });
+    for (person, access) in of(AccessState::Before) {
+        let reason = reasons::because(&access.rule, now);
+        lines.push(format!(
+            "could open it before: {}: {reason}",
+            reasons::name(&person.who)
+        ));
+    }
+    let never = names(AccessState::Never);
+    if !never.is_empty() {
+        lines.push(format!("never could: {never}"));
+    }
+    lines.join("\n")
+}

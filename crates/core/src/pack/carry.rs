@@ -1,0 +1,181 @@
+//! What somebody changed in a note, as an edit of another state of it.
+//!
+//! For an edit that is written anew by somebody else: the state it was made on may hold text that
+//! does not count, and what it changed must not bring that text along.
+//! Spec: `docs/spec/notes.md`, "Written anew".
+
+use super::document::EditError;
+use super::note::{NoteType, NoteView, Record, Source, SourceKind, Trust};
+use super::note_document::{DateEdit, Edit, NoteDocument};
+use crate::id::{ItemId, LogId, Timestamp};
+
+impl Edit {
+    /// The edit that makes one state of a note into another. A consent statement that is only in the
+    /// first stays: none is ever taken back without another in its place.
+    pub fn between(before: &NoteView, after: &NoteView) -> Edit {
+        let date = |before: Option<Timestamp>, after: Option<Timestamp>| match after {
+            _ if before == after => DateEdit::Keep,
+            None => DateEdit::Clear,
+            Some(at) => DateEdit::Set(at),
+        };
+        Edit {
+            title: changed(&before.title, &after.title),
+            body: changed(&before.body, &after.body),
+            add_tags: after.tags.difference(&before.tags).cloned().collect(),
+            remove_tags: before.tags.difference(&after.tags).cloned().collect(),
+            status: changed(&before.status, &after.status),
+            pinned: changed(&before.pinned, &after.pinned),
+            consent: changed(&before.consent, &after.consent).flatten(),
+            valid_from: date(before.valid_from, after.valid_from),
+            valid_to: date(before.valid_to, after.valid_to),
+            review_after: date(before.review_after, after.review_after),
+            expires_at: date(before.expires_at, after.expires_at),
+        }
+    }
+
+    /// The edit of `standing` that changes there what made `before` into `after`. Where the two went
+    /// different ways, they are merged like concurrent edits.
+    ///
+    /// # Errors
+    /// [`EditError`] when a state is beyond the limits of what an edit may write.
+    pub fn carried(
+        before: &NoteView,
+        after: &NoteView,
+        standing: &NoteView,
+    ) -> Result<Edit, EditError> {
+        if before == standing {
+            return Ok(Edit::between(before, after));
+        }
+        let mut merged = NoteDocument::derive(ItemId::from_bytes([0; 32]), &record_of(before));
+        let base = [merged.base()];
+        for (log, side) in [(1, standing), (2, after)] {
+            let edit = Edit::between(before, side);
+            let change = merged.edit_at(&base, LogId::from_bytes([log; 32]), &edit)?;
+            if let Some(change) = change {
+                merged.apply(&change.checked).map_err(EditError::Failed)?;
+            }
+        }
+        Ok(Edit::between(standing, &merged.view()))
+    }
+}
+
+fn changed<T: Clone + PartialEq>(before: &T, after: &T) -> Option<T> {
+    (before != after).then(|| after.clone())
+}
+
+/// A record with these fields, to derive a document from that nobody keeps.
+fn record_of(view: &NoteView) -> Record {
+    let source = Source {
+        kind: SourceKind::Manual,
+        label: String::new(),
+        uri: None,
+        app: None,
+        author: None,
+        locator: None,
+        captured_at: Timestamp::default(),
+        observed_at: None,
+        captured_by: String::new(),
+        trust: Trust::FirstParty,
+    };
+    Record {
+        title: view.title.clone(),
+        body: view.body.clone(),
+        tags: view.tags.clone(),
+        status: view.status,
+        pinned: view.pinned,
+        consent: view.consent.clone(),
+        valid_from: view.valid_from,
+        valid_to: view.valid_to,
+        review_after: view.review_after,
+        expires_at: view.expires_at,
+        ..Record::new([0; 16], NoteType::Note, source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::note::Status;
+
+    fn view(body: &str) -> NoteView {
+        NoteView {
+            title: "Plan".into(),
+            body: body.into(),
+            ..NoteView::from(&record_of(&NoteView {
+                title: String::new(),
+                body: String::new(),
+                tags: Default::default(),
+                status: Status::Active,
+                pinned: false,
+                consent: None,
+                valid_from: None,
+                valid_to: None,
+                review_after: None,
+                expires_at: None,
+            }))
+        }
+    }
+
+    /// Goal: what was changed is carried over, and what it was changed in is not.
+    #[test]
+    fn only_what_an_edit_changed_is_carried_to_another_state() {
+        let cases = [
+            ("one", "one two", "one", "one two"),
+            ("one HOSTILE", "one HOSTILE two", "one", "one two"),
+            (
+                "one\nHOSTILE",
+                "zero one\nHOSTILE",
+                "one\nand more",
+                "zero one\nand more",
+            ),
+            ("keep drop", "keep", "keep drop more", "keep more"),
+        ];
+        for (before, after, standing, wanted) in cases {
+            let edit = Edit::carried(&view(before), &view(after), &view(standing)).unwrap();
+            assert_eq!(
+                edit.body.as_deref(),
+                Some(wanted),
+                "{before:?} -> {after:?}"
+            );
+            assert_eq!((edit.title, edit.status), (None, None));
+        }
+        let nothing = Edit::carried(&view("a b"), &view("a"), &view("a")).unwrap();
+        assert_eq!(nothing, Edit::default());
+    }
+
+    #[test]
+    fn everything_that_can_be_edited_is_carried() {
+        let before = NoteView {
+            tags: ["a".into(), "b".into()].into(),
+            valid_to: Some(Timestamp::from_millis(1)),
+            ..view("x")
+        };
+        let after = NoteView {
+            title: "Other".into(),
+            tags: ["b".into(), "c".into()].into(),
+            status: Status::Archived,
+            pinned: true,
+            valid_from: Some(Timestamp::from_millis(2)),
+            valid_to: None,
+            ..view("y")
+        };
+        let standing = NoteView {
+            tags: ["a".into(), "z".into()].into(),
+            ..before.clone()
+        };
+        for onto in [&before, &standing] {
+            let edit = Edit::carried(&before, &after, onto).unwrap();
+            assert_eq!(edit.title.as_deref(), Some("Other"));
+            assert_eq!(edit.body.as_deref(), Some("y"));
+            assert_eq!(edit.add_tags, ["c".into()].into());
+            assert_eq!(edit.remove_tags, ["a".into()].into());
+            assert_eq!(
+                (edit.status, edit.pinned),
+                (Some(Status::Archived), Some(true))
+            );
+            assert_eq!(edit.valid_from, DateEdit::Set(Timestamp::from_millis(2)));
+            assert_eq!(edit.valid_to, DateEdit::Clear);
+            assert_eq!(edit.review_after, DateEdit::Keep);
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Opened bodies: notes, changes, profiles.
+#![no_main]
+
+kitbag_fuzz::target!(body);

@@ -1,0 +1,293 @@
+//! Which epoch seals now, which may be wrapped and built on, and opening a new one.
+//!
+//! An epoch is used only where every denial that it and its ancestors answer is folded here and
+//! every key on the way is held. What the epochs answer is added up once after each change, parents
+//! first: a member who opens thousands of them costs the others one pass, not one for each write.
+
+#[cfg(test)]
+mod tests;
+
+use crate::error::Denied;
+use crate::replica::{Replica, Staged};
+use crate::{Node, NodeError};
+use kitbag_core::epoch::{
+    ANSWERS_MAX, EPOCH_VERSION, Epoch, PARENTS_MAX, SignedEpoch, seal_parent_key,
+};
+use kitbag_core::id::{EpochId, PackId};
+use kitbag_core::person::SUITE;
+use kitbag_core::policy::Sensitivity;
+use kitbag_core::policy::fold::Denial;
+use kitbag_core::policy::op::GrantRef;
+use kitbag_crypto::EpochKey;
+use kitbag_crypto::planted::{self, Planted};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the epochs of a pack add up to.
+pub(crate) struct Found {
+    epochs: BTreeMap<EpochId, Standing>,
+    /// Every denial that is known here or answered by some epoch.
+    denials: BTreeMap<Denial, usize>,
+    /// The denials that a writer must see answered.
+    owed: Bits,
+}
+
+struct Standing {
+    /// Whether it may be used: to seal, to wrap, as a parent.
+    usable: bool,
+    /// What it and its ancestors answer.
+    answered: Bits,
+}
+
+/// A set of small numbers.
+#[derive(Clone, Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn insert(&mut self, at: usize) {
+        if self.0.len() <= at / 64 {
+            self.0.resize(at / 64 + 1, 0);
+        }
+        self.0[at / 64] |= 1 << (at % 64);
+    }
+
+    fn contains(&self, at: usize) -> bool {
+        self.0
+            .get(at / 64)
+            .is_some_and(|word| word >> (at % 64) & 1 == 1)
+    }
+
+    fn join(&mut self, other: &Bits) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine |= theirs;
+        }
+    }
+
+    fn covers(&self, other: &Bits) -> bool {
+        let words = other.0.iter().enumerate();
+        words
+            .map(|(at, word)| word & !self.0.get(at).copied().unwrap_or(0))
+            .all(|missing| missing == 0)
+    }
+}
+
+impl Found {
+    fn of(replica: &Replica) -> Found {
+        let policy = &replica.policy;
+        let mut denials: BTreeMap<Denial, usize> = BTreeMap::new();
+        let mut number = |denial: &Denial| {
+            let next = denials.len();
+            *denials.entry(*denial).or_insert(next)
+        };
+        let mut owed = Bits::default();
+        for denial in policy.denials() {
+            owed.insert(number(denial));
+        }
+        let mut order: Vec<_> = replica.epochs.values().collect();
+        order.sort_by_key(|held| (held.signed.epoch().n, held.signed.id()));
+        let mut epochs: BTreeMap<EpochId, Standing> = BTreeMap::new();
+        for held in order {
+            let epoch = held.signed.epoch();
+            let mut standing = Standing {
+                usable: held.key.is_some() && epoch.answers.iter().all(|d| policy.has_taken_in(d)),
+                answered: Bits::default(),
+            };
+            for denial in &epoch.answers {
+                standing.answered.insert(number(denial));
+            }
+            for parent in &epoch.parents {
+                match epochs.get(parent) {
+                    Some(parent) => {
+                        standing.usable &= parent.usable;
+                        standing.answered.join(&parent.answered);
+                    }
+                    None => standing.usable = false,
+                }
+            }
+            epochs.insert(held.signed.id(), standing);
+        }
+        Found {
+            epochs,
+            denials,
+            owed,
+        }
+    }
+}
+
+impl Replica {
+    fn found(&self) -> &Found {
+        self.found.get_or_init(|| Found::of(self))
+    }
+
+    /// The epoch to seal under: it answers every denial known here, all that it answers is folded
+    /// here, and its key is held; of several the highest, then the lowest hash.
+    pub(crate) fn usable_epoch(&self, domain: Sensitivity) -> Option<(EpochId, EpochKey)> {
+        let found = self.found();
+        let usable = self.epochs.values().filter_map(|held| {
+            let (id, epoch) = (held.signed.id(), held.signed.epoch());
+            let standing = found.epochs.get(&id)?;
+            let answers =
+                standing.answered.covers(&found.owed) || planted::is(Planted::ForgottenRotation);
+            let fits = epoch.domain == domain && standing.usable && answers;
+            fits.then_some((std::cmp::Reverse(epoch.n), id, held.key.as_ref()?))
+        });
+        usable
+            .min_by_key(|(n, id, _)| (*n, *id))
+            .map(|(_, id, key)| (id, key.clone()))
+    }
+
+    /// Whether every denial that this epoch and its ancestors answer is folded here, and every key on
+    /// the way is held: only then may one seal, wrap or build on it.
+    pub(crate) fn is_usable(&self, epoch: &EpochId) -> bool {
+        self.found()
+            .epochs
+            .get(epoch)
+            .is_some_and(|standing| standing.usable)
+    }
+
+    /// Usable epochs of a domain that no other usable one replaces, ascending: the parents of the
+    /// next.
+    pub(crate) fn epoch_tips(&self, domain: Sensitivity) -> Vec<EpochId> {
+        let usable: BTreeMap<EpochId, &[EpochId]> = self
+            .epochs
+            .iter()
+            .filter(|(id, held)| held.signed.epoch().domain == domain && self.is_usable(id))
+            .map(|(id, held)| (*id, held.signed.epoch().parents.as_slice()))
+            .collect();
+        let replaced: BTreeSet<EpochId> = usable
+            .values()
+            .flat_map(|parents| parents.iter().copied())
+            .collect();
+        let tips = usable.keys().filter(|id| !replaced.contains(id));
+        tips.copied().take(PARENTS_MAX).collect()
+    }
+
+    /// Domains in which the next writer opens a new epoch: no usable one answers every denial that
+    /// this device knows.
+    pub(crate) fn owed_domains(&self) -> Vec<Sensitivity> {
+        let in_use: BTreeSet<Sensitivity> = self
+            .epochs
+            .values()
+            .map(|held| held.signed.epoch().domain)
+            .collect();
+        in_use
+            .into_iter()
+            .filter(|domain| {
+                !self.epoch_tips(*domain).is_empty() && self.usable_epoch(*domain).is_none()
+            })
+            .collect()
+    }
+
+    /// Whether this epoch, or one of its ancestors, answers one of these denials.
+    pub(crate) fn answers_any(&self, epoch: &EpochId, denials: &[Denial]) -> bool {
+        let found = self.found();
+        let Some(standing) = found.epochs.get(epoch) else {
+            return false;
+        };
+        let answers = |at: &usize| standing.answered.contains(*at);
+        denials
+            .iter()
+            .filter_map(|denial| found.denials.get(denial))
+            .any(answers)
+    }
+
+    /// What the next epoch of a domain answers beyond those there are.
+    pub(crate) fn owed_answers(&self, domain: Sensitivity) -> Vec<Denial> {
+        self.unanswered(&self.epoch_tips(domain)).concat()
+    }
+
+    /// How many domains owe a rotation.
+    pub(crate) fn rotation_debt(&self) -> u64 {
+        self.owed_domains().len() as u64
+    }
+
+    /// The denials that none of these epochs answers, in pieces of what one epoch may answer;
+    /// at least one piece, be it empty.
+    fn unanswered(&self, by: &[EpochId]) -> Vec<Vec<Denial>> {
+        let found = self.found();
+        let mut answered = Bits::default();
+        for epoch in by {
+            if let Some(standing) = found.epochs.get(epoch) {
+                answered.join(&standing.answered);
+            }
+        }
+        let left: Vec<Denial> = self
+            .policy
+            .denials()
+            .iter()
+            .filter(|denial| {
+                found
+                    .denials
+                    .get(denial)
+                    .is_none_or(|at| !answered.contains(*at))
+            })
+            .filter(|_| !planted::is(Planted::AnswersEmpty))
+            .copied()
+            .collect();
+        if left.is_empty() {
+            return vec![left];
+        }
+        left.chunks(ANSWERS_MAX).map(<[Denial]>::to_vec).collect()
+    }
+}
+
+impl Node {
+    /// Stages an epoch above all usable ones that no other replaces, answering every denial known
+    /// here. More denials than one epoch may answer make a chain, each epoch the parent of the next;
+    /// the last is the one to use.
+    pub(crate) fn open_epoch(
+        &mut self,
+        pack: PackId,
+        domain: Sensitivity,
+        grant: GrantRef,
+        staged: &mut Staged,
+    ) -> Result<(EpochId, EpochKey), NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let tips = replica.epoch_tips(domain);
+        let mut parents: Vec<(EpochId, u64, EpochKey)> = Vec::new();
+        for tip in &tips {
+            let held = &replica.epochs[tip];
+            let key = held.key.clone().ok_or(Denied::NoKeyYet)?;
+            parents.push((*tip, held.signed.epoch().n, key));
+        }
+        let heads = replica.policy.heads();
+        for answers in replica.unanswered(&tips) {
+            let key = EpochKey::generate(&mut *self.rng);
+            let n = parents.iter().map(|(_, n, _)| n + 1).max().unwrap_or(0);
+            let mut parent_keys = Vec::new();
+            for (parent, _, parent_key) in &parents {
+                parent_keys.push(seal_parent_key(
+                    pack,
+                    domain,
+                    n,
+                    *parent,
+                    parent_key,
+                    &key,
+                    &mut *self.rng,
+                ));
+            }
+            let epoch = Epoch {
+                version: EPOCH_VERSION,
+                suite: SUITE,
+                pack,
+                domain,
+                n,
+                parents: parents.iter().map(|(id, _, _)| *id).collect(),
+                answers,
+                commitment: *key.commitment().as_bytes(),
+                parent_keys,
+                device: self.me.device(),
+                grant,
+                heads: heads.clone(),
+            };
+            let signed = SignedEpoch::sign(epoch, &self.me.signing);
+            parents = vec![(signed.id(), n, key.clone())];
+            staged.keys.push((signed.id(), key));
+            staged.epochs.push(signed);
+        }
+        let (id, _, key) = parents.remove(0);
+        Ok((id, key))
+    }
+}

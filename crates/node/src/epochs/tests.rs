@@ -1,0 +1,297 @@
+//! Epochs that an honest device opens where denials are many, and ones that no honest device opens.
+
+use crate::replica::Staged;
+use crate::view::{NewNote, NewSource, ShareOptions};
+use crate::{JoinOutcome, LinkId, Node, Output};
+use kitbag_core::epoch::{ANSWERS_MAX, EPOCH_VERSION, Epoch, SignedEpoch};
+use kitbag_core::id::{EndpointId, PackId, Timestamp};
+use kitbag_core::person::SUITE;
+use kitbag_core::policy::op::{Act, GrantRef};
+use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_core::sync::Side;
+use kitbag_core::ticket::Ticket;
+use kitbag_crypto::{EpochKey, MasterKey, SigningKey};
+use kitbag_store::Store;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use std::collections::VecDeque;
+use std::path::Path;
+
+const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+fn open(dir: &Path, name: &str, seed: u64) -> Node {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let master = MasterKey::from_bytes([7; 32]);
+    let mut store = Store::open(&dir.join(name), &master, &mut rng).unwrap();
+    Node::initialise(&mut store, name, "laptop", &mut rng).unwrap();
+    Node::open(store, Box::new(rng), None, |_| Ok(())).unwrap()
+}
+
+fn note(text: &str) -> NewNote {
+    NewNote {
+        body: text.into(),
+        source: NewSource {
+            label: "test".into(),
+            ..NewSource::default()
+        },
+        ..NewNote::default()
+    }
+}
+
+fn endpoint(node: &Node) -> EndpointId {
+    EndpointId::from_bytes(node.me().endpoint)
+}
+
+/// Connects two nodes and carries frames until neither has anything more to say.
+fn sync(a: &mut Node, b: &mut Node, link: u64) {
+    let link = LinkId(link);
+    let (of_a, of_b) = (endpoint(a), endpoint(b));
+    let mut ways: [VecDeque<Vec<u8>>; 2] = Default::default();
+    let send = |out: Vec<Output>, way: &mut VecDeque<Vec<u8>>| {
+        for output in out {
+            match output {
+                Output::Send { frame, .. } => way.push_back(frame),
+                Output::Close { reason, .. } => panic!("{reason:?}"),
+                _ => {}
+            }
+        }
+    };
+    send(
+        a.link_opened(NOW, link, of_b, Side::Dialler).unwrap(),
+        &mut ways[0],
+    );
+    send(
+        b.link_opened(NOW, link, of_a, Side::Listener).unwrap(),
+        &mut ways[1],
+    );
+    for _ in 0..1_000 {
+        if let Some(frame) = ways[0].pop_front() {
+            send(b.link_frame(NOW, link, &frame).unwrap(), &mut ways[1]);
+        } else if let Some(frame) = ways[1].pop_front() {
+            send(a.link_frame(NOW, link, &frame).unwrap(), &mut ways[0]);
+        } else {
+            return;
+        }
+    }
+    panic!("the two talk without end");
+}
+
+fn up_to_date(node: &Node, link: u64) -> bool {
+    node.links[&LinkId(link)].session.is_up_to_date()
+}
+
+/// Ana's pack with one note, and Ben, an editor in it.
+fn ana_and_ben(dir: &Path) -> (Node, Node, PackId) {
+    let (mut ana, mut ben) = (open(dir, "ana", 1), open(dir, "ben", 2));
+    let pack = ana
+        .create_pack(NOW, "Acme", Sensitivity::Internal)
+        .unwrap()
+        .id;
+    ana.add_notes(NOW, pack, &[note("one")]).unwrap();
+    let options = ShareOptions {
+        role: Role::Editor,
+        clearance: Sensitivity::Internal,
+        expires_at: None,
+        uses: 1,
+        ask: false,
+    };
+    let ticket = Ticket::parse(&ana.share(NOW, pack, &options).unwrap().ticket).unwrap();
+    let request = ben.join_draft(&ticket).request(endpoint(&ana), [9; 32]);
+    let of_ben = endpoint(&ben);
+    let (answer, _) = ana.handle_join(NOW, of_ben, [9; 32], &request).unwrap();
+    let of_ana = endpoint(&ana);
+    let outcome = ben
+        .join_answered(NOW, &ticket, of_ana, &answer, None)
+        .unwrap();
+    assert_eq!(outcome, JoinOutcome::Admitted);
+    sync(&mut ana, &mut ben, 1);
+    assert!(up_to_date(&ana, 1) && up_to_date(&ben, 1));
+    (ana, ben, pack)
+}
+
+/// Opens epochs as Ben and tells nobody their keys.
+fn open_for_nobody(ben: &mut Node, pack: PackId, count: u64) {
+    let replica = &ben.packs[&pack];
+    let (tip, key) = replica.usable_epoch(Sensitivity::Internal).unwrap();
+    let n = replica.epochs[&tip].signed.epoch().n + 1;
+    let grant = replica.policy.member(&ben.me.person()).unwrap().grants[0].grant;
+    let heads = replica.policy.heads();
+    let mut staged = Staged::default();
+    for _ in 0..count {
+        let own = EpochKey::generate(&mut *ben.rng);
+        let parent_key = kitbag_core::epoch::seal_parent_key(
+            pack,
+            Sensitivity::Internal,
+            n,
+            tip,
+            &key,
+            &own,
+            &mut *ben.rng,
+        );
+        let epoch = Epoch {
+            version: EPOCH_VERSION,
+            suite: SUITE,
+            pack,
+            domain: Sensitivity::Internal,
+            n,
+            parents: vec![tip],
+            answers: vec![],
+            commitment: *own.commitment().as_bytes(),
+            parent_keys: vec![parent_key],
+            device: ben.me.device(),
+            grant,
+            heads: heads.clone(),
+        };
+        staged
+            .epochs
+            .push(SignedEpoch::sign(epoch, &ben.me.signing));
+    }
+    ben.commit(pack, staged).unwrap();
+}
+
+/// Goal: somebody opens epochs and gives nobody their keys. The others still come to be up to date
+/// with each other and with him, and write.
+#[test]
+fn epochs_wrapped_for_nobody_keep_nobody_from_being_up_to_date() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ana, mut ben, pack) = ana_and_ben(dir.path());
+    // The used ticket was closed, which is a denial: his first note opens an epoch that answers it.
+    ben.add_notes(NOW, pack, &[note("his")]).unwrap();
+    open_for_nobody(&mut ben, pack, 40);
+    sync(&mut ana, &mut ben, 2);
+    assert_eq!(ana.packs[&pack].epochs.len(), ben.packs[&pack].epochs.len());
+    assert_eq!(
+        ana.packs[&pack].lacking_keys(Sensitivity::Internal).len(),
+        40
+    );
+    assert!(up_to_date(&ana, 2) && up_to_date(&ben, 2));
+    ana.add_notes(NOW, pack, &[note("two")]).unwrap();
+    sync(&mut ana, &mut ben, 3);
+    assert!(up_to_date(&ana, 3));
+    assert_eq!(ben.notes(pack).unwrap().len(), 3);
+}
+
+/// Goal: a key that a peer lacked when asked is fetched as soon as the peer has it.
+#[test]
+fn a_key_that_a_peer_gets_later_is_asked_for_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ana, mut ben, pack) = ana_and_ben(dir.path());
+    // Ben forgets the keys that he has of Internal, so that Ana's are news to him.
+    let ids: Vec<_> = ben.packs[&pack].epochs.keys().copied().collect();
+    let keys: Vec<_> = ids
+        .iter()
+        .filter_map(|id| Some((*id, ben.packs[&pack].epochs[id].key.clone()?)))
+        .collect();
+    let forget = |node: &mut Node| {
+        let replica = node.packs.get_mut(&pack).unwrap();
+        for held in replica.epochs.values_mut() {
+            held.key = None;
+        }
+        replica.found.take();
+    };
+    forget(&mut ana);
+    forget(&mut ben);
+    sync(&mut ana, &mut ben, 4);
+    assert!(
+        up_to_date(&ana, 4) && up_to_date(&ben, 4),
+        "neither has them"
+    );
+    let staged = Staged {
+        keys,
+        ..Staged::default()
+    };
+    ana.commit(pack, staged).unwrap();
+    let out = ana.announce(NOW).unwrap();
+    let frames: Vec<_> = out
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Send {
+                link: LinkId(4),
+                frame,
+            } => Some(frame),
+            _ => None,
+        })
+        .collect();
+    assert!(!frames.is_empty(), "Ben is told");
+    let mut answers = Vec::new();
+    for frame in frames {
+        answers.extend(ben.link_frame(NOW, LinkId(4), &frame).unwrap());
+    }
+    let mut rounds = 0;
+    while !answers.is_empty() && rounds < 100 {
+        rounds += 1;
+        let mut next = Vec::new();
+        for output in std::mem::take(&mut answers) {
+            if let Output::Send { frame, .. } = output {
+                next.extend(ana.link_frame(NOW, LinkId(4), &frame).unwrap());
+            }
+        }
+        for output in next {
+            if let Output::Send { frame, .. } = output {
+                answers.extend(ben.link_frame(NOW, LinkId(4), &frame).unwrap());
+            }
+        }
+    }
+    assert!(
+        ben.packs[&pack]
+            .lacking_keys(Sensitivity::Internal)
+            .is_empty()
+    );
+}
+
+/// Goal: more denials than one epoch may answer do not stop anybody from writing.
+#[test]
+fn many_denials_are_answered_by_a_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut ana = open(dir.path(), "ana", 3);
+    let pack = ana
+        .create_pack(NOW, "Acme", Sensitivity::Internal)
+        .unwrap()
+        .id;
+    ana.add_notes(NOW, pack, &[note("one")]).unwrap();
+    // Invites, each closed: as many denials.
+    let mut left = ANSWERS_MAX + 40;
+    while left > 0 {
+        let some = left.min(32);
+        left -= some;
+        let invites: Vec<Act> = (0..some)
+            .map(|i| Act::Invite {
+                key: *SigningKey::from_seed([i as u8 + 1; 32])
+                    .verifying_key()
+                    .as_bytes(),
+                role: Role::Reader,
+                clearance: Sensitivity::Internal,
+                uses: 1,
+                not_after: None,
+                ask: false,
+            })
+            .collect();
+        let mut staged = Staged::default();
+        let op = ana.stage_op(pack, invites, NOW, &mut staged).unwrap();
+        ana.commit(pack, staged).unwrap();
+        let closes: Vec<Act> = (0..some as u32)
+            .map(|act| Act::Close {
+                invite: GrantRef { op, act },
+                admitted: vec![],
+            })
+            .collect();
+        let mut staged = Staged::default();
+        ana.stage_op(pack, closes, NOW, &mut staged).unwrap();
+        ana.commit(pack, staged).unwrap();
+    }
+    assert!(ana.packs[&pack].policy.denials().len() > ANSWERS_MAX);
+    assert!(
+        ana.packs[&pack]
+            .usable_epoch(Sensitivity::Internal)
+            .is_none()
+    );
+    ana.add_notes(NOW, pack, &[note("two")]).unwrap();
+    assert!(
+        ana.packs[&pack]
+            .usable_epoch(Sensitivity::Internal)
+            .is_some()
+    );
+    drop(ana);
+    let ana = open(dir.path(), "ana", 4);
+    assert_eq!(ana.notes(pack).unwrap().len(), 2);
+}

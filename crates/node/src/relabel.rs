@@ -1,0 +1,432 @@
+//! Making a note more or less sensitive, and looking again at notes that were.
+//!
+//! A move is two entries in two logs, a move at the new sensitivity and a moved at the old one, made
+//! durable in one commit. Who may do it is checked here for the person who asks, and again by every
+//! device that takes the entries in ([`crate::placement`]).
+//! Spec: `docs/spec/notes.md`, "Moving".
+
+use crate::error::Denied;
+use crate::objects::{BuiltNote, ObjectState, Quarantine, judge};
+use crate::placement::{Built, Scope, build_moved, find_moved, reach};
+use crate::replica::{Replica, Staged};
+use crate::view::{AudienceMember, Relabelled};
+use crate::write::{Draft, Pen};
+use crate::{Node, NodeError};
+use kitbag_core::content::{
+    BodyError, CARRIED_CHANGES_MAX, CarriedChange, Creation, DEPS_MAX, EntryBody, EntryKind,
+    PLACEMENT_MAX, Relocation,
+};
+use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId, Timestamp};
+use kitbag_core::policy::op::GrantRef;
+use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_crypto::ItemKey;
+use std::collections::BTreeSet;
+
+impl Node {
+    /// Moves a note to another sensitivity, with its history. Nothing is written if it is there
+    /// already, unless it is an admin who brings in what was left above or gives the note back to
+    /// those below ([`crate::view::Note::left_above`], [`crate::view::Note::hidden_below`]).
+    ///
+    /// Who could read it before keeps what they had.
+    ///
+    /// # Errors
+    /// [`NodeError::Denied`] above the own clearance, and to anybody but an admin who makes it less
+    /// sensitive; [`NodeError::BadInput`] if its history does not fit one entry; otherwise as
+    /// [`Node::add_notes`]. Nothing is written then.
+    pub fn relabel(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        id: ItemId,
+        to: Sensitivity,
+    ) -> Result<Relabelled, NodeError> {
+        let (built, grant) = self.may_relabel(pack, id, to)?;
+        match grant {
+            Some(grant) if is_settled(&built, to) => self.take_from_below(pack, &built, grant)?,
+            Some(grant) => self.write_move(now, pack, &built, grant, to)?,
+            None => {}
+        }
+        self.relabelled(pack, &built, to, grant.is_some())
+    }
+
+    /// Says what [`Node::relabel`] would do, and does nothing.
+    ///
+    /// # Errors
+    /// As [`Node::relabel`].
+    pub fn plan_relabel(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        id: ItemId,
+        to: Sensitivity,
+    ) -> Result<Relabelled, NodeError> {
+        let (built, grant) = self.may_relabel(pack, id, to)?;
+        if grant.is_some() && !is_settled(&built, to) {
+            let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+            deps(replica, &built, to)?;
+            kitbag_core::content::pack_body(&EntryBody::Move(relocation(&built, now)?))
+                .map_err(too_long)?;
+        }
+        self.relabelled(pack, &built, to, grant.is_some())
+    }
+
+    /// The note, and the grant under which this person may move it there; none if there is nothing
+    /// to do.
+    fn may_relabel(
+        &mut self,
+        pack: PackId,
+        id: ItemId,
+        to: Sensitivity,
+    ) -> Result<(BuiltNote, Option<GrantRef>), NodeError> {
+        let (_, from, built) = self.built_note(pack, id)?;
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        if replica.has_newer_rules() {
+            return Err(Denied::NewerRules.into());
+        }
+        let me = self.me.person();
+        if is_settled(&built, to) {
+            let below = !built.placed.shown_below().is_empty();
+            let grant = below.then(|| own_grant(replica, me, from, to, Role::Editor));
+            return Ok((built, grant.transpose()?));
+        }
+        let role = if to > from { Role::Editor } else { Role::Admin };
+        match own_grant(replica, me, from, to, role) {
+            Err(_) if to == from => Ok((built, None)),
+            Ok(grant) if to <= from && built.placed.above > 0 => {
+                let all = Scope::Everything;
+                match build_moved(replica, &self.store, me, id, all, None, &mut vec![])? {
+                    Built::Note(mut note) => {
+                        note.placed.above = built.placed.above;
+                        Ok((*note, Some(grant)))
+                    }
+                    Built::Waiting | Built::Gone => Err(NodeError::Damaged("note")),
+                }
+            }
+            Ok(grant) => Ok((built, Some(grant))),
+            Err(denied) => Err(denied.into()),
+        }
+    }
+
+    fn write_move(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        built: &BuiltNote,
+        grant: GrantRef,
+        to: Sensitivity,
+    ) -> Result<(), NodeError> {
+        let from = built.sensitivity;
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let deps = deps(replica, built, to)?;
+        let relocation = relocation(built, now)?;
+        let tag = kitbag_core::pack::note::object_tag(pack, built.item, to, relocation.placement);
+        let item_key = ItemKey::generate(&mut *self.rng);
+        let body = EntryBody::Move(relocation);
+        let mut staged = Staged::default();
+        let mut pen = self.pen_under(pack, to, grant, &mut staged)?;
+        let moving = Draft {
+            kind: EntryKind::Move,
+            object: tag,
+            deps: deps.clone(),
+            body: &body,
+            item_key: &item_key,
+        };
+        let hash = self
+            .append(&mut pen, &moving)
+            .map_err(|error| match error {
+                NodeError::BadInput { field: "body", .. } => too_long(BodyError::TooLong),
+                other => other,
+            })?;
+        // A log has one pen at a time.
+        let mut pens = vec![pen];
+        let never = [(from, built.tag, built.steps[0].entry)];
+        let left = match built.placed.left() {
+            [] => &never[..],
+            left => left,
+        };
+        self.write_moveds(pack, left, hash, &deps, grant, &mut pens, &mut staged)?;
+        for pen in pens {
+            self.put_down(pen, &mut staged);
+        }
+        self.commit(pack, staged)
+    }
+
+    /// Takes the note away from members who still see it at a lower place, because it was lowered
+    /// while somebody raised it.
+    fn take_from_below(
+        &mut self,
+        pack: PackId,
+        built: &BuiltNote,
+        grant: GrantRef,
+    ) -> Result<(), NodeError> {
+        let to = built.placed.tip().ok_or(NodeError::Damaged("note"))?;
+        let (mut staged, mut pens) = (Staged::default(), vec![]);
+        let left = built.placed.shown_below();
+        self.write_moveds(pack, left, to, &[], grant, &mut pens, &mut staged)?;
+        for pen in pens {
+            self.put_down(pen, &mut staged);
+        }
+        self.commit(pack, staged)
+    }
+
+    /// Says at each of these places that the note went to `to`.
+    #[expect(clippy::too_many_arguments, reason = "one step of writing a move")]
+    fn write_moveds(
+        &mut self,
+        pack: PackId,
+        left: &[(Sensitivity, ObjectTag, EntryHash)],
+        to: EntryHash,
+        deps: &[EntryHash],
+        grant: GrantRef,
+        pens: &mut Vec<Pen>,
+        staged: &mut Staged,
+    ) -> Result<(), NodeError> {
+        for (own, tag, opening) in left {
+            let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+            let seen = |hash: &&EntryHash| sensitivity_at(replica, hash).is_some_and(|s| s <= *own);
+            let mut on: BTreeSet<EntryHash> = deps.iter().filter(seen).copied().collect();
+            on.insert(*opening);
+            if !pens.iter().any(|pen| pen.opening.sensitivity == *own) {
+                pens.push(self.pen_under(pack, *own, grant, staged)?);
+            }
+            let pen = pens.iter_mut().find(|pen| pen.opening.sensitivity == *own);
+            let pen = pen.ok_or(NodeError::Damaged("log"))?;
+            let on = on.into_iter().take(DEPS_MAX).collect();
+            self.append_bare(pen, EntryKind::Moved(to), *tag, on);
+        }
+        Ok(())
+    }
+
+    fn relabelled(
+        &self,
+        pack: PackId,
+        built: &BuiltNote,
+        to: Sensitivity,
+        changed: bool,
+    ) -> Result<Relabelled, NodeError> {
+        let from = built.sensitivity;
+        let (before, audience) = (self.audience(pack, from), self.audience(pack, to));
+        let opened = |who: &AudienceMember| {
+            before
+                .iter()
+                .any(|member| member.person == who.person && member.opens)
+        };
+        let (gains, loses) = audience
+            .iter()
+            .filter(|member| member.opens != opened(member))
+            .cloned()
+            .partition(|member| member.opens);
+        Ok(Relabelled {
+            id: built.item,
+            from,
+            to,
+            changed,
+            audience,
+            gains,
+            loses,
+            brings: if changed { built.placed.above } else { 0 },
+        })
+    }
+
+    /// Notes that an object is a place of a note that moved, if its entries say so.
+    pub(crate) fn link_moved(&mut self, pack: PackId, tag: ObjectTag) -> Result<(), NodeError> {
+        let Some(replica) = self.packs.get(&pack) else {
+            return Ok(());
+        };
+        if replica.placements.item(&tag).is_some() {
+            return Ok(());
+        }
+        let found = find_moved(replica, &self.store, tag)?;
+        if let (Some(item), Some(replica)) = (found, self.packs.get_mut(&pack)) {
+            replica.placements.link(pack, item, tag);
+        }
+        Ok(())
+    }
+
+    /// Looks again at a note that moved.
+    pub(crate) fn refresh_moved(
+        &mut self,
+        pack: PackId,
+        item: ItemId,
+        quarantine: &mut Vec<Quarantine>,
+    ) -> Result<(), NodeError> {
+        let Some(replica) = self.packs.get(&pack) else {
+            return Ok(());
+        };
+        let tags: Vec<ObjectTag> = replica.placements.tags(&item).copied().collect();
+        let mut known = None;
+        for tag in &tags {
+            known = self.built.remove(&(pack, *tag)).or(known);
+        }
+        let me = self.me.person();
+        let built = build_moved(
+            replica,
+            &self.store,
+            me,
+            item,
+            Scope::Shown,
+            known,
+            quarantine,
+        )?;
+        let judged: Vec<_> = tags
+            .iter()
+            .filter_map(|tag| Some((*tag, judge(replica, replica.objects.get(tag)?))))
+            .collect();
+        let Some(replica) = self.packs.get_mut(&pack) else {
+            return Ok(());
+        };
+        replica.notes.remove(&item);
+        if let Built::Note(note) = &built {
+            replica.notes.insert(item, note.tag);
+        }
+        for (tag, judged) in judged {
+            let Some(object) = replica.objects.get_mut(&tag) else {
+                continue;
+            };
+            object.judged = judged;
+            object.state = match &built {
+                Built::Waiting => ObjectState::Waiting,
+                Built::Note(note) if note.tag == tag => {
+                    object.sensitivity = note.sensitivity;
+                    ObjectState::Note(note.meta())
+                }
+                Built::Note(_) | Built::Gone => ObjectState::Left,
+            };
+        }
+        match built {
+            Built::Note(note) if note.document.is_some() => {
+                self.keep_built(pack, note.tag, *note);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What a move of this note carries.
+pub(crate) fn relocation(built: &BuiltNote, now: Timestamp) -> Result<Relocation, NodeError> {
+    let history = built.history();
+    let created = history.first().ok_or(NodeError::Damaged("note"))?;
+    let mut carried = BTreeSet::new();
+    let mut changes = Vec::new();
+    for step in &history {
+        if let (Some(change), Some(log)) = (&step.change, step.log)
+            && carried.insert(change.hash())
+        {
+            changes.push(CarriedChange {
+                change: change.bytes().to_vec(),
+                log,
+                by: step.by,
+                at: step.at,
+            });
+        }
+    }
+    if changes.len() > CARRIED_CHANGES_MAX {
+        return Err(too_long(BodyError::TooLong));
+    }
+    let placement = built.placed.highest() + 1;
+    if placement > PLACEMENT_MAX {
+        return Err(NodeError::BadInput {
+            field: "sensitivity",
+            reason: "this note moved too often to move again; add its text as a new note".into(),
+        });
+    }
+    Ok(Relocation {
+        record: built.record.clone(),
+        created: Creation {
+            log: built.origin.0,
+            seq: built.origin.1,
+            by: created.by,
+            at: created.at,
+        },
+        placement,
+        changes,
+        at: now,
+    })
+}
+
+/// What a move of this note to `to` builds on: what carries the heads of its document, and every node
+/// that readers of both would not find from there.
+pub(crate) fn deps(
+    replica: &Replica,
+    built: &BuiltNote,
+    to: Sensitivity,
+) -> Result<Vec<EntryHash>, NodeError> {
+    let heads = built.document.as_ref().map(|document| document.heads());
+    let mut deps: BTreeSet<EntryHash> = heads
+        .into_iter()
+        .flatten()
+        .filter_map(|head| built.carriers.get(&head).copied())
+        .collect();
+    let everything =
+        |hash: &EntryHash| reach(replica, built.item, [*hash], Sensitivity::Restricted).len();
+    let mut nodes: Vec<EntryHash> = built.placed.nodes().copied().collect();
+    if nodes.is_empty() && deps.is_empty() {
+        deps.extend(built.steps.first().map(|step| step.entry));
+    }
+    nodes.sort_by_key(|hash| (std::cmp::Reverse(everything(hash)), *hash));
+    for node in nodes {
+        let limit = sensitivity_at(replica, &node)
+            .ok_or(NodeError::Damaged("note"))?
+            .max(to);
+        if !reach(replica, built.item, deps.iter().copied(), limit).contains(&node) {
+            deps.insert(node);
+        }
+    }
+    // A moved names the place that it leaves besides.
+    if deps.len() >= DEPS_MAX {
+        return Err(NodeError::BadInput {
+            field: "sensitivity",
+            reason: "too many people changed this note at once; edit it, then try again".into(),
+        });
+    }
+    Ok(deps.into_iter().collect())
+}
+
+/// The sensitivity at which an entry stands.
+fn sensitivity_at(replica: &Replica, hash: &EntryHash) -> Option<Sensitivity> {
+    let log = &replica.places.get(hash)?.log;
+    Some(replica.logs.get(log)?.opening.sensitivity)
+}
+
+/// Whether the note needs no move to be there: it is, and nothing is to be brought in or given back.
+fn is_settled(built: &BuiltNote, to: Sensitivity) -> bool {
+    built.sensitivity == to && built.placed.above == 0 && !built.placed.hidden_below()
+}
+
+fn too_long(_: BodyError) -> NodeError {
+    NodeError::BadInput {
+        field: "sensitivity",
+        reason: format!(
+            "text and history of this note are more than the {} KiB that can be moved; \
+             add its text as a new note instead",
+            kitbag_core::content::BODY_PLAIN_BYTES_MAX / 1024
+        ),
+    }
+}
+
+/// The grant under which a person may move a note; both of its entries stand under it.
+fn own_grant(
+    replica: &Replica,
+    me: PersonId,
+    from: Sensitivity,
+    to: Sensitivity,
+    role: Role,
+) -> Result<GrantRef, Denied> {
+    let member = replica.policy.member(&me).ok_or(Denied::NotAMember)?;
+    let keyed = member.grants.iter().filter(|grant| grant.keys);
+    let writing: Vec<_> = keyed.filter(|grant| grant.role.may_write()).collect();
+    if writing.is_empty() {
+        return Err(Denied::NotAWriter);
+    }
+    let reaches = |grant: &&&kitbag_core::policy::fold::LiveGrant| grant.clearance >= from.max(to);
+    let mut cleared = writing.iter().filter(reaches).peekable();
+    if cleared.peek().is_none() {
+        return Err(Denied::AboveClearance);
+    }
+    let mut fitting = cleared.filter(|grant| grant.role >= role);
+    match fitting.next() {
+        Some(grant) => Ok(grant.grant),
+        None => Err(Denied::LoweringNeedsAdmin),
+    }
+}

@@ -1,0 +1,214 @@
+//! Why a pack is not all well: what waits and for what, what is set aside and because of what, and
+//! why the next note is locked anew. The facts, with names; the sentences are the command line's.
+
+use crate::authority::{Aside, Authority};
+use crate::explain::{ActView, Named};
+use crate::objects::{ObjectState, epoch_key, sensitivity_of};
+use crate::replica::{Place, Replica};
+use crate::{Node, NodeError};
+use kitbag_core::content::EntryKind;
+use kitbag_core::id::{EntryHash, PackId};
+use kitbag_core::policy::Sensitivity;
+use std::collections::BTreeMap;
+
+/// Why a pack is not all well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackWhy {
+    /// The pack.
+    pub id: PackId,
+    /// Notes that wait, by what for.
+    pub waiting: Vec<Waiting>,
+    /// Changes of the policy that wait for an earlier one.
+    pub policy_waiting: u64,
+    /// What is set aside, by whom and because of what.
+    pub set_aside: Vec<AsideBy>,
+    /// Removals that wait to be confirmed, or for something earlier.
+    pub removals_waiting: Vec<ActView>,
+    /// Sensitivities whose next note is locked anew.
+    pub renewals: Vec<Renewal>,
+    /// Whether the pack uses rules of a newer version.
+    pub newer_rules: bool,
+}
+
+/// What notes wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WaitingFor {
+    /// An earlier change that is not here.
+    Earlier,
+    /// A key that somebody else has.
+    Key,
+}
+
+/// Notes of one sensitivity that wait for one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// For what.
+    pub what: WaitingFor,
+    /// Whose notes.
+    pub sensitivity: Sensitivity,
+    /// How many.
+    pub notes: u64,
+}
+
+/// Why changes are set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Because {
+    /// Their author's access had ended.
+    AfterEnd,
+    /// They build on something that is set aside.
+    BuildsOn,
+    /// Their author never had the right to write them.
+    NotAllowed,
+    /// They cannot be read as what they claim to be.
+    Unreadable,
+}
+
+/// Changes by one author that are set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AsideBy {
+    /// Who wrote them, if that is known.
+    pub by: Option<Named>,
+    /// Why.
+    pub because: Because,
+    /// What ended the author's access.
+    pub act: Option<ActView>,
+    /// How many.
+    pub changes: u64,
+}
+
+/// A sensitivity whose next note is locked anew, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// Which.
+    pub sensitivity: Sensitivity,
+    /// Because of what, earliest first; empty when several devices did so at once, each for a part.
+    pub after: Vec<ActView>,
+    /// Whether this person may write it, and so does it with the next note of their own.
+    pub by_me: bool,
+}
+
+impl Node {
+    /// Why packs are not all well, one or all.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn why(&self, pack: Option<PackId>) -> Result<Vec<PackWhy>, NodeError> {
+        if let Some(pack) = pack {
+            let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+            return Ok(vec![self.why_of(replica)]);
+        }
+        let mut replicas: Vec<&Replica> = self.packs.values().collect();
+        replicas.sort_by_key(|replica| replica.number);
+        Ok(replicas
+            .into_iter()
+            .map(|replica| self.why_of(replica))
+            .collect())
+    }
+
+    fn why_of(&self, replica: &Replica) -> PackWhy {
+        PackWhy {
+            id: replica.id(),
+            waiting: waiting(replica),
+            policy_waiting: replica.policy.parked().len() as u64,
+            set_aside: self.aside_by(replica),
+            removals_waiting: self.waiting_acts(replica),
+            renewals: self.renewals(replica),
+            newer_rules: replica.has_newer_rules(),
+        }
+    }
+
+    fn aside_by(&self, replica: &Replica) -> Vec<AsideBy> {
+        type Group = (Option<kitbag_core::id::PersonId>, Because);
+        let mut groups: BTreeMap<Group, (u64, Option<ActView>)> = BTreeMap::new();
+        for (_, hash, why) in self.listed_aside(replica) {
+            let Some(place) = replica.places.get(&hash) else {
+                continue;
+            };
+            let because = match why {
+                Aside::AfterRemoval => Because::AfterEnd,
+                Aside::BuildsOn => Because::BuildsOn,
+                Aside::NotAllowed => Because::NotAllowed,
+                Aside::Refused => Because::Unreadable,
+            };
+            let ended = replica.content_log(place.log).and_then(|log| {
+                let given = replica.policy.grants_to(&log.person);
+                let given = given.into_iter().find(|given| given.grant == log.grant)?;
+                self.lost_by(replica, given)
+            });
+            let act = ended.filter(|_| because == Because::AfterEnd);
+            let by = replica.person_of_log(place.log);
+            groups.entry((by, because)).or_insert((0, act)).0 += 1;
+        }
+        let view = |((by, because), (changes, act)): (Group, (u64, Option<ActView>))| AsideBy {
+            by: by.map(|person| self.named(replica, person)),
+            because,
+            act,
+            changes,
+        };
+        groups.into_iter().map(view).collect()
+    }
+
+    /// Sensitivities in use of which no epoch answers every denial that is known here.
+    fn renewals(&self, replica: &Replica) -> Vec<Renewal> {
+        let renewal = |sensitivity: Sensitivity| {
+            let mut after: Vec<ActView> = replica
+                .owed_answers(sensitivity)
+                .into_iter()
+                .filter_map(|denial| self.act(replica, denial))
+                .collect();
+            after.sort_by(|a, b| (a.at, &a.op).cmp(&(b.at, &b.op)));
+            Renewal {
+                sensitivity,
+                after,
+                by_me: replica.policy.may_write(&self.me.person(), sensitivity),
+            }
+        };
+        replica.owed_domains().into_iter().map(renewal).collect()
+    }
+}
+
+/// Notes that wait, by what for. A note that lacks a key and an earlier change waits for the key.
+fn waiting(replica: &Replica) -> Vec<Waiting> {
+    let mut counts: BTreeMap<(WaitingFor, Sensitivity), u64> = BTreeMap::new();
+    for object in replica.objects.values() {
+        let waits = match &object.state {
+            ObjectState::Waiting => true,
+            ObjectState::Note(meta) => meta.waiting > 0,
+            ObjectState::Index { .. } | ObjectState::Left => false,
+        };
+        let entries = || {
+            object
+                .entries
+                .iter()
+                .filter_map(|hash| valid(replica, hash))
+        };
+        let keyless = entries().any(|place| epoch_key(replica, place).is_none());
+        let complete = entries().any(|place| place.kind == EntryKind::Create);
+        let what = match (waits, keyless) {
+            (false, _) => continue,
+            (true, true) => WaitingFor::Key,
+            // Its note is here and cannot be used: that is told under what is set aside.
+            (true, false) if complete && matches!(object.state, ObjectState::Waiting) => continue,
+            (true, false) if entries().next().is_none() => continue,
+            (true, false) => WaitingFor::Earlier,
+        };
+        let sensitivity = entries()
+            .next()
+            .and_then(|place| sensitivity_of(replica, place))
+            .unwrap_or(object.sensitivity);
+        *counts.entry((what, sensitivity)).or_default() += 1;
+    }
+    let waiting = |((what, sensitivity), notes)| Waiting {
+        what,
+        sensitivity,
+        notes,
+    };
+    counts.into_iter().map(waiting).collect()
+}
+
+/// An entry that the policy lets be applied.
+fn valid<'r>(replica: &'r Replica, hash: &EntryHash) -> Option<&'r Place> {
+    let place = replica.places.get(hash)?;
+    let counts = replica.authority(place, *hash) == Authority::Valid;
+    (counts && !replica.quarantined.contains_key(hash)).then_some(place)
+}
