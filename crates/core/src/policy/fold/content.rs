@@ -374,18 +374,15 @@ impl<'a> Uncut<'a> {
         }
     }
 
-    /// Within a cutoff is its head and what leads to it in the log. While the head is not here, what
-    /// stands below it counts unless the log forked: then nobody can tell which branch was meant.
+    /// Within a cutoff is its head and what leads to it in the log. In a log that did not fork that is
+    /// whatever stands below it: the entries between may be of other objects, which are not here.
+    /// While the head of a forked log is not here, nobody can tell which branch was meant.
     fn is_within(&mut self, cutoff: &Cutoff, entry: &Entry) -> bool {
         if entry.seq > cutoff.seq {
             return false;
         }
-        if !self
-            .entries
-            .entries
-            .contains_key(&EntryHash::from_bytes(cutoff.head))
-        {
-            return !self.entries.forked.contains(&entry.log);
+        if !self.entries.forked.contains(&entry.log) {
+            return true;
         }
         let entries = self.entries;
         self.upto
