@@ -27,6 +27,10 @@ never_links kitbag-net 'redb|automerge|kitbag-.*'
 never_links kitbag-node 'iroh|tokio'
 never_links kitbag-rpc 'kitbag-(engine|daemon|node|net|store)|iroh|redb'
 
+# Bugs on purpose are for one test binary.
+shipped=$(cargo tree --locked --package kitbag --edges features --target all --all-features --prefix none)
+! grep -q '"planted"' <<<"$shipped" || complain "what ships has the feature 'planted'"
+
 # ---- What a crate names in its manifest --------------------------------------------------------
 
 # Tests and build scripts included. crates/bench and crates/fuzz are workspaces of their own.

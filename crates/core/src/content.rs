@@ -26,6 +26,7 @@ use crate::id::{
 };
 use crate::policy::Sensitivity;
 use crate::policy::op::GrantRef;
+use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{Hash, HashLabel, SignLabel, SigningKey};
 use minicbor::{Decode, Encode};
 use thiserror::Error;
@@ -188,7 +189,12 @@ impl EntryHeader {
     /// The associated data of the body and of the item-key wrap: the header without what is only
     /// known afterwards (`prev`, body hash, wrap hash).
     pub fn associated_data(&self) -> Vec<u8> {
+        let log = match planted::is(Planted::AadWithoutLog) {
+            true => LogId::from_bytes([0; 32]),
+            false => self.log,
+        };
         codec::encode(&EntryHeader {
+            log,
             prev: None,
             body: None,
             wrap: None,

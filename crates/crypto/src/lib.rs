@@ -13,6 +13,8 @@
 mod hash;
 mod label;
 mod passphrase;
+#[doc(hidden)]
+pub mod planted;
 mod row;
 mod seal;
 mod secret;

@@ -73,7 +73,9 @@ pub fn open(
         .split_first_chunk::<COMMITMENT_BYTES>()
         .ok_or(OpenError)?;
     let keys = derive(label, salt, ikm, header, nonce);
-    if !bool::from(keys[32..].ct_eq(&commitment[..])) {
+    if !bool::from(keys[32..].ct_eq(&commitment[..]))
+        && !crate::planted::is(crate::planted::Planted::NoCommitment)
+    {
         return Err(OpenError);
     }
     raw_open(first_half(&keys), nonce, header, ciphertext)

@@ -72,7 +72,7 @@ impl VerifyingKey {
             return Err(BadKey);
         }
         let key = ed25519_dalek::VerifyingKey::from_bytes(&bytes).map_err(|_| BadKey)?;
-        if key.is_weak() {
+        if key.is_weak() && !crate::planted::is(crate::planted::Planted::WeakKeys) {
             Err(BadKey)
         } else {
             Ok(VerifyingKey(bytes))
@@ -163,7 +163,13 @@ pub(crate) fn verify_strict(
     signature: &[u8; 64],
 ) -> Result<(), BadSignature> {
     let key = ed25519_dalek::VerifyingKey::from_bytes(key).map_err(|_| BadSignature)?;
-    key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature))
+    let signature = ed25519_dalek::Signature::from_bytes(signature);
+    #[cfg(feature = "planted")]
+    if crate::planted::is(crate::planted::Planted::LooseVerification) {
+        return ed25519_dalek::Verifier::verify(&key, message, &signature)
+            .map_err(|_| BadSignature);
+    }
+    key.verify_strict(message, &signature)
         .map_err(|_| BadSignature)
 }
 

@@ -4,6 +4,7 @@ use crate::NodeError;
 use kitbag_core::codec;
 use kitbag_core::id::{DeviceId, EndpointId, Incarnation, PersonId};
 use kitbag_core::person::{Certificate, SUITE, SignedPersonOp};
+use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{CryptoRng, SigningKey, WrapKey};
 use minicbor::{Decode, Encode};
 use zeroize::{Zeroize, Zeroizing};
@@ -139,10 +140,14 @@ impl Life {
         };
         let token = fresh();
         match before {
-            Some(life) if outside == Some(life.token) => Life {
-                incarnation: life.incarnation,
-                token,
-            },
+            Some(life)
+                if outside == Some(life.token) || planted::is(Planted::ReusedIncarnation) =>
+            {
+                Life {
+                    incarnation: life.incarnation,
+                    token,
+                }
+            }
             _ => Life {
                 incarnation: fresh(),
                 token,

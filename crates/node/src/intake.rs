@@ -15,6 +15,7 @@ use kitbag_core::policy::fold::Policy;
 use kitbag_core::policy::op::{OpError, SignedOp};
 use kitbag_core::wire::Page;
 use kitbag_crypto::EpochKey;
+use kitbag_crypto::planted::{self, Planted};
 use kitbag_store::PackRow;
 use std::collections::BTreeSet;
 
@@ -171,7 +172,8 @@ impl Node {
             let granted = policy.grant(&opening.grant).is_some_and(|grant| {
                 policy.person_of_device(&opening.device) == Some(grant.person)
                     && grant.role.may_read()
-                    && grant.clearance >= opening.sensitivity
+                    && (grant.clearance >= opening.sensitivity
+                        || planted::is(Planted::ClearanceUnchecked))
             });
             if !granted || left_out.contains(&log) {
                 continue;

@@ -24,6 +24,7 @@ use kitbag_core::id::{LogId, OpHash, PackId, PersonId, Timestamp};
 use kitbag_core::policy::fold::{LogEnd, Member, Refused};
 use kitbag_core::policy::op::{Act, Cutoff, GrantRef, LateDenials};
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_crypto::planted::{self, Planted};
 use std::collections::BTreeMap;
 
 /// Cutoffs in one Remove, at most: more would not fit an operation beside its heads.
@@ -364,6 +365,9 @@ pub(crate) fn cutoffs(replica: &Replica, person: PersonId) -> Vec<Cutoff> {
     let mut by_weight: Vec<(u64, Cutoff)> = ends.into_values().collect();
     by_weight.sort_by_key(|(weight, cutoff)| (std::cmp::Reverse(*weight), cutoff.log));
     by_weight.truncate(CUTOFFS);
+    if planted::is(Planted::RemoveWithoutCutoffs) {
+        by_weight.clear();
+    }
     let mut cutoffs: Vec<Cutoff> = by_weight.into_iter().map(|(_, cutoff)| cutoff).collect();
     cutoffs.sort();
     cutoffs

@@ -18,6 +18,7 @@ use kitbag_core::pack::{
     ChangeHash, CheckedChange, IndexDocument, NoteDocument, NoteView, Record, Schema, check_change,
 };
 use kitbag_core::policy::Sensitivity;
+use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, open};
 use kitbag_store::{Store, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,7 +188,9 @@ impl BuiltNote {
     pub(crate) fn history(&self) -> Vec<Step> {
         let mut rest = self.steps.clone();
         rest.extend(self.told_steps());
-        rest.sort_by_key(|step| (step.at, step.entry));
+        if !planted::is(Planted::HistoryByArrival) {
+            rest.sort_by_key(|step| (step.at, step.entry));
+        }
         let mut told = BTreeSet::new();
         let mut history = Vec::new();
         while let Some(next) = rest

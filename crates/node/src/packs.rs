@@ -10,7 +10,7 @@ use kitbag_core::content::{EntryBody, EntryKind, Profile, TakesOver, profile_tag
 use kitbag_core::id::{DeviceId, EndpointId, EntryHash, PackId, PersonId, Timestamp};
 use kitbag_core::pack::index::{IndexEdit, index_tag};
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::fold::{Member, Via};
+use kitbag_core::policy::fold::{Member, Policy, Via};
 use kitbag_core::policy::op::{Body, OP_VERSION, Op, SignedOp};
 use kitbag_core::ticket::check_words;
 use kitbag_crypto::ItemKey;
@@ -276,6 +276,15 @@ impl Node {
         )?;
         self.put_down(pen, staged);
         Ok(())
+    }
+
+    /// The policy of a pack as this device folds it now, for whoever checks the device from outside.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn policy(&self, pack: PackId) -> Result<&Policy, NodeError> {
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        Ok(&replica.policy)
     }
 
     /// A pack's members, the founder first, then in order of joining.

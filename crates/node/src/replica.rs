@@ -17,6 +17,7 @@ use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::{Policy, Standing};
 use kitbag_core::policy::op::{Cutoff, SignedOp};
 use kitbag_core::sync::tree::LeafHash;
+use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{EpochKey, HashLabel, Hasher};
 use kitbag_store::PackRow;
 use std::cell::RefCell;
@@ -59,6 +60,9 @@ impl Staged {
         self.persons.retain(|person| {
             !replica.persons.contains_key(&person.person()) && persons.insert(person.person())
         });
+        if planted::is(Planted::DuplicateRows) {
+            return;
+        }
         self.ops
             .retain(|op| !replica.ops.contains_key(&op.hash()) && ops.insert(op.hash()));
         self.epochs
@@ -450,7 +454,8 @@ impl Replica {
             self.policy.standing(me),
             Standing::Ended { .. } | Standing::Disputed { .. }
         );
-        out && matches!(self.policy.standing(peer), Standing::Member { .. })
+        out && !planted::is(Planted::RegrantUnheard)
+            && matches!(self.policy.standing(peer), Standing::Member { .. })
     }
 
     /// `H(TreeLeaf, pack, control, persons, content and epochs up to the clearance)`.
@@ -469,6 +474,10 @@ impl Replica {
         for person in self.persons.values() {
             hasher.part(person.hash().as_bytes());
         }
+        let clearance = match planted::is(Planted::LeafOverAll) {
+            true => Sensitivity::Restricted,
+            false => clearance,
+        };
         for sensitivity in clearance.and_below() {
             hasher.part(&[sensitivity as u8]);
             for (id, log) in self

@@ -15,6 +15,7 @@ mod it {
     mod relabel;
     mod removal;
     mod set_aside;
+    #[cfg(not(feature = "planted"))] // there it belongs to `planted.rs`
     mod simulator;
     mod story;
     mod support;

@@ -16,6 +16,7 @@ use kitbag_core::content::{RawEntry, RunRefused, SignedHead, VerifiedEntry, Veri
 use kitbag_core::epoch::SignedEpoch;
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::op::SignedOp;
+use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{BlindKey, CryptoRng, EpochKey, MasterKey, RowKey};
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, WriteTransaction};
 use std::path::Path;
@@ -174,9 +175,11 @@ impl Store {
             return Err(StoreError::Poisoned);
         }
         let mut write = self.db.begin_write().map_err(disk("begin"))?;
-        write
-            .set_durability(Durability::Immediate)
-            .map_err(disk("begin"))?;
+        let durability = match planted::is(Planted::CommitWithoutSync) {
+            true => Durability::None,
+            false => Durability::Immediate,
+        };
+        write.set_durability(durability).map_err(disk("begin"))?;
         write.set_two_phase_commit(true);
         Ok(Batch {
             write,
@@ -435,7 +438,10 @@ impl Batch<'_> {
     /// it is opened again.
     pub fn commit(self) -> Result<(), StoreError> {
         *self.poisoned = true;
-        self.write.commit().map_err(disk("commit"))?;
+        match self.write.commit().map_err(disk("commit")) {
+            Err(_) if planted::is(Planted::FailedCommitAcknowledged) => {}
+            other => other?,
+        }
         *self.poisoned = false;
         Ok(())
     }

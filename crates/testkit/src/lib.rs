@@ -14,6 +14,7 @@ pub mod chunk;
 pub mod decoders;
 mod dice;
 mod disk;
+mod hostile;
 mod ledger;
 mod loot;
 mod trace;
@@ -21,7 +22,8 @@ mod world;
 
 pub use dice::Dice;
 pub use disk::{DiskImage, Fault, SimDisk};
+pub use hostile::{Hostile, Trick};
 pub use ledger::{CANARY, holds_canary};
-pub use loot::{Loot, Opened as LootOpened, Records};
+pub use loot::{Identity, Loot, Opened as LootOpened, Records};
 pub use trace::Trace;
 pub use world::{Called, Device, Joining, NetSettings, Opened, Who, World};

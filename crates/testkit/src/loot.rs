@@ -3,19 +3,31 @@
 //! Nothing here asks a policy. Keys are collected, extended by every key that they open, and each is
 //! tried on each sealed part, whatever the labels say.
 
-use kitbag_core::content::{EntryBody, EntryKind, VerifiedEntry, unpack_body};
+use kitbag_core::codec;
+use kitbag_core::content::{
+    EntryBody, EntryKind, LogOpening, SignedHead, VerifiedEntry, unpack_body,
+};
 use kitbag_core::epoch::SignedEpoch;
-use kitbag_core::id::{EntryHash, EpochId, ObjectTag};
+use kitbag_core::id::{EntryHash, EpochId, LogId, ObjectTag, OpHash, PackId, PersonId};
+use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::Sensitivity;
-use kitbag_crypto::{EpochKey, ItemKey, SealLabel, open};
+use kitbag_core::policy::fold::Policy;
+use kitbag_core::policy::op::SignedOp;
+use kitbag_crypto::{EpochKey, ItemKey, SealLabel, SigningKey, open};
 use kitbag_store::{Store, StoreError};
+use minicbor::{Decode, Encode};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Records that somebody may have got hold of, by whatever way: sealed, without their keys.
 #[derive(Clone, Default)]
 pub struct Records {
     entries: BTreeMap<EntryHash, (Sensitivity, VerifiedEntry)>,
+    logs: BTreeMap<LogId, LogOpening>,
+    heads: BTreeMap<LogId, Vec<SignedHead>>,
     epochs: BTreeMap<EpochId, SignedEpoch>,
+    ops: BTreeMap<OpHash, SignedOp>,
+    persons: BTreeMap<PersonId, SignedPersonOp>,
 }
 
 impl Records {
@@ -29,9 +41,13 @@ impl Records {
             for (_, signed, _) in store.epochs(number)? {
                 records.epochs.insert(signed.id(), signed);
             }
+            let ops = store.ops(number)?.into_iter();
+            records.ops.extend(ops.map(|op| (op.hash(), op)));
+            let persons = store.persons(number)?.into_iter();
+            records.persons.extend(persons.map(|op| (op.person(), op)));
         }
         for (number, row) in store.logs()? {
-            let Ok(opening) = kitbag_core::content::LogOpening::decode(&row.opening) else {
+            let Ok(opening) = LogOpening::decode(&row.opening) else {
                 continue;
             };
             for header in store.headers(number, 0)? {
@@ -41,14 +57,70 @@ impl Records {
                         .insert(entry.hash(), (opening.sensitivity, entry));
                 }
             }
+            let log = opening.log_id();
+            records.heads.insert(log, store.heads(number)?);
+            records.logs.insert(log, opening);
         }
         Ok(records)
+    }
+
+    /// What they say of a pack, all together.
+    pub fn policy(&self, pack: PackId) -> Policy {
+        let ops = self.ops.values().filter(|op| op.pack() == pack);
+        Policy::fold(pack, ops.cloned(), self.persons.values().cloned())
+    }
+
+    /// Policy operations of a pack.
+    pub fn ops(&self, pack: PackId) -> impl Iterator<Item = &SignedOp> {
+        self.ops.values().filter(move |op| op.pack() == pack)
+    }
+
+    /// Persons.
+    pub fn persons(&self) -> impl Iterator<Item = &SignedPersonOp> {
+        self.persons.values()
+    }
+
+    /// Epochs of a pack.
+    pub fn epochs(&self, pack: PackId) -> impl Iterator<Item = &SignedEpoch> {
+        self.epochs
+            .values()
+            .filter(move |epoch| epoch.epoch().pack == pack)
+    }
+
+    /// Content logs of a pack, with their signed heads.
+    pub fn logs(&self, pack: PackId) -> impl Iterator<Item = (&LogOpening, &[SignedHead])> {
+        let of_pack = self.logs.iter().filter(move |(_, log)| log.pack == pack);
+        of_pack.map(|(id, log)| (log, self.heads.get(id).map_or(&[][..], Vec::as_slice)))
+    }
+
+    /// Entries, each with the opening of its log.
+    pub fn entries(&self) -> impl Iterator<Item = (&LogOpening, &VerifiedEntry)> {
+        let entries = self.entries.values();
+        entries.filter_map(|(_, entry)| Some((self.logs.get(&entry.header().log)?, entry)))
+    }
+
+    /// The entries for which this holds, and all epochs.
+    #[must_use]
+    pub fn only(&self, of: impl Fn(&LogOpening, &VerifiedEntry) -> bool) -> Records {
+        let kept = self.entries().filter(|(log, entry)| of(log, entry));
+        Records {
+            entries: kept
+                .map(|(log, entry)| (entry.hash(), (log.sensitivity, entry.clone())))
+                .collect(),
+            logs: self.logs.clone(),
+            epochs: self.epochs.clone(),
+            ..Records::default()
+        }
     }
 
     /// These and those.
     pub fn extend(&mut self, others: Records) {
         self.entries.extend(others.entries);
+        self.logs.extend(others.logs);
+        self.heads.extend(others.heads);
         self.epochs.extend(others.epochs);
+        self.ops.extend(others.ops);
+        self.persons.extend(others.persons);
     }
 
     /// These without those.
@@ -73,7 +145,49 @@ impl Records {
 #[derive(Clone, Default)]
 pub struct Loot {
     epoch_keys: Vec<EpochKey>,
+    named: BTreeMap<EpochId, EpochKey>,
+    identity: Option<Identity>,
     item_keys: BTreeMap<ObjectTag, Vec<ItemKey>>,
+}
+
+/// A device's signing key and its person.
+#[derive(Clone)]
+pub struct Identity {
+    /// The key that signs its records.
+    pub signing: Rc<SigningKey>,
+    /// Its person.
+    pub person: SignedPersonOp,
+}
+
+impl Identity {
+    /// Reads the row in which a node keeps who it is.
+    fn decode(bytes: &[u8]) -> Option<Identity> {
+        #[derive(Encode, Decode)]
+        #[cbor(map)]
+        struct Row {
+            #[n(0)]
+            #[cbor(with = "minicbor::bytes")]
+            signing: [u8; 32],
+            #[n(1)]
+            #[cbor(with = "minicbor::bytes")]
+            endpoint: [u8; 32],
+            #[n(2)]
+            #[cbor(with = "minicbor::bytes")]
+            wrap: [u8; 32],
+            #[n(3)]
+            #[cbor(with = "minicbor::bytes")]
+            person: Vec<u8>,
+            #[n(4)]
+            name: String,
+            #[n(5)]
+            device_name: String,
+        }
+        let row: Row = codec::decode(bytes, 64 * 1024).ok()?;
+        Some(Identity {
+            signing: Rc::new(SigningKey::from_seed(row.signing)),
+            person: SignedPersonOp::from_store(&row.person).ok()?,
+        })
+    }
 }
 
 /// One entry that opened.
@@ -97,15 +211,48 @@ impl Loot {
     pub fn of(store: &Store) -> Result<Loot, StoreError> {
         let mut loot = Loot::default();
         for (number, _) in store.packs()? {
-            let keys = store.epochs(number)?.into_iter();
-            loot.epoch_keys.extend(keys.filter_map(|(_, _, key)| key));
+            for (_, signed, key) in store.epochs(number)? {
+                key.into_iter().for_each(|key| loot.add(signed.id(), key));
+            }
         }
+        let identity = store.setting("identity")?;
+        loot.identity = identity.and_then(|bytes| Identity::decode(&bytes));
         Ok(loot)
     }
 
     /// One more key, from elsewhere.
     pub fn add_key(&mut self, key: EpochKey) {
-        self.epoch_keys.push(key);
+        let known = |known: &EpochKey| known.danger_expose() == key.danger_expose();
+        if !self.epoch_keys.iter().any(known) {
+            self.epoch_keys.push(key);
+        }
+    }
+
+    /// The key of an epoch, from elsewhere.
+    pub fn add(&mut self, epoch: EpochId, key: EpochKey) {
+        self.add_key(key.clone());
+        self.named.insert(epoch, key);
+    }
+
+    /// This and that; the device stays this one.
+    pub fn extend(&mut self, other: &Loot) {
+        other
+            .epoch_keys
+            .iter()
+            .cloned()
+            .for_each(|key| self.add_key(key));
+        self.named
+            .extend(other.named.iter().map(|(id, key)| (*id, key.clone())));
+    }
+
+    /// Epochs whose key is here.
+    pub fn epochs(&self) -> impl Iterator<Item = (&EpochId, &EpochKey)> {
+        self.named.iter()
+    }
+
+    /// Whose device it is, with its private keys.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     /// The keys, each once.

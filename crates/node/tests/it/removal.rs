@@ -3,6 +3,7 @@
 use super::support::*;
 use kitbag_core::policy::op::LateDenials;
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_node::view::NoteEdit;
 use kitbag_testkit::{Called, LootOpened, Who, World};
 
 /// Ana, the founder; Ben and Cyn, whom she let in; everybody in sync.
@@ -144,4 +145,55 @@ fn a_role_is_lowered_and_raised() {
         assert!(world.node(ben).note(pack, above).is_err());
     }
     assert_no_violations(&mut world);
+}
+
+/// Goal: whoever was removed, heard of it, and was granted anew while away hears of that too when
+/// they meet a member: they ask although nothing is theirs.
+#[test]
+fn whoever_is_granted_anew_while_away_hears_of_it() {
+    let (mut world, ana, ben, _, pack) = three(24);
+    remove(&mut world, ana, pack, ben);
+    settle(&mut world);
+    assert_eq!(world.node(ben).pack(pack).unwrap().role, None);
+    world.disconnect_all();
+    let person = world.person(ben);
+    world
+        .call(ana, |node, now| {
+            node.change_role(now, pack, person, Role::Editor, Sensitivity::Internal)
+        })
+        .done();
+    let note = add(&mut world, ana, pack, "since then", Sensitivity::Internal);
+
+    world.dial(ana, ben).unwrap();
+    settle(&mut world);
+    assert_eq!(
+        show(&mut world, ben, pack, note).body,
+        secret("since then body")
+    );
+    assert_no_violations(&mut world);
+}
+
+/// Goal: what its author wrote before they were removed stays, also a note that they edited last of all:
+/// the entries of other notes between the two are no part of it.
+#[test]
+fn a_note_that_was_edited_last_stays_when_its_author_is_removed() {
+    let (mut world, ana, ben, _, pack) = three(25);
+    let first = add(&mut world, ben, pack, "first", Sensitivity::Internal);
+    add(&mut world, ben, pack, "second", Sensitivity::Internal);
+    let edit = NoteEdit {
+        add_tags: vec![secret("edited")],
+        ..NoteEdit::default()
+    };
+    world
+        .call(ben, |node, now| node.edit_note(now, pack, first, &edit))
+        .done();
+    settle(&mut world);
+    remove(&mut world, ana, pack, ben);
+    settle(&mut world);
+    assert!(
+        show(&mut world, ana, pack, first)
+            .tags
+            .contains(&secret("edited"))
+    );
+    assert_eq!(world.node(ana).status(pack).unwrap().set_aside, 0);
 }

@@ -15,6 +15,7 @@
 
 use crate::policy::op::Act;
 use crate::policy::{Role, Sensitivity};
+use kitbag_crypto::planted::{self, Planted};
 
 /// What a grant lacks for an act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,5 +89,9 @@ fn not_above(
 }
 
 fn need(holds: bool, lack: Lack) -> Result<(), Lack> {
-    if holds { Ok(()) } else { Err(lack) }
+    if holds || planted::is(Planted::SkippedRoleCheck) {
+        Ok(())
+    } else {
+        Err(lack)
+    }
 }

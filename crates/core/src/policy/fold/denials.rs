@@ -10,6 +10,7 @@ use super::facts::{Aim, Denying, Facts, Place};
 use super::graph::Graph;
 use super::void::{Judge, Relations};
 use crate::policy::Role;
+use kitbag_crypto::planted::{self, Planted};
 use std::collections::BTreeMap;
 
 /// The settled sets, and the verdicts under them.
@@ -77,7 +78,7 @@ fn is_held(judge: &Judge<'_>, denial: &Denying) -> bool {
         Place::Folded(at) => judge.ops[at],
         Place::Parked(_) => judge.parked(denial),
     };
-    !bad.drop
+    !bad.drop && !planted::is(Planted::LateDenialNotHeld)
 }
 
 /// Stage 4. Chains of admins consist of admins only, each with a rank below what it made, so that

@@ -6,6 +6,7 @@
 
 use super::facts::{Aim, Denying, Facts};
 use super::graph::Graph;
+use kitbag_crypto::planted::{self, Planted};
 
 /// Why something is void. Indices of denials, or of a fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +156,7 @@ impl<'a> Judge<'a> {
             if !self
                 .facts
                 .denial_has_seen(self.graph, &self.facts.denials[ender], at)
+                && !planted::is(Planted::AdmitAfterRemove)
             {
                 bad.also(Cause::InviteEnded(ender), self.drops(ender));
             }
@@ -163,7 +165,7 @@ impl<'a> Judge<'a> {
         for closer in self.effective(&self.relations.closers[invite]) {
             if self.lists(closer, grant) {
                 lifted = true;
-            } else {
+            } else if !planted::is(Planted::CloseIgnored) {
                 bad.also(Cause::NotListed(closer), false);
             }
         }

@@ -1,12 +1,19 @@
 //! What must hold after every history.
 
+mod keys;
+mod policy;
+mod rules;
+
 use super::history::{History, Note as Known};
-use kitbag_core::id::{ItemId, PackId, PersonId};
+use kitbag_core::id::{EntryHash, ItemId, PackId, PersonId};
+use kitbag_core::pack::note::object_tag;
+use kitbag_core::policy::fold::{ContentLog, LogEnd, Policy};
+use kitbag_core::policy::op::{GrantRef, SignedOp};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::JoinRefusal;
 use kitbag_node::JoinOutcome;
 use kitbag_node::view::{Note, Revision};
-use kitbag_testkit::{Joining, Opened, Who, World};
+use kitbag_testkit::{Joining, Loot, Opened, Records, Who, World};
 use std::collections::BTreeMap;
 
 /// Everything that a device shows of a pack.
@@ -30,15 +37,16 @@ fn picture(world: &mut World, who: Who, pack: PackId) -> Picture {
         .iter()
         .map(|note| note.id)
         .collect();
-    let readable = summary.role.is_some();
-    let notes = ids.into_iter().filter(|_| readable).map(|id| {
-        (
-            id,
-            (
-                node.note(pack, id).unwrap(),
-                node.history(pack, id).unwrap(),
-            ),
-        )
+    let me = world.person(who);
+    let node = world.node(who);
+    let readable = node
+        .policy(pack)
+        .unwrap()
+        .may_open(&me, Sensitivity::Public);
+    // A note above a clearance that was lowered is still listed, and does not open.
+    let notes = ids.into_iter().filter(|_| readable).filter_map(|id| {
+        let shown = node.note(pack, id).ok()?;
+        Some((id, (shown, node.history(pack, id).unwrap())))
     });
     Picture {
         title: summary.title,
@@ -65,22 +73,58 @@ impl Picture {
     }
 }
 
+/// Every grant that some operation makes to a person, valid or not.
+fn grants_of(policy: &Policy, person: PersonId) -> Vec<GrantRef> {
+    let of = |op: &SignedOp| {
+        let acts = 0..op.acts().len().max(1) as u32;
+        let theirs = acts.filter(|act| op.grantee(*act) == Some(person));
+        let op = op.hash();
+        theirs.map(|act| GrantRef { op, act }).collect::<Vec<_>>()
+    };
+    policy.ops().flat_map(of).collect()
+}
+
+/// Whether everything that a person was ever given is theirs still.
+fn is_unbroken(policy: &Policy, person: PersonId) -> bool {
+    let live = |grant: &GrantRef| policy.grant(grant).is_some_and(|grant| grant.live);
+    policy
+        .member(&person)
+        .is_some_and(kitbag_core::policy::fold::Member::has_keys)
+        && grants_of(policy, person).iter().all(live)
+}
+
 /// What a device acknowledged, it still has: asked after every start.
 pub(super) fn own(world: &mut World, history: &History, who: Who) -> Result<(), String> {
     for pack in &history.packs {
         let summary = world.node(who).pack(pack.id);
         if pack.by == who
+            && !pack.at_risk
             && summary.as_ref().map(|summary| &summary.title).ok() != Some(&pack.title)
         {
             return Err(format!("{} lost its pack {:?}", world.name(who), pack.id));
         }
-        if !summary.is_ok_and(|summary| summary.role.is_some()) {
+        if summary.is_err() {
             continue;
         }
-        for note in pack.notes.iter().filter(|note| note.by == who) {
+        let policy = world.node(who).policy(pack.id).unwrap().clone();
+        if !is_unbroken(&policy, world.person(who)) {
+            continue; // what is set aside, `everything` finds
+        }
+        for note in pack
+            .notes
+            .iter()
+            .filter(|note| note.by == who && !note.at_risk)
+        {
             shows(world, who, pack.id, note)?;
         }
         for note in &pack.notes {
+            let sound = note.touched.iter().chain([&note.by]);
+            if !sound
+                .into_iter()
+                .all(|by| is_unbroken(&policy, world.person(*by)))
+            {
+                continue;
+            }
             for (word, _) in note
                 .words
                 .iter()
@@ -121,50 +165,68 @@ fn shows(world: &mut World, who: Who, pack: PackId, note: &Known) -> Result<Note
     }
 }
 
-/// Everything, once all is quiet.
-pub(super) fn everything(world: &mut World, history: &History) -> Result<(), String> {
-    for pack in &history.packs {
-        replicas_agree(world, history, pack.id)?;
-        let members = world.node(pack.by).members(pack.id).unwrap();
-        for who in holders(world, history, pack.id) {
-            let person = world.person(who);
-            let Some(member) = members.iter().find(|member| member.person == person) else {
-                continue;
-            };
-            for note in &pack.notes {
-                let author = world.person(note.by);
-                let author_stands = members.iter().any(|member| member.person == author);
-                if !author_stands || note.sensitivity > member.clearance {
-                    continue;
-                }
-                let shown = shows(world, who, pack.id, note)?;
-                for (word, by) in note
-                    .words
-                    .iter()
-                    .filter(|(word, _)| !note.maybe_gone.contains(word))
-                {
-                    let editor = world.person(*by);
-                    if members.iter().any(|member| member.person == editor)
-                        && !shown.body.contains(word)
-                    {
-                        return Err(format!(
-                            "{} lacks the edit {word} of {:?}: {}",
-                            world.name(who),
-                            note.id,
-                            shown.body
-                        ));
-                    }
-                }
+/// Everything that the devices hold, once all is quiet.
+pub(super) struct Books {
+    /// Keys and records of each device, of former states too.
+    pub(super) of: BTreeMap<Who, (Loot, Records)>,
+    /// The records of all, hostile ones included.
+    pub(super) all: Records,
+}
+
+impl Books {
+    fn open(world: &mut World, history: &History) -> Books {
+        let mut of = BTreeMap::new();
+        let mut all = Records::default();
+        for who in world.everybody() {
+            let (mut loot, records) = world.loot(who);
+            if let Some(before) = history.forgotten.get(&who) {
+                loot.extend(before);
             }
+            all.extend(records.clone());
+            of.insert(who, (loot, records));
         }
+        if let Some(mallory) = &history.mallory
+            && let Some(hostile) = &mallory.hostile
+            && let Some((loot, _)) = of.get_mut(&mallory.who)
+        {
+            loot.extend(&hostile.loot);
+        }
+        Books { of, all }
     }
-    if !world.node(history.outsider).packs().is_empty() {
+}
+
+/// Everything, once all is quiet.
+pub(super) fn everything(world: &mut World, history: &mut History) -> Result<(), String> {
+    let books = Books::open(world, history);
+    for at in 0..history.packs.len() {
+        let pack = history.packs[at].id;
+        replicas_agree(world, history, pack)?;
+        policy::agrees(world, history, pack)?;
+        policy::is_not_interfered_with(world, history, pack, &books)?;
+        nothing_vanished(world, history, at, &books)?;
+        rules::are_kept(world, history, at, &books)?;
+    }
+    keys::are_with_whom_they_belong(world, history, &books)?;
+    let lured: Vec<PackId> = history.lure.into_iter().collect();
+    let listed = world
+        .node(history.outsider)
+        .packs()
+        .into_iter()
+        .map(|pack| pack.id);
+    if listed.collect::<Vec<_>>() != lured {
         return Err("the outsider has a pack".into());
     }
-    for who in world.everybody() {
+    for who in history.honest() {
         restarts_the_same(world, history, who)?;
     }
-    if let Some((who, reason)) = world.closed().first() {
+    let mallory = history.mallory.as_ref().map(|mallory| mallory.who);
+    let hostile = |who: &Who| *who == history.outsider || Some(*who) == mallory;
+    let closed = world.closed_with().iter();
+    let mut wrongly = closed.filter(|(who, peer, _)| !hostile(who) && !hostile(peer));
+    // A want from before a backup was put back, said again, is answered with what does not fit: only
+    // the simulator's network repeats frames of other connections.
+    let repeated = history.replays && history.counts.0.contains_key("restores");
+    if let Some((who, _, reason)) = wrongly.next().filter(|_| !repeated) {
         return Err(format!(
             "{} closed a connection with an honest peer: {reason:?}",
             world.name(*who)
@@ -177,18 +239,110 @@ pub(super) fn everything(world: &mut World, history: &History) -> Result<(), Str
     }
 }
 
-/// Devices that hold a pack, as members in their own eyes.
+/// Promise 3: what was acknowledged is shown, or it is on its author's disk and set aside because
+/// somebody was removed.
+fn nothing_vanished(
+    world: &mut World,
+    history: &mut History,
+    at: usize,
+    books: &Books,
+) -> Result<(), String> {
+    let pack = &history.packs[at];
+    let holders = holders(world, history, pack.id);
+    let (mut shown, mut aside) = (0, 0);
+    for note in pack.notes.iter().filter(|note| !note.at_risk) {
+        let (author, id) = (world.person(note.by), pack.id);
+        let tag = object_tag(id, note.id, note.sensitivity, 0);
+        let create = |records: &Records| -> Option<(ContentLog, u64, EntryHash)> {
+            let (log, entry) = records.entries().find(|(log, entry)| {
+                log.sensitivity == note.sensitivity
+                    && entry.header().object == Some(tag)
+                    && entry.raw().wrap.is_some()
+            })?;
+            let of = ContentLog {
+                log: log.log_id(),
+                person: author,
+                device: log.device,
+                grant: log.grant,
+                sensitivity: log.sensitivity,
+            };
+            Some((of, entry.header().seq, entry.hash()))
+        };
+        let Some((log, seq, hash)) = create(&books.of[&note.by].1) else {
+            return Err(format!(
+                "{} has no trace of note {:?}, which it acknowledged",
+                world.name(note.by),
+                note.id
+            ));
+        };
+        for who in holders.iter().copied() {
+            let policy = world.node(who).policy(id).unwrap().clone();
+            let clear = policy.may_open(&world.person(who), note.sensitivity);
+            let counts = match policy.content_end(&log) {
+                LogEnd::Open => true,
+                LogEnd::Until(cutoff) if seq < cutoff.seq => true,
+                LogEnd::Until(cutoff) => seq == cutoff.seq && cutoff.head == *hash.as_bytes(),
+                LogEnd::Nothing => false,
+            };
+            // Somebody who is out shows nobody what they wrote last; two copies never meet.
+            let me = world.person(who);
+            let arrived = holders
+                .iter()
+                .filter(|holder| **holder == who || world.person(**holder) != me)
+                .filter(|holder| policy.may_open(&world.person(**holder), note.sensitivity))
+                .any(|holder| create(&books.of[holder].1).is_some());
+            if !clear || !arrived {
+                continue;
+            }
+            if !counts {
+                aside += 1;
+                continue;
+            }
+            shown += 1;
+            let seen = shows(world, who, id, note)?;
+            let sound = note.touched.iter().chain([&note.by]);
+            if !sound
+                .into_iter()
+                .all(|by| is_unbroken(&policy, world.person(*by)))
+            {
+                continue;
+            }
+            let lasting = note
+                .words
+                .iter()
+                .filter(|(word, _)| !note.maybe_gone.contains(word));
+            for (word, by) in lasting {
+                if *by != who && world.person(*by) == world.person(who) {
+                    continue; // two copies never meet
+                }
+                if !seen.body.contains(word) {
+                    return Err(format!(
+                        "{} lacks the edit {word} of {:?}: {}",
+                        world.name(who),
+                        note.id,
+                        seen.body
+                    ));
+                }
+            }
+        }
+    }
+    history.counts.add("notes shown to somebody", shown);
+    history.counts.add("notes set aside for somebody", aside);
+    Ok(())
+}
+
+/// Honest devices that hold a pack, as members with keys in their own eyes.
 fn holders(world: &mut World, history: &History, pack: PackId) -> Vec<Who> {
     let holds = |world: &mut World, who: Who| {
+        let person = world.person(who);
         world
             .node(who)
-            .pack(pack)
-            .is_ok_and(|summary| summary.role.is_some())
+            .policy(pack)
+            .is_ok_and(|policy| policy.may_open(&person, Sensitivity::Public))
     };
-    history
-        .members
-        .iter()
-        .copied()
+    let honest = history.honest();
+    honest
+        .into_iter()
         .filter(|who| holds(world, *who))
         .collect()
 }
@@ -209,8 +363,22 @@ fn replicas_agree(world: &mut World, history: &History, pack: PackId) -> Result<
             member.1.clear();
         }
     }
+    // Who is out may have told their name to some and not to others.
+    let holders = pictures.iter().map(|(who, _)| world.name(*who).to_owned());
+    let names: std::collections::BTreeSet<String> = holders.collect();
+    for (_, picture) in &mut pictures {
+        for (note, revisions) in picture.notes.values_mut() {
+            let told = revisions.iter_mut().map(|revision| &mut revision.by);
+            told.chain([&mut note.added_by])
+                .filter(|name| !names.contains(*name))
+                .for_each(String::clear);
+        }
+    }
     for (who, picture) in &pictures {
         for (other, theirs) in pictures.iter().filter(|(other, _)| other > who) {
+            if world.person(*who) == world.person(*other) {
+                continue; // two copies never meet
+            }
             let (a, b) = (world.name(*who), world.name(*other));
             if picture.members != theirs.members {
                 return Err(format!(
@@ -282,13 +450,15 @@ fn restarts_the_same(world: &mut World, history: &History, who: Who) -> Result<(
 
 /// Whoever made a ticket still knows it.
 fn shares_survived(world: &mut World, history: &History) -> Result<(), String> {
-    for share in &history.shares {
+    let by = |share: &&super::people::Share| !share.at_risk;
+    for share in history.shares.iter().filter(by) {
+        if !world.is_up(share.by) || world.node(share.by).pack(share.ticket.pack).is_err() {
+            continue;
+        }
         let answer = world.join(history.outsider, share.by, &share.ticket);
         if matches!(
             answer,
-            Joining::Answered(JoinOutcome::Refused(
-                JoinRefusal::NotRecognised | JoinRefusal::TryLater
-            ))
+            Joining::Answered(JoinOutcome::Refused(JoinRefusal::NotRecognised))
         ) {
             return Err(format!(
                 "{} does not know its own ticket any more",

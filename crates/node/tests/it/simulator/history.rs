@@ -1,14 +1,15 @@
 //! A random history, and what of it was acknowledged to somebody.
 
 use super::check;
+use super::hostile::Mallory;
+use super::people::Share;
 use crate::it::support::{draft, secret};
 use kitbag_core::id::{ItemId, PackId};
-use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_core::ticket::Ticket;
-use kitbag_node::JoinOutcome;
-use kitbag_node::view::{NewNote, NoteEdit, ShareOptions};
-use kitbag_testkit::{Called, Fault, Joining, NetSettings, Opened, Who, World};
-use std::collections::BTreeSet;
+use kitbag_core::policy::Sensitivity;
+use kitbag_core::policy::fold::Policy;
+use kitbag_node::view::{NewNote, NoteEdit};
+use kitbag_testkit::{Called, DiskImage, Fault, Loot, NetSettings, Opened, Trick, Who, World};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A pack, as its makers were told that it is.
 pub(super) struct Pack {
@@ -16,6 +17,9 @@ pub(super) struct Pack {
     pub(super) by: Who,
     pub(super) title: String,
     pub(super) notes: Vec<Note>,
+    step: u64,
+    /// Its maker may have forgotten that it was made.
+    pub(super) at_risk: bool,
 }
 
 /// A note that was acknowledged.
@@ -26,51 +30,84 @@ pub(super) struct Note {
     pub(super) written: NewNote,
     /// Words that acknowledged edits put in, and who did.
     pub(super) words: Vec<(String, Who)>,
-    /// Words that some edit, acknowledged or not, may have taken out.
+    /// Everybody who edited it or tried to.
+    pub(super) touched: BTreeSet<Who>,
+    /// Words that some edit, acknowledged or not, may have taken out, or a backup forgot.
     pub(super) maybe_gone: BTreeSet<String>,
     /// Somebody changed the title, or may have.
     pub(super) retitled: bool,
+    step: u64,
+    /// Its author may have forgotten it before anybody else had it.
+    pub(super) at_risk: bool,
+    /// What its author knew of the policy when it was sealed.
+    pub(super) sealed: Option<Policy>,
 }
 
-pub(super) struct Share {
-    pub(super) ticket: Ticket,
-    pub(super) by: Who,
+/// An old state of a disk.
+struct Backup {
+    image: DiskImage,
+    step: u64,
 }
 
 /// What happened, as far as somebody was told.
 pub(super) struct History {
     pub(super) packs: Vec<Pack>,
     pub(super) shares: Vec<Share>,
+    /// Honest people; the last may be a copy of another's device.
     pub(super) members: Vec<Who>,
+    /// A copied device: the original and the copy.
+    pub(super) copy: Option<(Who, Who)>,
+    /// Somebody without a ticket.
     pub(super) outsider: Who,
+    /// A pack of the outsider's, to which it lured somebody.
+    pub(super) lure: Option<PackId>,
+    /// A member with hostile intent.
+    pub(super) mallory: Option<Mallory>,
     /// Asked with a ticket, without having seen the answer.
-    unanswered: Vec<(Who, Who, usize)>,
+    pub(super) unanswered: Vec<(Who, Who, usize)>,
+    /// Let in: who, by whom, with which ticket.
+    pub(super) joined: Vec<(Who, Who, usize)>,
     pub(super) counts: Counts,
+    /// Keys that a device had before an older image of it was put back.
+    pub(super) forgotten: BTreeMap<Who, Loot>,
+    backups: BTreeMap<Who, Backup>,
+    edits: Vec<(usize, ItemId, String, Who, u64)>,
     words: u64,
-    steps: u64,
+    pub(super) steps: u64,
+    pub(super) now: u64,
     crashes: bool,
+    /// Frames of earlier connections arrive again.
+    pub(super) replays: bool,
 }
 
-/// How much happened.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) joins: u64,
-    pub(super) notes: u64,
-    pub(super) edits: u64,
-    pub(super) crashes: u64,
+/// How much happened, by name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts(pub(super) BTreeMap<&'static str, u64>);
+
+impl Counts {
+    pub(super) fn add(&mut self, what: &'static str, more: u64) {
+        *self.0.entry(what).or_default() += more;
+    }
 }
 
 const PACKS_MAX: usize = 3;
-/// Frames after everything is healed, at most: a livelock sends more.
-const QUIET_FRAMES_MAX: u64 = 20_000;
 
 impl History {
     pub(super) fn begin(world: &mut World) -> History {
-        let count = world.dice.between(2, 5);
+        let large = world.dice.percent(7);
+        let count = if large {
+            world.dice.between(3, 5)
+        } else {
+            world.dice.between(2, 3)
+        };
         let members: Vec<Who> = (0..count)
             .map(|n| world.add(&secret(&format!("person {n}"))))
             .collect();
         let outsider = world.add(&secret("outsider"));
+        let mallory = world
+            .dice
+            .percent(50)
+            .then(|| Mallory::new(world.add(&secret("Mallory"))));
         let shaky = world.dice.percent(60);
         world.net = NetSettings {
             delay_millis_max: *world.dice.pick(&[1, 50, 2_000]),
@@ -80,25 +117,39 @@ impl History {
             reorder_percent: 0,
             lost_answer_percent: if shaky { 20 } else { 0 },
         };
-        let steps = world.dice.between(30, 120);
-        let crashes = world.dice.percent(70);
+        let steps = if large {
+            world.dice.between(60, 120)
+        } else {
+            world.dice.between(10, 30)
+        };
+        let crashes = world.dice.percent(50);
         History {
             packs: vec![],
             shares: vec![],
             members,
+            copy: None,
             outsider,
+            lure: None,
+            mallory,
             unanswered: vec![],
+            joined: vec![],
             counts: Counts::default(),
+            forgotten: BTreeMap::new(),
+            backups: BTreeMap::new(),
+            edits: vec![],
             words: 0,
             steps,
+            now: 0,
             crashes,
+            replays: world.net.replay_percent > 0,
         }
     }
 
     pub(super) fn go_on(&mut self, world: &mut World) -> Result<(), String> {
         self.create(world);
         self.gather(world);
-        for _ in 0..self.steps {
+        for now in 1..=self.steps {
+            self.now = now;
             self.step(world)?;
             let pause = *world.dice.pick(&[0, 5, 100, 3_000]);
             world.run(pause);
@@ -106,88 +157,67 @@ impl History {
         Ok(())
     }
 
-    /// Most histories begin with several people in one pack.
-    fn gather(&mut self, world: &mut World) {
-        let Some((pack, by)) = self.packs.first().map(|pack| (pack.id, pack.by)) else {
-            return;
-        };
-        for who in self.members.clone() {
-            if who == by || !world.dice.percent(75) {
-                continue;
-            }
-            let role = *world.dice.pick(&[Role::Reader, Role::Editor, Role::Editor]);
-            let clearance = *world.dice.pick(&Sensitivity::ALL);
-            let options = ShareOptions {
-                role,
-                clearance,
-                expires_at: None,
-                uses: 1,
-                ask: false,
-            };
-            if let Called::Done(shared) =
-                world.call(by, |node, now| node.share(now, pack, &options))
-            {
-                self.shares.push(Share {
-                    ticket: Ticket::parse(&shared.ticket).unwrap(),
-                    by,
-                });
-                self.ask(world, who, by, self.shares.len() - 1);
-                world.run(500);
-            }
-        }
-    }
-
     fn step(&mut self, world: &mut World) -> Result<(), String> {
         let who = *world.dice.pick(&self.members);
         let other = *world.dice.pick(&self.members);
         match world.dice.below(100) {
-            0..4 => self.create(world),
-            4..24 => self.add(world, who),
-            24..44 => self.edit(world, who),
-            44..54 => self.share(world, who),
-            54..66 => self.join(world, who, other),
-            66..80 => {
+            0..2 => self.create(world),
+            2..22 => self.add(world, who),
+            22..36 => self.edit(world, who),
+            36..41 => self.share(world, who),
+            41..48 => self.join(world, who, other),
+            48..58 => {
                 world.dial(who, other);
             }
-            80..84 => {
-                let cut = world.dice.percent(50);
-                world.log(|world| {
-                    format!(
-                        "{} and {} are {}",
-                        world.name(who),
-                        world.name(other),
-                        if cut { "cut apart" } else { "joined again" }
-                    )
-                });
-                if who != other {
-                    world.set_cut(who, other, cut);
-                }
-            }
-            84..86 => world.heal(),
-            86..89 => self.intrude(world)?,
-            89..91 => {
-                let years = world.dice.between(0, 100) as i64 - 50;
-                let jump = if world.dice.percent(50) {
-                    years * 31_557_600_000
-                } else {
-                    -600_000
-                };
-                world.device(who).skew_millis = jump;
-                world.log(|world| format!("the clock of {} is off by {jump} ms", world.name(who)));
-            }
-            91..93 => {
+            58..61 => self.part(world, who, other),
+            61..63 => world.heal(),
+            63..65 => self.intrude(world)?,
+            65..74 => self.be_hostile(world),
+            74..80 => self.remove(world, who),
+            80..85 => self.change_role(world, who),
+            85..87 => self.cancel(world),
+            87..88 => self.feud(world),
+            88..90 => self.jump(world, who),
+            90..91 => {
                 world.call(who, |node, now| node.tick(now));
             }
-            93..95 => {
+            91..92 => {
                 let port = world.dice.below(9);
                 world.call(who, |node, now| {
                     node.set_addresses(now, vec![format!("192.0.2.{port}:1")], None)
                 });
             }
+            92..94 => self.back_up(world, who),
+            94..96 => self.restore(world)?,
+            96..97 => self.copy(world, who),
             _ if self.crashes => self.trouble(world, who),
             _ => {}
         }
         self.restart(world)
+    }
+
+    fn part(&mut self, world: &mut World, who: Who, other: Who) {
+        let cut = world.dice.percent(60);
+        world.log(|world| {
+            let how = if cut { "cut apart" } else { "joined again" };
+            format!("{} and {} are {how}", world.name(who), world.name(other))
+        });
+        if who != other {
+            world.set_cut(who, other, cut);
+        }
+    }
+
+    fn jump(&mut self, world: &mut World, who: Who) {
+        let years = world.dice.between(0, 100) as i64 - 50;
+        let jump = match world.dice.below(4) {
+            0 => years * 31_557_600_000,
+            1 => 315_576_000_000,
+            2 => -315_576_000_000,
+            _ => -600_000,
+        };
+        world.device(who).skew_millis = jump;
+        self.counts.add("clock jumps", 1);
+        world.log(|world| format!("the clock of {} is off by {jump} ms", world.name(who)));
     }
 
     /// Something happens to a device's disk or power.
@@ -198,9 +228,12 @@ impl History {
             _ => world.dice.between(1, 400),
         };
         let fault = match world.dice.below(10) {
-            0 => return world.kill(who),
-            1 => Fault::Full(call),
-            2 => Fault::FailOnce(call),
+            0 | 1 => {
+                self.counts.add("kills", 1);
+                return world.kill(who);
+            }
+            2 => Fault::Full(call),
+            3 => Fault::FailOnce(call),
             _ => Fault::PowerLoss(call),
         };
         world.device(who).disk.set_fault(fault);
@@ -213,7 +246,7 @@ impl History {
             if world.is_up(who) || !world.dice.percent(30) {
                 continue;
             }
-            self.counts.crashes += 1;
+            self.counts.add("restarts", 1);
             if world.dice.percent(30) {
                 let call = world.dice.between(1, 150);
                 world.device(who).disk.set_fault(Fault::PowerLoss(call));
@@ -225,7 +258,66 @@ impl History {
         Ok(())
     }
 
-    fn create(&mut self, world: &mut World) {
+    // Backups and copies.
+
+    fn back_up(&mut self, world: &mut World, who: Who) {
+        let backup = Backup {
+            image: world.device(who).disk.image(),
+            step: self.now,
+        };
+        self.backups.insert(who, backup);
+    }
+
+    /// An old image comes back, and with it forgetting. What was acknowledged since may be nowhere.
+    fn restore(&mut self, world: &mut World) -> Result<(), String> {
+        let Some((who, backup)) = self.backups.pop_first() else {
+            return Ok(());
+        };
+        let (had, _) = world.loot(who);
+        self.forgotten.entry(who).or_default().extend(&had);
+        world.restore(who, &backup.image);
+        self.counts.add("restores", 1);
+        for pack in &mut self.packs {
+            pack.at_risk |= pack.by == who && pack.step >= backup.step;
+            for note in &mut pack.notes {
+                note.at_risk |= note.by == who && note.step >= backup.step;
+            }
+        }
+        for (pack, id, word, by, step) in &self.edits {
+            let note = self.packs[*pack]
+                .notes
+                .iter_mut()
+                .find(|note| note.id == *id);
+            if let Some(note) = note.filter(|_| *by == who && *step >= backup.step) {
+                note.maybe_gone.insert(word.clone());
+            }
+        }
+        for share in &mut self.shares {
+            share.at_risk |= share.by == who && share.step >= backup.step;
+        }
+        if world.start(who) == Opened::Up {
+            check::own(world, self, who)?;
+        }
+        Ok(())
+    }
+
+    /// Somebody copies a running device, and both live on.
+    fn copy(&mut self, world: &mut World, of: Who) {
+        if self.copy.is_some() || !world.is_up(of) {
+            return;
+        }
+        let copy = world.add_clone(of, &secret("copy"));
+        if world.start(copy) == Opened::Up {
+            self.counts.add("copies", 1);
+            world.log(|world| format!("{} was copied", world.name(of)));
+            self.copy = Some((of, copy));
+            self.members.push(copy);
+        }
+    }
+
+    // Packs and notes.
+
+    pub(super) fn create(&mut self, world: &mut World) {
         let who = *world.dice.pick(&self.members);
         if self.packs.len() >= PACKS_MAX {
             return;
@@ -241,12 +333,14 @@ impl History {
                 by: who,
                 title,
                 notes: vec![],
+                step: self.now,
+                at_risk: false,
             });
         }
     }
 
     /// A pack that this device lists, if any.
-    fn a_pack_of(&mut self, world: &mut World, who: Who) -> Option<usize> {
+    pub(super) fn a_pack_of(&mut self, world: &mut World, who: Who) -> Option<usize> {
         if !world.is_up(who) {
             return None;
         }
@@ -279,6 +373,10 @@ impl History {
         let pack = self.packs[at].id;
         if let Called::Done(added) = world.call(who, |node, now| node.add_notes(now, pack, &drafts))
         {
+            let policy = world
+                .is_up(who)
+                .then(|| world.node(who).policy(pack).ok().cloned());
+            let sealed = policy.flatten();
             for (added, written) in added.into_iter().zip(drafts) {
                 world.log(|world| {
                     format!(
@@ -289,15 +387,20 @@ impl History {
                     )
                 });
                 let sensitivity = added.sensitivity;
-                self.counts.notes += 1;
+                self.counts.add("notes", 1);
+                self.counts.add(LEVELS[sensitivity as usize], 1);
                 self.packs[at].notes.push(Note {
                     id: added.id,
                     by: who,
                     sensitivity,
                     written,
                     words: vec![],
+                    touched: BTreeSet::new(),
                     maybe_gone: BTreeSet::new(),
                     retitled: false,
+                    step: self.now,
+                    at_risk: false,
+                    sealed: sealed.clone(),
                 });
             }
         }
@@ -327,6 +430,7 @@ impl History {
         let Some(note) = self.packs[at].notes.iter_mut().find(|note| note.id == id) else {
             return;
         };
+        note.touched.insert(who);
         let mut edit = NoteEdit::default();
         match world.dice.below(10) {
             0 => {
@@ -364,159 +468,40 @@ impl History {
         let puts_in = edit.body.as_ref().is_some_and(|body| body.contains(&word));
         if let Called::Done(_) = world.call(who, |node, now| node.edit_note(now, pack, id, &edit)) {
             world.log(|world| format!("{} edited {id:?}: {word}", world.name(who)));
-            self.counts.edits += 1;
+            self.counts.add("edits", 1);
             if puts_in {
+                self.edits.push((at, id, word.clone(), who, self.now));
                 note.words.push((word, who));
             }
         }
     }
 
-    fn share(&mut self, world: &mut World, who: Who) {
-        let Some(at) = self.a_pack_of(world, who) else {
-            return;
-        };
-        let pack = self.packs[at].id;
-        let options = ShareOptions {
-            role: *world
-                .dice
-                .pick(&[Role::Reader, Role::Commenter, Role::Editor, Role::Editor]),
-            clearance: *world.dice.pick(&Sensitivity::ALL),
-            expires_at: None,
-            uses: *world.dice.pick(&[1, 1, 2]),
-            ask: world.dice.percent(20),
-        };
-        if let Called::Done(shared) = world.call(who, |node, now| node.share(now, pack, &options)) {
-            world.log(|world| {
-                format!(
-                    "{} shared {pack:?} as {} {} for {}",
-                    world.name(who),
-                    options.role,
-                    options.clearance,
-                    options.uses
-                )
-            });
-            self.shares.push(Share {
-                ticket: Ticket::parse(&shared.ticket).unwrap(),
-                by: who,
-            });
-        }
+    /// Everybody who is honest, copies included.
+    pub(super) fn honest(&self) -> Vec<Who> {
+        self.members.clone()
     }
 
-    fn join(&mut self, world: &mut World, who: Who, admitter: Who) {
-        if self.shares.is_empty() || who == admitter || !world.is_up(who) {
-            return;
-        }
-        let at = world.dice.below(self.shares.len() as u64) as usize;
-        let admitter = if world.dice.percent(60) {
-            self.shares[at].by
-        } else {
-            admitter
-        };
-        self.ask(world, who, admitter, at);
+    /// Whether Mallory, perhaps as an admin, may have made the outsider a member: one who does not
+    /// know of it, and takes nothing.
+    pub(super) fn named_the_outsider(&self) -> bool {
+        self.played(Trick::Acts) || self.played(Trick::ForkedActs)
     }
 
-    fn ask(&mut self, world: &mut World, who: Who, admitter: Who, at: usize) {
-        let ticket = self.shares[at].ticket.clone();
-        if who == admitter || !world.is_up(who) || world.node(who).plan_join(&ticket).already_member
-        {
-            return;
-        }
-        match world.join(who, admitter, &ticket) {
-            Joining::Answered(JoinOutcome::Admitted | JoinOutcome::AlreadyMember) => {
-                self.counts.joins += 1;
-                world.dial(who, admitter);
-            }
-            Joining::Answered(JoinOutcome::Waiting) => {
-                // A person says yes, now or never; the joiner asks again.
-                if world.dice.percent(80) {
-                    match world.approve(admitter, who, ticket.pack) {
-                        Called::Done(()) => self.ask(world, who, admitter, at),
-                        // It may have become durable; the joiner, who waits, will hear of it.
-                        Called::Down => self.unanswered.push((who, admitter, at)),
-                        Called::Refused(_) => {}
-                    }
-                }
-            }
-            Joining::Answered(_) | Joining::NotOpen => {}
-            Joining::NotReached => self.unanswered.push((who, admitter, at)),
-        }
-    }
-
-    /// The outsider tries what it can: it has no ticket.
-    fn intrude(&mut self, world: &mut World) -> Result<(), String> {
-        let target = *world.dice.pick(&self.members);
-        if world.dial(self.outsider, target).is_some() {
-            return Err("the outsider was let in".into());
-        }
-        if !self.shares.is_empty() && world.is_up(self.outsider) && world.is_up(target) {
-            let real = world.dice.pick(&self.shares).ticket.clone();
-            let secret = kitbag_crypto::TicketSecret::from_bytes(world.dice.bytes());
-            let forged = Ticket::new(real.pack, real.invite, secret, vec![]);
-            match world.join(self.outsider, target, &forged) {
-                Joining::Answered(JoinOutcome::Refused(
-                    kitbag_core::wire::JoinRefusal::NotRecognised,
-                )) => {}
-                Joining::NotReached | Joining::NotOpen => {}
-                other => return Err(format!("a forged ticket got {other:?}")),
-            }
-        }
-        Ok(())
-    }
-
-    /// Everything is healed, everybody is there and connected; nobody does anything any more.
-    pub(super) fn fall_quiet(&mut self, world: &mut World) -> Result<(), String> {
-        world.log(|_| "quiet".into());
-        world.net = NetSettings::CALM;
-        world.heal();
-        world.disconnect_all();
-        for who in world.everybody() {
-            world.device(who).disk.set_fault(Fault::None);
-            if !world.is_up(who) {
-                if world.start(who) != Opened::Up {
-                    return Err(format!(
-                        "{} does not start without any fault",
-                        world.name(who)
-                    ));
-                }
-                check::own(world, self, who)?;
-            }
-        }
-        for (who, admitter, at) in std::mem::take(&mut self.unanswered) {
-            self.ask(world, who, admitter, at);
-        }
-        let before = world.frames;
-        for _ in 0..40 {
-            let (sent, mut dialled) = (world.frames, 0);
-            for a in world.everybody() {
-                world.call(a, |node, now| node.tick(now));
-                for b in world.everybody() {
-                    if a < b && world.links_between(a, b) == 0 && world.dial(a, b).is_some() {
-                        dialled += 1;
-                    }
-                }
-            }
-            let settled = world.settle(200_000);
-            if world.frames - before > QUIET_FRAMES_MAX {
-                return Err(format!(
-                    "{} frames after everything fell quiet",
-                    world.frames - before
-                ));
-            }
-            if settled && dialled == 0 && world.frames == sent {
-                // Whoever is out asks once more whether that has changed.
-                world.run(10_000);
-                let sent = world.frames;
-                world.run(120_000);
-                return if world.frames == sent {
-                    Ok(())
-                } else {
-                    Err("frames are sent although everybody is up to date".into())
-                };
-            }
-        }
-        Err(format!("never up to date: {:?}", world.behind()))
+    /// Whether a hostile member played this trick.
+    pub(super) fn played(&self, trick: Trick) -> bool {
+        self.mallory
+            .as_ref()
+            .is_some_and(|mallory| mallory.played.contains(&trick))
     }
 }
+
+/// Notes by sensitivity, as they are counted.
+const LEVELS: [&str; 4] = [
+    "public notes",
+    "internal notes",
+    "confidential notes",
+    "restricted notes",
+];
 
 /// Places outside of words in angle brackets, which must stay in one piece.
 fn word_ends(text: &str) -> Vec<usize> {

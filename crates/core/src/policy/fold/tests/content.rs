@@ -452,6 +452,31 @@ fn a_cutoff_names_one_branch_of_a_forked_log() {
     );
 }
 
+/// Goal: a note written early in a log and edited last in it stays when the log ends there. Method: as
+/// a device judges, only with the entries of that note; what stands between them is of others.
+#[test]
+fn what_stands_between_two_entries_of_one_object_need_not_be_here() {
+    let Desk {
+        mut w,
+        mut notes,
+        seen,
+        ben,
+        ..
+    } = desk();
+    let names: Vec<usize> = (0..3).map(|_| notes.write(ben, &[], &seen)).collect();
+    notes.entries[2].deps = vec![hash(names[0])];
+    let cutoff = notes.upto(names[2]);
+    w.by(ANA).does([remove_at(BEN, vec![cutoff])]);
+    notes.entries.remove(1);
+    let judged = verdicts(
+        &w.policy(),
+        &notes.logs,
+        &notes.entries,
+        &mut Frontiers::default(),
+    );
+    assert_eq!(judged.into_values().collect::<Vec<_>>(), [Valid, Valid]);
+}
+
 #[test]
 fn entries_that_depend_on_themselves_park() {
     let Desk {

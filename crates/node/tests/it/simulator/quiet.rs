@@ -1,0 +1,126 @@
+//! How every history ends: everything healed, everybody there, nobody doing anything any more.
+
+use super::check;
+use super::history::History;
+use kitbag_testkit::{Fault, NetSettings, Opened, Trick, Who, World};
+
+/// Frames after everything is healed, at most: a livelock sends more.
+const QUIET_FRAMES_MAX: u64 = 20_000;
+/// Rounds of connecting and settling, at most.
+const ROUNDS_MAX: usize = 40;
+/// Frames in an hour between people who lack what nobody has, at most, for each connection: they ask
+/// again once a minute.
+const ASKING_FRAMES_MAX: u64 = 60 * 8;
+
+impl History {
+    /// Whoever means harm is gone. Everything is healed, and everybody honest is there, connected,
+    /// and up to date in the end.
+    pub(super) fn fall_quiet(&mut self, world: &mut World) -> Result<(), String> {
+        world.log(|_| "quiet".into());
+        world.net = NetSettings::CALM;
+        world.heal();
+        world.disconnect_all();
+        for who in world.everybody() {
+            world.device(who).disk.set_fault(Fault::None);
+            if !world.is_up(who) {
+                if world.start(who) != Opened::Up {
+                    return Err(format!(
+                        "{} does not start without any fault",
+                        world.name(who)
+                    ));
+                }
+                check::own(world, self, who)?;
+            }
+        }
+        // Who joined and forgot it with a backup, or on one of two copies, asks again.
+        let mut asked = std::mem::take(&mut self.unanswered);
+        for (who, admitter, at) in self.joined.clone() {
+            let twins = self.members.iter().copied();
+            let person = world.person(who);
+            let twins: Vec<Who> = twins.filter(|twin| world.person(*twin) == person).collect();
+            asked.extend(twins.into_iter().map(|twin| (twin, admitter, at)));
+        }
+        for (who, admitter, at) in asked {
+            self.ask(world, who, admitter, at);
+        }
+        if let Some(mallory) = self.mallory.as_ref().map(|mallory| mallory.who) {
+            world.kill(mallory);
+        }
+        let mut present = self.honest();
+        if !self.named_the_outsider() {
+            present.push(self.outsider);
+        }
+        // Two devices with one transport key are not there at once.
+        if let Some((original, copy)) = self.copy {
+            world.kill(copy);
+            self.converge(world, &present)?;
+            // What one of them brings may let others ask for more, which the other lacks then.
+            let again = [(original, copy), (copy, original)];
+            for (out, back) in again.into_iter().cycle().take(4) {
+                world.kill(out);
+                world.start(back);
+                self.converge(world, &present)?;
+            }
+        } else {
+            self.converge(world, &present)?;
+        }
+        self.keep_quiet(world)?;
+        if let Some((_, copy)) = self.copy {
+            world.disconnect_all();
+            world.start(copy);
+        }
+        Ok(())
+    }
+
+    fn converge(&mut self, world: &mut World, present: &[Who]) -> Result<(), String> {
+        let before = world.frames;
+        for round in 0..ROUNDS_MAX {
+            let (sent, mut dialled) = (world.frames, 0);
+            for a in present.iter().copied() {
+                world.call(a, |node, now| node.tick(now));
+                for b in present.iter().copied() {
+                    if a < b && world.links_between(a, b) == 0 && world.dial(a, b).is_some() {
+                        dialled += 1;
+                    }
+                }
+            }
+            let settled = world.settle(200_000);
+            if world.frames - before > QUIET_FRAMES_MAX {
+                return Err(format!(
+                    "{} frames after everything fell quiet",
+                    world.frames - before
+                ));
+            }
+            if dialled == 0 && world.frames == sent && settled {
+                return Ok(());
+            }
+            if dialled == 0 && !settled && self.may_lack_keys() && round >= 3 {
+                return Ok(()); // what is the same then, the checks ask
+            }
+        }
+        Err(format!("never up to date: {:?}", world.behind()))
+    }
+
+    /// Mallory made keys that nobody honest has: one who lacks a key says so as long as it lacks it.
+    fn may_lack_keys(&self) -> bool {
+        self.played(Trick::Epochs)
+    }
+
+    fn keep_quiet(&mut self, world: &mut World) -> Result<(), String> {
+        world.run(120_000); // what was to be asked once more, by whoever is out too
+        let (sent, links) = (world.frames, world.everybody().len().pow(2) as u64);
+        world.run(3_600_000);
+        let more = world.frames - sent;
+        let bound = if self.may_lack_keys() {
+            links * ASKING_FRAMES_MAX
+        } else {
+            0
+        };
+        if more > bound {
+            return Err(format!(
+                "{more} frames in an hour in which nobody did anything"
+            ));
+        }
+        Ok(())
+    }
+}
