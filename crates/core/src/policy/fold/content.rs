@@ -370,20 +370,17 @@ impl<'a> Uncut<'a> {
         }
     }
 
-    /// Within a cutoff is its head and what leads to it in the log. While the head is not here, what
-    /// stands below it counts unless the log forked: then nobody can tell which branch was meant.
+    /// Within a cutoff is its head and what leads to it in the log. In a log that did not fork that is
+    /// all that stands below it; of such a log the entries between may be left out, so nothing is
+    /// walked. In one that forked nobody can tell, while the head is not here, which branch was meant.
     fn is_within(&mut self, cutoff: &Cutoff, entry: &Entry) -> bool {
         if entry.seq > cutoff.seq {
             return false;
         }
-        if !self
-            .entries
-            .entries
-            .contains_key(&EntryHash::from_bytes(cutoff.head))
-        {
-            return !self.entries.forked.contains(&entry.log);
-        }
         let entries = self.entries;
+        if !entries.forked.contains(&entry.log) {
+            return true;
+        }
         self.upto
             .entry(cutoff.head)
             .or_insert_with(|| entries.chain(EntryHash::from_bytes(cutoff.head)))

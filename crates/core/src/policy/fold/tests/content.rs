@@ -452,6 +452,31 @@ fn a_cutoff_names_one_branch_of_a_forked_log() {
     );
 }
 
+/// Goal: the entries of one note are judged without those of other notes that stand between them.
+#[test]
+fn within_a_cutoff_nothing_hangs_on_entries_that_are_left_out() {
+    let Desk {
+        mut w,
+        mut notes,
+        seen,
+        ben,
+        ..
+    } = desk();
+    let one = notes.write(ben, &[], &seen);
+    let of_another_note = notes.write(ben, &[], &seen);
+    let last = notes.write(ben, &[one], &seen);
+    w.by(ANA).does([remove_at(BEN, vec![notes.upto(last)])]);
+    notes.entries.remove(of_another_note - 1);
+    let verdicts = verdicts(
+        &w.policy(),
+        &notes.logs,
+        &notes.entries,
+        &mut Frontiers::default(),
+    );
+    assert_eq!(verdicts[&hash(one)], Valid);
+    assert_eq!(verdicts[&hash(last)], Valid);
+}
+
 #[test]
 fn entries_that_depend_on_themselves_park() {
     let Desk {
