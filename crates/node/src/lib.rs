@@ -249,7 +249,8 @@ impl Node {
             by_number.insert(number, row.id);
             self.next_pack = self.next_pack.max(number + 1);
             let mut replica = Replica::new(number, row);
-            replica.apply_policy(self.store.persons(number)?, self.store.ops(number)?);
+            let (persons, ops) = (self.store.persons(number)?, self.store.ops(number)?);
+            replica.apply_policy(persons, ops, &mut Touched::default());
             for person in replica.persons.keys() {
                 if let Some(name) = self.store.setting(&told_name(replica.id(), *person))? {
                     replica
@@ -421,10 +422,8 @@ impl Node {
             return Ok(());
         };
         replica.told_names.extend(staged.told);
-        let mut touched = Touched {
-            policy: replica.apply_policy(staged.persons, staged.ops),
-            ..Touched::default()
-        };
+        let mut touched = Touched::default();
+        replica.apply_policy(staged.persons, staged.ops, &mut touched);
         for (order, signed) in epoch_orders.into_iter().zip(staged.epochs) {
             replica.apply_epoch(order, signed);
         }

@@ -2,7 +2,7 @@
 
 use crate::membership::{ending, held_against, rights_of};
 use crate::objects::{ObjectState, build_index};
-use crate::replica::{Replica, Staged, branch_heads};
+use crate::replica::{Replica, Staged, Touched, branch_heads};
 use crate::view::{ForkView, MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
 use crate::write::Draft;
 use crate::{Node, NodeError, check_name};
@@ -66,7 +66,7 @@ impl Node {
         };
         // The title is written under a policy that is not durable yet; pack and title become so at once.
         let mut draft = Replica::new(self.next_pack, row.clone());
-        draft.apply_policy(persons, vec![genesis]);
+        draft.apply_policy(persons, vec![genesis], &mut Touched::default());
         self.packs.insert(pack, draft);
         let titled = self.stage_title(pack, title, default_sensitivity, now, &mut staged);
         self.packs.insert(pack, Replica::new(self.next_pack, row));

@@ -15,7 +15,7 @@ use kitbag_core::id::{
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::{Policy, Standing};
-use kitbag_core::policy::op::{Cutoff, SignedOp};
+use kitbag_core::policy::op::{Act, Cutoff, SignedOp};
 use kitbag_core::sync::tree::LeafHash;
 use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{EpochKey, HashLabel, Hasher};
@@ -190,13 +190,15 @@ impl Replica {
         &mut self,
         persons: Vec<SignedPersonOp>,
         ops: Vec<SignedOp>,
-    ) -> bool {
+        touched: &mut Touched,
+    ) {
         let before = self.ops.len() + self.persons.len();
         for person in persons {
             self.persons.entry(person.person()).or_insert(person);
         }
         for op in ops {
             if self.ops.insert(op.hash(), op.clone()).is_none() {
+                touched.branches |= ends_named(&op).next().is_some();
                 self.op_order.push(op.hash());
             }
         }
@@ -211,7 +213,7 @@ impl Replica {
             self.judged.get_mut().forget();
             self.found.take();
         }
-        changed
+        touched.policy |= changed;
     }
 
     /// Puts another policy in place, with nothing that was found under the one before, which is given
@@ -345,7 +347,7 @@ impl Replica {
         if !touched.branches || !self.logs.values().any(crowded) {
             return;
         }
-        let surplus = branches::surplus(self.places.iter().filter_map(|(hash, place)| {
+        let links = self.places.iter().filter_map(|(hash, place)| {
             let opening = &self.logs.get(&place.log)?.opening;
             let after = opening.after.filter(|_| place.seq == 0);
             Some(Link {
@@ -356,7 +358,8 @@ impl Replica {
                 deps: &place.deps,
                 after: after.map(|after| after.hash),
             })
-        }));
+        });
+        let surplus = branches::surplus(links, self.ops.values().flat_map(ends_named));
         let changed: Vec<EntryHash> = surplus
             .symmetric_difference(&self.surplus)
             .copied()
@@ -536,4 +539,13 @@ pub(crate) fn branch_heads(ops: &[&SignedOp]) -> Vec<OpHash> {
         .collect();
     heads.sort();
     heads
+}
+
+/// Where an operation says that logs end, whether or not it counts.
+fn ends_named(op: &SignedOp) -> impl Iterator<Item = Cutoff> {
+    let cutoffs = op.acts().iter().flat_map(|act| match act {
+        Act::Remove { cutoffs, .. } | Act::Leave { cutoffs } => cutoffs.as_slice(),
+        _ => &[],
+    });
+    cutoffs.copied()
 }

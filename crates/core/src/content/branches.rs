@@ -6,14 +6,20 @@
 //!    kept entry, or that begin one log; or
 //! 2. built on by a kept entry of the same sensitivity: named in its dependencies, or as the end that
 //!    its log continues; or
-//! 3. continued by a kept entry of its log.
+//! 3. continued by a kept entry of its log; or
+//! 4. where a Remove or Leave of the pack ends its log: named in one of the cutoffs.
 //!
 //! Everything else is *surplus*. Where no place has three entries, there is none.
+//!
+//! Without 4, somebody who was removed could still grind earlier branches with lower hashes, until what
+//! the removal left of them is surplus. Every Remove and Leave that is stored names, also one that does
+//! not count: what counts is the policy's to say, and an entry more that is kept harms nobody.
 //!
 //! Replicas that hold different entries and give each other what they keep, again and again until
 //! neither has anything new for the other, end with the same kept entries: those of all entries
 //! together. (If one kept something that the other does not, take the first such entry that the rules
-//! lead to. By 2 and 3 it could not be: what keeps it is kept by both, and it is here by both. By 1,
+//! lead to. By 2 and 3 it could not be: what keeps it is kept by both, and it is here by both. By 4
+//! neither, once both have the operation, which goes before entries. By 1,
 //! two lower ones stand in its place at the other, which then keeps and gave them.) What is surplus
 //! at one replica may be kept once an entry arrives that builds on it, so it is stored.
 //!
@@ -23,6 +29,7 @@
 
 use crate::id::{EntryHash, LogId};
 use crate::policy::Sensitivity;
+use crate::policy::op::Cutoff;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An entry, as far as branches are concerned.
@@ -45,8 +52,12 @@ pub struct Link<'a> {
 /// The entries that are not kept.
 ///
 /// Takes every entry of a pack, each after or before those it continues or builds on; of each entry
-/// all that it continues is there. Work grows with the number of entries.
-pub fn surplus<'a>(entries: impl IntoIterator<Item = Link<'a>>) -> BTreeSet<EntryHash> {
+/// all that it continues is there. `ends` are the cutoffs of all its Removes and Leaves; those that
+/// name nothing here change nothing. Work grows with the number of entries and of cutoffs.
+pub fn surplus<'a>(
+    entries: impl IntoIterator<Item = Link<'a>>,
+    ends: impl IntoIterator<Item = Cutoff>,
+) -> BTreeSet<EntryHash> {
     let links: BTreeMap<EntryHash, Link<'a>> =
         entries.into_iter().map(|link| (link.hash, link)).collect();
     let mut places: BTreeMap<(LogId, Option<EntryHash>), Lowest> = BTreeMap::new();
@@ -58,6 +69,11 @@ pub fn surplus<'a>(entries: impl IntoIterator<Item = Link<'a>>) -> BTreeSet<Entr
     }
     let beginnings = places.iter().filter(|((_, prev), _)| prev.is_none());
     let mut ahead: Vec<EntryHash> = beginnings.flat_map(|(_, lowest)| lowest.both()).collect();
+    ahead.extend(ends.into_iter().filter_map(|end| {
+        let named = EntryHash::from_bytes(end.head);
+        let link = links.get(&named)?; // it may not be here yet, or be an operation
+        (link.log == end.log).then_some(named)
+    }));
     let mut kept = BTreeSet::new();
     while let Some(hash) = ahead.pop() {
         let Some(link) = links.get(&hash).filter(|_| kept.insert(hash)) else {
@@ -114,7 +130,34 @@ mod tests {
         after: Option<EntryHash>,
     }
 
-    type Stored = BTreeMap<EntryHash, Made>;
+    /// What a replica holds: entries, and cutoffs that operations name.
+    #[derive(Clone, Default)]
+    struct Stored {
+        entries: BTreeMap<EntryHash, Made>,
+        ends: BTreeSet<Cutoff>,
+    }
+
+    impl Stored {
+        fn of<'a>(made: impl IntoIterator<Item = &'a Made>) -> Stored {
+            let entries = made.into_iter().map(|made| (made.hash, made.clone()));
+            Stored {
+                entries: entries.collect(),
+                ends: BTreeSet::new(),
+            }
+        }
+
+        fn len(&self) -> usize {
+            self.entries.len() + self.ends.len()
+        }
+    }
+
+    fn end_of(made: &Made) -> Cutoff {
+        Cutoff {
+            log: made.log,
+            seq: 0,
+            head: *made.hash.as_bytes(),
+        }
+    }
 
     struct Dice(ChaCha8Rng);
 
@@ -168,19 +211,20 @@ mod tests {
     }
 
     fn surplus_of(stored: &Stored) -> BTreeSet<EntryHash> {
-        surplus(stored.values().map(|made| Link {
+        let links = stored.entries.values().map(|made| Link {
             hash: made.hash,
             log: made.log,
             sensitivity: made.sensitivity,
             prev: made.prev,
             deps: &made.deps,
             after: made.after,
-        }))
+        });
+        surplus(links, stored.ends.iter().copied())
     }
 
     fn kept(stored: &Stored) -> BTreeSet<EntryHash> {
         let surplus = surplus_of(stored);
-        let kept = stored.keys().filter(|hash| !surplus.contains(hash));
+        let kept = stored.entries.keys().filter(|hash| !surplus.contains(hash));
         kept.copied().collect()
     }
 
@@ -189,21 +233,23 @@ mod tests {
         let mut kept: BTreeSet<EntryHash> = BTreeSet::new();
         loop {
             let before = kept.len();
-            for entry in stored.values() {
+            for entry in stored.entries.values() {
                 let place = |other: &&Made| other.log == entry.log && other.prev == entry.prev;
                 let lower = stored
+                    .entries
                     .values()
                     .filter(place)
                     .filter(|other| other.hash < entry.hash);
                 let one = entry.prev.is_none_or(|prev| kept.contains(&prev)) && lower.count() < 2;
-                let two_or_three = stored.values().any(|other| {
+                let two_or_three = stored.entries.values().any(|other| {
                     kept.contains(&other.hash)
                         && other.sensitivity == entry.sensitivity
                         && (other.deps.contains(&entry.hash)
                             || other.after == Some(entry.hash)
                             || other.prev == Some(entry.hash))
                 });
-                if one || two_or_three {
+                let four = stored.ends.contains(&end_of(entry));
+                if one || two_or_three || four {
                     kept.insert(entry.hash);
                 }
             }
@@ -213,17 +259,18 @@ mod tests {
         }
     }
 
-    /// Some entries, each with all that it continues.
+    /// Some entries, each with all that it continues, and some ends, here or not.
     fn part(dice: &mut Dice, history: &[Made]) -> Stored {
-        let of: Stored = history
-            .iter()
-            .map(|made| (made.hash, made.clone()))
-            .collect();
-        let mut part = Stored::new();
+        let of = Stored::of(history).entries;
+        let mut part = Stored::default();
+        for _ in 0..dice.below(3) {
+            part.ends
+                .insert(end_of(&history[dice.below(history.len())]));
+        }
         for _ in 0..dice.below(history.len() + 1) {
             let mut at = Some(history[dice.below(history.len())].hash);
             while let Some(made) = at.and_then(|hash| of.get(&hash)) {
-                part.insert(made.hash, made.clone());
+                part.entries.insert(made.hash, made.clone());
                 at = made.prev;
             }
         }
@@ -231,8 +278,9 @@ mod tests {
     }
 
     fn give(from: &Stored, to: &mut Stored) {
+        to.ends.extend(&from.ends);
         for hash in kept(from) {
-            to.insert(hash, from[&hash].clone());
+            to.entries.insert(hash, from.entries[&hash].clone());
         }
     }
 
@@ -259,7 +307,7 @@ mod tests {
             .collect();
         let mut all = vec![root];
         all.extend(branches.iter().chain(&after).cloned());
-        let stored: Stored = all.iter().map(|made| (made.hash, made.clone())).collect();
+        let stored = Stored::of(&all);
         let expected = branches[2..].iter().chain(&after[2..]);
         let expected: BTreeSet<EntryHash> = expected.map(|made| made.hash).collect();
         assert_eq!(surplus_of(&stored), expected);
@@ -270,7 +318,7 @@ mod tests {
             let mut entry = dice.entry(2, None);
             entry.deps = builds.iter().map(|at| branches[*at].hash).collect();
             entry.after = goes_on.map(|at: usize| after[at].hash);
-            stored.insert(entry.hash, entry);
+            stored.entries.insert(entry.hash, entry);
             let saved = [builds, goes_on].into_iter().flatten();
             let saved: Vec<EntryHash> = saved
                 .flat_map(|at| [branches[at].hash, after[at].hash])
@@ -284,17 +332,53 @@ mod tests {
         }
     }
 
+    /// Goal: whoever forks a log of which a removal left something takes nothing of that back, however
+    /// low the other branches are.
+    #[test]
+    fn where_a_removal_ends_a_log_is_kept_with_all_that_leads_there() {
+        let mut dice = Dice(ChaCha8Rng::seed_from_u64(2));
+        let mut left: Vec<Made> = vec![dice.entry(0, None)];
+        for _ in 0..3 {
+            left.push(dice.entry(0, left.last().map(|made| made.hash)));
+        }
+        let end = end_of(&left[2]);
+        let ground = |byte: u8, prev| {
+            let mut made = left[0].clone();
+            (made.hash, made.prev) = (EntryHash::from_bytes([byte; 32]), prev);
+            made
+        };
+        for prev in [None, Some(left[0].hash), Some(left[1].hash)] {
+            let mut all = left.clone();
+            all.extend([ground(0, prev), ground(1, prev)]);
+            let mut stored = Stored::of(&all);
+            assert!(
+                surplus_of(&stored).contains(&left[2].hash),
+                "they are lower"
+            );
+            let elsewhere = Cutoff {
+                log: LogId::from_bytes([2; 32]),
+                ..end
+            };
+            stored.ends.insert(elsewhere);
+            assert!(
+                surplus_of(&stored).contains(&left[2].hash),
+                "another log's end"
+            );
+            stored.ends.insert(end);
+            assert_eq!(surplus_of(&stored), BTreeSet::new());
+        }
+    }
+
     /// Goal: two devices agree on the sensitivities that both hold, whatever one of them holds beside.
     #[test]
     fn what_is_kept_of_one_sensitivity_depends_on_no_other() {
         each_seed(|dice, history| {
             let part = part(dice, history);
             let of = |sensitivity| {
-                let own = part
-                    .iter()
-                    .filter(|(_, made)| made.sensitivity == sensitivity);
-                own.map(|(hash, made)| (*hash, made.clone()))
-                    .collect::<Stored>()
+                let mut own = part.clone();
+                own.entries
+                    .retain(|_, made| made.sensitivity == sensitivity);
+                own
             };
             let both = [Sensitivity::Public, Sensitivity::Internal].map(|s| kept(&of(s)));
             assert_eq!(kept(&part), &both[0] | &both[1]);
@@ -305,13 +389,15 @@ mod tests {
     fn logs_that_fork_at_most_in_two_keep_everything() {
         each_seed(|_, history| {
             let mut taken: BTreeMap<(LogId, Option<EntryHash>), usize> = BTreeMap::new();
-            let mut stored = Stored::new();
+            let mut stored = Stored::default();
             for made in history {
-                let here = made.prev.is_none_or(|prev| stored.contains_key(&prev));
+                let here = made
+                    .prev
+                    .is_none_or(|prev| stored.entries.contains_key(&prev));
                 let count = taken.entry((made.log, made.prev)).or_default();
                 if here && *count < 2 {
                     *count += 1;
-                    stored.insert(made.hash, made.clone());
+                    stored.entries.insert(made.hash, made.clone());
                 }
             }
             assert_eq!(surplus_of(&stored), BTreeSet::new());
@@ -333,9 +419,10 @@ mod tests {
             let mut replicas: Vec<Stored> = (0..2 + dice.below(3))
                 .map(|_| part(dice, history))
                 .collect();
-            let mut union = Stored::new();
+            let mut union = Stored::default();
             for replica in &replicas {
-                union.extend(replica.clone());
+                union.entries.extend(replica.entries.clone());
+                union.ends.extend(&replica.ends);
             }
             for _ in 0..dice.below(10) {
                 let (from, to) = (dice.below(replicas.len()), dice.below(replicas.len()));
@@ -371,7 +458,9 @@ mod tests {
                     let from = replicas[(to + 1) % 3].clone();
                     give(&from, &mut replicas[to]);
                     let surplus = surplus_of(&replicas[to]);
-                    replicas[to].retain(|hash, _| !surplus.contains(hash));
+                    replicas[to]
+                        .entries
+                        .retain(|hash, _| !surplus.contains(hash));
                 }
                 if replicas.iter().map(kept).collect::<Vec<_>>() == before {
                     break;

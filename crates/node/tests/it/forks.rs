@@ -2,8 +2,9 @@
 
 use super::support::*;
 use kitbag_core::id::{ItemId, PackId};
+use kitbag_core::policy::op::LateDenials;
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_node::view::{ForkView, NewNote};
+use kitbag_node::view::{Change, ForkView, NewNote};
 use kitbag_testkit::{Dice, Fault, Opened, Who, World};
 use std::collections::BTreeSet;
 
@@ -331,6 +332,61 @@ fn what_an_honest_edit_builds_on_is_kept_everywhere() {
             assert_eq!((note.body, note.edits), (secret("in good faith"), 1));
         }
         assert_same(&mut world, &honest, pack);
+    }
+}
+
+/// Goal: once somebody was removed, no other history of theirs that a friend hands on takes back what
+/// the removal left, however many there are and however low their hashes; nor if the others had set
+/// aside already what it leaves, and hear of it later.
+#[test]
+fn what_a_removal_left_stays_whatever_other_histories_come_to_light() {
+    for (seed, met_before) in [(590, false), (591, false), (590, true), (591, true)] {
+        let Equivocated {
+            mut world,
+            honest,
+            pack,
+            notes,
+        } = equivocate(seed, 6);
+        if met_before {
+            // Ana's device forgets what she saw of the others; they keep what they saw.
+            let alone = world.device(honest[0]).disk.image();
+            mingle(&mut world, &honest, &mut Dice::new(seed));
+            world.disconnect_all();
+            world.restore(honest[0], &alone);
+            assert_eq!(world.start(honest[0]), Opened::Up);
+        }
+        let eve = {
+            let mut members = world.node(honest[0]).members(pack).unwrap().into_iter();
+            members.find(|member| member.name == secret("Ben")).unwrap()
+        };
+        let change = Change::Remove {
+            person: eve.person,
+            late_denials: LateDenials::Keep,
+        };
+        world
+            .call(honest[0], |node, now| node.change(now, pack, &change))
+            .done();
+        let left = shown(&mut world, honest[0], pack);
+        mingle(&mut world, &honest, &mut Dice::new(seed));
+        for who in &honest {
+            for restarted in [false, true] {
+                if restarted {
+                    world.kill(*who);
+                    assert_eq!(world.start(*who), Opened::Up);
+                }
+                let name = format!("seed {seed}: {}", world.name(*who));
+                assert_eq!(shown(&mut world, *who, pack), left, "{name}");
+                let others = &notes[1..];
+                assert!(
+                    others
+                        .iter()
+                        .all(|note| world.node(*who).note(pack, *note).is_err())
+                );
+                assert!(forks(&mut world, *who, pack)[0].kept <= 3, "{name}");
+            }
+        }
+        assert!(world.closed().is_empty(), "{:?}", world.closed());
+        assert_no_violations(&mut world);
     }
 }
 

@@ -78,6 +78,25 @@ fn a_removed_device_opens_nothing_that_an_editor_writes_afterwards() {
     assert_no_violations(&mut world);
 }
 
+/// Goal: the last thing that somebody wrote before their removal is an edit of a note that they added
+/// before other notes: all of it stays.
+#[test]
+fn a_note_stays_whose_edit_is_where_the_removal_ends_its_log() {
+    let (mut world, ana, ben, cyn, pack) = three(29);
+    let first = add(&mut world, ben, pack, "first", Sensitivity::Internal);
+    let second = add(&mut world, ben, pack, "second", Sensitivity::Internal);
+    set_body(&mut world, ben, pack, first, &secret("edited last"));
+    settle(&mut world);
+    remove(&mut world, ana, pack, ben);
+    settle(&mut world);
+    for who in [ana, cyn] {
+        let note = show(&mut world, who, pack, first);
+        assert_eq!((note.body, note.edits), (secret("edited last"), 1));
+        assert!(world.node(who).note(pack, second).is_ok());
+        assert_eq!(world.node(who).status(pack).unwrap().set_aside, 0);
+    }
+}
+
 /// Goal: he is told by what ended him and may write no more; the others go on.
 #[test]
 fn a_removed_member_hears_of_it_and_writes_no_more() {

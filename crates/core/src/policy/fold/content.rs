@@ -375,16 +375,16 @@ impl<'a> Uncut<'a> {
     }
 
     /// Within a cutoff is its head and what leads to it in the log. In a log that did not fork that is
-    /// whatever stands below it: the entries between may be of other objects, which are not here.
-    /// While the head of a forked log is not here, nobody can tell which branch was meant.
+    /// all that stands below it; of such a log the entries between may be left out, so nothing is
+    /// walked. In one that forked nobody can tell, while the head is not here, which branch was meant.
     fn is_within(&mut self, cutoff: &Cutoff, entry: &Entry) -> bool {
         if entry.seq > cutoff.seq {
             return false;
         }
-        if !self.entries.forked.contains(&entry.log) {
+        let entries = self.entries;
+        if !entries.forked.contains(&entry.log) {
             return true;
         }
-        let entries = self.entries;
         self.upto
             .entry(cutoff.head)
             .or_insert_with(|| entries.chain(EntryHash::from_bytes(cutoff.head)))
