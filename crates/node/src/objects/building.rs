@@ -1,0 +1,316 @@
+//! Putting a note together: its create, then every edit whose dependencies are in it.
+
+use super::{
+    BuiltNote, Object, Quarantine, Reach, Step, epoch_key, open_body, open_item_key, read,
+    sensitivity_of,
+};
+use crate::NodeError;
+use crate::placement::Placed;
+use crate::replica::{Place, Replica};
+use kitbag_core::content::{EntryBody, EntryKind};
+use kitbag_core::id::{EntryHash, ObjectTag};
+use kitbag_core::pack::note::{item_id, object_tag};
+use kitbag_core::pack::{ChangeHash, CheckedChange, Schema, check_change};
+use kitbag_store::Store;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Puts a note together, going on from `known` if only entries were added since.
+///
+/// Returns nothing while its create entry is missing, not authorised or cannot be opened.
+pub(crate) fn build_note(
+    replica: &Replica,
+    store: &Store,
+    tag: ObjectTag,
+    known: Option<BuiltNote>,
+    quarantine: &mut Vec<Quarantine>,
+) -> Result<Option<BuiltNote>, NodeError> {
+    build_within(replica, store, tag, Reach::Counting, known, quarantine)
+}
+
+/// The note that all entries under a tag would make if every one of them counted.
+pub(crate) fn build_everything(
+    replica: &Replica,
+    store: &Store,
+    tag: ObjectTag,
+) -> Result<Option<BuiltNote>, NodeError> {
+    build_within(replica, store, tag, Reach::Everything, None, &mut vec![])
+}
+
+fn build_within(
+    replica: &Replica,
+    store: &Store,
+    tag: ObjectTag,
+    reach: Reach,
+    known: Option<BuiltNote>,
+    quarantine: &mut Vec<Quarantine>,
+) -> Result<Option<BuiltNote>, NodeError> {
+    let Some(object) = replica.objects.get(&tag) else {
+        return Ok(None);
+    };
+    // Whoever forks a log on purpose can create one note twice: of two, every device takes the same.
+    let creates = object
+        .entries
+        .iter()
+        .filter(|hash| is_create(replica, hash));
+    let known = known.filter(|_| creates.count() == 1);
+    let mut note = match known {
+        Some(note) => note,
+        None => match open_create(replica, store, tag, object, reach, quarantine)? {
+            Some(note) => note,
+            None => return Ok(None),
+        },
+    };
+    let mut pending: Vec<(EntryHash, &Place)> = Vec::new();
+    let mut waiting: BTreeSet<EntryHash> = BTreeSet::new();
+    for hash in &object.entries {
+        let Some(place) = replica.places.get(hash) else {
+            continue;
+        };
+        // A tag is plaintext: entries that merely name it stand in a log of another sensitivity.
+        if note.applied.contains(hash) || sensitivity_of(replica, place) != Some(note.sensitivity) {
+            continue;
+        }
+        waiting.insert(*hash);
+        if replica.quarantined.contains_key(hash) || !reach.admits(replica, place, *hash) {
+            continue;
+        }
+        match place.kind {
+            EntryKind::Edit => pending.push((*hash, place)),
+            EntryKind::Create if quarantine.iter().any(|q| q.entry == *hash) => {}
+            _ => quarantine.push(Quarantine {
+                entry: *hash,
+                reason: "the note has a first entry already".into(),
+            }),
+        }
+    }
+    apply_in_order(replica, store, &mut note, pending, quarantine)?;
+    let refused = quarantine.iter().map(|q| q.entry).collect();
+    let aside = replica.set_aside_of(object, &refused);
+    let waits = |hash: &EntryHash| !note.applied.contains(hash) && !aside.contains_key(hash);
+    note.waiting = waiting.iter().filter(|hash| waits(hash)).count() as u64;
+    Ok(Some(note))
+}
+
+/// Applies every pending edit whose dependencies are applied, until none is left.
+pub(crate) fn apply_in_order(
+    replica: &Replica,
+    store: &Store,
+    note: &mut BuiltNote,
+    mut pending: Vec<(EntryHash, &Place)>,
+    quarantine: &mut Vec<Quarantine>,
+) -> Result<(), NodeError> {
+    if !pending.is_empty() && note.document.is_none() {
+        note.open_document();
+    }
+    while !pending.is_empty() {
+        let (ready, waiting): (Vec<_>, Vec<_>) = pending
+            .into_iter()
+            .partition(|(_, place)| place.deps.iter().all(|dep| note.applied.contains(dep)));
+        pending = waiting;
+        let mut round: Vec<(EntryHash, CheckedChange, Step)> = Vec::new();
+        for (hash, place) in ready {
+            match open_edit(replica, store, note, place)? {
+                EditOpened::Change(change, step) => round.push((hash, change, step)),
+                EditOpened::NoKeyYet => {}
+                EditOpened::Refused(reason) => quarantine.push(Quarantine {
+                    entry: hash,
+                    reason,
+                }),
+            }
+        }
+        if round.is_empty() {
+            break;
+        }
+        apply_round(note, round, quarantine);
+    }
+    Ok(())
+}
+
+fn apply_round(
+    note: &mut BuiltNote,
+    mut round: Vec<(EntryHash, CheckedChange, Step)>,
+    quarantine: &mut Vec<Quarantine>,
+) {
+    let mut document = note.document();
+    loop {
+        let changes: Vec<CheckedChange> =
+            round.iter().map(|(_, change, _)| change.clone()).collect();
+        match document.try_apply(&changes) {
+            Ok(()) => break,
+            Err((at, refused)) => {
+                let (entry, _, _) = round.remove(at.min(round.len() - 1));
+                quarantine.push(Quarantine {
+                    entry,
+                    reason: refused.to_string(),
+                });
+                if round.is_empty() {
+                    return;
+                }
+            }
+        }
+    }
+    for (hash, change, step) in round {
+        note.carriers.entry(change.hash()).or_insert(hash);
+        note.carries.entry(hash).or_default().insert(change.hash());
+        note.applied.insert(hash);
+        note.steps.push(step);
+    }
+    note.document = Some(document);
+}
+
+enum EditOpened {
+    Change(CheckedChange, Step),
+    NoKeyYet,
+    Refused(String),
+}
+
+fn open_edit(
+    replica: &Replica,
+    store: &Store,
+    note: &BuiltNote,
+    place: &Place,
+) -> Result<EditOpened, NodeError> {
+    let Some(key) = epoch_key(replica, place) else {
+        return Ok(EditOpened::NoKeyYet);
+    };
+    let Some(entry) = read(replica, store, place)? else {
+        return Ok(EditOpened::NoKeyYet);
+    };
+    let keys = entry.header().object.and_then(|tag| note.keys.get(&tag));
+    let opened = keys
+        .into_iter()
+        .flatten()
+        .find_map(|item_key| open_body(&entry, item_key, key));
+    let (change, at, takes_over) = match opened {
+        Some(EntryBody::Change {
+            change,
+            at,
+            takes_over,
+        }) => (change, at, takes_over),
+        _ => {
+            return Ok(EditOpened::Refused(
+                "the entry does not open as a change".into(),
+            ));
+        }
+    };
+    let change = match check_change(&change, place.log, Schema::Note) {
+        Ok(change) => change,
+        Err(refused) => return Ok(EditOpened::Refused(refused.to_string())),
+    };
+    let wanted: BTreeSet<ChangeHash> = change.deps().iter().copied().collect();
+    let mut carried = BTreeSet::new();
+    let mut idle = false;
+    for dep in &place.deps {
+        let of = note.carries.get(dep).into_iter().flatten();
+        let named: Vec<ChangeHash> = of.filter(|of| wanted.contains(*of)).copied().collect();
+        idle |= named.is_empty();
+        carried.extend(named);
+    }
+    if carried != wanted || idle {
+        return Ok(EditOpened::Refused(
+            "the entry names other dependencies than its change".into(),
+        ));
+    }
+    let by = replica.person_of_log(place.log);
+    let step = Step {
+        entry: entry.hash(),
+        deps: place.deps.clone(),
+        by,
+        at,
+        change: Some(change.clone()),
+        takes_over,
+        log: Some(place.log),
+        moved: None,
+        told_by: None,
+    };
+    Ok(EditOpened::Change(change, step))
+}
+
+/// The note that one of an object's entries creates. A create that opens as no note of this tag never
+/// will, and is refused.
+pub(crate) fn open_create(
+    replica: &Replica,
+    store: &Store,
+    tag: ObjectTag,
+    object: &Object,
+    reach: Reach,
+    quarantine: &mut Vec<Quarantine>,
+) -> Result<Option<BuiltNote>, NodeError> {
+    let mut creates: Vec<&EntryHash> = object
+        .entries
+        .iter()
+        .filter(|hash| is_create(replica, hash))
+        .collect();
+    creates.sort();
+    for hash in creates {
+        let Some(place) = replica.places.get(hash) else {
+            continue;
+        };
+        if replica.quarantined.contains_key(hash) || !reach.admits(replica, place, *hash) {
+            continue;
+        }
+        let (Some(key), Some(sensitivity)) =
+            (epoch_key(replica, place), sensitivity_of(replica, place))
+        else {
+            continue;
+        };
+        let Some(entry) = read(replica, store, place)? else {
+            continue;
+        };
+        let opened = open_item_key(&entry, key).and_then(|item_key| {
+            match open_body(&entry, &item_key, key)? {
+                EntryBody::Create {
+                    record,
+                    at,
+                    takes_over,
+                } => Some((item_key, record, at, takes_over)),
+                _ => None,
+            }
+        });
+        let fits = opened.filter(|(_, record, _, _)| {
+            let item = item_id(place.log, place.seq, &record.salt);
+            record.check().is_ok() && object_tag(replica.id(), item, sensitivity, 0) == tag
+        });
+        let Some((item_key, record, at, takes_over)) = fits else {
+            quarantine.push(Quarantine {
+                entry: *hash,
+                reason: "the entry does not open as this note".into(),
+            });
+            continue;
+        };
+        return Ok(Some(BuiltNote {
+            tag,
+            sensitivity,
+            item: item_id(place.log, place.seq, &record.salt),
+            record,
+            origin: (place.log, place.seq),
+            keys: BTreeMap::from([(tag, vec![item_key.clone()])]),
+            item_key,
+            document: None,
+            carriers: BTreeMap::new(),
+            carries: BTreeMap::new(),
+            applied: BTreeSet::from([*hash]),
+            steps: vec![Step {
+                entry: *hash,
+                deps: vec![],
+                by: replica.person_of_log(place.log),
+                at,
+                change: None,
+                takes_over,
+                log: Some(place.log),
+                moved: None,
+                told_by: None,
+            }],
+            told: BTreeMap::new(),
+            movers: vec![],
+            placed: Placed::never(sensitivity),
+            waiting: 0,
+        }));
+    }
+    Ok(None)
+}
+
+fn is_create(replica: &Replica, hash: &EntryHash) -> bool {
+    let place = replica.places.get(hash);
+    place.is_some_and(|place| place.kind == EntryKind::Create)
+}
