@@ -115,7 +115,7 @@ fn somebody_is_removed_is_told_so_and_comes_back() {
     ben.ok(&["down"]);
     ben.ok(&["up", "--detach"]);
     let back = ada.ok(&["role", &pack, "Ben", "reader", "--yes"]);
-    assert_eq!(back.trim(), "Ben is reader, up to Internal of Acme now.");
+    assert_eq!(back.trim(), "Ben is a reader of Acme now, up to Internal.");
     eventually(
         "Ben is in again and reads what was written meanwhile",
         || ben.contents(&pack).len() == 2,

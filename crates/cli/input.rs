@@ -5,6 +5,8 @@ use anyhow::Context as _;
 use kitbag_rpc::{Code, Failure, REQUEST_BYTES_MAX};
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -26,14 +28,23 @@ pub(crate) fn standard() -> Standard {
     }
 }
 
+/// Whether somebody may have put text into the standard input: it is a pipe, or a file that is not
+/// empty. Nothing is read, since a pipe that nobody writes to would hold the command up.
+pub(crate) fn may_hold_text() -> bool {
+    let input = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let Ok(found) = input.and_then(|input| input.metadata()) else {
+        return false;
+    };
+    found.file_type().is_fifo() || (found.is_file() && found.len() > 0)
+}
+
 /// The bytes of a file, or of the standard input if it is called `-`; at most `limit` of them.
 pub(crate) fn bytes(file: &Path, limit: usize) -> anyhow::Result<Vec<u8>> {
     if file == Path::new("-") {
         return read_up_to(io::stdin().lock(), "the standard input", limit);
     }
     let name = file.display().to_string();
-    let file = File::open(file).map_err(|e| not_there(&name, &e))?;
-    read_up_to(file, &name, limit)
+    read_up_to(open(file)?, &name, limit)
 }
 
 /// The text of a note: from a file, or from the standard input if it is called `-`.
@@ -43,11 +54,20 @@ pub(crate) fn text(file: &Path) -> anyhow::Result<String> {
     let bytes = if file == Path::new("-") {
         read(io::stdin().lock(), "the standard input")?
     } else {
-        let name = file.display().to_string();
-        let file = File::open(file).map_err(|e| not_there(&name, &e))?;
-        read(file, &name)?
+        read(open(file)?, &file.display().to_string())?
     };
     Ok(as_text(bytes, &file.display().to_string())?)
+}
+
+fn open(path: &Path) -> Result<File, Failure> {
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|e| not_there(&name, &e))?;
+    let is_dir = file.metadata().is_ok_and(|found| found.is_dir());
+    if is_dir {
+        let failure = Failure::new(Code::BadInput, format!("{name} is a directory, not a file"));
+        return Err(failure.hint("give a file, or - for the standard input"));
+    }
+    Ok(file)
 }
 
 fn not_there(name: &str, error: &io::Error) -> Failure {
@@ -146,7 +166,7 @@ fn check_argument(ticket: &str) -> Result<(), Failure> {
 
 /// The ticket in what somebody copied: mails break lines, and people copy the words before it and
 /// after it too.
-fn ticket_in(text: &str) -> Zeroizing<String> {
+pub(crate) fn ticket_in(text: &str) -> Zeroizing<String> {
     let lines: Vec<&str> = text.lines().take(LINES_MAX).collect();
     let whole = (1..=lines.len())
         .rev()
@@ -168,7 +188,7 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}')
 }
 
-const TICKET_PREFIX: &str = "kitbag1";
+pub(crate) const TICKET_PREFIX: &str = "kitbag1";
 
 /// Shows what is about to happen and asks. Never from a pipe or with `--json`: then `--yes` is needed.
 pub(crate) fn confirm(out: Output, terms: &str, question: &str) -> Result<(), Failure> {
@@ -237,5 +257,14 @@ mod tests {
         );
         let error = text(Path::new("there/is/no/such.txt")).unwrap_err();
         assert_eq!(error.downcast::<Failure>().unwrap().code, Code::NotFound);
+        let dir = tempfile::tempdir().unwrap();
+        for error in [
+            bytes(dir.path(), 10).unwrap_err(),
+            text(dir.path()).unwrap_err(),
+        ] {
+            let failure = error.downcast::<Failure>().unwrap();
+            assert_eq!(failure.code, Code::BadInput);
+            assert!(failure.message.ends_with("is a directory, not a file"));
+        }
     }
 }

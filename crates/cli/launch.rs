@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::network::NetworkArgs;
-use crate::passphrase;
+use crate::{home, passphrase};
 use anyhow::Context as _;
 use kitbag_daemon::home_is_initialised;
 use kitbag_rpc::{Client, ClientError, Code, Exit, Failure, Health, LOG_DIR};
@@ -44,6 +44,9 @@ pub(crate) async fn start(
     passphrase: Option<Zeroizing<String>>,
     passphrase_file: Option<&Path>,
 ) -> anyhow::Result<()> {
+    if let Some(trouble) = home::trouble(&context.home) {
+        return Err(trouble.into());
+    }
     if !home_is_initialised(&context.home) {
         return Err(Failure::new(
             Code::NotInitialised,
@@ -138,6 +141,10 @@ fn not_started(context: &Context, code: i32) -> Failure {
     if is(Exit::Locked) {
         let wrong = Failure::new(Code::Locked, "the device did not unlock");
         return wrong.hint("is the passphrase right, and is the key file or keyring still there?");
+    }
+    let home = &context.home;
+    if let Some(trouble) = home::trouble(home).or_else(|| home::not_writable(home)) {
+        return trouble;
     }
     let (code, message) = if is(Exit::Integrity) {
         (

@@ -3,7 +3,7 @@
 use crate::when;
 use crate::words::{can, count, inline, pack, short};
 use jiff::Zoned;
-use kitbag_rpc::{Ended, Held, MembershipChange, NoteCount, PersonChange, PersonRef, Rights};
+use kitbag_rpc::{Ended, Held, MembershipChange, NoteCount, PersonChange, PersonRef, Rights, Role};
 
 /// Everything that a change would do, one sentence a line.
 pub(crate) fn preview(change: &MembershipChange, now: &Zoned) -> String {
@@ -64,9 +64,17 @@ pub(crate) fn afterwards(change: &MembershipChange) -> String {
         .iter()
         .find(|one| one.person.id == change.person.id);
     let Some(one) = of_target else {
-        return format!("Done: {title} is as you said.");
+        return if is_out_already(change) {
+            format!(
+                "{} is out of {title}, as before. What they decided without your knowing counts no more.",
+                inline(&change.person.name)
+            )
+        } else {
+            format!("Done: {title} is as you said.")
+        };
     };
     let who = inline(&one.person.name);
+    let who_is = format!("{who} is");
     match (&one.after, one.person.is_me) {
         (Rights { role: None, .. }, true) => {
             format!("You left {title}: you keep what you had; nothing new reaches you.")
@@ -75,8 +83,34 @@ pub(crate) fn afterwards(change: &MembershipChange) -> String {
             "{who} is out of {title}: keeps what they had; nothing new.\n\
              What is written from now on they cannot open."
         ),
-        (after, _) => format!("{who} is {} of {title} now.", standing(after)),
+        (after, me) => format!(
+            "{} {} of {title} now, up to {}.",
+            if me { "You are" } else { &who_is },
+            role_of(after),
+            highest(after)
+        ),
     }
+}
+
+/// Whether a removal is aimed at somebody who is out: then their own rights do not change.
+pub(crate) fn is_out_already(change: &MembershipChange) -> bool {
+    let target = |one: &PersonChange| one.person.id == change.person.id;
+    change.changes && !change.people.iter().any(target)
+}
+
+/// What it means to say of somebody who is out that they mean harm.
+pub(crate) fn hostile_again(change: &MembershipChange) -> String {
+    let who = inline(&change.person.name);
+    let known = if change.dropped.is_empty() && change.people.is_empty() {
+        " Nothing of that kind is known here now; it would count for nothing if it came to light."
+    } else {
+        ""
+    };
+    format!(
+        "{who} is out of {} already. With --hostile, nothing counts either that {who} decided \
+         without your knowing, such as whom they removed.{known}",
+        pack(&change.pack)
+    )
 }
 
 /// Why a change is none.
@@ -202,10 +236,20 @@ fn notes(counts: &[NoteCount]) -> String {
     format!("{} {noun}", each.join(" and "))
 }
 
-/// `editor, up to Internal`.
+/// `an editor, up to Internal`.
 fn standing(rights: &Rights) -> String {
-    let role = rights.role.map_or("not in it", |role| role.as_str());
-    format!("{role}, up to {}", highest(rights))
+    format!("{}, up to {}", role_of(rights), highest(rights))
+}
+
+fn role_of(rights: &Rights) -> &'static str {
+    match rights.role {
+        None => "not in it",
+        Some(Role::Courier) => "a courier",
+        Some(Role::Reader) => "a reader",
+        Some(Role::Commenter) => "a commenter",
+        Some(Role::Editor) => "an editor",
+        Some(Role::Admin) => "an admin",
+    }
 }
 
 fn highest(rights: &Rights) -> &'static str {
@@ -226,7 +270,7 @@ fn subject(person: &PersonRef, are: &str, is: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kitbag_rpc::{EndedTicket, PackRef, RemovalKind, Role, Sensitivity, SetAsideOf, Time, V1};
+    use kitbag_rpc::{EndedTicket, PackRef, RemovalKind, Sensitivity, SetAsideOf, Time, V1};
 
     fn rights(role: Role, clearance: Sensitivity) -> Rights {
         Rights {
@@ -337,7 +381,7 @@ mod tests {
         (change.tickets, change.set_aside) = (vec![], vec![]);
         assert!(
             preview(&change, &now()).starts_with(
-                "Ben is reader, up to Public then; until now editor, up to Internal. \
+                "Ben is a reader, up to Public then; until now an editor, up to Internal. \
                  They keep copies of 2 Public notes and nothing new of those.\n"
             ),
             "{}",
@@ -345,8 +389,27 @@ mod tests {
         );
         assert_eq!(
             afterwards(&change),
-            "Ben is reader, up to Public of Acme now."
+            "Ben is a reader of Acme now, up to Public."
         );
+    }
+
+    /// Goal: whoever says of somebody who is out that they mean harm is told what that does.
+    #[test]
+    fn somebody_who_is_out_can_be_called_hostile_and_it_is_said_what_that_means() {
+        let mut change = removal("Ben");
+        assert!(!is_out_already(&change));
+        change.people.clear();
+        assert!(is_out_already(&change));
+        let told = hostile_again(&change);
+        assert!(
+            told.starts_with("Ben is out of Acme already. With --hostile, nothing counts"),
+            "{told}"
+        );
+        assert!(
+            told.contains("Nothing of that kind is known here now"),
+            "{told}"
+        );
+        assert!(afterwards(&change).starts_with("Ben is out of Acme, as before."));
     }
 
     #[test]

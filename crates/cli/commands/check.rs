@@ -31,9 +31,10 @@ pub(super) async fn run(context: &Context, args: CheckArgs) -> anyhow::Result<()
 
 fn in_words(checked: &Checked) -> String {
     let mut lines = vec![notes(checked)];
+    lines.extend(left(checked));
     let (opens, not) = (checked.records.opens, checked.records.no_key);
     lines.push(format!(
-        "with edits and titles: {} {}, {not} without a key",
+        "with edits, moves and titles: {} {}, {not} without a key",
         words::count(opens, "record", "records"),
         if opens == 1 { "opens" } else { "open" },
     ));
@@ -120,6 +121,18 @@ fn notes(checked: &Checked) -> String {
     }
 }
 
+/// `what a note said where it stood before: 1 opens, 2 without a key`; nothing if none was moved.
+fn left(checked: &Checked) -> Option<String> {
+    let left = checked.left;
+    (left.opens + left.no_key > 0).then(|| {
+        let verb = if left.opens == 1 { "opens" } else { "open" };
+        format!(
+            "what notes said before they were made more or less sensitive: {} {verb}, {} without a key",
+            left.opens, left.no_key
+        )
+    })
+}
+
 fn subject(who: &Named) -> String {
     if who.is_me {
         "You".to_owned()
@@ -165,6 +178,7 @@ mod tests {
                 access: *access,
                 records: tally(*opens, *no_key),
                 notes: tally(*opens, *no_key),
+                left: Tally::default(),
             })
             .collect();
         let sum = tried
@@ -184,6 +198,7 @@ mod tests {
                 is_me: false,
             },
             notes: sum,
+            left: Tally::default(),
             records: sum,
             tried,
             out_of_reach: vec![],
@@ -208,6 +223,10 @@ mod tests {
             "Ben opens 1 note and could have opened 2 more before; there is none without a key"
         );
         let mut some = checked(&[(Now, 1, 0)]);
+        assert!(!in_words(&some).contains("more or less sensitive"));
+        (some.left.opens, some.left.no_key) = (1, 2);
+        let left = "more or less sensitive: 1 opens, 2 without a key";
+        assert!(in_words(&some).contains(left));
         some.out_of_reach = vec![Sensitivity::Confidential, Sensitivity::Restricted];
         assert!(
             in_words(&some).contains("of Confidential and Restricted this device holds nothing")

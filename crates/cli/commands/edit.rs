@@ -14,7 +14,7 @@ pub(crate) struct EditArgs {
     /// The new title
     #[arg(long)]
     title: Option<String>,
-    /// Take the new text from a file, - for the standard input
+    /// Take the new text from a file, - for the standard input; which is read without it if no other option is given
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// A tag to add; may be given several times
@@ -57,7 +57,15 @@ pub(super) async fn run(context: &Context, args: EditArgs) -> anyhow::Result<()>
             call.body = Some(input::text(&file)?);
             launch::client(context).await?
         }
-        None if only_options => launch::client(context).await?,
+        None if only_options => {
+            if input::may_hold_text() {
+                context.out.say(
+                    "The standard input was not read: only what the options say is changed. \
+                     To take the text from it as well: --file -",
+                );
+            }
+            launch::client(context).await?
+        }
         None if standard() == Standard::Stream => {
             call.body = Some(some_text(input::text(Path::new("-"))?)?);
             launch::client(context).await?

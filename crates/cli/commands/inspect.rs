@@ -17,12 +17,31 @@ pub(crate) struct InspectArgs {
 
 pub(super) fn run(context: &Context, args: InspectArgs) -> anyhow::Result<()> {
     let bytes = bytes(args.from)?;
-    let found = kitbag_daemon::inspect(&bytes)?;
+    let found = look_at(&bytes)?;
     if context.out.is_json() {
         return context.out.document(&found);
     }
     Ok(context.out.data(in_words(&found))?)
 }
+
+/// What the bytes are; of a whole message with a ticket in it, the ticket.
+fn look_at(bytes: &[u8]) -> Result<Inspected, Failure> {
+    let found = kitbag_daemon::inspect(bytes);
+    let Some(text) = message(bytes).filter(|_| found.is_err()) else {
+        return found;
+    };
+    kitbag_daemon::inspect(input::ticket_in(text).as_bytes()).or(found)
+}
+
+/// Text that may hold a ticket among other words.
+fn message(bytes: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let holds = text.to_ascii_lowercase().contains(input::TICKET_PREFIX);
+    (holds && bytes.len() <= MESSAGE_BYTES_MAX).then_some(text)
+}
+
+/// The longest message that is searched for a ticket.
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// What may be a ticket is kept no longer than needed.
 fn bytes(from: Option<String>) -> anyhow::Result<Zeroizing<Vec<u8>>> {
@@ -33,16 +52,24 @@ fn bytes(from: Option<String>) -> anyhow::Result<Zeroizing<Vec<u8>>> {
                 .hint("kitbag inspect FILE, or - for the standard input")
                 .into());
         }
-        return Ok(Zeroizing::new(input::bytes(Path::new("-"), BYTES_MAX)?));
+        return read(Path::new("-"));
     };
-    let is_path = from.as_str() == "-" || Path::new(from.as_str()).is_file();
+    let is_path = from.as_str() == "-" || Path::new(from.as_str()).exists();
     if is_path || from.contains(['/', '.']) {
-        return Ok(Zeroizing::new(input::bytes(
-            Path::new(from.as_str()),
-            BYTES_MAX,
-        )?));
+        return read(Path::new(from.as_str()));
     }
     Ok(Zeroizing::new(from.as_bytes().to_vec()))
+}
+
+fn read(path: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
+    let read = input::bytes(path, BYTES_MAX).map_err(|error| match error.downcast::<Failure>() {
+        Ok(failure) if failure.code == Code::RequestTooLarge => failure
+            .hint("nothing that Kitbag writes or sends is as long; give one record or frame")
+            .into(),
+        Ok(failure) => failure.into(),
+        Err(error) => error,
+    });
+    Ok(Zeroizing::new(read?))
 }
 
 /// The longest frame in hex, and line breaks; what is longer is refused beneath too.
@@ -106,4 +133,30 @@ fn value(lines: &mut Vec<String>, depth: usize, name: &str, value: &Value) {
 
 fn line(lines: &mut Vec<String>, depth: usize, text: &str) {
     lines.push(format!("{}{text}", "  ".repeat(depth)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: what cannot be a record is refused with the reason, however much of it there is.
+    #[test]
+    fn what_is_too_much_or_no_file_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = |from: &Path| {
+            let error = bytes(Some(from.display().to_string())).unwrap_err();
+            error.downcast::<Failure>().unwrap()
+        };
+        assert!(
+            of(dir.path())
+                .message
+                .ends_with("is a directory, not a file")
+        );
+        let endless = of(Path::new("/dev/zero"));
+        assert_eq!(endless.code, Code::RequestTooLarge);
+        assert!(endless.hint.unwrap().contains("one record or frame"));
+        assert!(message(&[b'k'; MESSAGE_BYTES_MAX + 1]).is_none());
+        assert!(message(b"Ana shares Acme.\n\nKITBAG1abc").is_some());
+        assert!(message(b"hello").is_none());
+    }
 }

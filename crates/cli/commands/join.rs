@@ -27,13 +27,16 @@ pub(super) async fn run(context: &Context, args: JoinArgs) -> anyhow::Result<()>
     let call = JoinPack {
         v: V1,
         ticket: Secret::new(ticket.to_string()),
-        name: args.name,
+        name: args.name.clone(),
     };
     let joined = launch::client(context).await?.call(&call).await?;
     if context.out.is_json() {
         return context.out.document(&joined);
     }
     context.out.data(in_words(&joined))?;
+    if let Some(unused) = unused_name(&joined, args.name.as_deref()) {
+        context.out.say(unused);
+    }
     context.out.say(next(&joined));
     Ok(())
 }
@@ -74,6 +77,18 @@ fn in_words(joined: &Joined) -> String {
     }
     lines.push(format!("id: {}", joined.pack.id));
     lines.join("\n")
+}
+
+/// Whoever is in a pack already keeps their own name for it.
+fn unused_name(joined: &Joined, name: Option<&str>) -> Option<String> {
+    let name = name.filter(|_| joined.state == JoinState::AlreadyMember)?;
+    (joined.pack.name.as_deref() != Some(name)).then(|| {
+        format!(
+            "--as {} was not used: you still call it {}.",
+            words::inline(name),
+            words::pack(&joined.pack)
+        )
+    })
 }
 
 fn next(joined: &Joined) -> String {
@@ -128,7 +143,14 @@ mod tests {
             in_words(&joined)
                 .starts_with("You are in Ac\\u{1b}me already; the ticket was not used.\n")
         );
+        let unused = unused_name(&joined, Some("mine")).unwrap();
+        assert_eq!(
+            unused,
+            "--as mine was not used: you still call it Ac\\u{1b}me."
+        );
+        assert_eq!(unused_name(&joined, None), None);
         joined.state = JoinState::Waiting;
+        assert_eq!(unused_name(&joined, Some("mine")), None);
         joined.waiting = Some("qrstuvwxyz".to_owned());
         joined.invited_by = "A\x1bna".to_owned();
         assert!(in_words(&joined).starts_with(

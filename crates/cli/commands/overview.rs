@@ -1,7 +1,7 @@
 //! Bare `kitbag`: what needs you, and the next step. Starts nothing.
 
 use crate::context::Context;
-use crate::words;
+use crate::{home, words};
 use kitbag_daemon::{home_is_initialised, is_served};
 use kitbag_rpc::{JoinRequest, ListPacks, Pack, PackStatus, ReadStatus, V1, WaitingJoin};
 use serde::Serialize;
@@ -14,10 +14,15 @@ struct Overview {
     /// Number of packs; none if no daemon runs to say it.
     packs: Option<usize>,
     needs_you: Vec<String>,
+    /// What waits for somebody else.
+    waiting: Vec<String>,
     next: String,
 }
 
 pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
+    if let Some(trouble) = home::trouble(&context.home) {
+        return Err(trouble.into());
+    }
     let overview = if !home_is_initialised(&context.home) {
         Overview::idle(false, "kitbag up --name NAME")
     } else if !is_served(&context.home) {
@@ -42,12 +47,15 @@ impl Overview {
             running: false,
             packs: None,
             needs_you: Vec::new(),
+            waiting: Vec::new(),
             next: next.to_owned(),
         }
     }
 
     fn running(packs: &[Pack], statuses: &[PackStatus]) -> Overview {
-        let needs_you = statuses.iter().flat_map(|pack| {
+        // Of a pack that this person is out of, nothing is theirs to do.
+        let own = statuses.iter().filter(|pack| pack.ended.is_none());
+        let needs_you = own.flat_map(|pack| {
             let title = words::status_name(pack);
             words::troubles(pack)
                 .into_iter()
@@ -65,19 +73,25 @@ impl Overview {
             running: true,
             packs: Some(packs.len()),
             needs_you: needs_you.collect(),
+            waiting: Vec::new(),
             next: next.to_owned(),
         }
     }
 
     /// Who asks to be let in stands first: somebody waits.
     fn with_joining(mut self, requests: &[JoinRequest], joins: &[WaitingJoin]) -> Overview {
-        let over = joins.iter().filter(|join| !join.waiting);
+        let (waiting, over): (Vec<_>, Vec<_>) = joins.iter().partition(|join| join.waiting);
         let asking = words::asking(requests);
         if !asking.is_empty() {
             self.next = "kitbag share requests".to_owned();
+        } else if self.packs == Some(0) && !waiting.is_empty() {
+            self.next = "kitbag status".to_owned();
         }
         self.needs_you.splice(0..0, asking);
-        self.needs_you.extend(over.map(words::waiting_join));
+        self.needs_you
+            .extend(over.into_iter().map(words::waiting_join));
+        self.waiting
+            .extend(waiting.into_iter().map(words::waiting_join));
         self
     }
 
@@ -102,6 +116,10 @@ impl Overview {
             );
         }
         lines.extend(self.needs_you.iter().map(|need| format!("  {need}")));
+        if !self.waiting.is_empty() {
+            lines.push("This waits for somebody else:".to_owned());
+        }
+        lines.extend(self.waiting.iter().map(|wait| format!("  {wait}")));
         lines.push(format!("Next: {}", self.next));
         lines.push("All commands: kitbag help".to_owned());
         lines.join("\n")
@@ -169,6 +187,22 @@ mod tests {
             ["Acme: 2 people ask to be let in: kitbag share requests"]
         );
         assert_eq!(overview.next, "kitbag share requests");
+
+        let join = WaitingJoin {
+            id: "qrstuvwxyz".to_owned(),
+            pack: request("").pack,
+            since: kitbag_rpc::Time::from_millis(0),
+            asked: vec![],
+            waiting: true,
+            reason: None,
+        };
+        let overview = Overview::running(&[], &[]).with_joining(&[], &[join]);
+        let told = overview.in_words();
+        assert!(
+            told.contains("Nothing needs you.\nThis waits for somebody else:\n  Acme: waiting for"),
+            "{told}"
+        );
+        assert_eq!(overview.next, "kitbag status");
     }
 
     #[test]

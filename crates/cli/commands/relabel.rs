@@ -24,8 +24,7 @@ pub(super) async fn run(
             return context.out.document(&plan);
         }
         if dry_run {
-            context.out.say(terms(&plan));
-            return Ok(());
+            return Ok(context.out.data(would(&plan))?);
         }
         if plan.changed {
             let question = format!("Make it {}?", sensitivity.title());
@@ -49,7 +48,7 @@ fn terms(plan: &NoteRelabelled) -> String {
         return unchanged(plan);
     }
     let mut lines = vec![format!(
-        "From {} to {}",
+        "From {} to {}.",
         plan.from.title(),
         words::audience(&plan.pack, plan.note.sensitivity, &plan.audience)
     )];
@@ -75,6 +74,18 @@ fn terms(plan: &NoteRelabelled) -> String {
     lines.join("\n")
 }
 
+/// The answer to a dry run.
+fn would(plan: &NoteRelabelled) -> String {
+    let terms = terms(plan);
+    match plan.changed {
+        true => format!(
+            "Nothing was changed. If you make it {}:\n\n{terms}",
+            plan.note.sensitivity.title()
+        ),
+        false => terms,
+    }
+}
+
 fn in_words(done: &NoteRelabelled) -> String {
     if !done.changed {
         return unchanged(done);
@@ -89,7 +100,7 @@ fn in_words(done: &NoteRelabelled) -> String {
 
 fn unchanged(done: &NoteRelabelled) -> String {
     format!(
-        "Nothing changed, it is {} already.",
+        "Nothing was changed: it is {} already.",
         done.note.sensitivity.title()
     )
 }
@@ -153,7 +164,7 @@ mod tests {
     fn it_is_said_who_loses_it_and_that_they_keep_what_they_had() {
         assert_eq!(
             terms(&plan()),
-            "From Internal to Acme · Confidential · readable by you only; not Ben, Cyn\n\
+            "From Internal to Acme · Confidential · readable by you only; not Ben, Cyn.\n\
              Ben and Cyn can open it no longer.\n\
              Ben and Cyn keep what was there before: it is hidden, not deleted."
         );
@@ -178,6 +189,9 @@ mod tests {
             "{told}"
         );
         plan.changed = false;
-        assert_eq!(terms(&plan), "Nothing changed, it is Confidential already.");
+        assert_eq!(
+            terms(&plan),
+            "Nothing was changed: it is Confidential already."
+        );
     }
 }

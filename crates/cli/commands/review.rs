@@ -43,10 +43,7 @@ pub(super) async fn run(context: &Context, args: ReviewArgs) -> anyhow::Result<(
         }
         context.out.data(listed(&review, &now))?;
         if review.total > 0 {
-            context.out.say(format!(
-                "\nTo write some of it anew as your own: kitbag review {} --take ID",
-                words::short(&review.pack.id)
-            ));
+            context.out.say(format!("\n{}", next(&review)));
         }
         return Ok(());
     }
@@ -84,6 +81,18 @@ pub(super) async fn run(context: &Context, args: ReviewArgs) -> anyhow::Result<(
     Ok(())
 }
 
+/// What can be done about it, and by whom.
+fn next(review: &Review) -> String {
+    if review.may_take {
+        return format!(
+            "To write some of it anew as your own: kitbag review {} --take ID",
+            words::short(&review.pack.id)
+        );
+    }
+    "You may not write here, so you cannot take it over; a member who may can write it anew."
+        .to_owned()
+}
+
 fn listed(review: &Review, now: &Zoned) -> String {
     let pack = words::pack(&review.pack);
     if review.total == 0 {
@@ -109,6 +118,16 @@ fn in_words(item: &SetAside, now: &Zoned) -> String {
         (SetAsideKind::Edit, Some(title)) => format!("an edit of \"{title}\""),
         (SetAsideKind::Edit, None) => "an edit".to_owned(),
         (SetAsideKind::Title, _) => "a title of the pack".to_owned(),
+        (SetAsideKind::Move, title) => format!(
+            "a move of {} to {}",
+            title.map_or("a note".to_owned(), |title| format!("\"{title}\"")),
+            item.sensitivity.title()
+        ),
+        (SetAsideKind::MoveAway, title) => format!(
+            "a move of {} away from {}",
+            title.map_or("a note".to_owned(), |title| format!("\"{title}\"")),
+            item.sensitivity.title()
+        ),
     };
     let device = item.device.as_deref().map(words::inline);
     let device = device.map_or(String::new(), |device| format!(" ({device})"));
@@ -191,6 +210,11 @@ fn told(taken: &TakenOver) -> String {
     let left = [
         (TakeOverOutcome::ChangesNothing, "would change nothing"),
         (TakeOverOutcome::Unreadable, "cannot be read"),
+        (
+            TakeOverOutcome::ByHand,
+            "a move, a title, or an edit of a note that was moved, is not written anew; \
+             what you need of it, write yourself",
+        ),
         (
             TakeOverOutcome::DoesNotFit,
             "would not fit the note as it stands",
@@ -279,13 +303,38 @@ mod tests {
             told.contains("after Ana changed what Ben may do."),
             "{told}"
         );
-        let empty = Review {
+        let moved = |kind, title: Option<&str>| {
+            let item = SetAside {
+                kind,
+                title: title.map(str::to_owned),
+                ..item(SetAsideWhy::AfterRemoval)
+            };
+            in_words(&item, &now)
+        };
+        let told = moved(SetAsideKind::Move, Some("Renewal"));
+        assert!(
+            told.contains("a move of \"Renewal\" to Internal by Ben"),
+            "{told}"
+        );
+        let told = moved(SetAsideKind::MoveAway, None);
+        assert!(
+            told.contains("a move of a note away from Internal by Ben"),
+            "{told}"
+        );
+        let mut empty = Review {
             v: V1,
+            may_take: true,
             pack: pack(),
             total: 0,
             set_aside: vec![],
         };
         assert_eq!(listed(&empty, &now), "Nothing is set aside in Acme.");
+        assert!(next(&empty).ends_with("kitbag review packpackpa --take ID"));
+        empty.may_take = false;
+        assert!(
+            !next(&empty).contains("--take"),
+            "not to somebody who is out"
+        );
     }
 
     #[test]

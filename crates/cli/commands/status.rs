@@ -31,14 +31,18 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> anyhow::Result<(
         if context.out.is_json() {
             return context.out.document(&status);
         }
-        print(context, &status.packs)?;
+        if !status.packs.is_empty() || status.joins.is_empty() {
+            print(context, &status.packs)?;
+        }
         return print_joining(context, &status);
     }
     let why = client.call(&ReadWhy::default()).await?.why;
     if context.out.is_json() {
         return context.out.document(&Explained { status, why });
     }
-    print_why(context, &status.packs, &why)?;
+    if !status.packs.is_empty() || status.joins.is_empty() {
+        print_why(context, &status.packs, &why)?;
+    }
     print_joining(context, &status)
 }
 
@@ -93,7 +97,9 @@ fn print_why(context: &Context, packs: &[PackStatus], why: &[PackWhy]) -> anyhow
     let now = Zoned::now();
     let told = packs.iter().map(|pack| {
         let mut lines = vec![title(pack)];
-        lines.extend(pack.peers.iter().map(|peer| words::peer(peer, &now)));
+        if pack.ended.is_none() {
+            lines.extend(pack.peers.iter().map(|peer| words::peer(peer, &now)));
+        }
         if let Some(why) = why.iter().find(|why| why.id == pack.id) {
             lines.extend(reasons_of(pack, why, &now));
         }
@@ -106,6 +112,13 @@ fn print_why(context: &Context, packs: &[PackStatus], why: &[PackWhy]) -> anyhow
 /// Why a pack is not all well, one sentence each; if it is, that.
 fn reasons_of(pack: &PackStatus, why: &PackWhy, now: &Zoned) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
+    let aside = || why.set_aside.iter().map(|aside| set_aside(aside, now));
+    if let Some(ended) = &pack.ended {
+        // Nothing comes or goes any more, so nothing else is due here.
+        lines.push(membership::ended(ended, now));
+        lines.extend(aside());
+        return lines;
+    }
     let away = |state| pack.peers.iter().filter(|peer| peer.state == state).count() as u64;
     match away(PeerState::Unreachable) {
         0 => {}
@@ -132,7 +145,8 @@ fn reasons_of(pack: &PackStatus, why: &PackWhy, now: &Zoned) -> Vec<String> {
         );
         lines.push(format!("{changes} for an earlier one"));
     }
-    lines.extend(why.set_aside.iter().map(|aside| set_aside(aside, now)));
+    lines.extend(aside());
+    lines.extend(words::forks(pack));
     lines.extend(
         why.removals_waiting
             .iter()
@@ -253,6 +267,21 @@ mod tests {
             newer_rules: false,
         };
         assert_eq!(reasons_of(&pack, &why, &now), ["all is well"]);
+        let out = PackStatus {
+            ended: Some(kitbag_rpc::Ended {
+                what: kitbag_rpc::RemovalKind::Removed,
+                by: "a".into(),
+                by_name: "Ana".into(),
+                at: Time::from_millis(1_795_344_420_000),
+                text: "Ana removed you from this pack".into(),
+            }),
+            ..pack.clone()
+        };
+        let told = reasons_of(&out, &why, &now);
+        assert!(
+            told.len() == 1 && told[0].starts_with("Ana removed you from this pack"),
+            "{told:?}"
+        );
         let wait = |what, notes| Waiting {
             what,
             sensitivity: Sensitivity::Confidential,

@@ -4,8 +4,7 @@ use crate::context::Context;
 use crate::{input, launch, membership, words};
 use clap::Args;
 use jiff::Zoned;
-use kitbag_rpc::UnsharePack;
-use kitbag_rpc::V1;
+use kitbag_rpc::{MembershipChange, UnsharePack, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct UnshareArgs {
@@ -46,7 +45,9 @@ pub(super) async fn run(context: &Context, args: UnshareArgs) -> anyhow::Result<
             return context.out.document(&preview);
         }
         let told = membership::preview(&preview, &now);
+        let again = membership::is_out_already(&preview);
         return Ok(context.out.data(match (preview.changes, leaves) {
+            (true, _) if again => format!("Nothing was changed. {}", again_told(&preview, &now)),
             (false, _) => membership::no_change(&preview, &format!("out of {pack}")),
             (true, true) => format!("Nothing was changed. If you leave {pack}:\n\n{told}"),
             (true, false) => {
@@ -55,12 +56,19 @@ pub(super) async fn run(context: &Context, args: UnshareArgs) -> anyhow::Result<
         })?);
     }
     if !args.yes {
-        let question = if leaves {
-            format!("Leave {pack}?")
+        let (told, question) = if leaves {
+            (
+                membership::preview(&preview, &now),
+                format!("Leave {pack}?"),
+            )
+        } else if membership::is_out_already(&preview) {
+            let question = format!("Let nothing more count that {who} decided?");
+            (again_told(&preview, &now), question)
         } else {
-            format!("Remove {who} from {pack}?")
+            let question = format!("Remove {who} from {pack}?");
+            (membership::preview(&preview, &now), question)
         };
-        input::confirm(context.out, &membership::preview(&preview, &now), &question)?;
+        input::confirm(context.out, &told, &question)?;
     }
     // What was shown is what is changed.
     (call.pack, call.person, call.dry_run) = (preview.pack.id, preview.person.id, false);
@@ -69,4 +77,15 @@ pub(super) async fn run(context: &Context, args: UnshareArgs) -> anyhow::Result<
         return context.out.document(&done);
     }
     Ok(context.out.data(membership::afterwards(&done))?)
+}
+
+/// What saying `--hostile` of somebody does who is out already.
+fn again_told(change: &MembershipChange, now: &Zoned) -> String {
+    let mut told = membership::hostile_again(change);
+    let rest = membership::preview(change, now);
+    if !rest.is_empty() {
+        told.push_str("\n\n");
+        told.push_str(&rest);
+    }
+    told
 }

@@ -3,7 +3,7 @@
 use crate::commands::init;
 use crate::context::Context;
 use crate::network::NetworkArgs;
-use crate::{launch, passphrase, words};
+use crate::{home, launch, passphrase, words};
 use clap::Args;
 use kitbag_daemon::{
     KeyChoice, KeyProtection, Options, Started, home_is_initialised, is_served, key_protection,
@@ -30,6 +30,9 @@ pub(crate) struct UpArgs {
 }
 
 pub(super) async fn run(context: &Context, args: UpArgs) -> anyhow::Result<()> {
+    if let Some(trouble) = home::trouble(&context.home) {
+        return Err(trouble.into());
+    }
     let created = !home_is_initialised(&context.home);
     let given = args
         .passphrase_file

@@ -5,7 +5,7 @@ use crate::table::Table;
 use crate::{launch, reasons, when, words};
 use clap::Args;
 use jiff::Zoned;
-use kitbag_rpc::{Access, AccessState, AskWho, PersonOpens, V1, Who};
+use kitbag_rpc::{Access, AccessState, AskWho, PersonOpens, Raised, V1, Who};
 
 #[derive(Debug, Args)]
 pub(crate) struct WhoArgs {
@@ -115,6 +115,10 @@ fn of_note(answer: &Who, now: &Zoned) -> String {
         names => format!("open it now: {names}"),
     });
     for (person, access) in of(AccessState::Before) {
+        if let Some(raised) = &access.raised {
+            lines.push(until_raised(person, raised, now));
+            continue;
+        }
         let reason = reasons::because(&access.rule, now);
         lines.push(format!(
             "could open it before: {}: {reason}",
@@ -126,4 +130,78 @@ fn of_note(answer: &Who, now: &Zoned) -> String {
         lines.push(format!("never could: {never}"));
     }
     lines.join("\n")
+}
+
+/// `could read it until it was raised: Ben: from Internal by you, 10:47; keeps what it said then`.
+fn until_raised(person: &PersonOpens, raised: &Raised, now: &Zoned) -> String {
+    let by = raised.by.as_ref().map(reasons::name);
+    let by = by.map_or(String::new(), |by| format!(" by {by}"));
+    format!(
+        "could read it until it was raised: {}: from {}{by}, {}; {} what it said then",
+        reasons::name(&person.who),
+        raised.from.title(),
+        when::shown(raised.at, now),
+        if person.who.is_me {
+            "you keep"
+        } else {
+            "keeps"
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kitbag_rpc::{Named, PackRef, Right, Role, Rule, Sensitivity, Time, V1, Why};
+
+    /// Goal: whoever read a note before it was raised stands in the answer, with who raised it.
+    #[test]
+    fn a_raise_is_told_to_have_ended_it() {
+        let now: Zoned = "2026-11-22T12:00:00+00:00[UTC]".parse().unwrap();
+        let named = |name: &str| Named {
+            person: name.to_lowercase(),
+            name: name.to_owned(),
+            is_me: name == "Ana",
+        };
+        let access = Access {
+            sensitivity: Sensitivity::Confidential,
+            state: AccessState::Before,
+            until: Some(Time::from_millis(1_795_344_420_000)),
+            rule: Rule {
+                right: Right::Read,
+                sensitivity: Sensitivity::Confidential,
+                allowed: false,
+                why: Why::NotEnough,
+                grant: None,
+                act: None,
+            },
+            raised: Some(Raised {
+                from: Sensitivity::Internal,
+                by: Some(named("Ana")),
+                at: Time::from_millis(1_795_344_420_000),
+            }),
+        };
+        let answer = Who {
+            v: V1,
+            pack: PackRef {
+                id: "abc".into(),
+                title: "Acme".into(),
+                name: None,
+            },
+            note: Some("n".into()),
+            people: vec![PersonOpens {
+                who: named("B\u{1b}en"),
+                role: Some(Role::Editor),
+                opens: vec![access],
+            }],
+        };
+        let told = of_note(&answer, &now);
+        assert!(
+            told.ends_with(
+                "\ncould read it until it was raised: B\\u{1b}en: from Internal by you, 10:47; \
+                 keeps what it said then"
+            ),
+            "{told}"
+        );
+    }
 }

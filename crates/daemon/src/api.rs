@@ -150,9 +150,11 @@ async fn review_pack(served: Served, call: ReviewPack) -> Answered<Review> {
     let listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
     let total = listed.len() as u64;
     let first = listed.into_iter().take(Review::LISTED_MAX);
+    let summary = served.summary(id).await?;
     Ok(Review {
         v: V1,
-        pack: served.pack_ref(id).await?,
+        may_take: summary.role.is_some_and(engine::Role::may_write),
+        pack: convert::pack_ref(summary),
         total,
         set_aside: first.map(convert::set_aside).collect(),
     })
@@ -390,7 +392,7 @@ async fn approve_join(served: Served, call: ApproveJoin) -> Answered<JoinAnswere
         .approve_join(call.request, call.dry_run)
         .await
         .map_err(|e| failed(&e))?;
-    served.answer(request, true, call.dry_run).await
+    served.answer(request, !call.dry_run, call.dry_run).await
 }
 
 async fn refuse_join(served: Served, call: RefuseJoin) -> Answered<JoinAnswered> {

@@ -191,6 +191,8 @@ pub(crate) fn set_aside(view: engine::SetAsideView) -> rpc::SetAside {
             engine::AsideKind::Note => rpc::SetAsideKind::Note,
             engine::AsideKind::Edit => rpc::SetAsideKind::Edit,
             engine::AsideKind::Title => rpc::SetAsideKind::Title,
+            engine::AsideKind::Move => rpc::SetAsideKind::Move,
+            engine::AsideKind::MoveAway => rpc::SetAsideKind::MoveAway,
         },
         note: view.note.map(|note| note.to_string()),
         title: view.title,
@@ -215,6 +217,7 @@ pub(crate) fn taken(taken: engine::TakenOver, dry_run: bool) -> rpc::Taken {
         engine::TakeOver::Edited(note) => (rpc::TakeOverOutcome::Edited, Some(note)),
         engine::TakeOver::ChangesNothing => (rpc::TakeOverOutcome::ChangesNothing, None),
         engine::TakeOver::Unreadable => (rpc::TakeOverOutcome::Unreadable, None),
+        engine::TakeOver::ByHand => (rpc::TakeOverOutcome::ByHand, None),
         engine::TakeOver::DoesNotFit => (rpc::TakeOverOutcome::DoesNotFit, None),
     };
     rpc::Taken {

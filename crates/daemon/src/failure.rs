@@ -22,6 +22,10 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::NotFound { what: "invite", .. } => {
             told(Code::NotFound).hint("kitbag share list PACK shows the ids of its tickets")
         }
+        EngineError::NotFound {
+            what: "ticket that waits",
+            ..
+        } => told(Code::NotFound).hint("kitbag status shows the ids of your tickets that wait"),
         EngineError::NotFound { .. } => told(Code::NotFound),
         EngineError::Ambiguous { candidates, .. } => {
             told(Code::Ambiguous).hint(format!("say more of it; it fits {}", candidates.join(", ")))

@@ -257,9 +257,15 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotFound`], [`EngineError::BadInput`].
     pub async fn forget_join(&self, id: String) -> Result<WaitingJoinView, EngineError> {
-        self.worker()?
-            .call(move |node, _| node.forget_join(&id))
-            .await
+        let word = id.clone();
+        let forgotten = self
+            .worker()?
+            .call(move |node, _| node.forget_join(&word))
+            .await;
+        forgotten.map_err(|error| match error {
+            EngineError::NotFound { what, .. } => EngineError::NotFound { what, selector: id },
+            other => other,
+        })
     }
 }
 

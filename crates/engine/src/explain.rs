@@ -2,6 +2,7 @@
 
 use crate::{Engine, EngineError};
 use kitbag_core::id::{ItemId, PackId, PersonId};
+use kitbag_node::Node;
 use kitbag_node::check::Checked;
 use kitbag_node::explain::{PolicyView, Rule, WhoView};
 use kitbag_node::why::PackWhy;
@@ -46,15 +47,26 @@ impl Engine {
             .await
     }
 
-    /// Tries every record of a pack with the keys that a person gets. Reads them all, and the device
-    /// does nothing else meanwhile.
+    /// Tries every record of a pack with the keys that a person gets, a slice at a time, so that the
+    /// device does its other work between two of them.
     ///
     /// # Errors
     /// [`EngineError::NotFound`], [`EngineError::Storage`].
     pub async fn check(&self, pack: PackId, person: PersonId) -> Result<Checked, EngineError> {
-        self.worker()?
-            .call(move |node, _| node.check_as(pack, person))
-            .await
+        let worker = self.worker()?;
+        let begin = move |node: &mut Node, _| node.begin_check(pack, person);
+        let mut checking = worker.call(begin).await?;
+        loop {
+            let slice = move |node: &mut Node, _| {
+                let found = node.check_on(&mut checking)?;
+                Ok((checking, found))
+            };
+            let (rest, found) = worker.call(slice).await?;
+            match found {
+                Some(checked) => return Ok(checked),
+                None => checking = rest,
+            }
+        }
     }
 
     /// Why packs are not all well, in order of arrival.

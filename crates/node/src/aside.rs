@@ -72,12 +72,16 @@ impl Node {
         };
         let objects = replica.objects.iter();
         let objects = objects.filter(move |(_, object)| may_hold(object));
-        objects.flat_map(move |(tag, object)| {
+        let listed = objects.flat_map(move |(tag, object)| {
             let mut aside = replica.set_aside_of(object, &BTreeSet::new());
             aside.retain(|hash, _| !taken.contains(hash));
             let tag = *tag;
             aside.into_iter().map(move |(hash, why)| (tag, hash, why))
-        })
+        });
+        let listed: Vec<_> = listed.collect();
+        let all: BTreeSet<EntryHash> = listed.iter().map(|(_, hash, _)| *hash).collect();
+        let whole = move |of: &(ObjectTag, EntryHash, Aside)| !is_other_half(replica, &of.1, &all);
+        listed.into_iter().filter(whole)
     }
 
     /// The note that all entries under a tag would make, if this person may see it.
@@ -155,6 +159,8 @@ impl Node {
             kind: match place.kind {
                 EntryKind::Create => AsideKind::Note,
                 EntryKind::Index => AsideKind::Title,
+                EntryKind::Move => AsideKind::Move,
+                EntryKind::Moved(_) => AsideKind::MoveAway,
                 _ => AsideKind::Edit,
             },
             note,
@@ -184,6 +190,17 @@ impl Node {
             text: None,
         })
     }
+}
+
+/// Whether an entry says at the old place what another of these says at the new one: for people the two
+/// are one move.
+pub(crate) fn is_other_half(
+    replica: &Replica,
+    hash: &EntryHash,
+    among: &BTreeSet<EntryHash>,
+) -> bool {
+    let place = replica.places.get(hash);
+    place.is_some_and(|place| matches!(place.kind, EntryKind::Moved(to) if among.contains(&to)))
 }
 
 /// Entries whose content a note that counts took over: of its own sensitivity only, so that everybody

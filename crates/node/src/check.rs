@@ -7,7 +7,7 @@
 //! cannot try, and says so.
 
 use crate::explain::{AccessState, Named, could_have_had};
-use crate::objects::{open_body, open_item_key, read, sensitivity_of};
+use crate::objects::{ObjectState, open_body, open_item_key, read, sensitivity_of};
 use crate::replica::{Place, Replica};
 use crate::{Node, NodeError};
 use kitbag_core::content::{EntryBody, EntryKind, VerifiedEntry};
@@ -41,8 +41,10 @@ pub struct Tried {
     pub access: AccessState,
     /// Notes and edits together, and what else the pack keeps sealed.
     pub records: Tally,
-    /// Notes alone, by what put them in.
+    /// Notes alone, where they stand: each by the best of what put it there.
     pub notes: Tally,
+    /// Places that notes left, because they were made more or less sensitive: their text of then.
+    pub left: Tally,
 }
 
 /// How records fared.
@@ -77,7 +79,8 @@ impl Tally {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Best first: of several records that put one note at one place, the best says whether it opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
     Opens,
     NoKey,
@@ -89,13 +92,61 @@ enum Outcome {
 /// Epoch keys that one person gets.
 pub(crate) type Keys = BTreeMap<EpochId, EpochKey>;
 
+/// Item keys that opened, by where they seal.
+type ItemKeys = BTreeMap<(ObjectTag, Sensitivity), Vec<ItemKey>>;
+
+/// Records that one slice tries, at most.
+const SLICE: usize = 64;
+
+/// A check that is under way. What comes in after it began is not tried.
+pub struct Checking {
+    pack: PackId,
+    person: PersonId,
+    trial: Trial,
+}
+
 impl Node {
     /// Tries every record of a pack with the keys that a person gets, or could have got before.
     ///
     /// # Errors
     /// [`NodeError::NotFound`], [`NodeError::Store`].
     pub fn check_as(&self, pack: PackId, person: PersonId) -> Result<Checked, NodeError> {
+        let mut checking = self.begin_check(pack, person)?;
+        loop {
+            if let Some(checked) = self.check_on(&mut checking)? {
+                return Ok(checked);
+            }
+        }
+    }
+
+    /// Begins what [`Node::check_as`] does in one go.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn begin_check(&self, pack: PackId, person: PersonId) -> Result<Checking, NodeError> {
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        Ok(Checking {
+            pack,
+            person,
+            trial: Trial::new(replica, keys_of(replica, person)),
+        })
+    }
+
+    /// Tries the next records; the answer, once none is left.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`], [`NodeError::Store`].
+    pub fn check_on(&self, checking: &mut Checking) -> Result<Option<Checked>, NodeError> {
+        let pack = self.packs.get(&checking.pack);
+        let replica = pack.ok_or(NodeError::NotFound("pack"))?;
+        if !checking.trial.go_on(replica, &self.store)? {
+            return Ok(None);
+        }
+        let counted = checking.trial.counted(replica);
+        Ok(Some(self.checked(replica, checking.person, &counted)))
+    }
+
+    fn checked(&self, replica: &Replica, person: PersonId, counted: &CountedAt) -> Checked {
         let access = |sensitivity| {
             let rule = self.rule(replica, person, Right::Read, sensitivity);
             match rule.why {
@@ -104,23 +155,23 @@ impl Node {
                 _ => AccessState::Never,
             }
         };
-        let tallies = try_all(replica, &self.store, &keys_of(replica, person))?;
         let reachable = |s: &Sensitivity| {
-            replica.policy.may_open(&self.me.person(), *s) || tallies.contains_key(s)
+            replica.policy.may_open(&self.me.person(), *s) || counted.contains_key(s)
         };
         let tried = Sensitivity::ALL
             .into_iter()
             .filter(reachable)
             .map(|sensitivity| {
-                let (records, notes) = tallies.get(&sensitivity).copied().unwrap_or_default();
+                let of = counted.get(&sensitivity).copied().unwrap_or_default();
                 Tried {
                     sensitivity,
                     access: access(sensitivity),
-                    records,
-                    notes,
+                    records: of.records,
+                    notes: of.notes,
+                    left: of.left,
                 }
             });
-        Ok(Checked {
+        Checked {
             who: self.named(replica, person),
             tried: tried.collect(),
             out_of_reach: Sensitivity::ALL
@@ -128,7 +179,7 @@ impl Node {
                 .filter(|s| !reachable(s))
                 .collect(),
             newer_rules: replica.has_newer_rules(),
-        })
+        }
     }
 }
 
@@ -162,66 +213,107 @@ pub(crate) fn keys_of(replica: &Replica, person: PersonId) -> Keys {
     keys
 }
 
-type Tallies = BTreeMap<Sensitivity, (Tally, Tally)>;
+/// How the records of one sensitivity fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) records: Tally,
+    pub(crate) notes: Tally,
+    pub(crate) left: Tally,
+}
 
-/// Tries every record with exactly these keys; by sensitivity, all records and notes alone.
-pub(crate) fn try_all(replica: &Replica, store: &Store, keys: &Keys) -> Result<Tallies, NodeError> {
-    let mut tallies = Tallies::new();
-    let mut item_keys: BTreeMap<(ObjectTag, Sensitivity), ItemKey> = BTreeMap::new();
-    let sealed =
-        |kind: &EntryKind| matches!(kind, EntryKind::Create | EntryKind::Edit | EntryKind::Index);
-    // Notes come first: their edits open with the same item key.
-    let of_kind = |create: bool| {
-        let places = replica.places.iter();
-        places.filter(move |(_, place)| {
-            sealed(&place.kind) && (place.kind == EntryKind::Create) == create
-        })
-    };
-    for (hash, place) in of_kind(true).chain(of_kind(false)) {
-        let Some(sensitivity) = sensitivity_of(replica, place) else {
-            continue;
+type CountedAt = BTreeMap<Sensitivity, Counted>;
+
+/// Whether an entry puts a note at a place; the edits there open with the item key that it brings.
+fn is_opening(kind: &EntryKind) -> bool {
+    matches!(kind, EntryKind::Create | EntryKind::Move)
+}
+
+/// Trying records with exactly these keys.
+pub(crate) struct Trial {
+    keys: Keys,
+    todo: std::vec::IntoIter<EntryHash>,
+    item_keys: ItemKeys,
+    records: BTreeMap<Sensitivity, Tally>,
+    /// The best of what puts a note at a place.
+    openings: BTreeMap<(Sensitivity, ObjectTag), Outcome>,
+}
+
+impl Trial {
+    pub(crate) fn new(replica: &Replica, keys: Keys) -> Trial {
+        let of = |wanted: fn(&EntryKind) -> bool| {
+            let places = replica.places.iter();
+            let places = places.filter(move |(_, place)| wanted(&place.kind));
+            places.map(|(hash, _)| *hash)
         };
-        let tried = Trial {
-            replica,
-            store,
+        let others = |kind: &EntryKind| matches!(kind, EntryKind::Edit | EntryKind::Index);
+        let todo: Vec<EntryHash> = of(is_opening).chain(of(others)).collect();
+        Trial {
             keys,
-            sensitivity,
-        };
-        let outcome = tried.open(*hash, place, &mut item_keys)?;
-        let (records, notes) = tallies.entry(sensitivity).or_default();
-        records.count(outcome);
-        if place.kind == EntryKind::Create {
-            notes.count(outcome);
+            todo: todo.into_iter(),
+            item_keys: ItemKeys::new(),
+            records: BTreeMap::new(),
+            openings: BTreeMap::new(),
         }
     }
-    Ok(tallies)
-}
 
-struct Trial<'t> {
-    replica: &'t Replica,
-    store: &'t Store,
-    keys: &'t Keys,
-    sensitivity: Sensitivity,
-}
+    /// Tries the records of one slice. Returns whether none is left.
+    pub(crate) fn go_on(&mut self, replica: &Replica, store: &Store) -> Result<bool, NodeError> {
+        for _ in 0..SLICE {
+            let Some(hash) = self.todo.next() else {
+                return Ok(true);
+            };
+            let Some(place) = replica.places.get(&hash) else {
+                continue;
+            };
+            let Some(sensitivity) = sensitivity_of(replica, place) else {
+                continue;
+            };
+            let outcome = self.open(replica, store, sensitivity, hash, place)?;
+            let records = self.records.entry(sensitivity).or_default();
+            records.count(outcome);
+            if let Some(tag) = place.object.filter(|_| is_opening(&place.kind)) {
+                let best = self.openings.entry((sensitivity, tag)).or_insert(outcome);
+                *best = outcome.min(*best);
+            }
+        }
+        Ok(self.todo.as_slice().is_empty())
+    }
 
-impl Trial<'_> {
+    /// What was found so far, by sensitivity.
+    pub(crate) fn counted(&self, replica: &Replica) -> CountedAt {
+        let mut counted = CountedAt::new();
+        for (sensitivity, records) in &self.records {
+            counted.entry(*sensitivity).or_default().records = *records;
+        }
+        for ((sensitivity, tag), outcome) in &self.openings {
+            let object = replica.objects.get(tag);
+            let left = object.is_some_and(|object| matches!(object.state, ObjectState::Left));
+            let of = counted.entry(*sensitivity).or_default();
+            let tally = if left { &mut of.left } else { &mut of.notes };
+            tally.count(*outcome);
+        }
+        counted
+    }
+
     fn open(
-        &self,
+        &mut self,
+        replica: &Replica,
+        store: &Store,
+        sensitivity: Sensitivity,
         hash: EntryHash,
         place: &Place,
-        item_keys: &mut BTreeMap<(ObjectTag, Sensitivity), ItemKey>,
     ) -> Result<Outcome, NodeError> {
         let Some(epoch) = place.epoch else {
             return Ok(Outcome::Damaged);
         };
-        let here = self.replica.epochs.get(&epoch);
+        let here = replica.epochs.get(&epoch);
         if here.is_none_or(|held| held.key.is_none()) && !self.keys.contains_key(&epoch) {
             return Ok(Outcome::Untried);
         }
         let Some(key) = self.keys.get(&epoch) else {
             return Ok(Outcome::NoKey);
         };
-        let Some(entry) = read(self.replica, self.store, place)? else {
+        let Some(entry) = read(replica, store, place)? else {
             return Ok(Outcome::Damaged);
         };
         let Some(tag) = entry.header().object else {
@@ -233,12 +325,24 @@ impl Trial<'_> {
         if entry.raw().body.is_none() {
             return Ok(Outcome::NotHere);
         }
+        let at = (tag, sensitivity);
         let opened = match place.kind {
-            EntryKind::Create => self.create(place, &entry, tag, key, item_keys),
+            EntryKind::Create | EntryKind::Move => {
+                match open_opening(replica, &entry, place, at, key) {
+                    None => false,
+                    Some(own) => {
+                        // A tag is plaintext: one that merely names this note brings no key to its edits.
+                        self.item_keys.entry(at).or_default().extend(own);
+                        true
+                    }
+                }
+            }
             EntryKind::Index => open_body(&entry, &ItemKey::absent(tag.as_bytes()), key).is_some(),
-            _ => match item_keys.get(&(tag, self.sensitivity)) {
-                Some(item_key) => open_body(&entry, item_key, key).is_some(),
-                None => return Ok(self.without_item_key(tag)),
+            _ => match self.item_keys.get(&at).map(Vec::as_slice) {
+                None | Some([]) => return Ok(self.without_item_key(replica, at)),
+                Some(item_keys) => item_keys
+                    .iter()
+                    .any(|item_key| open_body(&entry, item_key, key).is_some()),
             },
         };
         Ok(if opened {
@@ -248,52 +352,48 @@ impl Trial<'_> {
         })
     }
 
-    /// Opens a note; its item key is kept for the edits if it is the note of that tag.
-    fn create(
-        &self,
-        place: &Place,
-        entry: &VerifiedEntry,
-        tag: ObjectTag,
-        key: &EpochKey,
-        item_keys: &mut BTreeMap<(ObjectTag, Sensitivity), ItemKey>,
-    ) -> bool {
-        let Some(item_key) = open_item_key(entry, key) else {
-            return false;
-        };
-        let Some(EntryBody::Create { record, .. }) = open_body(entry, &item_key, key) else {
-            return false;
-        };
-        let item = item_id(place.log, place.seq, &record.salt);
-        if object_tag(self.replica.id(), item, self.sensitivity, 0) == tag {
-            item_keys.insert((tag, self.sensitivity), item_key);
-        }
-        true
-    }
-
     /// An edit whose note did not open: it is sealed with a key that the person does not get, or that
     /// nobody here can know.
-    fn without_item_key(&self, tag: ObjectTag) -> Outcome {
-        let object = self.replica.objects.get(&tag);
-        let mut creates = object
+    fn without_item_key(&self, replica: &Replica, (tag, own): (ObjectTag, Sensitivity)) -> Outcome {
+        let object = replica.objects.get(&tag);
+        let mut openings = object
             .into_iter()
             .flat_map(|object| &object.entries)
-            .filter_map(|hash| self.replica.places.get(hash))
-            .filter(|place| {
-                place.kind == EntryKind::Create
-                    && sensitivity_of(self.replica, place) == Some(self.sensitivity)
-            });
+            .filter_map(|hash| replica.places.get(hash))
+            .filter(|place| is_opening(&place.kind) && sensitivity_of(replica, place) == Some(own));
         let is_kept_from = |place: &Place| {
             place.epoch.is_some_and(|epoch| {
-                let held = self.replica.epochs.get(&epoch);
+                let held = replica.epochs.get(&epoch);
                 held.is_some_and(|held| held.key.is_some()) && !self.keys.contains_key(&epoch)
             })
         };
-        if creates.any(is_kept_from) {
+        if openings.any(is_kept_from) {
             Outcome::NoKey
         } else {
             Outcome::NotHere
         }
     }
+}
+
+/// Opens what puts a note at a place: none if it does not open, and inside that its item key, if it
+/// is the note of that tag.
+fn open_opening(
+    replica: &Replica,
+    entry: &VerifiedEntry,
+    place: &Place,
+    (tag, sensitivity): (ObjectTag, Sensitivity),
+    key: &EpochKey,
+) -> Option<Option<ItemKey>> {
+    let item_key = open_item_key(entry, key)?;
+    let (item, placement) = match (&place.kind, open_body(entry, &item_key, key)?) {
+        (EntryKind::Create, EntryBody::Create { record, .. }) => {
+            (item_id(place.log, place.seq, &record.salt), 0)
+        }
+        (EntryKind::Move, EntryBody::Move(moved)) => (moved.item(), moved.placement),
+        _ => return None,
+    };
+    let own = object_tag(replica.id(), item, sensitivity, placement) == tag;
+    Some(own.then_some(item_key))
 }
 
 #[cfg(test)]

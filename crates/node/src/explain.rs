@@ -8,10 +8,11 @@ mod view;
 
 pub use view::*;
 
+use crate::objects::sensitivity_of;
 use crate::replica::Replica;
 use crate::{Node, NodeError};
 use kitbag_core::content::EntryKind;
-use kitbag_core::id::{EpochId, ItemId, PackId, PersonId, Timestamp};
+use kitbag_core::id::{EntryHash, EpochId, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::{Denial, Given, InviteState, Loss, Lost, Reason, Verdict, Via};
 use kitbag_core::policy::op::Act;
@@ -22,19 +23,25 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError::NotFound`].
-    pub fn who(&self, pack: PackId, note: Option<ItemId>) -> Result<Vec<WhoView>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
-        let asked = match note {
-            Some(note) => vec![self.sensitivity_of_note(pack, note)?],
-            None => Sensitivity::ALL.to_vec(),
+    pub fn who(&mut self, pack: PackId, note: Option<ItemId>) -> Result<Vec<WhoView>, NodeError> {
+        let (asked, stood) = match note {
+            Some(note) => {
+                let now = self.sensitivity_of_note(pack, note)?;
+                (vec![now], self.stood(pack, note)?)
+            }
+            None => (Sensitivity::ALL.to_vec(), vec![]),
         };
-        let epochs = note.map(|note| create_epochs(replica, note));
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let asked_of = note.map(|note| NoteAsked {
+            epochs: opening_epochs(replica, note),
+            stood,
+        });
         let people = self.ever_named(replica).into_iter();
         Ok(people
             .map(|who| {
                 let access = asked
                     .iter()
-                    .map(|sensitivity| self.access(replica, &who, *sensitivity, epochs.as_ref()));
+                    .map(|sensitivity| self.access(replica, &who, *sensitivity, asked_of.as_ref()));
                 WhoView {
                     role: replica
                         .policy
@@ -172,11 +179,11 @@ impl Node {
         replica: &Replica,
         who: &Named,
         sensitivity: Sensitivity,
-        epochs: Option<&BTreeSet<EpochId>>,
+        note: Option<&NoteAsked>,
     ) -> Access {
         let rule = self.rule(replica, who.person, Right::Read, sensitivity);
         let reached = || {
-            epochs.is_none_or(|epochs| {
+            note.is_none_or(|NoteAsked { epochs, .. }| {
                 let could =
                     |epoch: &EpochId| could_have_had(replica, who.person, sensitivity, *epoch);
                 epochs.is_empty() || epochs.iter().any(could)
@@ -187,11 +194,64 @@ impl Node {
             Why::Lost if reached() => AccessState::Before,
             _ => AccessState::Never,
         };
-        Access {
+        let now = Access {
             sensitivity,
             state,
             rule,
+            raised: None,
+        };
+        match note {
+            Some(note) if now.state == AccessState::Never => {
+                let before = self.stood_before(replica, who, &note.stood);
+                before.map_or(now.clone(), |before| before.of(now))
+            }
+            _ => now,
         }
+    }
+
+    /// Where somebody could read a note that stands where they never could.
+    fn stood_before(&self, replica: &Replica, who: &Named, stood: &[Stood]) -> Option<ReadBefore> {
+        let could =
+            |stood: &&Stood| could_have_had(replica, who.person, stood.sensitivity, stood.epoch);
+        let last = stood.iter().rposition(|stood| could(&stood))?;
+        let from = stood[last].sensitivity;
+        let mut later = stood[last + 1..].iter();
+        let raised = later.find_map(|stood| stood.moved.filter(|_| !could(&stood)));
+        let rule = self.rule(replica, who.person, Right::Read, from);
+        let ended = rule.act.as_ref().map(|act| act.at);
+        // By clocks alone, for people: what came first took it away.
+        Some(match raised {
+            Some((by, at)) if rule.allowed || ended.is_none_or(|ended| at <= ended) => {
+                ReadBefore::Raised(Raised {
+                    from,
+                    by: by.map(|by| self.named(replica, by)),
+                    at,
+                })
+            }
+            _ => ReadBefore::Ended(rule),
+        })
+    }
+
+    /// Where a note stood before, and stands; nothing of one that never moved.
+    fn stood(&mut self, pack: PackId, note: ItemId) -> Result<Vec<Stood>, NodeError> {
+        let built = match self.built_note(pack, note) {
+            Ok((_, _, built)) => built,
+            Err(error @ NodeError::Store(_)) => return Err(error),
+            // It cannot be looked into here: then it is known by where it stands alone.
+            Err(_) => return Ok(vec![]),
+        };
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let stood = |hash: &EntryHash| {
+            let place = replica.places.get(hash)?;
+            let opens = matches!(place.kind, EntryKind::Create | EntryKind::Move);
+            let mover = built.movers.iter().find(|mover| mover.entry == *hash);
+            Some(Stood {
+                sensitivity: sensitivity_of(replica, place)?,
+                epoch: place.epoch.filter(|_| opens)?,
+                moved: mover.map(|mover| (mover.by, mover.at)),
+            })
+        };
+        Ok(built.placed.nodes().filter_map(stood).collect())
     }
 
     pub(crate) fn rule(
@@ -286,6 +346,16 @@ impl Node {
     pub(crate) fn act(&self, replica: &Replica, denial: Denial) -> Option<ActView> {
         let signed = replica.policy.op(&denial.op)?;
         let author = signed.op().person;
+        let instead = |whom: &PersonId| {
+            signed.acts().iter().find_map(|act| match act {
+                Act::Grant {
+                    person,
+                    role,
+                    clearance,
+                } if person == whom => Some((*role, *clearance)),
+                _ => None,
+            })
+        };
         let (kind, of) = match signed.acts().get(denial.act as usize) {
             Some(Act::Remove { person, .. }) => (ActKind::Removed, Some(*person)),
             Some(Act::Leave { .. }) => (ActKind::Left, Some(author)),
@@ -304,7 +374,11 @@ impl Node {
             of: of.map(|person| self.named(replica, person)),
             at: signed.op().at,
             waits_for,
-            instead: None,
+            // A removal that gives its target something else in the same step lowers them.
+            instead: of
+                .as_ref()
+                .filter(|_| kind == ActKind::Removed)
+                .and_then(instead),
         })
     }
 
@@ -322,8 +396,44 @@ impl Node {
     }
 }
 
-/// The epochs under which a note was put into the pack.
-fn create_epochs(replica: &Replica, note: ItemId) -> BTreeSet<EpochId> {
+/// What is known of a note about which somebody asks.
+struct NoteAsked {
+    /// Under which it was put where it stands.
+    epochs: BTreeSet<EpochId>,
+    stood: Vec<Stood>,
+}
+
+/// Where a note stood once, each after those before it.
+struct Stood {
+    sensitivity: Sensitivity,
+    epoch: EpochId,
+    /// Who moved it there, and when by their clock; none where it was created.
+    moved: Option<(Option<PersonId>, Timestamp)>,
+}
+
+/// What ended somebody's sight of a note that stood elsewhere.
+enum ReadBefore {
+    Raised(Raised),
+    Ended(Rule),
+}
+
+impl ReadBefore {
+    fn of(self, now: Access) -> Access {
+        let (rule, raised) = match self {
+            ReadBefore::Raised(raised) => (now.rule, Some(raised)),
+            ReadBefore::Ended(rule) => (rule, None),
+        };
+        Access {
+            state: AccessState::Before,
+            rule,
+            raised,
+            ..now
+        }
+    }
+}
+
+/// The epochs under which a note was put where it stands.
+fn opening_epochs(replica: &Replica, note: ItemId) -> BTreeSet<EpochId> {
     let object = replica
         .notes
         .get(&note)
@@ -331,12 +441,12 @@ fn create_epochs(replica: &Replica, note: ItemId) -> BTreeSet<EpochId> {
     let Some(object) = object else {
         return BTreeSet::new();
     };
-    let creates = object
+    let openings = object
         .entries
         .iter()
         .filter_map(|hash| replica.places.get(hash))
-        .filter(|place| place.kind == EntryKind::Create);
-    let own = creates.filter(|place| {
+        .filter(|place| matches!(place.kind, EntryKind::Create | EntryKind::Move));
+    let own = openings.filter(|place| {
         let log = replica.logs.get(&place.log);
         log.is_some_and(|log| log.opening.sensitivity == object.sensitivity)
     });

@@ -7,7 +7,7 @@
 
 use crate::objects::{BuiltNote, Step, build_note};
 use crate::placement::Placed;
-use crate::replica::Staged;
+use crate::replica::{Replica, Staged};
 use crate::view::{TakeOver, TakenOver};
 use crate::write::{Draft, Pen};
 use crate::{Node, NodeError};
@@ -105,7 +105,7 @@ impl Node {
         // A note that moved is put together from several tags; what is aside there is only listed.
         let moved = replica.placements.item(&tag).is_some();
         let Some(all) = self.everything(replica, tag)?.filter(|_| !moved) else {
-            return Ok(outcomes(wanted, TakeOver::Unreadable));
+            return Ok(untouched(replica, wanted, moved));
         };
         let standing = build_note(replica, &self.store, tag, None, &mut vec![])?;
         let mut pen = match pens.remove(&all.sensitivity) {
@@ -270,6 +270,19 @@ fn anew(
     let standing = target.document();
     let edit = Edit::carried(&before, &after, &standing.view_at(seen)?)?;
     standing.edit_at(seen, pen.log, &edit)
+}
+
+/// What is said of entries that are not written anew.
+fn untouched(replica: &Replica, entries: BTreeSet<EntryHash>, moved: bool) -> Vec<TakenOver> {
+    let by_hand = |entry: &EntryHash| {
+        let edits = replica.places.get(entry).map(|place| &place.kind);
+        let edits = matches!(edits, Some(EntryKind::Create | EntryKind::Edit));
+        (moved || !edits) && !replica.quarantined.contains_key(entry)
+    };
+    let (by_hand, unreadable) = entries.into_iter().partition(by_hand);
+    let mut taken = outcomes(by_hand, TakeOver::ByHand);
+    taken.extend(outcomes(unreadable, TakeOver::Unreadable));
+    taken
 }
 
 fn outcomes(entries: BTreeSet<EntryHash>, outcome: TakeOver) -> Vec<TakenOver> {

@@ -576,6 +576,10 @@ pub enum AsideKind {
     Edit,
     /// A title of the pack.
     Title,
+    /// A note made more or less sensitive; [`SetAsideView::sensitivity`] is where it would go.
+    Move,
+    /// Of a move, the part at the place that it leaves; listed only where the other is not.
+    MoveAway,
 }
 
 /// Why an entry is set aside.
@@ -639,6 +643,9 @@ pub enum TakeOver {
     ChangesNothing,
     /// It cannot be opened or applied, so there is nothing to write anew.
     Unreadable,
+    /// A move, a title of the pack, or an edit of a note that was moved: that is not written anew for
+    /// anybody.
+    ByHand,
     /// What it changes does not fit one edit of the note as it stands.
     DoesNotFit,
 }

@@ -3,11 +3,11 @@
 
 use crate::authority::{Aside, Authority};
 use crate::explain::{ActView, Named};
-use crate::objects::{ObjectState, epoch_key, sensitivity_of};
+use crate::objects::{Object, ObjectState, epoch_key, sensitivity_of};
 use crate::replica::{Place, Replica};
 use crate::{Node, NodeError};
 use kitbag_core::content::EntryKind;
-use kitbag_core::id::{EntryHash, PackId};
+use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId};
 use kitbag_core::policy::Sensitivity;
 use std::collections::BTreeMap;
 
@@ -167,36 +167,22 @@ impl Node {
     }
 }
 
-/// Notes that wait, by what for. A note that lacks a key and an earlier change waits for the key.
+/// Notes that wait, by what for. A note that lacks a key and an earlier change waits for the key; one
+/// that stands or stood under several tags is one note.
 fn waiting(replica: &Replica) -> Vec<Waiting> {
+    let mut notes: BTreeMap<NoteOf, Vec<&Object>> = BTreeMap::new();
+    for (tag, object) in &replica.objects {
+        let of = match replica.placements.item(tag) {
+            Some(item) => NoteOf::Moved(item),
+            None => NoteOf::Tag(*tag),
+        };
+        notes.entry(of).or_default().push(object);
+    }
     let mut counts: BTreeMap<(WaitingFor, Sensitivity), u64> = BTreeMap::new();
-    for object in replica.objects.values() {
-        let waits = match &object.state {
-            ObjectState::Waiting => true,
-            ObjectState::Note(meta) => meta.waiting > 0,
-            ObjectState::Index { .. } | ObjectState::Left => false,
-        };
-        let entries = || {
-            object
-                .entries
-                .iter()
-                .filter_map(|hash| valid(replica, hash))
-        };
-        let keyless = entries().any(|place| epoch_key(replica, place).is_none());
-        let complete = entries().any(|place| place.kind == EntryKind::Create);
-        let what = match (waits, keyless) {
-            (false, _) => continue,
-            (true, true) => WaitingFor::Key,
-            // Its note is here and cannot be used: that is told under what is set aside.
-            (true, false) if complete && matches!(object.state, ObjectState::Waiting) => continue,
-            (true, false) if entries().next().is_none() => continue,
-            (true, false) => WaitingFor::Earlier,
-        };
-        let sensitivity = entries()
-            .next()
-            .and_then(|place| sensitivity_of(replica, place))
-            .unwrap_or(object.sensitivity);
-        *counts.entry((what, sensitivity)).or_default() += 1;
+    for objects in notes.values() {
+        if let Some(waiting) = waits_for(replica, objects) {
+            *counts.entry(waiting).or_default() += 1;
+        }
     }
     let waiting = |((what, sensitivity), notes)| Waiting {
         what,
@@ -204,6 +190,42 @@ fn waiting(replica: &Replica) -> Vec<Waiting> {
         notes,
     };
     counts.into_iter().map(waiting).collect()
+}
+
+/// What belongs together.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum NoteOf {
+    Moved(ItemId),
+    Tag(ObjectTag),
+}
+
+/// For what a note waits that is made of these, and at which sensitivity; none if it does not.
+fn waits_for(replica: &Replica, objects: &[&Object]) -> Option<(WaitingFor, Sensitivity)> {
+    let unopened = objects
+        .iter()
+        .any(|object| matches!(object.state, ObjectState::Waiting));
+    let waits = |object: &&&Object| match &object.state {
+        ObjectState::Waiting => true,
+        ObjectState::Note(meta) => meta.waiting > 0,
+        ObjectState::Index { .. } | ObjectState::Left => false,
+    };
+    let waiting = objects.iter().find(waits)?;
+    let entries = || {
+        let hashes = objects.iter().flat_map(|object| &object.entries);
+        hashes.filter_map(|hash| valid(replica, hash))
+    };
+    let first = entries().next()?;
+    // What is not sealed needs no key.
+    let lacks_key = |place: &&Place| place.epoch.is_some() && epoch_key(replica, place).is_none();
+    let keyless = entries().find(lacks_key);
+    let sensitivity = |place| sensitivity_of(replica, place).unwrap_or(waiting.sensitivity);
+    if let Some(place) = keyless {
+        return Some((WaitingFor::Key, sensitivity(place)));
+    }
+    let complete = entries().any(|place| matches!(place.kind, EntryKind::Create | EntryKind::Move));
+    // Its note is here and cannot be used: that is told under what is set aside.
+    let unusable = complete && unopened;
+    (!unusable).then(|| (WaitingFor::Earlier, sensitivity(first)))
 }
 
 /// An entry that the policy lets be applied.

@@ -70,6 +70,8 @@ impl ClientError {
         };
         match self {
             ClientError::Failed(failure) => failure,
+            ClientError::TimedOut => Failure::new(code, self.to_string())
+                .hint("the daemon is busy, or its process stands still: kitbag down ends it"),
             other => Failure::new(code, other.to_string()),
         }
     }

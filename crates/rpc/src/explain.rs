@@ -246,6 +246,20 @@ pub struct Access {
     pub until: Option<Time>,
     /// Why.
     pub rule: Rule,
+    /// What ended it, if the note was made more sensitive than they open; null otherwise.
+    #[serde(default)]
+    pub raised: Option<Raised>,
+}
+
+/// A note that was taken above what somebody opens. They keep what it said until then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Raised {
+    /// Where they could read it.
+    pub from: Sensitivity,
+    /// Who moved it, if that is known.
+    pub by: Option<Named>,
+    /// When, by their clock.
+    pub at: Time,
 }
 
 /// One person, and what they open.
@@ -375,10 +389,13 @@ pub struct Tried {
     pub sensitivity: Sensitivity,
     /// Whether the person has access.
     pub access: AccessState,
-    /// Everything sealed: notes, edits, the pack's title.
+    /// Everything sealed: notes, edits, moves, the pack's title.
     pub records: Tally,
-    /// Notes alone.
+    /// Notes alone, where they stand.
     pub notes: Tally,
+    /// Places that notes left, because they were made more or less sensitive: their text of then.
+    #[serde(default)]
+    pub left: Tally,
 }
 
 /// What trying every record as somebody else showed.
@@ -392,6 +409,9 @@ pub struct Checked {
     pub who: Named,
     /// All notes together.
     pub notes: Tally,
+    /// Places that notes left, all together.
+    #[serde(default)]
+    pub left: Tally,
     /// Everything sealed together.
     pub records: Tally,
     /// By sensitivity.

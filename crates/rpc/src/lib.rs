@@ -38,8 +38,8 @@ pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
 pub use code::{Code, Exit};
 pub use explain::{
     Access, AccessState, ActKind, ActShown, AskWho, CheckPack, Checked, ExplainPolicy, Explained,
-    GrantHeld, GrantShown, Named, OpenTicket, PersonOpens, Policy, PolicyMember, Right, Rule,
-    ShowPolicy, Tally, Terms, Tried, Via, WaitsFor, Who, Why,
+    GrantHeld, GrantShown, Named, OpenTicket, PersonOpens, Policy, PolicyMember, Raised, Right,
+    Rule, ShowPolicy, Tally, Terms, Tried, Via, WaitsFor, Who, Why,
 };
 pub use failure::{ErrorDocument, Failure};
 pub use inspect::{Field, Inspected, Part, Value};

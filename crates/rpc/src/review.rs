@@ -22,6 +22,10 @@ pub struct Review {
     pub v: V1,
     /// The pack.
     pub pack: PackRef,
+    /// Whether this person may write any of it anew: whoever is not in the pack, or only reads, may
+    /// not.
+    #[serde(default)]
+    pub may_take: bool,
     /// How many there are.
     pub total: u64,
     /// The first [`Review::LISTED_MAX`] of them, the oldest first.
@@ -79,6 +83,10 @@ pub enum SetAsideKind {
     Edit,
     /// A title of the pack.
     Title,
+    /// A note made more or less sensitive.
+    Move,
+    /// Of such a move, the part at the place that it leaves; listed only where the other is not.
+    MoveAway,
 }
 
 /// Why an entry is set aside.
@@ -153,6 +161,9 @@ pub enum TakeOverOutcome {
     ChangesNothing,
     /// It cannot be opened or applied; it stays in the list.
     Unreadable,
+    /// A move, a title, or an edit of a note that was moved: not written anew for anybody; it stays in
+    /// the list.
+    ByHand,
     /// What it changes does not fit one edit of the note as it stands; it stays in the list.
     DoesNotFit,
 }

@@ -92,12 +92,18 @@ fn access_state(state: engine::AccessState) -> rpc::AccessState {
 pub(crate) fn access(view: engine::WhoView) -> rpc::PersonOpens {
     let one = |access: engine::Access| {
         let before = access.state == engine::AccessState::Before;
-        let until = access.rule.act.as_ref().filter(|_| before);
+        let ended = access.rule.act.as_ref().map(|act| act.at);
+        let until = access.raised.as_ref().map(|raised| raised.at).or(ended);
         rpc::Access {
             sensitivity: sensitivity(access.sensitivity),
             state: access_state(access.state),
-            until: until.map(|act| time(act.at)),
+            until: until.filter(|_| before).map(time),
             rule: rule(access.rule),
+            raised: access.raised.map(|raised| rpc::Raised {
+                from: sensitivity(raised.from),
+                by: raised.by.map(named),
+                at: time(raised.at),
+            }),
         }
     };
     rpc::PersonOpens {
@@ -148,6 +154,7 @@ pub(crate) fn checked(checked: engine::Checked, pack: rpc::PackRef) -> rpc::Chec
         access: access_state(tried.access),
         records: tally(tried.records),
         notes: tally(tried.notes),
+        left: tally(tried.left),
     };
     let tried: Vec<rpc::Tried> = checked.tried.into_iter().map(tried).collect();
     let sum = |of: fn(&rpc::Tried) -> rpc::Tally| {
@@ -161,6 +168,7 @@ pub(crate) fn checked(checked: engine::Checked, pack: rpc::PackRef) -> rpc::Chec
         pack,
         who: named(checked.who),
         notes: sum(|tried| tried.notes),
+        left: sum(|tried| tried.left),
         records: sum(|tried| tried.records),
         out_of_reach: checked.out_of_reach.into_iter().map(sensitivity).collect(),
         newer_rules: checked.newer_rules,

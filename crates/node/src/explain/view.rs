@@ -153,6 +153,19 @@ pub struct Access {
     pub state: AccessState,
     /// Why.
     pub rule: Rule,
+    /// What ended it, if the note was made more sensitive than they open.
+    pub raised: Option<Raised>,
+}
+
+/// A note that was taken above what somebody opens. They keep what it said until then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raised {
+    /// Where they could read it.
+    pub from: Sensitivity,
+    /// Who moved it, as far as is known here.
+    pub by: Option<Named>,
+    /// When, by their clock.
+    pub at: Timestamp,
 }
 
 /// One person, and what they open.

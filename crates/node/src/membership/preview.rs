@@ -1,17 +1,16 @@
 //! What a change of membership does: two folds of the same records, one with the operation and one
 //! without, laid side by side.
 
-use crate::authority::Authority;
+use crate::aside::is_other_half;
 use crate::joining::name_in;
 use crate::logs::Log;
 use crate::membership::standing::held_view;
 use crate::objects::ObjectState;
-use crate::replica::{Place, Replica, Staged};
+use crate::replica::{Replica, Staged};
 use crate::view::{
     Change, EndedInvite, HeldView, NoteCount, PersonChange, Preview, Rights, SetAside,
 };
 use crate::{Node, NodeError};
-use kitbag_core::content::EntryKind;
 use kitbag_core::id::{EntryHash, PackId, PersonId};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::{Denial, InviteState, Policy, Verdict};
@@ -22,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 struct Picture {
     rights: BTreeMap<PersonId, Rights>,
     open_invites: BTreeSet<GrantRef>,
-    counting: BTreeSet<EntryHash>,
+    aside: BTreeSet<EntryHash>,
     held: BTreeSet<Denial>,
     denials: BTreeSet<Denial>,
     owed: Vec<Sensitivity>,
@@ -31,10 +30,6 @@ struct Picture {
 impl Picture {
     fn of(replica: &Replica) -> Picture {
         let policy = &replica.policy;
-        let counts = |hash: &EntryHash, place: &Place| {
-            !matches!(place.kind, EntryKind::Frontier(_) | EntryKind::Profile)
-                && replica.authority(place, *hash) == Authority::Valid
-        };
         let is_held = |denial: &&Denial| policy.verdict(&denial.op) == Some(Verdict::Held);
         Picture {
             rights: policy
@@ -46,11 +41,10 @@ impl Picture {
                 .filter(|(_, invite)| invite.state == InviteState::Open)
                 .map(|(name, _)| name)
                 .collect(),
-            counting: replica
-                .places
-                .iter()
-                .filter(|(hash, place)| counts(hash, place))
-                .map(|(hash, _)| *hash)
+            aside: replica
+                .objects
+                .values()
+                .flat_map(|object| replica.set_aside_of(object, &BTreeSet::new()).into_keys())
                 .collect(),
             held: policy.denials().iter().filter(is_held).copied().collect(),
             denials: policy.denials().clone(),
@@ -227,9 +221,14 @@ fn ended_invites(replica: &Replica, before: &Picture, after: &Picture) -> Vec<En
     ended.filter_map(view).collect()
 }
 
+/// Whose entries are set aside, counted as [`Node::set_aside`] lists them.
 fn set_aside(replica: &Replica, before: &Picture, after: &Picture) -> Vec<SetAside> {
     let mut of: BTreeMap<PersonId, u64> = BTreeMap::new();
-    for hash in before.counting.difference(&after.counting) {
+    let all: BTreeSet<EntryHash> = after.aside.difference(&before.aside).copied().collect();
+    for hash in all
+        .iter()
+        .filter(|hash| !is_other_half(replica, hash, &all))
+    {
         let log = replica.places.get(hash).map(|place| place.log);
         let person = log
             .and_then(|log| replica.logs.get(&log))

@@ -6,10 +6,11 @@ use crate::joining::name_in;
 use crate::replica::Replica;
 use crate::view::{Ending, HeldView, HeldWhy, Removal};
 use crate::{Node, NodeError};
-use kitbag_core::id::{PackId, PersonId};
+use kitbag_core::id::{OpHash, PackId, PersonId};
 use kitbag_core::policy::fold::{Denial, Policy, Refused, Verdict};
 use kitbag_core::policy::op::{Act, SignedOp};
 use kitbag_core::policy::{Role, Sensitivity};
+use std::collections::BTreeSet;
 
 impl Node {
     /// Removals that keep members of a pack out until an admin answers, by making them anew or by a
@@ -91,7 +92,8 @@ impl Node {
 /// The word by which a person means themselves.
 const ME: &str = "me";
 
-/// How a person's membership ended; none for a member, and for somebody who never was one.
+/// How a person's membership ended; none for a member, and for somebody who never was one. Whatever
+/// ended it before somebody let them in again tells nothing of how they stand now.
 pub(crate) fn ending(replica: &Replica, person: &PersonId) -> Option<Ending> {
     let policy = &replica.policy;
     if policy.member(person).is_some() {
@@ -105,7 +107,10 @@ pub(crate) fn ending(replica: &Replica, person: &PersonId) -> Option<Ending> {
             op.hash(),
         )
     };
-    let newest = policy.ended_by(person).filter(counts).max_by_key(|op| {
+    let over = answered(policy, person);
+    let newest = policy.ended_by(person).filter(counts);
+    let newest = newest.filter(|op| !over.contains(&op.hash()));
+    let newest = newest.max_by_key(|op| {
         let (how, at, hash) = of(op);
         (directness(&how), at, hash)
     })?;
@@ -115,6 +120,24 @@ pub(crate) fn ending(replica: &Replica, person: &PersonId) -> Option<Ending> {
         by_name: name_in(replica, newest.op().person),
         at: newest.op().at,
     })
+}
+
+/// What ended a person's membership and was answered by a later grant.
+fn answered(policy: &Policy, person: &PersonId) -> BTreeSet<OpHash> {
+    let mut over = BTreeSet::new();
+    for given in policy.grants_to(person) {
+        let ends = |op: &OpHash| given.denied_by.iter().any(|denial| denial.op == *op);
+        let mut past = BTreeSet::new();
+        let mut ahead = vec![given.grant.op];
+        while let Some(hash) = ahead.pop() {
+            if let Some(op) = policy.op(&hash).filter(|_| past.insert(hash)) {
+                ahead.extend(op.op().prev);
+                ahead.extend(&op.op().heads);
+            }
+        }
+        over.extend(past.into_iter().filter(|op| !ends(op)));
+    }
+    over
 }
 
 /// The person's own removal is told before another's, whatever clocks say.

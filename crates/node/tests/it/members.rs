@@ -291,6 +291,14 @@ fn whoever_was_removed_comes_back_by_a_grant() {
         secret("before body")
     );
     assert_eq!(world.node(ana).notes(pack).unwrap().len(), 3);
+    assert!(previewed(&mut world, ben, pack, &Change::Leave));
+    settle(&mut world);
+    let ended = world.node(ben).status(pack).unwrap().ended.unwrap();
+    assert_eq!(
+        ended.how,
+        Removal::Left,
+        "how they stand, not how they stood"
+    );
     assert_no_violations(&mut world);
 }
 
