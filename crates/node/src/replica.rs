@@ -52,6 +52,14 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
+    /// The epoch opened last for a sensitivity, if one is staged here.
+    pub(crate) fn newest_epoch(&self, domain: Sensitivity) -> Option<(EpochId, EpochKey)> {
+        let mut opened = self.epochs.iter().rev();
+        let id = opened.find(|signed| signed.epoch().domain == domain)?.id();
+        let (_, key) = self.keys.iter().find(|(of, _)| *of == id)?;
+        Some((id, key.clone()))
+    }
+
     /// Leaves out what is stored already or stands here twice: rows are numbered by counting, so that
     /// a repeated record would make a later one overwrite another.
     pub(crate) fn retain_new(&mut self, replica: &Replica) {

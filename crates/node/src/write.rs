@@ -71,9 +71,15 @@ impl Node {
     ) -> Result<Pen, NodeError> {
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         let may_open_epoch = replica.policy.may_write(&self.me.person(), sensitivity);
-        let (epoch, key) = match replica.usable_epoch(sensitivity) {
+        let found = replica.usable_epoch(sensitivity);
+        let (epoch, key) = match found.or_else(|| staged.newest_epoch(sensitivity)) {
             Some(found) => found,
-            None if may_open_epoch => self.open_epoch(pack, sensitivity, grant, staged)?,
+            None if may_open_epoch => {
+                // Who reads under one grant and writes under another tells a profile under the first,
+                // but everybody refuses an epoch under it.
+                let writing = own_grant(replica, self.me.person(), sensitivity, true)?;
+                self.open_epoch(pack, sensitivity, writing, staged)?
+            }
             None => return Err(Denied::NoKeyYet.into()),
         };
         self.leave_forks(pack)?;

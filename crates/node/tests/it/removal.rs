@@ -216,3 +216,35 @@ fn a_note_that_was_edited_last_stays_when_its_author_is_removed() {
     );
     assert_eq!(world.node(ana).status(pack).unwrap().set_aside, 0);
 }
+
+/// Goal: who was let in as a reader and made an admin before anything arrived opens an epoch that the
+/// others take, whatever they seal first: it cites the grant under which they may write.
+#[test]
+fn a_reader_made_admin_before_any_key_came_opens_epochs_that_count() {
+    let mut world = World::new(26);
+    let [ana, ben] = ["Ana", "Ben"].map(|name| world.add(&secret(name)));
+    let pack = create(&mut world, ana, &secret("plans"));
+    let ticket = share(&mut world, ana, pack, Role::Reader, Sensitivity::Internal);
+    join(&mut world, ben, ana, &ticket);
+    let person = world.person(ben);
+    let role = (Role::Admin, Sensitivity::Restricted);
+    let made = world.call(ana, |node, now| {
+        node.change_role(now, pack, person, role.0, role.1)
+    });
+    made.done();
+    settle(&mut world);
+    let note = add(&mut world, ben, pack, "from Ben", Sensitivity::Public);
+    settle(&mut world);
+    assert_eq!(
+        show(&mut world, ana, pack, note).body,
+        secret("from Ben body")
+    );
+    let names: Vec<String> = world
+        .node(ana)
+        .members(pack)
+        .unwrap()
+        .into_iter()
+        .map(|m| m.name)
+        .collect();
+    assert!(names.contains(&secret("Ben")), "{names:?}");
+}

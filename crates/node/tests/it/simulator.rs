@@ -9,6 +9,7 @@
 mod check;
 mod history;
 mod hostile;
+mod moving;
 mod people;
 mod quiet;
 
@@ -163,9 +164,11 @@ const ALL_HAPPENS: u64 = 1_000;
 /// What the simulator must not silently stop doing.
 const HAPPENS: &[&str] = &[
     "admins made",
+    "built on in good faith",
     "clock jumps",
     "confidential notes",
     "copies",
+    "declined joiners refused",
     "edits",
     "entries above a clearance",
     "expired tickets refused",
@@ -189,7 +192,11 @@ const HAPPENS: &[&str] = &[
     "joins through others",
     "keys tried",
     "kills",
+    "members who left",
+    "moves refused",
     "notes",
+    "notes lowered",
+    "notes raised",
     "notes set aside for somebody",
     "notes shown to somebody",
     "operations after a removal",
@@ -199,10 +206,15 @@ const HAPPENS: &[&str] = &[
     "removals refused",
     "removals that drop",
     "removed joiners refused",
+    "requests approved",
+    "requests declined",
+    "requests to join",
     "restarts",
     "restores",
     "restricted notes",
     "roles changed",
     "roles lowered",
+    "taken over as a note",
+    "taken over as an edit",
     "used tickets refused",
 ];

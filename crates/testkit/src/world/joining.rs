@@ -91,6 +91,17 @@ impl World {
         approved
     }
 
+    /// Says no to the request of `joiner` that waits at `admitter`.
+    pub fn refuse(&mut self, admitter: Who, joiner: Who, pack: PackId) -> Called<()> {
+        let person = self.person(joiner);
+        self.call(admitter, |node, now| {
+            let requests = node.join_requests(now, Some(pack));
+            let request = requests.iter().find(|request| request.of.person == person);
+            let of = request.ok_or(NodeError::NotFound("request"))?.of;
+            node.refuse_join(now, of, false).map(|_| ())
+        })
+    }
+
     /// Hands a join request to a device, as its shell would; gives the answer.
     pub fn ask_to_join(
         &mut self,

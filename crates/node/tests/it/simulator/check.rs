@@ -1,6 +1,7 @@
 //! What must hold after every history.
 
 mod keys;
+mod known;
 mod policy;
 mod rules;
 
@@ -8,13 +9,13 @@ use super::history::{History, Note as Known};
 use kitbag_core::id::{EntryHash, ItemId, PackId, PersonId};
 use kitbag_core::pack::note::object_tag;
 use kitbag_core::policy::fold::{ContentLog, LogEnd, Policy};
-use kitbag_core::policy::op::{GrantRef, SignedOp};
+use kitbag_core::policy::op::{Cutoff, GrantRef, SignedOp};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::JoinRefusal;
 use kitbag_node::JoinOutcome;
-use kitbag_node::view::{Note, Revision};
+use kitbag_node::view::{Note, Revision, SetAsideView};
 use kitbag_testkit::{Joining, Loot, Opened, Records, Who, World};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that a device shows of a pack.
 #[derive(Debug, PartialEq)]
@@ -23,6 +24,7 @@ struct Picture {
     clearance: Option<Sensitivity>,
     members: Vec<(PersonId, String, Role, Sensitivity)>,
     notes: BTreeMap<ItemId, (Note, Vec<Revision>)>,
+    aside: Vec<SetAsideView>,
     debts: (u64, u64, u64, u64),
 }
 
@@ -48,10 +50,13 @@ fn picture(world: &mut World, who: Who, pack: PackId) -> Picture {
         let shown = node.note(pack, id).ok()?;
         Some((id, (shown, node.history(pack, id).unwrap())))
     });
+    let notes = notes.collect();
+    let aside = node.set_aside(pack).unwrap();
     Picture {
         title: summary.title,
         clearance: summary.clearance,
-        notes: notes.collect(),
+        notes,
+        aside,
         members: members
             .map(|member| (member.person, member.name, member.role, member.clearance))
             .collect(),
@@ -70,6 +75,26 @@ impl Picture {
             .iter()
             .filter(|(_, (note, _))| note.sensitivity <= clearance)
             .collect()
+    }
+
+    fn aside_up_to(&self, clearance: Sensitivity) -> Vec<&SetAsideView> {
+        let aside = self.aside.iter();
+        aside.filter(|view| view.sensitivity <= clearance).collect()
+    }
+
+    /// A note as far as it is the same for readers who are cleared differently: of one that moved,
+    /// the higher see more of who wrote what, and may see it higher than the lower do.
+    fn for_all(&self, id: &ItemId, clearance: Sensitivity) -> Option<Note> {
+        let (note, _) = self.notes.get(id)?;
+        let apart = note.hidden_below || note.shown_below.is_some();
+        (note.sensitivity <= clearance && !apart).then(|| Note {
+            left_above: 0,
+            edits: 0,
+            waiting: 0,
+            added_by: String::new(),
+            version: String::new(),
+            ..note.clone()
+        })
     }
 }
 
@@ -117,12 +142,13 @@ pub(super) fn own(world: &mut World, history: &History, who: Who) -> Result<(), 
         {
             shows(world, who, pack.id, note)?;
         }
-        for note in &pack.notes {
-            let sound = note.touched.iter().chain([&note.by]);
-            if !sound
-                .into_iter()
-                .all(|by| is_unbroken(&policy, world.person(*by)))
-            {
+        let cleared = summary.ok().and_then(|summary| summary.clearance);
+        for note in pack
+            .notes
+            .iter()
+            .filter(|note| note.stayed() || (!note.lowered && cleared >= Some(note.highest())))
+        {
+            if !is_sound(world, &policy, note) {
                 continue;
             }
             for (word, _) in note
@@ -143,15 +169,17 @@ pub(super) fn own(world: &mut World, history: &History, who: Who) -> Result<(), 
     Ok(())
 }
 
-fn shows(world: &mut World, who: Who, pack: PackId, note: &Known) -> Result<Note, String> {
+/// The note as it is shown; none if it was put, or may have been put, where this device sees it no more.
+fn shows(world: &mut World, who: Who, pack: PackId, note: &Known) -> Result<Option<Note>, String> {
     let name = world.name(who).to_owned();
-    let shown = world
-        .node(who)
-        .note(pack, note.id)
-        .map_err(|error| format!("{name} lacks note {:?}: {error}", note.id))?;
+    let shown = match world.node(who).note(pack, note.id) {
+        Ok(shown) => shown,
+        Err(_) if may_be_out_of_sight(world, who, pack, note) => return Ok(None),
+        Err(error) => return Err(format!("{name} lacks note {:?}: {error}", note.id)),
+    };
     let written = &note.written;
     let same = shown.source.label == written.source.label
-        && shown.sensitivity == note.sensitivity
+        && (shown.sensitivity == note.sensitivity || note.levels.contains(&shown.sensitivity))
         && written.tags.iter().all(|tag| shown.tags.contains(tag))
         && (note.retitled || shown.title == written.title);
     let mut bare = shown.body.clone();
@@ -159,10 +187,33 @@ fn shows(world: &mut World, who: Who, pack: PackId, note: &Known) -> Result<Note
         bare = bare.replace(word, "");
     }
     if same && (bare == written.body || bare.contains('<')) {
-        Ok(shown)
+        Ok(Some(shown))
     } else {
         Err(format!("{name} shows note {:?} as {shown:?}", note.id))
     }
+}
+
+/// Whether a note that somebody moved may be nowhere where this device sees it: above its clearance,
+/// or taken away by half a move, whose other half fell with whoever made it.
+fn may_be_out_of_sight(world: &mut World, who: Who, pack: PackId, note: &Known) -> bool {
+    if note.stayed() {
+        return false;
+    }
+    let cleared = world
+        .node(who)
+        .pack(pack)
+        .ok()
+        .and_then(|pack| pack.clearance);
+    let policy = world.node(who).policy(pack).unwrap().clone();
+    cleared < Some(note.highest()) || !is_sound(world, &policy, note)
+}
+
+/// Whether everybody who ever touched a note has all that they were ever given.
+fn is_sound(world: &World, policy: &Policy, note: &Known) -> bool {
+    let touched = note.touched.iter().chain([&note.by]);
+    touched
+        .into_iter()
+        .all(|by| is_unbroken(policy, world.person(*by)))
 }
 
 /// Everything that the devices hold, once all is quiet.
@@ -204,6 +255,7 @@ pub(super) fn everything(world: &mut World, history: &mut History) -> Result<(),
         policy::agrees(world, history, pack)?;
         policy::is_not_interfered_with(world, history, pack, &books)?;
         nothing_vanished(world, history, at, &books)?;
+        stays_taken_over(world, history, pack)?;
         rules::are_kept(world, history, at, &books)?;
     }
     keys::are_with_whom_they_belong(world, history, &books)?;
@@ -223,10 +275,7 @@ pub(super) fn everything(world: &mut World, history: &mut History) -> Result<(),
     let hostile = |who: &Who| *who == history.outsider || Some(*who) == mallory;
     let closed = world.closed_with().iter();
     let mut wrongly = closed.filter(|(who, peer, _)| !hostile(who) && !hostile(peer));
-    // A want from before a backup was put back, said again, is answered with what does not fit: only
-    // the simulator's network repeats frames of other connections.
-    let repeated = history.replays && history.counts.0.contains_key("restores");
-    if let Some((who, _, reason)) = wrongly.next().filter(|_| !repeated) {
+    if let Some((who, _, reason)) = wrongly.next() {
         return Err(format!(
             "{} closed a connection with an honest peer: {reason:?}",
             world.name(*who)
@@ -280,40 +329,42 @@ fn nothing_vanished(
             let clear = policy.may_open(&world.person(who), note.sensitivity);
             let counts = match policy.content_end(&log) {
                 LogEnd::Open => true,
-                LogEnd::Until(cutoff) if seq < cutoff.seq => true,
-                LogEnd::Until(cutoff) => seq == cutoff.seq && cutoff.head == *hash.as_bytes(),
+                LogEnd::Until(cutoff) => leads_to(&books.of[&who].1, (seq, hash), &cutoff),
                 LogEnd::Nothing => false,
             };
-            // Somebody who is out shows nobody what they wrote last; two copies never meet.
-            let me = world.person(who);
-            let arrived = holders
-                .iter()
-                .filter(|holder| **holder == who || world.person(**holder) != me)
-                .filter(|holder| policy.may_open(&world.person(**holder), note.sensitivity))
-                .any(|holder| create(&books.of[holder].1).is_some());
+            // Somebody who is out shows nobody what they wrote last.
+            let mut arrived = holders.iter().copied().filter(|holder| {
+                hear_of_each_other(world, &policy, &holders, (who, *holder), note.highest())
+                    && policy.may_open(&world.person(*holder), note.sensitivity)
+            });
+            let arrived = arrived.any(|holder| create(&books.of[&holder].1).is_some());
             if !clear || !arrived {
                 continue;
             }
             if !counts {
                 aside += 1;
+                if !history.tried.contains(&hash) {
+                    is_accounted_for(world, who, id, note.id, hash)?;
+                }
                 continue;
             }
             shown += 1;
-            let seen = shows(world, who, id, note)?;
-            let sound = note.touched.iter().chain([&note.by]);
-            if !sound
-                .into_iter()
-                .all(|by| is_unbroken(&policy, world.person(*by)))
-            {
+            let Some(seen) = shows(world, who, id, note)? else {
                 continue;
+            };
+            if !is_sound(world, &policy, note) {
+                continue;
+            }
+            if note.lowered && (seen.left_above > 0 || seen.sensitivity < note.highest()) {
+                continue; // words that were written above are told to be there, and not shown
             }
             let lasting = note
                 .words
                 .iter()
                 .filter(|(word, _)| !note.maybe_gone.contains(word));
             for (word, by) in lasting {
-                if *by != who && world.person(*by) == world.person(who) {
-                    continue; // two copies never meet
+                if !hear_of_each_other(world, &policy, &holders, (who, *by), note.highest()) {
+                    continue;
                 }
                 if !seen.body.contains(word) {
                     return Err(format!(
@@ -328,6 +379,94 @@ fn nothing_vanished(
     }
     history.counts.add("notes shown to somebody", shown);
     history.counts.add("notes set aside for somebody", aside);
+    Ok(())
+}
+
+/// Whether two devices hear of all that the other holds: two copies of one never meet, and need
+/// somebody else who is cleared for it and goes between them.
+fn hear_of_each_other(
+    world: &World,
+    policy: &Policy,
+    holders: &[Who],
+    (a, b): (Who, Who),
+    level: Sensitivity,
+) -> bool {
+    let person = world.person(a);
+    a == b
+        || person != world.person(b)
+        || holders.iter().any(|other| {
+            let other = world.person(*other);
+            other != person && policy.may_open(&other, level)
+        })
+}
+
+/// Whether an entry is what a cutoff names, or leads to it in its log.
+fn leads_to(records: &Records, (seq, hash): (u64, EntryHash), cutoff: &Cutoff) -> bool {
+    let of_log: BTreeMap<EntryHash, (u64, Option<EntryHash>)> = records
+        .entries()
+        .filter(|(log, _)| log.log_id() == cutoff.log)
+        .map(|(_, entry)| (entry.hash(), (entry.header().seq, entry.header().prev)))
+        .collect();
+    let places: BTreeSet<u64> = of_log.values().map(|(seq, _)| *seq).collect();
+    if places.len() == of_log.len() && seq < cutoff.seq {
+        return true;
+    }
+    let mut at = Some(EntryHash::from_bytes(cutoff.head));
+    while let Some(next) = at.filter(|at| *at != hash) {
+        at = of_log.get(&next).and_then(|(_, prev)| *prev);
+    }
+    at.is_some()
+}
+
+/// What is set aside is listed, unless somebody vouches for it.
+fn is_accounted_for(
+    world: &mut World,
+    who: Who,
+    pack: PackId,
+    note: ItemId,
+    create: EntryHash,
+) -> Result<(), String> {
+    let name = world.name(who).to_owned();
+    let node = world.node(who);
+    let listed = node.set_aside(pack).unwrap();
+    if node.note(pack, note).is_ok() || listed.iter().any(|view| view.entry == create) {
+        return Ok(());
+    }
+    if node.status(pack).unwrap().forks.is_empty() {
+        return Err(format!("{name} neither shows nor lists note {note:?}"));
+    }
+    Ok(())
+}
+
+/// What somebody took over is listed no more, as long as they may write what they wrote instead.
+fn stays_taken_over(world: &mut World, history: &History, pack: PackId) -> Result<(), String> {
+    let holders = holders(world, history, pack);
+    for taken in history.taken.iter().filter(|taken| taken.pack == pack) {
+        for who in holders.iter().copied() {
+            let policy = world.node(who).policy(pack).unwrap().clone();
+            let known = history.packs.iter().find(|of| of.id == pack);
+            let known = known.and_then(|of| of.notes.iter().find(|note| note.id == taken.into));
+            let stands = is_unbroken(&policy, world.person(taken.by))
+                && known.is_none_or(|note| is_sound(world, &policy, note))
+                && !history.moved.contains(&taken.into)
+                && hear_of_each_other(
+                    world,
+                    &policy,
+                    &holders,
+                    (who, taken.by),
+                    Sensitivity::Restricted,
+                );
+            let listed = world.node(who).set_aside(pack).unwrap();
+            if stands && listed.iter().any(|view| view.entry == taken.entry) {
+                return Err(format!(
+                    "{} lists {:?}, which {} took over",
+                    world.name(who),
+                    taken.entry,
+                    world.name(taken.by)
+                ));
+            }
+        }
+    }
     Ok(())
 }
 
@@ -349,6 +488,11 @@ fn holders(world: &mut World, history: &History, pack: PackId) -> Vec<Who> {
 
 fn replicas_agree(world: &mut World, history: &History, pack: PackId) -> Result<(), String> {
     let holders = holders(world, history, pack);
+    let Some(first) = holders.first() else {
+        return Ok(());
+    };
+    let policy = world.node(*first).policy(pack).unwrap().clone();
+    let all = holders.clone();
     let persons: Vec<PersonId> = holders.iter().map(|who| world.person(*who)).collect();
     let mut pictures: Vec<(Who, Picture)> = holders
         .into_iter()
@@ -365,7 +509,7 @@ fn replicas_agree(world: &mut World, history: &History, pack: PackId) -> Result<
     }
     // Who is out may have told their name to some and not to others.
     let holders = pictures.iter().map(|(who, _)| world.name(*who).to_owned());
-    let names: std::collections::BTreeSet<String> = holders.collect();
+    let names: BTreeSet<String> = holders.collect();
     for (_, picture) in &mut pictures {
         for (note, revisions) in picture.notes.values_mut() {
             let told = revisions.iter_mut().map(|revision| &mut revision.by);
@@ -373,11 +517,20 @@ fn replicas_agree(world: &mut World, history: &History, pack: PackId) -> Result<
                 .filter(|name| !names.contains(*name))
                 .for_each(String::clear);
         }
+        for view in &mut picture.aside {
+            if !names.contains(&view.author) {
+                view.author.clear();
+                view.device = None;
+            }
+            view.removed_by.retain(|name| names.contains(name));
+        }
     }
     for (who, picture) in &pictures {
         for (other, theirs) in pictures.iter().filter(|(other, _)| other > who) {
-            if world.person(*who) == world.person(*other) {
-                continue; // two copies never meet
+            let level = picture.clearance.max(theirs.clearance);
+            let level = level.unwrap_or(Sensitivity::Public);
+            if !hear_of_each_other(world, &policy, &all, (*who, *other), level) {
+                continue;
             }
             let (a, b) = (world.name(*who), world.name(*other));
             if picture.members != theirs.members {
@@ -395,6 +548,28 @@ fn replicas_agree(world: &mut World, history: &History, pack: PackId) -> Result<
             };
             if both >= Sensitivity::Internal && picture.title != theirs.title {
                 return Err(format!("{a} and {b} show other titles"));
+            }
+            if picture.clearance != theirs.clearance {
+                let ids: BTreeSet<&ItemId> =
+                    picture.notes.keys().chain(theirs.notes.keys()).collect();
+                let differs = |id: &&&ItemId| {
+                    let (a, b) = (picture.for_all(id, both), theirs.for_all(id, both));
+                    a != b && !(history.is_apart(pack, id) && (a.is_none() || b.is_none()))
+                };
+                if let Some(id) = ids.iter().find(differs) {
+                    return Err(format!(
+                        "{a} and {b}, cleared differently, show other notes: {:#?} and {:#?}",
+                        picture.notes.get(id),
+                        theirs.notes.get(id)
+                    ));
+                }
+                continue;
+            }
+            if picture.aside_up_to(both) != theirs.aside_up_to(both) {
+                return Err(format!(
+                    "{a} and {b} set other entries aside: {:#?} and {:#?}",
+                    picture.aside, theirs.aside
+                ));
             }
             if picture.up_to(both) != theirs.up_to(both) {
                 let differing = picture
@@ -455,13 +630,26 @@ fn shares_survived(world: &mut World, history: &History) -> Result<(), String> {
         if !world.is_up(share.by) || world.node(share.by).pack(share.ticket.pack).is_err() {
             continue;
         }
+        let me = world.person(share.by);
+        let policy = world.node(share.by).policy(share.ticket.pack).unwrap();
+        let may_answer = policy.invite(&share.ticket.invite).is_some_and(|invite| {
+            let level = if invite.ask {
+                invite.clearance
+            } else {
+                Sensitivity::Public
+            };
+            policy.may_open(&me, level)
+        });
         let answer = world.join(history.outsider, share.by, &share.ticket);
-        if matches!(
-            answer,
-            Joining::Answered(JoinOutcome::Refused(JoinRefusal::NotRecognised))
-        ) {
+        let wrong = match answer {
+            Joining::Answered(JoinOutcome::Refused(JoinRefusal::NotRecognised)) => true,
+            // Only somebody who may let nobody in by it says that somebody else may.
+            Joining::Answered(JoinOutcome::Refused(JoinRefusal::TryLater)) => may_answer,
+            _ => false,
+        };
+        if wrong {
             return Err(format!(
-                "{} does not know its own ticket any more",
+                "{} does not know its own ticket any more: {answer:?}",
                 world.name(share.by)
             ));
         }

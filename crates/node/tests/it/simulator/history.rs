@@ -4,7 +4,7 @@ use super::check;
 use super::hostile::Mallory;
 use super::people::Share;
 use crate::it::support::{draft, secret};
-use kitbag_core::id::{ItemId, PackId};
+use kitbag_core::id::{EntryHash, ItemId, PackId};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::Policy;
 use kitbag_node::view::{NewNote, NoteEdit};
@@ -36,11 +36,40 @@ pub(super) struct Note {
     pub(super) maybe_gone: BTreeSet<String>,
     /// Somebody changed the title, or may have.
     pub(super) retitled: bool,
+    /// Where else it was put, or may have been.
+    pub(super) levels: BTreeSet<Sensitivity>,
+    /// Somebody made it less sensitive, or may have: what was written above stays there.
+    pub(super) lowered: bool,
     step: u64,
     /// Its author may have forgotten it before anybody else had it.
     pub(super) at_risk: bool,
     /// What its author knew of the policy when it was sealed.
     pub(super) sealed: Option<Policy>,
+}
+
+impl Note {
+    /// The highest sensitivity at which it may be.
+    pub(super) fn highest(&self) -> Sensitivity {
+        let levels = self.levels.iter().copied();
+        levels
+            .chain([self.sensitivity])
+            .max()
+            .unwrap_or(self.sensitivity)
+    }
+
+    /// Whether nobody ever moved it, or tried to.
+    pub(super) fn stayed(&self) -> bool {
+        self.levels.is_empty()
+    }
+}
+
+/// An entry that was set aside, and that somebody took over.
+pub(super) struct Taken {
+    pub(super) pack: PackId,
+    pub(super) entry: EntryHash,
+    pub(super) into: ItemId,
+    pub(super) by: Who,
+    pub(super) step: u64,
 }
 
 /// An old state of a disk.
@@ -65,6 +94,14 @@ pub(super) struct History {
     pub(super) mallory: Option<Mallory>,
     /// Asked with a ticket, without having seen the answer.
     pub(super) unanswered: Vec<(Who, Who, usize)>,
+    /// Asked, and was told to wait: who, whom, with which ticket.
+    pub(super) waiting: Vec<(Who, Who, usize)>,
+    /// What was taken over.
+    pub(super) taken: Vec<Taken>,
+    /// Entries that somebody took over, or may have.
+    pub(super) tried: BTreeSet<EntryHash>,
+    /// Notes that somebody moved, or may have.
+    pub(super) moved: BTreeSet<ItemId>,
     /// Let in: who, by whom, with which ticket.
     pub(super) joined: Vec<(Who, Who, usize)>,
     pub(super) counts: Counts,
@@ -76,8 +113,6 @@ pub(super) struct History {
     pub(super) steps: u64,
     pub(super) now: u64,
     crashes: bool,
-    /// Frames of earlier connections arrive again.
-    pub(super) replays: bool,
 }
 
 /// How much happened, by name.
@@ -132,6 +167,10 @@ impl History {
             lure: None,
             mallory,
             unanswered: vec![],
+            waiting: vec![],
+            taken: vec![],
+            tried: BTreeSet::new(),
+            moved: BTreeSet::new(),
             joined: vec![],
             counts: Counts::default(),
             forgotten: BTreeMap::new(),
@@ -141,7 +180,6 @@ impl History {
             steps,
             now: 0,
             crashes,
-            replays: world.net.replay_percent > 0,
         }
     }
 
@@ -162,23 +200,28 @@ impl History {
         let other = *world.dice.pick(&self.members);
         match world.dice.below(100) {
             0..2 => self.create(world),
-            2..22 => self.add(world, who),
-            22..36 => self.edit(world, who),
+            2..20 => self.add(world, who),
+            20..32 => self.edit(world, who),
+            32..36 => self.relabel(world, who),
             36..41 => self.share(world, who),
             41..48 => self.join(world, who, other),
             48..58 => {
                 world.dial(who, other);
             }
-            58..61 => self.part(world, who, other),
-            61..63 => world.heal(),
-            63..65 => self.intrude(world)?,
-            65..74 => self.be_hostile(world),
-            74..80 => self.remove(world, who),
+            58..60 => self.part(world, who, other),
+            60..62 => world.heal(),
+            62..64 => self.intrude(world)?,
+            64..72 => self.be_hostile(world),
+            72..77 => self.remove(world, who),
+            77..78 => self.leave(world, who),
+            78..79 => self.good_faith(world),
+            79..80 => self.move_twice(world, who, other),
             80..85 => self.change_role(world, who),
             85..87 => self.cancel(world),
             87..88 => self.feud(world),
             88..90 => self.jump(world, who),
-            90..91 => {
+            90..91 => self.take_over(world, who),
+            91..92 if world.dice.percent(50) => {
                 world.call(who, |node, now| node.tick(now));
             }
             91..92 => {
@@ -190,6 +233,7 @@ impl History {
             92..94 => self.back_up(world, who),
             94..96 => self.restore(world)?,
             96..97 => self.copy(world, who),
+            97..98 => self.answer(world),
             _ if self.crashes => self.trouble(world, who),
             _ => {}
         }
@@ -292,6 +336,8 @@ impl History {
                 note.maybe_gone.insert(word.clone());
             }
         }
+        self.taken
+            .retain(|taken| taken.by != who || taken.step < backup.step);
         for share in &mut self.shares {
             share.at_risk |= share.by == who && share.step >= backup.step;
         }
@@ -398,6 +444,8 @@ impl History {
                     touched: BTreeSet::new(),
                     maybe_gone: BTreeSet::new(),
                     retitled: false,
+                    levels: BTreeSet::new(),
+                    lowered: false,
                     step: self.now,
                     at_risk: false,
                     sealed: sealed.clone(),
@@ -410,18 +458,13 @@ impl History {
         let Some(at) = self.a_pack_of(world, who) else {
             return;
         };
-        let pack = self.packs[at].id;
-        let notes: Vec<ItemId> = world
-            .node(who)
-            .notes(pack)
-            .unwrap()
-            .iter()
-            .map(|note| note.id)
-            .collect();
-        if notes.is_empty() {
-            return;
+        if let Some(id) = self.a_note_of(world, who, at) {
+            self.edit_note(world, who, at, id);
         }
-        let id = *world.dice.pick(&notes);
+    }
+
+    pub(super) fn edit_note(&mut self, world: &mut World, who: Who, at: usize, id: ItemId) {
+        let pack = self.packs[at].id;
         let Ok(shown) = world.node(who).note(pack, id) else {
             return;
         };
@@ -474,6 +517,13 @@ impl History {
                 note.words.push((word, who));
             }
         }
+    }
+
+    /// Whether a note may stand in two places, for readers cleared differently.
+    pub(super) fn is_apart(&self, pack: PackId, id: &ItemId) -> bool {
+        let pack = self.packs.iter().find(|of| of.id == pack);
+        let note = pack.and_then(|pack| pack.notes.iter().find(|note| note.id == *id));
+        note.is_some_and(|note| !note.stayed())
     }
 
     /// Everybody who is honest, copies included.

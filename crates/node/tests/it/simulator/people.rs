@@ -7,7 +7,7 @@ use kitbag_core::policy::op::LateDenials;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::ticket::Ticket;
 use kitbag_node::JoinOutcome;
-use kitbag_node::view::ShareOptions;
+use kitbag_node::view::{Change, ShareOptions};
 use kitbag_testkit::{Called, Joining, Who, World};
 
 /// A ticket that somebody made.
@@ -134,22 +134,57 @@ impl History {
                 world.dial(who, admitter);
             }
             Joining::Answered(JoinOutcome::Refused(refusal)) => {
-                use kitbag_core::wire::JoinRefusal::{Expired, Removed, Used};
+                use kitbag_core::wire::JoinRefusal::{Declined, Expired, Removed, Used};
                 match refusal {
                     Used { .. } => self.counts.add("used tickets refused", 1),
                     Expired { .. } => self.counts.add("expired tickets refused", 1),
                     Removed => self.counts.add("removed joiners refused", 1),
+                    Declined => self.counts.add("declined joiners refused", 1),
                     _ => {}
                 }
             }
             Joining::Answered(JoinOutcome::Waiting) => {
                 self.counts.add("requests to join", 1);
-                if world.dice.percent(80) {
+                self.waiting.push((who, admitter, at));
+                if world.dice.percent(70) {
                     self.say_yes(world, who, admitter, at);
                 }
             }
             Joining::Answered(_) | Joining::NotOpen => {}
             Joining::NotReached => self.unanswered.push((who, admitter, at)),
+        }
+    }
+
+    /// Somebody who was asked answers, if they are cleared for what the ticket gives, and there.
+    pub(super) fn answer(&mut self, world: &mut World) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let at = world.dice.below(self.waiting.len() as u64) as usize;
+        let (who, admitter, share) = self.waiting.swap_remove(at);
+        if world.dice.percent(60) {
+            return self.say_yes(world, who, admitter, share);
+        }
+        let pack = self.shares[share].ticket.pack;
+        if let Called::Done(()) = world.refuse(admitter, who, pack) {
+            self.counts.add("requests declined", 1);
+            self.ask(world, who, admitter, share);
+        }
+    }
+
+    /// Somebody leaves of their own accord.
+    pub(super) fn leave(&mut self, world: &mut World, who: Who) {
+        let Some(at) = self.a_pack_of(world, who) else {
+            return;
+        };
+        if self.is_copied(who) {
+            return;
+        }
+        let pack = self.packs[at].id;
+        let left = world.call(who, |node, now| node.change(now, pack, &Change::Leave));
+        if let Called::Done(_) = left {
+            self.counts.add("members who left", 1);
+            world.log(|world| format!("{} left {pack:?}", world.name(who)));
         }
     }
 
@@ -184,7 +219,7 @@ impl History {
     }
 
     /// An admin of the pack, if `who` is none and dice say so: most attempts shall be lawful.
-    fn an_admin(&self, world: &mut World, who: Who, at: usize) -> Who {
+    pub(super) fn an_admin(&self, world: &mut World, who: Who, at: usize) -> Who {
         let pack = self.packs[at].id;
         if world.dice.percent(20) {
             return who;
@@ -214,7 +249,7 @@ impl History {
         }
     }
 
-    fn remove_by(&mut self, world: &mut World, who: Who, at: usize, whom: Who) {
+    pub(super) fn remove_by(&mut self, world: &mut World, who: Who, at: usize, whom: Who) {
         if self.is_copied(who) {
             return;
         }

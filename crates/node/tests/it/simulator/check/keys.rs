@@ -3,13 +3,13 @@
 //! Nothing here asks a device what it would open: each device's keys, of former states too, are tried
 //! on the records of everybody.
 
+use super::known::Written;
 use super::{Books, grants_of};
 use crate::it::simulator::history::History;
-use kitbag_core::id::{DeviceId, ObjectTag, PackId, PersonId};
-use kitbag_core::pack::note::object_tag;
+use kitbag_core::id::{DeviceId, EntryHash, EpochId, PackId, PersonId};
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::fold::Policy;
-use kitbag_core::policy::op::{Act, LateDenials};
+use kitbag_core::policy::fold::{Denial, Policy};
+use kitbag_core::policy::op::{Act, GrantRef, LateDenials};
 use kitbag_testkit::{Trick, Who, World};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,11 +18,13 @@ pub(super) fn are_with_whom_they_belong(
     history: &mut History,
     books: &Books,
 ) -> Result<(), String> {
-    let policies: BTreeMap<PackId, Policy> = history
-        .packs
-        .iter()
-        .map(|pack| (pack.id, books.all.policy(pack.id)))
-        .collect();
+    let mut policies: BTreeMap<PackId, (Policy, Written)> = BTreeMap::new();
+    for pack in history.packs.iter().map(|pack| pack.id) {
+        let policy = books.all.policy(pack);
+        let written = Written::of(history, books, pack, &policy);
+        epochs_answer_what_was_known(books, pack, &written)?;
+        policies.insert(pack, (policy, written));
+    }
     let mallory = history.mallory.as_ref().map(|mallory| mallory.who);
     // A member who hands keys on cannot be stopped; what others hold then proves nothing.
     let handed_on = history.played(Trick::Wraps) || history.played(Trick::Epochs);
@@ -31,7 +33,7 @@ pub(super) fn are_with_whom_they_belong(
             continue;
         }
         let person = world.person(*device);
-        for (pack, policy) in &policies {
+        for (pack, (policy, _)) in &policies {
             let cleared = cleared(policy, person);
             let above = |level: Sensitivity| cleared.is_none_or(|cleared| level > cleared);
             let made = mallory_made(world, mallory, *device);
@@ -83,44 +85,38 @@ fn cleared(policy: &Policy, person: PersonId) -> Option<Sensitivity> {
     given.map(|grant| grant.clearance).max()
 }
 
-/// Promise 2: what an honest writer sealed while knowing that somebody is out, they do not open,
-/// unless they were granted anew, or their removal was undone.
+/// Promise 2: what an honest writer sealed while knowing that somebody is out, notes, edits and all,
+/// they do not open, unless they were granted anew, or a later removal dropped what put them out.
 fn nothing_after_removal(
     world: &mut World,
     history: &mut History,
     books: &Books,
-    policies: &BTreeMap<PackId, Policy>,
+    policies: &BTreeMap<PackId, (Policy, Written)>,
     device: Who,
 ) -> Result<(), String> {
     let person = world.person(device);
-    let mut closed: BTreeSet<ObjectTag> = BTreeSet::new();
-    for pack in &history.packs {
-        let policy = &policies[&pack.id];
-        if is_undone_by_drop(policy) {
-            continue;
-        }
-        for note in &pack.notes {
-            let Some(then) = &note.sealed else { continue };
-            let level = note.sensitivity;
-            let was_out = !then.may_open(&person, level) && world.person(note.by) != person;
-            let anew = grants_of(policy, person).into_iter().any(|grant| {
-                policy
-                    .grant(&grant)
-                    .is_some_and(|info| info.clearance >= level)
-                    && !then.is_folded(&grant.op)
+    let mut closed: BTreeSet<EntryHash> = BTreeSet::new();
+    for (policy, written) in policies.values() {
+        let grants = grants_of(policy, person);
+        let mut out: BTreeMap<(usize, Sensitivity), bool> = BTreeMap::new();
+        for entry in written.sealed.iter().filter(|entry| entry.by != person) {
+            let (then, level) = (&written.states[entry.then], entry.level);
+            let is_out = out.entry((entry.then, level)).or_insert_with(|| {
+                let anew = |grant: &GrantRef| {
+                    let info = policy.grant(grant);
+                    info.is_some_and(|info| info.clearance >= level) && !then.is_folded(&grant.op)
+                };
+                !then.may_open(&person, level)
+                    && !grants.iter().any(anew)
+                    && !policy.may_open(&person, level)
+                    && !drops_later(policy, then)
             });
-            if was_out && !anew && !policy.may_open(&person, level) {
-                closed.insert(object_tag(pack.id, note.id, level, 0));
+            if *is_out {
+                closed.insert(entry.hash);
             }
         }
     }
-    let closed = books.all.only(|_, entry| {
-        entry.raw().wrap.is_some()
-            && entry
-                .header()
-                .object
-                .is_some_and(|tag| closed.contains(&tag))
-    });
+    let closed = books.all.only(|_, entry| closed.contains(&entry.hash()));
     let loot = &books.of[&device].0;
     history
         .counts
@@ -134,9 +130,11 @@ fn nothing_after_removal(
     }
 }
 
-/// Whether a removal may have undone an earlier one by dropping what its target denied.
-fn is_undone_by_drop(policy: &Policy) -> bool {
-    policy.ops().flat_map(|op| op.acts()).any(|act| {
+/// Whether there is a removal, unknown then, that drops what its target denied: it may have undone
+/// what was known.
+fn drops_later(policy: &Policy, then: &Policy) -> bool {
+    let later = policy.ops().filter(|op| !then.is_folded(&op.hash()));
+    later.flat_map(|op| op.acts()).any(|act| {
         matches!(
             act,
             Act::Remove {
@@ -145,4 +143,39 @@ fn is_undone_by_drop(policy: &Policy) -> bool {
             }
         )
     })
+}
+
+/// Whatever an honest writer sealed stands under an epoch that, with its ancestors, answers every
+/// denial that the writer knew.
+fn epochs_answer_what_was_known(
+    books: &Books,
+    pack: PackId,
+    written: &Written,
+) -> Result<(), String> {
+    let mut answered: BTreeMap<EpochId, BTreeSet<Denial>> = BTreeMap::new();
+    for entry in &written.sealed {
+        let then = &written.states[entry.then];
+        let answered = answered
+            .entry(entry.epoch)
+            .or_insert_with(|| answered_by(books, pack, entry.epoch));
+        if let Some(denial) = then.denials().difference(answered).next() {
+            return Err(format!(
+                "{:?} is sealed under an epoch that does not answer {denial:?}",
+                entry.hash
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn answered_by(books: &Books, pack: PackId, epoch: EpochId) -> BTreeSet<Denial> {
+    let (mut answered, mut seen, mut ahead) = (BTreeSet::new(), BTreeSet::new(), vec![epoch]);
+    while let Some(id) = ahead.pop() {
+        let found = books.all.epochs(pack).find(|epoch| epoch.id() == id);
+        if let Some(epoch) = found.filter(|_| seen.insert(id)) {
+            answered.extend(epoch.epoch().answers.iter().copied());
+            ahead.extend(epoch.epoch().parents.iter().copied());
+        }
+    }
+    answered
 }

@@ -2,7 +2,7 @@
 
 use super::{Books, holders};
 use crate::it::simulator::history::History;
-use kitbag_core::id::{PackId, PersonId};
+use kitbag_core::id::{OpHash, PackId, PersonId};
 use kitbag_core::policy::fold::{Policy, Standing, Verdict};
 use kitbag_core::policy::op::{Act, LateDenials, SignedOp};
 use kitbag_core::policy::{Role, Sensitivity};
@@ -36,7 +36,19 @@ pub(super) fn agrees(world: &mut World, history: &History, pack: PackId) -> Resu
                 .all(|op| policy.verdict(&op.hash()) == of_first.verdict(&op.hash()));
         if !same {
             let (a, b) = (world.name(*first).to_owned(), world.name(*who).to_owned());
-            return Err(format!("{a} and {b} hold other policies of {pack:?}"));
+            let policy = world.node(*who).policy(pack).unwrap();
+            let ops = |policy: &Policy| policy.ops().map(SignedOp::hash).collect::<BTreeSet<_>>();
+            let other = |hash: &&OpHash| policy.verdict(hash) != of_first.verdict(hash);
+            let (mine, theirs) = (ops(&of_first), ops(policy));
+            return Err(format!(
+                "{a} and {b} hold other policies of {pack:?}: operations {:?}, denials {:?}, verdicts {:?}",
+                mine.symmetric_difference(&theirs).collect::<Vec<_>>(),
+                policy
+                    .denials()
+                    .symmetric_difference(of_first.denials())
+                    .collect::<Vec<_>>(),
+                mine.union(&theirs).filter(other).collect::<Vec<_>>(),
+            ));
         }
     }
     Ok(())
@@ -127,6 +139,7 @@ pub(super) fn is_not_interfered_with(
         } else {
             after.members == before.members && after.opens.is_subset(&before.opens)
         };
+        told_no_more(&policy, &changed, &late, person, &persons)?;
         if !same {
             let late = late.iter().map(|op| (changed.verdict(&op.hash()), op.op()));
             return Err(format!(
@@ -134,6 +147,36 @@ pub(super) fn is_not_interfered_with(
                 world.name(*device),
                 if drops { "drop" } else { "keep" },
                 late.collect::<Vec<_>>(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Somebody whom a removed admin names late is told how that ended, as everybody is who was ever named
+/// by whoever could: nobody can tell a late grant from one that was only slow to arrive, and whoever
+/// was honestly let in must hear why they are out. But it is nothing that the removed is not told.
+fn told_no_more(
+    before: &Policy,
+    after: &Policy,
+    late: &[SignedOp],
+    removed: PersonId,
+    persons: &[PersonId],
+) -> Result<(), String> {
+    let told = |person: &PersonId| -> BTreeSet<OpHash> {
+        let keys = after.certificate(person);
+        keys.map(|keys| after.ended_ops_for(&keys.endpoint).into_iter().collect())
+            .unwrap_or_default()
+    };
+    let mut known = told(&removed);
+    known.extend(late.iter().map(SignedOp::hash));
+    for person in persons {
+        let Some(keys) = before.certificate(person) else {
+            continue;
+        };
+        if before.standing(&keys.endpoint) == Standing::Unknown && !told(person).is_subset(&known) {
+            return Err(format!(
+                "{person:?}, whom somebody named who was removed, is told more than they are"
             ));
         }
     }
