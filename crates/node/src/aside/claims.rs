@@ -29,8 +29,14 @@ const LOOKED_AT_MAX: usize = 4;
 pub(crate) struct Found {
     /// Whether the first took over the second. Only of those that could both be opened.
     carried: RefCell<BTreeMap<(EntryHash, EntryHash), Carried>>,
-    /// The claims under a tag that a note left, with what they were found by.
-    left: RefCell<BTreeMap<ObjectTag, (Basis, BTreeMap<EntryHash, EntryHash>)>>,
+    /// The claims under tags at which notes were created that moved.
+    left: RefCell<BTreeMap<ObjectTag, Left>>,
+}
+
+/// Claims under a tag, with what they were found by.
+struct Left {
+    basis: Basis,
+    claims: BTreeMap<EntryHash, EntryHash>,
 }
 
 #[cfg(test)]
@@ -212,12 +218,12 @@ impl<'r> Claims<'r> {
             return Ok(());
         }
         let mut left = replica.taken.left.borrow_mut();
-        if left.get(&tag).is_none_or(|(known, _)| *known != basis) {
+        if left.get(&tag).is_none_or(|known| known.basis != basis) {
             let note = build_everything(replica, self.store, tag)?;
             let claims = note.map(|note| note.claims()).unwrap_or_default();
-            left.insert(tag, (basis, claims));
+            left.insert(tag, Left { basis, claims });
         }
-        let found = left.get(&tag).into_iter().flat_map(|(_, claims)| claims);
+        let found = left.get(&tag).into_iter().flat_map(|left| &left.claims);
         self.by.extend(found);
         Ok(())
     }
