@@ -16,8 +16,8 @@ pub use body::{
     BODY_PLAIN_BYTES_MAX, BodyError, EntryBody, Profile, TakesOver, pack_body, unpack_body,
 };
 pub use relocation::{
-    CARRIED_CHANGES_MAX, CarriedChange, CheckedRelocation, Creation, PLACEMENT_MAX, Relocation,
-    RelocationRefused,
+    CARRIED_CHANGES_MAX, CarriedChange, CheckedRelocation, Creation, MOVES_AT_ONCE_MAX,
+    MOVES_OF_ONE_MAX, PLACEMENT_MAX, Relocation, RelocationRefused,
 };
 
 use crate::codec::{self, CodecError};

@@ -18,6 +18,7 @@ pub mod note;
 mod note_document;
 
 pub use automerge::ChangeHash;
+pub use carry::carries;
 pub use change::{ChangeRefused, CheckedChange, NewChange, Schema, check_change};
 pub use document::{EditError, StaleCache};
 pub use index::{IndexDocument, IndexEdit, IndexView};

@@ -1,5 +1,8 @@
 //! What counts after a removal, and what becomes of the rest: on every device, in every order.
 
+mod claims;
+mod moved;
+
 use crate::Node;
 use crate::objects::build_everything;
 use crate::replica::Staged;
@@ -141,8 +144,13 @@ impl Desk {
     }
 
     fn add(&mut self, pack: PackId, body: &str) -> ItemId {
+        self.add_at(pack, body, Sensitivity::Internal)
+    }
+
+    fn add_at(&mut self, pack: PackId, body: &str, sensitivity: Sensitivity) -> ItemId {
         let note = NewNote {
             body: body.into(),
+            sensitivity: Some(sensitivity),
             source: NewSource {
                 label: "test".into(),
                 ..NewSource::default()
@@ -620,50 +628,5 @@ fn a_reader_writes_nothing_that_counts_and_what_builds_on_it_is_told() {
     let all = entries(&ana.aside(pack));
     ana.node.take_over(NOW, pack, &all).unwrap();
     assert_eq!(ana.body(pack, note), "one by a reader, and Cyn");
-    assert_eq!(ana.aside(pack), []);
-}
-
-/// Goal: a note of one sensitivity hides nothing of another from those who cannot open it.
-#[test]
-fn only_a_note_of_the_same_sensitivity_takes_an_entry_off_the_list() {
-    let (mut ana, [mut ben], pack, note) = team([("Ben", Role::Editor)]);
-    ben.set_body(pack, note, "one late");
-    let late = news(&ben, &ana, pack);
-    ana.remove(pack, &ben);
-    late.into_iter().for_each(|page| ana.take(page));
-    let entry = ana.aside(pack)[0].entry;
-    let own = |takes_over, sensitivity, ana: &mut Desk| {
-        let mut staged = Staged::default();
-        let mut pen = ana.node.pen(pack, sensitivity, true, &mut staged).unwrap();
-        let note = NewNote {
-            body: "mine".into(),
-            source: NewSource {
-                label: "test".into(),
-                ..NewSource::default()
-            },
-            ..NewNote::default()
-        };
-        let record = ana.node.record(&note, NOW).unwrap();
-        let item = kitbag_core::pack::note::item_id(pen.log, pen.next_seq(), &record.salt);
-        let object = kitbag_core::pack::note::object_tag(pack, item, sensitivity, 0);
-        let body = EntryBody::Create {
-            record,
-            at: NOW,
-            takes_over: TakesOver::new([takes_over]),
-        };
-        let draft = Draft {
-            kind: EntryKind::Create,
-            object,
-            deps: vec![],
-            body: &body,
-            item_key: &kitbag_crypto::ItemKey::from_bytes([5; 32]),
-        };
-        ana.node.append(&mut pen, &draft).unwrap();
-        ana.node.put_down(pen, &mut staged);
-        ana.node.commit(pack, staged).unwrap();
-    };
-    own(entry, Sensitivity::Restricted, &mut ana);
-    assert_eq!(entries(&ana.aside(pack)), [entry]);
-    own(entry, Sensitivity::Internal, &mut ana);
     assert_eq!(ana.aside(pack), []);
 }

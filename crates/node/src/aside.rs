@@ -3,12 +3,16 @@
 //! Nothing here changes anything. An entry leaves the list when it counts again, or when an entry
 //! that counts says that it took its content over.
 
+mod claims;
+
 use crate::authority::{Aside, Authority};
 use crate::error::Denied;
 use crate::objects::{BuiltNote, Object, ObjectState, Step, build_everything};
 use crate::replica::Replica;
 use crate::view::{AsideKind, AsideWhy, SetAsideView};
 use crate::{Node, NodeError};
+use claims::Claims;
+pub(crate) use claims::Found;
 use kitbag_core::content::EntryKind;
 use kitbag_core::id::{EntryHash, ObjectTag, PackId};
 use kitbag_core::pack::NoteView;
@@ -34,7 +38,7 @@ impl Node {
     pub fn set_aside(&self, pack: PackId) -> Result<Vec<SetAsideView>, NodeError> {
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         let mut of_objects: BTreeMap<ObjectTag, BTreeMap<EntryHash, Aside>> = BTreeMap::new();
-        for (tag, hash, why) in self.listed_aside(replica) {
+        for (tag, hash, why) in self.listed_aside(replica)? {
             of_objects.entry(tag).or_default().insert(hash, why);
         }
         let mut listed = Vec::new();
@@ -53,11 +57,13 @@ impl Node {
     }
 
     /// Entries that are set aside and that nobody took over, with the object they belong to.
-    pub(crate) fn listed_aside<'r>(
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub(crate) fn listed_aside(
         &self,
-        replica: &'r Replica,
-    ) -> impl Iterator<Item = (ObjectTag, EntryHash, Aside)> + use<'r> {
-        let taken = taken_over(replica);
+        replica: &Replica,
+    ) -> Result<Vec<(ObjectTag, EntryHash, Aside)>, NodeError> {
         // All that counts is most of what there is; what was found when it was put together still holds.
         let may_hold = |object: &Object| {
             object.judged.len() < object.entries.len()
@@ -69,19 +75,26 @@ impl Node {
                     .entries
                     .iter()
                     .any(|hash| replica.quarantined.contains_key(hash))
+                || !object.refused.is_empty()
         };
-        let objects = replica.objects.iter();
-        let objects = objects.filter(move |(_, object)| may_hold(object));
-        let listed = objects.flat_map(move |(tag, object)| {
-            let mut aside = replica.set_aside_of(object, &BTreeSet::new());
-            aside.retain(|hash, _| !taken.contains(hash));
-            let tag = *tag;
-            aside.into_iter().map(move |(hash, why)| (tag, hash, why))
-        });
-        let listed: Vec<_> = listed.collect();
-        let all: BTreeSet<EntryHash> = listed.iter().map(|(_, hash, _)| *hash).collect();
-        let whole = move |of: &(ObjectTag, EntryHash, Aside)| !is_other_half(replica, &of.1, &all);
-        listed.into_iter().filter(whole)
+        let mut listed = Vec::new();
+        for (tag, object) in replica.objects.iter().filter(|(_, of)| may_hold(of)) {
+            let aside = replica.set_aside_of(object);
+            listed.extend(aside.into_iter().map(|(hash, why)| (*tag, hash, why)));
+        }
+        if listed.is_empty() {
+            return Ok(listed);
+        }
+        let mut claims = Claims::gather(replica, &self.store)?;
+        let mut left = Vec::new();
+        for (tag, hash, why) in listed {
+            if !claims.took_over(hash)? {
+                left.push((tag, hash, why));
+            }
+        }
+        let all: BTreeSet<EntryHash> = left.iter().map(|(_, hash, _)| *hash).collect();
+        left.retain(|(_, hash, _)| !is_other_half(replica, hash, &all));
+        Ok(left)
     }
 
     /// The note that all entries under a tag would make, if this person may see it.
@@ -178,7 +191,7 @@ impl Node {
                 Aside::BuildsOn => AsideWhy::BuildsOnSetAside,
                 Aside::NotAllowed => AsideWhy::NotAllowed,
                 Aside::Refused => AsideWhy::Refused {
-                    reason: replica.quarantined.get(&hash).cloned().unwrap_or_default(),
+                    reason: refusal_of(replica, object, &hash),
                 },
             },
             is_member: person.is_some_and(|person| replica.policy.member(&person).is_some()),
@@ -203,23 +216,11 @@ pub(crate) fn is_other_half(
     place.is_some_and(|place| matches!(place.kind, EntryKind::Moved(to) if among.contains(&to)))
 }
 
-/// Entries whose content a note that counts took over: of its own sensitivity only, so that everybody
-/// who sees them set aside sees that as well.
-fn taken_over(replica: &Replica) -> BTreeSet<EntryHash> {
-    let mut taken = BTreeSet::new();
-    for object in replica.objects.values() {
-        let ObjectState::Note(meta) = &object.state else {
-            continue;
-        };
-        taken.extend(meta.taken_over.iter().copied().filter(|hash| {
-            let log = replica
-                .places
-                .get(hash)
-                .and_then(|place| replica.logs.get(&place.log));
-            log.is_some_and(|log| log.opening.sensitivity == object.sensitivity)
-        }));
-    }
-    taken
+/// Why an entry is refused: as its note stands now, or for ever.
+fn refusal_of(replica: &Replica, object: &Object, hash: &EntryHash) -> String {
+    let now = object.refused.reason(hash);
+    let lasting = || replica.quarantined.get(hash).map(String::as_str);
+    now.or_else(lasting).unwrap_or_default().to_owned()
 }
 
 /// How many of those set aside build on this one, directly or not.

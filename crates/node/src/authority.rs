@@ -243,18 +243,31 @@ impl Replica {
     }
 
     /// The entries of an object that are set aside now, and why: those that do not count, those whose
-    /// content is refused, here or in `refused`, and all that builds on them.
-    pub(crate) fn set_aside_of(
+    /// content is refused, and all that builds on them.
+    pub(crate) fn set_aside_of(&self, object: &Object) -> BTreeMap<EntryHash, Aside> {
+        self.set_aside_among(object, |hash| object.refused.reason(hash).is_some())
+    }
+
+    /// The same while the object is put together anew, and `refused` is found.
+    pub(crate) fn set_aside_with(
         &self,
         object: &Object,
         refused: &BTreeSet<EntryHash>,
+    ) -> BTreeMap<EntryHash, Aside> {
+        self.set_aside_among(object, |hash| refused.contains(hash))
+    }
+
+    fn set_aside_among(
+        &self,
+        object: &Object,
+        is_refused: impl Fn(&EntryHash) -> bool,
     ) -> BTreeMap<EntryHash, Aside> {
         let mut aside = BTreeMap::new();
         for hash in &object.entries {
             let Some(place) = self.places.get(hash) else {
                 continue;
             };
-            if self.quarantined.contains_key(hash) || refused.contains(hash) {
+            if self.quarantined.contains_key(hash) || is_refused(hash) {
                 aside.insert(*hash, Aside::Refused);
             } else if let Authority::SetAside(why) = self.authority(place, *hash) {
                 aside.insert(*hash, why);

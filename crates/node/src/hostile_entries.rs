@@ -8,7 +8,7 @@ use crate::write::Draft;
 use kitbag_core::content::{
     CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, TakesOver, VerifiedRun, write_entry,
 };
-use kitbag_core::id::{EntryHash, ItemId, PackId, Timestamp};
+use kitbag_core::id::{EntryHash, ItemId, OpHash, PackId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::note::{NoteType, Source, SourceKind, Trust, item_id, object_tag};
 use kitbag_core::policy::op::{Cutoff, SignedOp};
@@ -201,6 +201,60 @@ fn a_cutoff_in_a_forked_log_leaves_only_what_leads_to_it() {
     assert_eq!(within(0, *trunk[0].as_bytes()), trunk[..1]);
     assert_eq!(within(2, [9; 32]), []);
     assert_eq!(within(1, *trunk[2].as_bytes()), []);
+}
+
+/// Goal: an entry of a branch that is not kept is as if it were not here, as the end of a log too: a
+/// replica that never got it must come to the same.
+#[test]
+fn a_cutoff_in_a_branch_that_is_not_kept_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = open(dir.path(), 5);
+    let (pack, note) = pack_with_note(&mut node, Sensitivity::Confidential);
+    set_body(&mut node, pack, note, "one two");
+    let (id, opening, first) = {
+        let mut logs = node.packs[&pack].logs.iter();
+        let confidential =
+            logs.find(|(_, log)| log.opening.sensitivity == Sensitivity::Confidential);
+        let (id, log) = confidential.unwrap();
+        (*id, log.opening.clone(), log.branches[0].entries[0])
+    };
+    for n in 0..3 {
+        let header = EntryHeader {
+            version: CONTENT_VERSION,
+            pack,
+            log: id,
+            seq: 1,
+            prev: Some(first),
+            kind: EntryKind::Frontier(vec![OpHash::from_bytes([n; 32])]),
+            epoch: None,
+            object: None,
+            deps: vec![],
+            padded_len: 0,
+            body: None,
+            wrap: None,
+        };
+        let entry = write_entry(header, None, None);
+        let run = VerifiedRun::write(opening.clone(), vec![entry], &node.me.signing);
+        let staged = Staged {
+            runs: vec![run],
+            ..Staged::default()
+        };
+        node.commit(pack, staged).unwrap();
+    }
+    let replica = &node.packs[&pack];
+    let mut ends = 0;
+    for (hash, place) in replica.places.iter().filter(|(_, place)| place.log == id) {
+        let cutoff = Cutoff {
+            log: id,
+            seq: place.seq,
+            head: *hash.as_bytes(),
+        };
+        let leaves = replica.is_within(&cutoff, &replica.places[&first], first);
+        let is_kept = !replica.surplus.contains(hash);
+        assert_eq!(leaves, is_kept, "{place}", place = place.seq);
+        ends += usize::from(!is_kept);
+    }
+    assert!(ends > 0, "something is not kept");
 }
 
 /// Goal: this device's own policy log forked and nobody told it: it goes on in a new one, where what

@@ -7,7 +7,7 @@ use crate::replica::Staged;
 use crate::view::{NewNote, NewSource, NoteEdit};
 use crate::write::Draft;
 use crate::{Node, NodeError};
-use kitbag_core::content::{EntryBody, EntryKind, Relocation, VerifiedRun};
+use kitbag_core::content::{EntryBody, EntryKind, MOVES_AT_ONCE_MAX, Relocation, VerifiedRun};
 use kitbag_core::id::{EntryHash, ItemId, LogId, ObjectTag, PackId, Timestamp};
 use kitbag_core::pack::note::object_tag;
 use kitbag_core::policy::op::{Act, Cutoff, LateDenials};
@@ -307,6 +307,67 @@ fn a_moved_in_another_sensitivity_changes_nothing() {
     group.share();
     for who in [ANA, BEN, CYN] {
         assert_eq!(group.seen(who, note), Some((Internal, "one two".into())));
+    }
+}
+
+/// Goal: an editor who moves one note a hundred times at once moves it once, for everybody, in
+/// whatever order that arrives; no more is kept in memory than counts, and an admin moves it on.
+#[test]
+fn a_flood_of_moves_moves_a_note_and_blocks_nobody() {
+    const FLOOD: u8 = 100;
+    for first in [Internal, Confidential] {
+        let mut group = Group::new((Role::Editor, Confidential), (Role::Reader, Confidential));
+        let note = group.add(ANA, Internal);
+        let (pack, ben) = (group.pack, &mut group.nodes[BEN]);
+        let (_, _, built) = ben.built_note(pack, note).unwrap();
+        let on = deps(&ben.packs[&pack], &built, Confidential).unwrap();
+        let relocation = relocation(&built, NOW).unwrap();
+        let tag = object_tag(pack, note, Confidential, relocation.placement);
+        let body = EntryBody::Move(relocation);
+        let mut staged = Staged::default();
+        let mut above = ben.pen(pack, Confidential, true, &mut staged).unwrap();
+        let mut below = ben.pen(pack, Internal, true, &mut staged).unwrap();
+        for n in 0..FLOOD {
+            let draft = Draft {
+                kind: EntryKind::Move,
+                object: tag,
+                deps: on.clone(),
+                body: &body,
+                item_key: &ItemKey::from_bytes([n; 32]),
+            };
+            let hash = ben.append(&mut above, &draft).unwrap();
+            ben.append_bare(&mut below, EntryKind::Moved(hash), built.tag, on.clone());
+        }
+        for pen in [above, below] {
+            ben.put_down(pen, &mut staged);
+        }
+        ben.commit(pack, staged).unwrap();
+        group.hand_over(BEN, CYN, |of| of == first);
+        group.share();
+        let mut tips = vec![];
+        for who in [ANA, BEN, CYN] {
+            let expected = Some((Confidential, "one two".to_owned()));
+            assert_eq!(group.seen(who, note), expected);
+            group.reopen(who);
+            assert_eq!(group.seen(who, note), expected, "read back");
+            let (_, _, built) = group.nodes[who].built_note(pack, note).unwrap();
+            assert_eq!(built.placed.openings().len(), 1 + MOVES_AT_ONCE_MAX);
+            assert_eq!(built.placed.kept_open(), MOVES_AT_ONCE_MAX);
+            tips.push(built.placed.tip());
+        }
+        assert!(tips.iter().all(|tip| *tip == tips[0]), "{tips:?}");
+
+        group.set_body(ANA, note, "one two by Ana");
+        group.share();
+        for to in [Restricted, Internal] {
+            let done = group.nodes[ANA].relabel(NOW, pack, note, to).unwrap();
+            assert!(done.changed);
+            group.share();
+        }
+        for who in [ANA, BEN, CYN] {
+            let expected = Some((Internal, "one two by Ana".to_owned()));
+            assert_eq!(group.seen(who, note), expected);
+        }
     }
 }
 

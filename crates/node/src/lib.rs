@@ -46,7 +46,6 @@ pub use error::{Denied, NodeError};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output};
 
-use authority::Authority;
 use identity::{Identity, Life};
 use kitbag_core::content::{LogOpening, LogPosition, VerifiedRun};
 use kitbag_core::id::{EndpointId, Incarnation, ObjectTag, PackId, PersonId, Timestamp};
@@ -58,7 +57,8 @@ use kitbag_store::{LogRow, PackRow, Store};
 use links::Link;
 use logs::{Placed, Tail, place_runs};
 use objects::{
-    BuiltNote, Object, ObjectState, Quarantine, build_index, build_note, judge, open_profile,
+    BuiltNote, Object, ObjectState, Quarantine, build_index, build_note, has_lost, judge,
+    open_profile,
 };
 use replica::{Replica, Staged, Touched};
 use std::collections::{BTreeMap, BTreeSet};
@@ -537,13 +537,10 @@ impl Node {
             return Ok(());
         };
         let judged = judge(replica, object);
-        // What is put together already only grows: not if something in it counts no more.
-        let lost = |(before, now): (&(Authority, bool), &(Authority, bool))| {
-            before.0 == Authority::Valid && now.0 != Authority::Valid
-        };
-        if object.judged.iter().zip(&judged).any(lost) {
+        if has_lost(object, &judged) {
             self.built.remove(&(pack, tag));
         }
+        let mut openings = vec![];
         let mut sensitivity = object.sensitivity;
         let index_of = |sensitivity: &Sensitivity| index_tag(pack, *sensitivity) == tag;
         let state = if let Some(of) = Sensitivity::ALL.into_iter().find(index_of) {
@@ -559,6 +556,7 @@ impl Node {
                 Some(note) => {
                     let meta = note.meta();
                     sensitivity = note.sensitivity;
+                    openings = note.openings();
                     if note.document.is_some() {
                         self.keep_built(pack, tag, note);
                     }
@@ -579,6 +577,7 @@ impl Node {
             object.sensitivity = sensitivity;
             object.judged = judged;
         }
+        replica.keep_refused([tag], &openings, quarantine);
         Ok(())
     }
 
@@ -593,8 +592,9 @@ impl Node {
     fn keep_quarantine(
         &mut self,
         pack: PackId,
-        quarantine: Vec<Quarantine>,
+        mut quarantine: Vec<Quarantine>,
     ) -> Result<(), NodeError> {
+        quarantine.retain(|of| of.lasts);
         if quarantine.is_empty() {
             return Ok(());
         }
@@ -602,7 +602,7 @@ impl Node {
             return Ok(());
         };
         let mut batch = self.store.batch(&mut *self.rng)?;
-        for Quarantine { entry, reason } in &quarantine {
+        for Quarantine { entry, reason, .. } in &quarantine {
             let place = replica.places.get(entry);
             if let Some((place, row)) =
                 place.and_then(|place| Some((place, replica.row_of(place)?)))

@@ -9,7 +9,9 @@ mod building;
 mod index;
 mod note;
 
-pub(crate) use building::{apply_in_order, build_everything, build_note, open_create};
+pub(crate) use building::{
+    apply_in_order, build_everything, build_note, open_create, other_creates,
+};
 pub(crate) use index::build_index;
 pub(crate) use note::{BuiltNote, Mover, Step, Told};
 
@@ -21,7 +23,7 @@ use kitbag_core::id::{EntryHash, ItemId};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, open};
 use kitbag_store::{Store, StoreError};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// All entries under one tag, and what is known of them without opening them again.
 pub(crate) struct Object {
@@ -31,6 +33,41 @@ pub(crate) struct Object {
     /// What policy and keys said of each entry when the state was found: while they say the same,
     /// it is the same.
     pub(crate) judged: Vec<(Authority, bool)>,
+    pub(crate) refused: Refused,
+}
+
+/// Entries that are refused as their note stands now, and why. Found anew whenever another create or
+/// move makes the note, and never stored: which entries came first must not matter.
+#[derive(Default)]
+pub(crate) struct Refused {
+    /// The creates and moves that made the note then.
+    under: Vec<EntryHash>,
+    entries: BTreeMap<EntryHash, String>,
+}
+
+impl Refused {
+    pub(crate) fn new(under: &[EntryHash], entries: BTreeMap<EntryHash, String>) -> Refused {
+        Refused {
+            under: under.to_vec(),
+            entries,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn reason(&self, entry: &EntryHash) -> Option<&str> {
+        self.entries.get(entry).map(String::as_str)
+    }
+
+    /// What still is refused if these make the note.
+    pub(crate) fn under(&self, openings: &[EntryHash]) -> Vec<Quarantine> {
+        let entries = self.entries.iter().filter(|_| self.under == openings);
+        entries
+            .map(|(entry, reason)| Quarantine::for_now(*entry, reason.clone()))
+            .collect()
+    }
 }
 
 /// What an object is, as far as it can be opened.
@@ -58,8 +95,8 @@ pub(crate) struct NoteMeta {
     pub(crate) edits: u64,
     pub(crate) waiting: u64,
     pub(crate) fingerprint: [u8; 32],
-    /// Entries of this sensitivity whose content entries of this note took over.
-    pub(crate) taken_over: BTreeSet<EntryHash>,
+    /// Which of its entries say that they took over which entry.
+    pub(crate) claims: BTreeMap<EntryHash, EntryHash>,
 }
 
 impl Object {
@@ -69,14 +106,36 @@ impl Object {
             entries: Vec::new(),
             state: ObjectState::Waiting,
             judged: Vec::new(),
+            refused: Refused::default(),
         }
     }
 }
 
-/// A change that Automerge would not take, to be kept away from now on.
+/// An entry that cannot be used.
+#[derive(Debug)]
 pub(crate) struct Quarantine {
     pub(crate) entry: EntryHash,
     pub(crate) reason: String,
+    /// Whether that follows from the entry and what it builds on: it is kept away from now on.
+    /// Otherwise it follows from what else is here, and may change with that.
+    pub(crate) lasts: bool,
+}
+
+impl Quarantine {
+    pub(crate) fn lasting(entry: EntryHash, reason: impl Into<String>) -> Quarantine {
+        Quarantine {
+            entry,
+            reason: reason.into(),
+            lasts: true,
+        }
+    }
+
+    pub(crate) fn for_now(entry: EntryHash, reason: impl Into<String>) -> Quarantine {
+        Quarantine {
+            lasts: false,
+            ..Quarantine::lasting(entry, reason)
+        }
+    }
 }
 
 /// Which entries a note is put together from.
@@ -140,6 +199,13 @@ pub(crate) fn judge(replica: &Replica, object: &Object) -> Vec<(Authority, bool)
         .iter()
         .map(|hash| of(hash).unwrap_or((Authority::Parked, false)))
         .collect()
+}
+
+/// Whether something in an object counts no more that did when it was put together: what is put
+/// together already only grows.
+pub(crate) fn has_lost(object: &Object, now: &[(Authority, bool)]) -> bool {
+    let mut both = object.judged.iter().zip(now);
+    both.any(|(before, now)| before.0 == Authority::Valid && now.0 != Authority::Valid)
 }
 
 /// The sensitivity of the log in which an entry stands.

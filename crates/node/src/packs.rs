@@ -372,7 +372,7 @@ impl Node {
             waiting += match &object.state {
                 ObjectState::Note(meta) => meta.waiting,
                 ObjectState::Waiting => {
-                    let aside = replica.set_aside_of(object, &BTreeSet::new());
+                    let aside = replica.set_aside_of(object);
                     (object.entries.len() - aside.len()) as u64
                 }
                 ObjectState::Index { .. } | ObjectState::Left => 0,
@@ -390,7 +390,7 @@ impl Node {
                 })
                 .collect(),
             waiting: waiting + replica.policy.parked().len() as u64,
-            set_aside: self.listed_aside(replica).count() as u64,
+            set_aside: self.listed_aside(replica)?.len() as u64,
             held: held as u64,
             rotation_debt: replica.rotation_debt(),
             forks: self.forks(replica),

@@ -10,27 +10,57 @@ mod group;
 mod verdict;
 
 use crate::NodeError;
+use crate::authority::Authority;
 use crate::objects::{
     BuiltNote, Quarantine, Reach, apply_in_order, epoch_key, open_body, open_create, open_item_key,
     read, sensitivity_of,
 };
 use crate::replica::{Place, Replica};
 use group::Group;
+use kitbag_core::codec;
 use kitbag_core::content::{CheckedRelocation, EntryBody, EntryKind, Relocation, VerifiedEntry};
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId};
+use kitbag_core::pack::Record;
 use kitbag_core::pack::note::object_tag;
-use kitbag_core::policy::Sensitivity;
-use kitbag_crypto::{EpochKey, ItemKey};
+use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_crypto::{EpochKey, Hash, HashLabel, ItemKey};
 use kitbag_store::Store;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use verdict::Verdict;
+use verdict::{Leaving, Verdict};
 
 /// The tags under which moved notes stand or stood.
 #[derive(Default)]
 pub(crate) struct Placements {
     tags: BTreeMap<ItemId, BTreeSet<ObjectTag>>,
     items: BTreeMap<ObjectTag, ItemId>,
+    /// Moves that were opened once. Opening one costs what its whole note costs, and whether it counts
+    /// is asked again and again.
+    outlines: RefCell<BTreeMap<EntryHash, Outline>>,
+}
+
+/// What judging needs of a move that passed every check that needs no policy.
+#[derive(Clone, Copy)]
+struct Outline {
+    item: ItemId,
+    placement: u64,
+    record: Hash,
+}
+
+impl Outline {
+    fn of(relocation: &Relocation) -> Outline {
+        Outline {
+            item: relocation.item(),
+            placement: relocation.placement,
+            record: name_of(&relocation.record),
+        }
+    }
+}
+
+/// Tells records apart; never stored and never sent.
+fn name_of(record: &Record) -> Hash {
+    Hash::of(HashLabel::Item, &[b"record", &codec::encode(record)])
 }
 
 impl Placements {
@@ -68,7 +98,7 @@ pub(crate) struct OpenedMove {
 pub(crate) struct Placed {
     /// Up to which sensitivity its changes are taken.
     reach: Sensitivity,
-    /// Moves that were opened, so that they need not be again.
+    /// The moves that count, opened.
     opened: BTreeMap<EntryHash, Arc<OpenedMove>>,
     verdict: Verdict,
     /// Edits made above the note's sensitivity, of which it carries nothing.
@@ -111,9 +141,20 @@ impl Placed {
         self.verdict.highest
     }
 
-    /// Creates, moves and moveds that count.
-    pub(crate) fn nodes(&self) -> impl Iterator<Item = &EntryHash> {
-        self.verdict.openings.iter().chain(&self.verdict.moveds)
+    /// How many moves are kept open.
+    #[cfg(test)]
+    pub(crate) fn kept_open(&self) -> usize {
+        self.opened.len()
+    }
+
+    /// Creates and moves that count.
+    pub(crate) fn openings(&self) -> &[EntryHash] {
+        &self.verdict.openings
+    }
+
+    /// Moveds that count.
+    pub(crate) fn moveds(&self) -> &BTreeSet<EntryHash> {
+        &self.verdict.moveds
     }
 }
 
@@ -136,7 +177,8 @@ pub(crate) enum Built {
     Note(Box<BuiltNote>),
 }
 
-/// Finds the note whose tag this is, if one of its entries says that it moved.
+/// Finds the note whose tag this is, if an entry that counts says that it moved: a move, or a moved
+/// where the note was created, by somebody who may hide it there.
 pub(crate) fn find_moved(
     replica: &Replica,
     store: &Store,
@@ -145,31 +187,33 @@ pub(crate) fn find_moved(
     let Some(object) = replica.objects.get(&tag) else {
         return Ok(None);
     };
-    let places = object
-        .entries
-        .iter()
-        .filter_map(|hash| replica.places.get(hash));
-    let mut moved = false;
-    for place in places {
-        moved |= matches!(place.kind, EntryKind::Moved(_));
-        if place.kind == EntryKind::Move
-            && let Some(key) = epoch_key(replica, place)
-            && let Some(entry) = read(replica, store, place)?
-            && let Some((relocation, _)) = open_move(&entry, key)
-        {
-            let item = relocation.item();
-            let level = sensitivity_of(replica, place);
-            let own = level.map(|s| object_tag(replica.id(), item, s, relocation.placement));
-            if own == Some(tag) {
-                return Ok(Some(item));
+    let mut left = BTreeSet::new();
+    let mut created = BTreeSet::new();
+    for hash in &object.entries {
+        let Some(place) = replica.places.get(hash) else {
+            continue;
+        };
+        let counts = || replica.authority(place, *hash) == Authority::Valid;
+        match place.kind {
+            EntryKind::Move if counts() => {
+                if let Some(item) = look(replica, store, *hash, place, tag)?.item() {
+                    return Ok(Some(item));
+                }
             }
+            EntryKind::Moved(_) => {
+                left.extend(leaving(replica, *hash, place).map(|of| of.sensitivity));
+            }
+            EntryKind::Create if counts() => created.extend(sensitivity_of(replica, place)),
+            _ => {}
         }
     }
-    if !moved {
+    if left.is_disjoint(&created) {
         return Ok(None);
     }
     let note = open_create(replica, store, tag, object, Reach::Counting, &mut vec![])?;
-    Ok(note.map(|note| note.item))
+    Ok(note
+        .filter(|note| left.contains(&note.sensitivity))
+        .map(|note| note.item))
 }
 
 /// Puts a moved note together, going on from `known` where nothing but edits came since.
@@ -189,18 +233,29 @@ pub(crate) fn build_moved(
             return Ok(Built::Waiting);
         };
         if verdict.hidden {
+            quarantine.extend(group.refused(&verdict.openings));
             return Ok(Built::Gone);
         }
         let same = |note: &BuiltNote| note.placed.verdict == verdict;
         let begun = match known.clone().filter(same) {
             Some(note) => Ok(note),
-            None => group.begin(&verdict, tip, scope),
+            None => match group.open_counted(store, &verdict)? {
+                None => group.begin(&verdict, tip, scope),
+                // It was read before and is not now: as if it were not here.
+                Some(unread) => {
+                    group.forget(&unread);
+                    continue;
+                }
+            },
         };
         match begun {
             Ok(mut note) => {
-                note.placed.opened = group.moves.clone();
-                let pending = group.pending(&mut note);
+                let refused = group.refused(&verdict.openings);
+                let known: BTreeSet<EntryHash> = refused.iter().map(|of| of.entry).collect();
+                quarantine.extend(refused);
+                let mut pending = group.pending(&mut note);
                 let edits: Vec<EntryHash> = pending.iter().map(|(hash, _)| *hash).collect();
+                pending.retain(|(hash, _)| !known.contains(hash));
                 apply_in_order(replica, store, &mut note, pending, quarantine)?;
                 let aside = group.set_aside(quarantine);
                 let waits =
@@ -209,46 +264,73 @@ pub(crate) fn build_moved(
                 return Ok(Built::Note(Box::new(note)));
             }
             Err(bad) => {
-                group.moves.remove(&bad.entry);
+                group.forget(&bad.entry);
                 quarantine.push(bad);
             }
         }
     }
 }
 
-/// Entries that these reach, themselves included, through entries of a note whose sensitivity is at
-/// most `limit`.
-pub(crate) fn reach(
-    replica: &Replica,
-    item: ItemId,
-    from: impl IntoIterator<Item = EntryHash>,
-    limit: Sensitivity,
-) -> BTreeSet<EntryHash> {
-    let entries = entries_of(replica, item);
-    reach_in(replica, &entries, from, limit)
+/// All entries of one note, to find what they reach.
+pub(crate) struct Entries<'r> {
+    replica: &'r Replica,
+    tags: BTreeMap<EntryHash, ObjectTag>,
 }
 
-fn reach_in(
-    replica: &Replica,
-    entries: &BTreeMap<EntryHash, ObjectTag>,
-    from: impl IntoIterator<Item = EntryHash>,
-    limit: Sensitivity,
-) -> BTreeSet<EntryHash> {
-    let mut reached = BTreeSet::new();
-    let mut ahead: Vec<EntryHash> = from.into_iter().collect();
-    while let Some(hash) = ahead.pop() {
-        let place = replica
-            .places
-            .get(&hash)
-            .filter(|_| entries.contains_key(&hash))
-            .filter(|place| sensitivity_of(replica, place).is_some_and(|s| s <= limit));
-        if let Some(place) = place
-            && reached.insert(hash)
-        {
-            ahead.extend(&place.deps);
+impl<'r> Entries<'r> {
+    pub(crate) fn of(replica: &'r Replica, item: ItemId) -> Entries<'r> {
+        Entries::with(replica, entries_of(replica, item))
+    }
+
+    fn with(replica: &'r Replica, tags: BTreeMap<EntryHash, ObjectTag>) -> Entries<'r> {
+        Entries { replica, tags }
+    }
+
+    /// Each after those it builds on.
+    pub(crate) fn in_order(&self) -> Vec<EntryHash> {
+        let deps = |hash: &EntryHash| Some((*hash, &self.replica.places.get(hash)?.deps[..]));
+        verdict::in_order(&self.tags.keys().filter_map(deps).collect(), |_| None)
+    }
+
+    /// What is seen by whoever is cleared for `limit`; nothing yet.
+    pub(crate) fn seen(&self, limit: Sensitivity) -> Seen<'_> {
+        Seen {
+            entries: self,
+            limit,
+            reached: BTreeSet::new(),
         }
     }
-    reached
+}
+
+/// Entries that others reach, themselves included, through entries of a note whose sensitivity is at
+/// most `limit`. Looks at each entry once, however often more is asked for.
+pub(crate) struct Seen<'e> {
+    entries: &'e Entries<'e>,
+    limit: Sensitivity,
+    reached: BTreeSet<EntryHash>,
+}
+
+impl Seen<'_> {
+    pub(crate) fn contains(&self, hash: &EntryHash) -> bool {
+        self.reached.contains(hash)
+    }
+
+    pub(crate) fn reach(&mut self, from: EntryHash) {
+        let replica = self.entries.replica;
+        let mut ahead = vec![from];
+        while let Some(hash) = ahead.pop() {
+            let place = replica
+                .places
+                .get(&hash)
+                .filter(|_| self.entries.tags.contains_key(&hash))
+                .filter(|place| sensitivity_of(replica, place).is_some_and(|s| s <= self.limit));
+            if let Some(place) = place
+                && self.reached.insert(hash)
+            {
+                ahead.extend(&place.deps);
+            }
+        }
+    }
 }
 
 /// All entries under a note's tags.
@@ -262,18 +344,71 @@ fn entries_of(replica: &Replica, item: ItemId) -> BTreeMap<EntryHash, ObjectTag>
         .collect()
 }
 
-fn open_move(entry: &VerifiedEntry, key: &EpochKey) -> Option<(Relocation, ItemKey)> {
-    let item_key = open_item_key(entry, key)?;
-    match open_body(entry, &item_key, key) {
-        Some(EntryBody::Move(relocation)) => Some((relocation, item_key)),
-        _ => None,
+/// What a moved says, if its entry counts and its author may hide a note at its sensitivity.
+fn leaving(replica: &Replica, hash: EntryHash, place: &Place) -> Option<Leaving> {
+    let EntryKind::Moved(to) = place.kind else {
+        return None;
+    };
+    let sensitivity = sensitivity_of(replica, place)?;
+    let (role, reach) = grant_of(replica, place)?;
+    let entitled = role == Role::Admin || reach > sensitivity;
+    let counts = entitled && replica.authority(place, hash) == Authority::Valid;
+    counts.then(|| Leaving {
+        sensitivity,
+        reach,
+        to,
+        to_is_here: replica.places.contains_key(&to),
+    })
+}
+
+/// Role and clearance of the grant under which an entry was written.
+fn grant_of(replica: &Replica, place: &Place) -> Option<(Role, Sensitivity)> {
+    let log = replica.content_log(place.log)?;
+    let grant = replica.policy.grant(&log.grant)?;
+    let clearance = match grant.role {
+        Role::Admin => Sensitivity::Restricted,
+        _ => grant.clearance,
+    };
+    Some((grant.role, clearance))
+}
+
+/// What a move turns out to be.
+enum Looked {
+    /// It passed; opened, if it was not known before.
+    Move(Outline, Option<OpenedMove>),
+    Waiting,
+    /// Never of use; of which note, if that can be told.
+    Refused(Option<ItemId>, String),
+}
+
+impl Looked {
+    fn item(&self) -> Option<ItemId> {
+        match self {
+            Looked::Move(outline, _) => Some(outline.item),
+            Looked::Refused(item, _) => *item,
+            Looked::Waiting => None,
+        }
     }
 }
 
-enum Checked {
-    Move(Box<OpenedMove>),
-    Waiting,
-    Refused(String),
+fn look(
+    replica: &Replica,
+    store: &Store,
+    hash: EntryHash,
+    place: &Place,
+    tag: ObjectTag,
+) -> Result<Looked, NodeError> {
+    if epoch_key(replica, place).is_some()
+        && let Some(known) = replica.placements.outlines.borrow().get(&hash)
+    {
+        return Ok(Looked::Move(*known, None));
+    }
+    let looked = check_move(replica, store, place, tag)?;
+    if let Looked::Move(outline, _) = &looked {
+        let mut outlines = replica.placements.outlines.borrow_mut();
+        outlines.insert(hash, *outline);
+    }
+    Ok(looked)
 }
 
 fn check_move(
@@ -281,28 +416,43 @@ fn check_move(
     store: &Store,
     place: &Place,
     tag: ObjectTag,
-) -> Result<Checked, NodeError> {
+) -> Result<Looked, NodeError> {
     let (Some(sensitivity), Some(key)) =
         (sensitivity_of(replica, place), epoch_key(replica, place))
     else {
-        return Ok(Checked::Waiting);
+        return Ok(Looked::Waiting);
     };
     let Some(entry) = read(replica, store, place)? else {
-        return Ok(Checked::Waiting);
+        return Ok(Looked::Waiting);
     };
     let Some((relocation, item_key)) = open_move(&entry, key) else {
-        return Ok(Checked::Refused(
-            "the entry does not open as a moved note".into(),
-        ));
+        let reason = "the entry does not open as a moved note".into();
+        return Ok(Looked::Refused(None, reason));
     };
     match relocation.check(replica.id(), sensitivity, tag) {
-        Err(refused) => Ok(Checked::Refused(refused.to_string())),
-        Ok(checked) => Ok(Checked::Move(Box::new(OpenedMove {
-            relocation,
-            checked,
-            item_key,
-            sensitivity,
-            tag,
-        }))),
+        Err(refused) => {
+            let item = relocation.item();
+            let own = object_tag(replica.id(), item, sensitivity, relocation.placement);
+            let item = (own == tag).then_some(item);
+            Ok(Looked::Refused(item, refused.to_string()))
+        }
+        Ok(checked) => Ok(Looked::Move(
+            Outline::of(&relocation),
+            Some(OpenedMove {
+                relocation,
+                checked,
+                item_key,
+                sensitivity,
+                tag,
+            }),
+        )),
+    }
+}
+
+fn open_move(entry: &VerifiedEntry, key: &EpochKey) -> Option<(Relocation, ItemKey)> {
+    let item_key = open_item_key(entry, key)?;
+    match open_body(entry, &item_key, key) {
+        Some(EntryBody::Move(relocation)) => Some((relocation, item_key)),
+        _ => None,
     }
 }

@@ -6,8 +6,8 @@
 //! Spec: `docs/spec/notes.md`, "Moving".
 
 use crate::error::Denied;
-use crate::objects::{BuiltNote, ObjectState, Quarantine, judge};
-use crate::placement::{Built, Scope, build_moved, find_moved, reach};
+use crate::objects::{BuiltNote, ObjectState, Quarantine, has_lost, judge};
+use crate::placement::{Built, Entries, Scope, build_moved, find_moved};
 use crate::replica::{Replica, Staged};
 use crate::view::{AudienceMember, Relabelled};
 use crate::write::{Draft, Pen};
@@ -254,10 +254,18 @@ impl Node {
             return Ok(());
         };
         let tags: Vec<ObjectTag> = replica.placements.tags(&item).copied().collect();
+        let judged: Vec<_> = tags
+            .iter()
+            .filter_map(|tag| Some((*tag, judge(replica, replica.objects.get(tag)?))))
+            .collect();
+        let lost = judged
+            .iter()
+            .any(|(tag, now)| has_lost(&replica.objects[tag], now));
         let mut known = None;
         for tag in &tags {
             known = self.built.remove(&(pack, *tag)).or(known);
         }
+        let known = known.filter(|_| !lost);
         let me = self.me.person();
         let built = build_moved(
             replica,
@@ -268,10 +276,6 @@ impl Node {
             known,
             quarantine,
         )?;
-        let judged: Vec<_> = tags
-            .iter()
-            .filter_map(|tag| Some((*tag, judge(replica, replica.objects.get(tag)?))))
-            .collect();
         let Some(replica) = self.packs.get_mut(&pack) else {
             return Ok(());
         };
@@ -293,6 +297,11 @@ impl Node {
                 Built::Note(_) | Built::Gone => ObjectState::Left,
             };
         }
+        let openings = match &built {
+            Built::Note(note) => note.openings(),
+            Built::Waiting | Built::Gone => vec![],
+        };
+        replica.keep_refused(tags, &openings, quarantine);
         match built {
             Built::Note(note) if note.document.is_some() => {
                 self.keep_built(pack, note.tag, *note);
@@ -346,41 +355,73 @@ pub(crate) fn relocation(built: &BuiltNote, now: Timestamp) -> Result<Relocation
 }
 
 /// What a move of this note to `to` builds on: what carries the heads of its document, and every node
-/// that readers of both would not find from there.
+/// that readers of both would not find from there. Moveds for which there is no room are left to the
+/// next move: somebody may have written any number of them.
 pub(crate) fn deps(
     replica: &Replica,
     built: &BuiltNote,
     to: Sensitivity,
 ) -> Result<Vec<EntryHash>, NodeError> {
     let heads = built.document.as_ref().map(|document| document.heads());
-    let mut deps: BTreeSet<EntryHash> = heads
+    let mut heads: BTreeSet<EntryHash> = heads
         .into_iter()
         .flatten()
         .filter_map(|head| built.carriers.get(&head).copied())
         .collect();
-    let everything =
-        |hash: &EntryHash| reach(replica, built.item, [*hash], Sensitivity::Restricted).len();
-    let mut nodes: Vec<EntryHash> = built.placed.nodes().copied().collect();
-    if nodes.is_empty() && deps.is_empty() {
-        deps.extend(built.steps.first().map(|step| step.entry));
+    let openings: BTreeSet<EntryHash> = built.placed.openings().iter().copied().collect();
+    if openings.is_empty() && built.placed.moveds().is_empty() && heads.is_empty() {
+        heads.extend(built.created());
     }
-    nodes.sort_by_key(|hash| (std::cmp::Reverse(everything(hash)), *hash));
-    for node in nodes {
-        let limit = sensitivity_at(replica, &node)
-            .ok_or(NodeError::Damaged("note"))?
-            .max(to);
-        if !reach(replica, built.item, deps.iter().copied(), limit).contains(&node) {
-            deps.insert(node);
-        }
-    }
+    let entries = Entries::of(replica, built.item);
+    // What builds on much comes first, and needs no name for what it builds on.
+    let newest_first = entries.in_order().into_iter().rev();
+    let nodes: Vec<EntryHash> = newest_first
+        .filter(|hash| openings.contains(hash) || built.placed.moveds().contains(hash))
+        .collect();
     // A moved names the place that it leaves besides.
-    if deps.len() >= DEPS_MAX {
+    let room = DEPS_MAX - 1;
+    let all = unseen(replica, &entries, &heads, nodes.iter(), to, usize::MAX)?;
+    if all.len() <= room {
+        return Ok(all.into_iter().collect());
+    }
+    let first = nodes.iter().filter(|hash| openings.contains(hash));
+    let needed = unseen(replica, &entries, &heads, first, to, usize::MAX)?;
+    if needed.len() > room {
         return Err(NodeError::BadInput {
             field: "sensitivity",
             reason: "too many people changed this note at once; edit it, then try again".into(),
         });
     }
-    Ok(deps.into_iter().collect())
+    let fitting = unseen(replica, &entries, &needed, nodes.iter(), to, room)?;
+    Ok(fitting.into_iter().collect())
+}
+
+/// These entries, and of the nodes those that readers of both them and `to` would not find from there,
+/// up to `room`.
+fn unseen<'n>(
+    replica: &Replica,
+    entries: &Entries,
+    from: &BTreeSet<EntryHash>,
+    nodes: impl Iterator<Item = &'n EntryHash>,
+    to: Sensitivity,
+    room: usize,
+) -> Result<BTreeSet<EntryHash>, NodeError> {
+    let mut seen = Sensitivity::ALL.map(|limit| entries.seen(limit));
+    let mut named = from.clone();
+    for seen in &mut seen {
+        from.iter().for_each(|hash| seen.reach(*hash));
+    }
+    for node in nodes {
+        let own = sensitivity_at(replica, node).ok_or(NodeError::Damaged("note"))?;
+        if named.len() >= room || seen[own.max(to) as usize].contains(node) {
+            continue;
+        }
+        named.insert(*node);
+        for seen in &mut seen {
+            seen.reach(*node);
+        }
+    }
+    Ok(named)
 }
 
 /// The sensitivity at which an entry stands.

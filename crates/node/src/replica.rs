@@ -27,7 +27,7 @@ use std::sync::Arc;
 use crate::authority::Judged;
 use crate::epochs::Found;
 use crate::logs::{Branch, Diverging, KEPT_AT_ONCE, Log, Tail};
-use crate::objects::Object;
+use crate::objects::{Object, Quarantine, Refused};
 use crate::placement::Placements;
 
 /// Records that were checked and shall be stored, then applied.
@@ -138,6 +138,8 @@ pub(crate) struct Replica {
     /// Logs that a peer was seen to have otherwise, until what it has arrives.
     pub(crate) diverging: BTreeMap<LogId, Diverging>,
     pub(crate) judged: RefCell<Judged>,
+    /// What was found out about who took over what.
+    pub(crate) taken: crate::aside::Found,
     leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
     /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
     pub(crate) found: std::cell::OnceCell<Found>,
@@ -179,6 +181,7 @@ impl Replica {
             surplus: BTreeSet::new(),
             diverging: BTreeMap::new(),
             judged: Default::default(),
+            taken: Default::default(),
             leaves: Default::default(),
             found: Default::default(),
         }
@@ -439,7 +442,29 @@ impl Replica {
         }
         let end = self.places.get(&EntryHash::from_bytes(cutoff.head));
         end.filter(|end| (end.log, end.seq) == (place.log, cutoff.seq))
+            .filter(|_| !self.surplus.contains(&EntryHash::from_bytes(cutoff.head)))
             .is_some_and(|end| log.leads_to((place.branch, place.seq), (end.branch, end.seq)))
+    }
+
+    /// Remembers what was refused while these objects were put together, in favour of `openings`.
+    pub(crate) fn keep_refused(
+        &mut self,
+        tags: impl IntoIterator<Item = ObjectTag>,
+        openings: &[EntryHash],
+        found: &[Quarantine],
+    ) {
+        for tag in tags {
+            let Some(object) = self.objects.get_mut(&tag) else {
+                continue;
+            };
+            let own = |of: &&Quarantine| {
+                let place = self.places.get(&of.entry);
+                !of.lasts && place.and_then(|place| place.object) == Some(tag)
+            };
+            let own = found.iter().filter(own);
+            let entries = own.map(|of| (of.entry, of.reason.clone())).collect();
+            object.refused = Refused::new(openings, entries);
+        }
     }
 
     pub(crate) fn person_of_log(&self, log: LogId) -> Option<PersonId> {

@@ -6,14 +6,14 @@
 //! Spec: `docs/spec/notes.md`, "Written anew".
 
 use crate::objects::{BuiltNote, Step, build_note};
-use crate::placement::Placed;
+use crate::placement::{Built, Placed, Scope, build_moved};
 use crate::replica::{Replica, Staged};
 use crate::view::{TakeOver, TakenOver};
 use crate::write::{Draft, Pen};
 use crate::{Node, NodeError};
 use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
 use kitbag_core::id::{EntryHash, ObjectTag, PackId, Timestamp};
-use kitbag_core::pack::note::{LINKS_MAX, NAME_BYTES_MAX, Trust, item_id, object_tag};
+use kitbag_core::pack::note::{NAME_BYTES_MAX, item_id, object_tag};
 use kitbag_core::pack::{ChangeHash, Edit, EditError, NewChange};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::ItemKey;
@@ -65,7 +65,7 @@ impl Node {
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         self.must_be_member(replica)?;
         let mut listed: BTreeMap<ObjectTag, BTreeSet<EntryHash>> = BTreeMap::new();
-        for (tag, hash, _) in self.listed_aside(replica) {
+        for (tag, hash, _) in self.listed_aside(replica)? {
             listed.entry(tag).or_default().insert(hash);
         }
         let mut wanted: BTreeMap<ObjectTag, BTreeSet<EntryHash>> = BTreeMap::new();
@@ -103,7 +103,7 @@ impl Node {
     ) -> Result<Vec<TakenOver>, NodeError> {
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         // A note that moved is put together from several tags; what is aside there is only listed.
-        let moved = replica.placements.item(&tag).is_some();
+        let moved = self.stands_elsewhere(replica, tag)?;
         let Some(all) = self.everything(replica, tag)?.filter(|_| !moved) else {
             return Ok(untouched(replica, wanted, moved));
         };
@@ -191,17 +191,13 @@ impl Node {
     ) -> Result<(BuiltNote, ObjectTag), NodeError> {
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         let from = self.author(replica, create.by);
-        let mut record = old.record.clone();
-        self.rng.fill_bytes(&mut record.salt);
-        record.source.captured_by = shortened(format!(
+        let mut salt = [0; 16];
+        self.rng.fill_bytes(&mut salt);
+        let captured_by = shortened(format!(
             "{} ({}), taken over from {from}",
             self.me.name, self.me.device_name
         ));
-        // Whoever takes it over did not say it themselves.
-        record.source.trust = record.source.trust.max(Trust::ThirdParty);
-        if record.derived_from.len() < LINKS_MAX {
-            record.derived_from.insert(old.item);
-        }
+        let record = old.record.taken_over(old.item, salt, captured_by);
         record.check()?;
         let seq = pen.next_seq();
         let item = item_id(pen.log, seq, &record.salt);
@@ -251,6 +247,23 @@ impl Node {
             waiting: 0,
         };
         Ok((note, tag))
+    }
+}
+
+impl Node {
+    /// Whether a note was made at this tag and a move of it counts: what others wrote of that matters
+    /// no more than they may.
+    fn stands_elsewhere(&self, replica: &Replica, tag: ObjectTag) -> Result<bool, NodeError> {
+        let Some(item) = replica.placements.item(&tag) else {
+            return Ok(false);
+        };
+        let (me, shown) = (self.me.person(), Scope::Shown);
+        let built = build_moved(replica, &self.store, me, item, shown, None, &mut vec![])?;
+        Ok(match built {
+            Built::Note(note) => note.tag != tag || note.placed.openings().len() > 1,
+            Built::Waiting => false,
+            Built::Gone => true,
+        })
     }
 }
 

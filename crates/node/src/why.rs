@@ -95,32 +95,32 @@ impl Node {
     pub fn why(&self, pack: Option<PackId>) -> Result<Vec<PackWhy>, NodeError> {
         if let Some(pack) = pack {
             let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
-            return Ok(vec![self.why_of(replica)]);
+            return Ok(vec![self.why_of(replica)?]);
         }
         let mut replicas: Vec<&Replica> = self.packs.values().collect();
         replicas.sort_by_key(|replica| replica.number);
-        Ok(replicas
+        replicas
             .into_iter()
             .map(|replica| self.why_of(replica))
-            .collect())
+            .collect()
     }
 
-    fn why_of(&self, replica: &Replica) -> PackWhy {
-        PackWhy {
+    fn why_of(&self, replica: &Replica) -> Result<PackWhy, NodeError> {
+        Ok(PackWhy {
             id: replica.id(),
             waiting: waiting(replica),
             policy_waiting: replica.policy.parked().len() as u64,
-            set_aside: self.aside_by(replica),
+            set_aside: self.aside_by(replica)?,
             removals_waiting: self.waiting_acts(replica),
             renewals: self.renewals(replica),
             newer_rules: replica.has_newer_rules(),
-        }
+        })
     }
 
-    fn aside_by(&self, replica: &Replica) -> Vec<AsideBy> {
+    fn aside_by(&self, replica: &Replica) -> Result<Vec<AsideBy>, NodeError> {
         type Group = (Option<kitbag_core::id::PersonId>, Because);
         let mut groups: BTreeMap<Group, (u64, Option<ActView>)> = BTreeMap::new();
-        for (_, hash, why) in self.listed_aside(replica) {
+        for (_, hash, why) in self.listed_aside(replica)? {
             let Some(place) = replica.places.get(&hash) else {
                 continue;
             };
@@ -145,7 +145,7 @@ impl Node {
             act,
             changes,
         };
-        groups.into_iter().map(view).collect()
+        Ok(groups.into_iter().map(view).collect())
     }
 
     /// Sensitivities in use of which no epoch answers every denial that is known here.

@@ -20,6 +20,11 @@ use thiserror::Error;
 pub const CARRIED_CHANGES_MAX: usize = 4096;
 /// How often a note may move, at most.
 pub const PLACEMENT_MAX: u64 = u32::MAX as u64;
+/// Moves of one note by one person that count, at most.
+pub const MOVES_OF_ONE_MAX: usize = 256;
+/// Of those, the ones that do not build on each other, at most: nobody honest makes more than one on
+/// each of their devices.
+pub const MOVES_AT_ONCE_MAX: usize = 8;
 
 /// A note as a move entry carries it.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]

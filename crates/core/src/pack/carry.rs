@@ -5,7 +5,7 @@
 //! Spec: `docs/spec/notes.md`, "Written anew".
 
 use super::document::EditError;
-use super::note::{NoteType, NoteView, Record, Source, SourceKind, Trust};
+use super::note::{LINKS_MAX, NoteType, NoteView, Record, Source, SourceKind, Trust};
 use super::note_document::{DateEdit, Edit, NoteDocument};
 use crate::id::{ItemId, LogId, Timestamp};
 
@@ -56,6 +56,32 @@ impl Edit {
             }
         }
         Ok(Edit::between(standing, &merged.view()))
+    }
+}
+
+/// Whether an edit that made `standing` into `made` is the one that brings what made `before` into
+/// `after`: how a reader checks that an entry took over what it says.
+pub fn carries(before: &NoteView, after: &NoteView, standing: &NoteView, made: &NoteView) -> bool {
+    let carried = Edit::carried(before, after, standing);
+    carried.is_ok_and(|edit| edit != Edit::default() && edit == Edit::between(standing, made))
+}
+
+impl Record {
+    /// This record, of the note `item`, as somebody else writes it anew, who did not say it themselves.
+    pub fn taken_over(&self, item: ItemId, salt: [u8; 16], captured_by: String) -> Record {
+        let mut record = self.clone();
+        record.salt = salt;
+        record.source.captured_by = captured_by;
+        record.source.trust = record.source.trust.max(Trust::ThirdParty);
+        if record.derived_from.len() < LINKS_MAX {
+            record.derived_from.insert(item);
+        }
+        record
+    }
+
+    /// Whether this is `old`, the record of the note `item`, written anew.
+    pub fn takes_over(&self, old: &Record, item: ItemId) -> bool {
+        *self == old.taken_over(item, self.salt, self.source.captured_by.clone())
     }
 }
 
@@ -141,6 +167,64 @@ mod tests {
         }
         let nothing = Edit::carried(&view("a b"), &view("a"), &view("a")).unwrap();
         assert_eq!(nothing, Edit::default());
+    }
+
+    /// Goal: an edit is known for one that carries another, and what only says so is not.
+    #[test]
+    fn what_carries_an_edit_is_told_from_what_does_not() {
+        let cases = [
+            ("one", "one two", "one", "one two", true),
+            ("one HOSTILE", "one HOSTILE two", "one", "one two", true),
+            ("one", "one two", "zero one", "zero one two", true),
+            ("one", "one two", "one", "one", false),
+            ("one", "one two", "one", "one three", false),
+            ("one", "one two", "one", "", false),
+            ("one", "one two", "one two", "one two", false),
+            ("one", "one two", "one two", "one", false),
+        ];
+        for (before, after, standing, made, wanted) in cases {
+            let [before, after, standing, made] = [before, after, standing, made].map(view);
+            assert_eq!(
+                carries(&before, &after, &standing, &made),
+                wanted,
+                "{made:?}"
+            );
+        }
+        let tagged = NoteView {
+            tags: ["x".into()].into(),
+            ..view("one two")
+        };
+        assert!(!carries(
+            &view("one"),
+            &view("one two"),
+            &view("one"),
+            &tagged
+        ));
+    }
+
+    /// Goal: a note written anew is known by its text and where it comes from.
+    #[test]
+    fn a_record_is_told_from_one_that_only_says_it_was_taken_over() {
+        type Spoil = fn(&mut Record);
+        let old = record_of(&view("one"));
+        let item = ItemId::from_bytes([3; 32]);
+        let new = old.taken_over(item, [9; 16], "Ana (laptop)".into());
+        assert!(new.takes_over(&old, item));
+        assert_eq!(new.source.trust, Trust::ThirdParty);
+        let spoils: [Spoil; 6] = [
+            |r| r.body = "two".into(),
+            |r| r.title.clear(),
+            |r| r.derived_from.clear(),
+            |r| r.source.trust = Trust::FirstParty,
+            |r| r.source.label = "elsewhere".into(),
+            |r| r.tags = ["x".into()].into(),
+        ];
+        for spoil in spoils {
+            let mut other = new.clone();
+            spoil(&mut other);
+            assert!(!other.takes_over(&old, item), "{other:?}");
+        }
+        assert!(!new.takes_over(&old, ItemId::from_bytes([4; 32])));
     }
 
     #[test]

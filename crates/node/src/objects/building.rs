@@ -5,6 +5,7 @@ use super::{
     sensitivity_of,
 };
 use crate::NodeError;
+use crate::authority::Authority;
 use crate::placement::Placed;
 use crate::replica::{Place, Replica};
 use kitbag_core::content::{EntryBody, EntryKind};
@@ -47,12 +48,8 @@ fn build_within(
     let Some(object) = replica.objects.get(&tag) else {
         return Ok(None);
     };
-    // Whoever forks a log on purpose can create one note twice: of two, every device takes the same.
-    let creates = object
-        .entries
-        .iter()
-        .filter(|hash| is_create(replica, hash));
-    let known = known.filter(|_| creates.count() == 1);
+    let first = usable_creates(replica, object, reach).first().copied();
+    let known = known.filter(|note| first == note.created());
     let mut note = match known {
         Some(note) => note,
         None => match open_create(replica, store, tag, object, reach, quarantine)? {
@@ -60,6 +57,12 @@ fn build_within(
             None => return Ok(None),
         },
     };
+    let openings: Vec<EntryHash> = note.created().into_iter().collect();
+    let mut refused = object.refused.under(&openings);
+    if let Some(create) = note.created() {
+        refused.extend(other_creates(replica, object, create));
+    }
+    let known_refused: BTreeSet<EntryHash> = refused.iter().map(|of| of.entry).collect();
     let mut pending: Vec<(EntryHash, &Place)> = Vec::new();
     let mut waiting: BTreeSet<EntryHash> = BTreeSet::new();
     for hash in &object.entries {
@@ -71,24 +74,57 @@ fn build_within(
             continue;
         }
         waiting.insert(*hash);
-        if replica.quarantined.contains_key(hash) || !reach.admits(replica, place, *hash) {
+        if replica.quarantined.contains_key(hash)
+            || known_refused.contains(hash)
+            || !reach.admits(replica, place, *hash)
+        {
             continue;
         }
         match place.kind {
             EntryKind::Edit => pending.push((*hash, place)),
-            EntryKind::Create if quarantine.iter().any(|q| q.entry == *hash) => {}
-            _ => quarantine.push(Quarantine {
-                entry: *hash,
-                reason: "the note has a first entry already".into(),
-            }),
+            EntryKind::Create => {} // it cannot be opened yet
+            _ => refused.push(Quarantine::for_now(
+                *hash,
+                "the entry names this note and is no change to it",
+            )),
         }
     }
+    quarantine.extend(refused);
     apply_in_order(replica, store, &mut note, pending, quarantine)?;
     let refused = quarantine.iter().map(|q| q.entry).collect();
-    let aside = replica.set_aside_of(object, &refused);
+    let aside = replica.set_aside_with(object, &refused);
     let waits = |hash: &EntryHash| !note.applied.contains(hash) && !aside.contains_key(hash);
     note.waiting = waiting.iter().filter(|hash| waits(hash)).count() as u64;
     Ok(Some(note))
+}
+
+/// Creates of an object that may make its note and can be opened, the first that does first: of those
+/// that count the lowest hash, wherever and whenever it came.
+fn usable_creates(replica: &Replica, object: &Object, reach: Reach) -> Vec<EntryHash> {
+    let mut creates: Vec<(bool, EntryHash)> = object
+        .entries
+        .iter()
+        .filter(|hash| is_create(replica, hash) && !replica.quarantined.contains_key(*hash))
+        .filter_map(|hash| Some((*hash, replica.places.get(hash)?)))
+        .filter(|(hash, place)| {
+            reach.admits(replica, place, *hash) && epoch_key(replica, place).is_some()
+        })
+        .map(|(hash, place)| (replica.authority(place, hash) != Authority::Valid, hash))
+        .collect();
+    creates.sort_unstable();
+    creates.into_iter().map(|(_, hash)| hash).collect()
+}
+
+/// The creates of an object, other than the one that makes its note, that count and can be opened.
+pub(crate) fn other_creates(
+    replica: &Replica,
+    object: &Object,
+    create: EntryHash,
+) -> impl Iterator<Item = Quarantine> + use<> {
+    let others = usable_creates(replica, object, Reach::Counting).into_iter();
+    others
+        .filter(move |other| *other != create)
+        .map(|other| Quarantine::for_now(other, "the note has a first entry already"))
 }
 
 /// Applies every pending edit whose dependencies are applied, until none is left.
@@ -112,10 +148,12 @@ pub(crate) fn apply_in_order(
             match open_edit(replica, store, note, place)? {
                 EditOpened::Change(change, step) => round.push((hash, change, step)),
                 EditOpened::NoKeyYet => {}
-                EditOpened::Refused(reason) => quarantine.push(Quarantine {
-                    entry: hash,
-                    reason,
-                }),
+                // Its key may be that of a create or move that comes later.
+                EditOpened::Closed => quarantine.push(Quarantine::for_now(
+                    hash,
+                    "the entry does not open as a change",
+                )),
+                EditOpened::Refused(reason) => quarantine.push(Quarantine::lasting(hash, reason)),
             }
         }
         if round.is_empty() {
@@ -139,10 +177,7 @@ fn apply_round(
             Ok(()) => break,
             Err((at, refused)) => {
                 let (entry, _, _) = round.remove(at.min(round.len() - 1));
-                quarantine.push(Quarantine {
-                    entry,
-                    reason: refused.to_string(),
-                });
+                quarantine.push(Quarantine::lasting(entry, refused.to_string()));
                 if round.is_empty() {
                     return;
                 }
@@ -161,6 +196,8 @@ fn apply_round(
 enum EditOpened {
     Change(CheckedChange, Step),
     NoKeyYet,
+    /// Under none of the note's keys.
+    Closed,
     Refused(String),
 }
 
@@ -187,11 +224,7 @@ fn open_edit(
             at,
             takes_over,
         }) => (change, at, takes_over),
-        _ => {
-            return Ok(EditOpened::Refused(
-                "the entry does not open as a change".into(),
-            ));
-        }
+        _ => return Ok(EditOpened::Closed),
     };
     let change = match check_change(&change, place.log, Schema::Note) {
         Ok(change) => change,
@@ -236,19 +269,10 @@ pub(crate) fn open_create(
     reach: Reach,
     quarantine: &mut Vec<Quarantine>,
 ) -> Result<Option<BuiltNote>, NodeError> {
-    let mut creates: Vec<&EntryHash> = object
-        .entries
-        .iter()
-        .filter(|hash| is_create(replica, hash))
-        .collect();
-    creates.sort();
-    for hash in creates {
+    for hash in &usable_creates(replica, object, reach) {
         let Some(place) = replica.places.get(hash) else {
             continue;
         };
-        if replica.quarantined.contains_key(hash) || !reach.admits(replica, place, *hash) {
-            continue;
-        }
         let (Some(key), Some(sensitivity)) =
             (epoch_key(replica, place), sensitivity_of(replica, place))
         else {
@@ -272,10 +296,10 @@ pub(crate) fn open_create(
             record.check().is_ok() && object_tag(replica.id(), item, sensitivity, 0) == tag
         });
         let Some((item_key, record, at, takes_over)) = fits else {
-            quarantine.push(Quarantine {
-                entry: *hash,
-                reason: "the entry does not open as this note".into(),
-            });
+            quarantine.push(Quarantine::lasting(
+                *hash,
+                "the entry does not open as this note",
+            ));
             continue;
         };
         return Ok(Some(BuiltNote {

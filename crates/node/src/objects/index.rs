@@ -64,10 +64,10 @@ pub(crate) fn build_index(
                 continue;
             };
             let Some(EntryBody::Change { change, .. }) = open_body(&entry, &item_key, key) else {
-                quarantine.push(Quarantine {
-                    entry: hash,
-                    reason: "the entry does not open as a change".into(),
-                });
+                quarantine.push(Quarantine::lasting(
+                    hash,
+                    "the entry does not open as a change",
+                ));
                 continue;
             };
             let refused = match check_change(&change, place.log, Schema::Index) {
@@ -95,10 +95,7 @@ pub(crate) fn build_index(
                 }
                 Err(refused) => Some(refused.to_string()),
             };
-            quarantine.extend(refused.map(|reason| Quarantine {
-                entry: hash,
-                reason,
-            }));
+            quarantine.extend(refused.map(|reason| Quarantine::lasting(hash, reason)));
         }
         pending = waiting;
         if pending.is_empty() || pending.len() == before {

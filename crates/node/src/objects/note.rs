@@ -77,6 +77,29 @@ pub(crate) struct BuiltNote {
 }
 
 impl BuiltNote {
+    /// Its create entry, or what stands for that.
+    pub(crate) fn created(&self) -> Option<EntryHash> {
+        self.steps.first().map(|step| step.entry)
+    }
+
+    /// Which entries of it say of which one that they took it over. What says so of several at once
+    /// takes over none of them.
+    pub(crate) fn claims(&self) -> BTreeMap<EntryHash, EntryHash> {
+        let claim = |step: &Step| match step.takes_over.entries() {
+            [taken] => Some((step.entry, *taken)),
+            _ => None,
+        };
+        self.steps.iter().filter_map(claim).collect()
+    }
+
+    /// The creates and moves that make it.
+    pub(crate) fn openings(&self) -> Vec<EntryHash> {
+        match self.placed.openings() {
+            [] => self.created().into_iter().collect(),
+            openings => openings.to_vec(),
+        }
+    }
+
     pub(crate) fn view(&self) -> NoteView {
         self.document
             .as_ref()
@@ -256,12 +279,7 @@ impl BuiltNote {
             edits: self.edits(),
             waiting: self.waiting,
             fingerprint: *self.record.fingerprint().as_bytes(),
-            taken_over: self
-                .steps
-                .iter()
-                .flat_map(|step| step.takes_over.entries())
-                .copied()
-                .collect(),
+            claims: self.claims(),
         }
     }
 }

@@ -1,27 +1,36 @@
 //! The entries of one moved note, and the note that they make.
 
-use super::verdict::Verdict;
-use super::{Checked, OpenedMove, Scope, check_move, entries_of, reach_in};
+use super::verdict::{Evidence, Opening, Verdict};
+use super::{
+    Entries, Looked, OpenedMove, Outline, Scope, check_move, entries_of, grant_of, leaving, look,
+    name_of,
+};
 use crate::NodeError;
 use crate::authority::Authority;
-use crate::objects::{BuiltNote, Mover, Quarantine, Reach, Told, open_create, sensitivity_of};
+use crate::objects::{
+    BuiltNote, Mover, Quarantine, Reach, Told, open_create, other_creates, sensitivity_of,
+};
 use crate::replica::{Place, Replica};
 use kitbag_core::content::EntryKind;
-use kitbag_core::id::{EntryHash, ItemId, ObjectTag};
-use kitbag_core::policy::Sensitivity;
+use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PersonId};
+use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_crypto::Hash;
 use kitbag_store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The entries of one moved note, opened.
+/// The entries of one moved note.
 pub(super) struct Group<'r> {
-    pub(super) replica: &'r Replica,
-    pub(super) entries: BTreeMap<EntryHash, ObjectTag>,
+    replica: &'r Replica,
+    entries: BTreeMap<EntryHash, ObjectTag>,
     /// The note as its create entry gives it, if it is here and counts.
-    pub(super) created: Option<(EntryHash, BuiltNote)>,
-    pub(super) moves: BTreeMap<EntryHash, Arc<OpenedMove>>,
-    /// Moves and moveds that cannot be used for want of a key, and those that never can.
-    pub(super) waiting: u64,
+    created: Option<(EntryHash, BuiltNote)>,
+    /// Moves whose entry counts and that carry this note.
+    outlines: BTreeMap<EntryHash, Outline>,
+    /// Those of them that were opened: no more than what counts was ever kept.
+    moves: BTreeMap<EntryHash, Arc<OpenedMove>>,
+    /// Moves that cannot be used yet for want of a key.
+    waiting: u64,
 }
 
 impl<'r> Group<'r> {
@@ -36,37 +45,30 @@ impl<'r> Group<'r> {
             replica,
             entries: entries_of(replica, item),
             created: None,
-            moves: BTreeMap::new(),
+            outlines: BTreeMap::new(),
+            moves: known.map_or_else(BTreeMap::new, |note| note.placed.opened.clone()),
             waiting: 0,
         };
-        let no_moves = BTreeMap::new();
-        let known = known.map_or(&no_moves, |note| &note.placed.opened);
         for (hash, tag) in &group.entries {
             let Some(place) = replica.places.get(hash) else {
                 continue;
             };
-            if place.kind != EntryKind::Move {
-                continue;
-            }
-            if replica.quarantined.contains_key(hash)
+            if place.kind != EntryKind::Move
+                || replica.quarantined.contains_key(hash)
                 || replica.authority(place, *hash) != Authority::Valid
             {
                 continue;
             }
-            if let Some(opened) = known.get(hash) {
-                group.moves.insert(*hash, opened.clone());
-                continue;
-            }
-            match check_move(replica, store, place, *tag)? {
-                Checked::Move(opened) if opened.checked.item() == item => {
-                    group.moves.insert(*hash, Arc::new(*opened));
+            match look(replica, store, *hash, place, *tag)? {
+                Looked::Move(outline, opened) if outline.item == item => {
+                    group.outlines.insert(*hash, outline);
+                    let room = group.moves.len() < OPENED_AHEAD_MAX;
+                    let opened = opened.filter(|_| room).map(Arc::new);
+                    group.moves.extend(opened.map(|opened| (*hash, opened)));
                 }
-                Checked::Waiting => group.waiting += 1,
-                Checked::Move(_) => {}
-                Checked::Refused(reason) => quarantine.push(Quarantine {
-                    entry: *hash,
-                    reason,
-                }),
+                Looked::Waiting => group.waiting += 1,
+                Looked::Move(..) => {}
+                Looked::Refused(_, reason) => quarantine.push(Quarantine::lasting(*hash, reason)),
             }
         }
         let tags: BTreeSet<ObjectTag> = group.entries.values().copied().collect();
@@ -85,21 +87,121 @@ impl<'r> Group<'r> {
         Ok(group)
     }
 
+    /// Leaves out a move that cannot be used after all.
+    pub(super) fn forget(&mut self, opening: &EntryHash) {
+        self.outlines.remove(opening);
+        self.moves.remove(opening);
+    }
+
+    /// Finds which nodes count and where the note stands.
+    pub(super) fn judge(&self, reader: PersonId) -> Verdict {
+        let deps = |hash: &EntryHash| Some((*hash, &self.place(hash)?.deps[..]));
+        let mut evidence = Evidence {
+            entries: self.entries.keys().filter_map(deps).collect(),
+            waiting: self.waiting,
+            ..Evidence::default()
+        };
+        if let Some((hash, note)) = &self.created {
+            let opening = self.opening(hash, 0, name_of(&note.record));
+            evidence.created = opening.map(|opening| (*hash, opening));
+        }
+        for (hash, outline) in &self.outlines {
+            let opening = self.opening(hash, outline.placement, outline.record);
+            evidence
+                .moves
+                .extend(opening.map(|opening| (*hash, opening)));
+        }
+        let created = evidence.created.iter().map(|(_, opening)| opening);
+        let openings = created.chain(evidence.moves.values());
+        let opened: BTreeSet<_> = openings.map(|of| (of.tag, of.sensitivity)).collect();
+        for (hash, tag) in &self.entries {
+            let left = self
+                .place(hash)
+                .and_then(|place| leaving(self.replica, *hash, place))
+                .filter(|left| opened.contains(&(*tag, left.sensitivity)));
+            evidence.moveds.extend(left.map(|left| (*hash, left)));
+        }
+        let may_open = |s: &Sensitivity| self.replica.policy.may_open(&reader, *s);
+        evidence.clearance = Sensitivity::ALL.into_iter().rev().find(may_open);
+        evidence.judge()
+    }
+
+    fn opening(&self, hash: &EntryHash, placement: u64, record: Hash) -> Option<Opening> {
+        let place = self.place(hash)?;
+        Some(Opening {
+            sensitivity: sensitivity_of(self.replica, place)?,
+            placement,
+            tag: self.tag(hash)?,
+            record,
+            author: self.replica.content_log(place.log).map(|log| log.person),
+            by_admin: grant_of(self.replica, place).is_some_and(|(role, _)| role == Role::Admin),
+        })
+    }
+
+    /// Opens the moves that count, and keeps no other. Says which one does not open any more.
+    pub(super) fn open_counted(
+        &mut self,
+        store: &Store,
+        verdict: &Verdict,
+    ) -> Result<Option<EntryHash>, NodeError> {
+        let mut counted = BTreeMap::new();
+        for hash in &verdict.openings {
+            if !self.outlines.contains_key(hash) {
+                continue; // the create
+            }
+            let opened = match (self.moves.remove(hash), self.place(hash), self.tag(hash)) {
+                (Some(opened), _, _) => opened,
+                (None, Some(place), Some(tag)) => {
+                    match check_move(self.replica, store, place, tag)? {
+                        Looked::Move(_, Some(opened)) => Arc::new(opened),
+                        _ => return Ok(Some(*hash)),
+                    }
+                }
+                _ => return Ok(Some(*hash)),
+            };
+            counted.insert(*hash, opened);
+        }
+        self.moves = counted;
+        Ok(None)
+    }
+
+    /// What is refused only as the note stands now: a create beside the one that makes it, and what
+    /// was found to open under none of its keys.
+    pub(super) fn refused(&self, openings: &[EntryHash]) -> Vec<Quarantine> {
+        let mut refused = Vec::new();
+        let tags: BTreeSet<&ObjectTag> = self.entries.values().collect();
+        for object in tags
+            .into_iter()
+            .filter_map(|tag| self.replica.objects.get(tag))
+        {
+            refused.extend(object.refused.under(openings));
+        }
+        if let Some((create, note)) = &self.created
+            && let Some(object) = self.replica.objects.get(&note.tag)
+        {
+            refused.extend(other_creates(self.replica, object, *create));
+        }
+        refused
+    }
+
     pub(super) fn place(&self, hash: &EntryHash) -> Option<&'r Place> {
         self.entries.get(hash)?;
         self.replica.places.get(hash)
     }
 
     /// Sensitivity and placement of a create or move.
-    pub(super) fn level(&self, opening: &EntryHash) -> Option<(Sensitivity, u64)> {
-        match (&self.created, self.moves.get(opening)) {
-            (_, Some(moved)) => Some((moved.sensitivity, moved.relocation.placement)),
-            (Some((hash, note)), None) if hash == opening => Some((note.sensitivity, 0)),
-            _ => None,
-        }
+    fn level(&self, opening: &EntryHash) -> Option<(Sensitivity, u64)> {
+        let sensitivity = sensitivity_of(self.replica, self.place(opening)?)?;
+        let created = self.created.as_ref().filter(|(hash, _)| hash == opening);
+        let placement = match (created, self.outlines.get(opening)) {
+            (_, Some(outline)) => outline.placement,
+            (Some(_), None) => 0,
+            (None, None) => return None,
+        };
+        Some((sensitivity, placement))
     }
 
-    pub(super) fn tag(&self, opening: &EntryHash) -> Option<ObjectTag> {
+    fn tag(&self, opening: &EntryHash) -> Option<ObjectTag> {
         self.entries.get(opening).copied()
     }
 
@@ -124,6 +226,7 @@ impl<'r> Group<'r> {
         note.applied.clear();
         note.keys.clear();
         note.placed.verdict = verdict.clone();
+        note.placed.opened = self.moves.clone();
         for opening in &verdict.openings {
             self.take(&mut note, *opening)?;
         }
@@ -183,10 +286,7 @@ impl<'r> Group<'r> {
             let mut document = note.document();
             document
                 .try_apply(changes)
-                .map_err(|(_, refused)| Quarantine {
-                    entry: opening,
-                    reason: refused.to_string(),
-                })?;
+                .map_err(|(_, refused)| Quarantine::for_now(opening, refused.to_string()))?;
             note.document = Some(document);
         }
         note.carry(opening, changes);
@@ -215,26 +315,23 @@ impl<'r> Group<'r> {
             .into_iter()
             .filter_map(|tag| self.replica.objects.get(tag));
         objects
-            .flat_map(|object| self.replica.set_aside_of(object, &refused).into_keys())
+            .flat_map(|object| self.replica.set_aside_with(object, &refused).into_keys())
             .collect()
     }
 
     /// Edits that may be applied where the note stands, and not yet are.
     pub(super) fn pending(&self, note: &mut BuiltNote) -> Vec<(EntryHash, &'r Place)> {
         let verdict = &note.placed.verdict;
-        let carried = reach_in(
-            self.replica,
-            &self.entries,
-            verdict
-                .openings
-                .iter()
-                .filter(|hash| {
-                    self.level(hash)
-                        .is_some_and(|(s, _)| s <= note.placed.reach)
-                })
-                .copied(),
-            Sensitivity::Restricted,
-        );
+        let entries = Entries::with(self.replica, self.entries.clone());
+        let mut carried = entries.seen(Sensitivity::Restricted);
+        for opening in &verdict.openings {
+            if self
+                .level(opening)
+                .is_some_and(|(s, _)| s <= note.placed.reach)
+            {
+                carried.reach(*opening);
+            }
+        }
         let levels: BTreeSet<(ObjectTag, Sensitivity)> = verdict
             .openings
             .iter()
@@ -261,3 +358,7 @@ impl<'r> Group<'r> {
         pending
     }
 }
+
+/// Moves that are kept open until it is known whether they count, so that most need not be opened
+/// again.
+const OPENED_AHEAD_MAX: usize = 16;

@@ -1,13 +1,18 @@
-//! Which moves of a note count, and where it stands by them.
+//! Which moves of a note count, and where it stands by them: a pure function of what is known of its
+//! entries.
+//!
+//! One pass in an order that puts each entry after what it builds on. With each entry goes the set of
+//! those creates and moves in its past that count; of one person only so many do, so the sets are
+//! small and the work grows with the number of entries and of what they name.
+//! Spec: `docs/spec/notes.md`, "Which moves count" and "Where a note is".
 
-use super::{Group, reach_in};
-use crate::authority::Authority;
-use crate::objects::sensitivity_of;
-use crate::replica::Place;
-use kitbag_core::content::EntryKind;
+use kitbag_core::content::{MOVES_AT_ONCE_MAX, MOVES_OF_ONE_MAX};
 use kitbag_core::id::{EntryHash, ObjectTag, PersonId};
-use kitbag_core::policy::{Role, Sensitivity};
-use std::collections::{BTreeMap, BTreeSet};
+use kitbag_core::policy::Sensitivity;
+use kitbag_crypto::Hash;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::rc::Rc;
 
 /// Which nodes count, and where the note stands by them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,241 +30,373 @@ pub(super) struct Verdict {
     pub(super) waiting: u64,
 }
 
-impl Group<'_> {
-    fn past(&self, of: &EntryHash) -> BTreeSet<EntryHash> {
-        let mut past = reach_in(self.replica, &self.entries, [*of], Sensitivity::Restricted);
-        past.remove(of);
-        past
+/// A create or a move whose entry counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    pub(super) sensitivity: Sensitivity,
+    /// 0 for a create.
+    pub(super) placement: u64,
+    pub(super) tag: ObjectTag,
+    /// Of its record.
+    pub(super) record: Hash,
+    pub(super) author: Option<PersonId>,
+    /// Whether it was written under an admin's grant.
+    pub(super) by_admin: bool,
+}
+
+/// A moved whose entry counts and whose author may hide a note at its sensitivity.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaving {
+    pub(super) sensitivity: Sensitivity,
+    /// The clearance of its author's grant.
+    pub(super) reach: Sensitivity,
+    /// The move that it names.
+    pub(super) to: EntryHash,
+    /// Whether that is here.
+    pub(super) to_is_here: bool,
+}
+
+/// What is known of a note's entries.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Evidence<'a> {
+    /// Every entry under the note's tags, with what it builds on.
+    pub(super) entries: BTreeMap<EntryHash, &'a [EntryHash]>,
+    pub(super) created: Option<(EntryHash, Opening)>,
+    pub(super) moves: BTreeMap<EntryHash, Opening>,
+    pub(super) moveds: BTreeMap<EntryHash, Leaving>,
+    /// The highest sensitivity that the reader may open.
+    pub(super) clearance: Option<Sensitivity>,
+    /// Moves that wait for a key.
+    pub(super) waiting: u64,
+}
+
+impl Evidence<'_> {
+    pub(super) fn judge(&self) -> Verdict {
+        self.judge_counting().0
     }
 
-    /// Role and clearance of the grant under which an entry was written.
-    fn grant(&self, place: &Place) -> Option<(Role, Sensitivity)> {
-        let log = self.replica.content_log(place.log)?;
-        let grant = self.replica.policy.grant(&log.grant)?;
-        let clearance = match grant.role {
-            Role::Admin => Sensitivity::Restricted,
-            _ => grant.clearance,
-        };
-        Some((grant.role, clearance))
-    }
-
-    /// Moveds whose author may hide a note at their sensitivity.
-    fn moveds(&self) -> BTreeSet<EntryHash> {
-        let opened: BTreeSet<(ObjectTag, Sensitivity)> = self
-            .moves
-            .keys()
-            .chain(self.created.iter().map(|(hash, _)| hash))
-            .filter_map(|hash| Some((self.tag(hash)?, self.level(hash)?.0)))
-            .collect();
-        let counts = |hash: &EntryHash, tag: ObjectTag| {
-            let place = self.place(hash)?;
-            let own = sensitivity_of(self.replica, place)?;
-            let (role, clearance) = self.grant(place)?;
-            let entitled = role == Role::Admin || clearance > own;
-            let valid = self.replica.authority(place, *hash) == Authority::Valid;
-            let names = matches!(place.kind, EntryKind::Moved(_));
-            let here = names && opened.contains(&(tag, own));
-            Some(entitled && valid && here)
-        };
-        self.entries
-            .iter()
-            .filter(|(hash, tag)| counts(hash, **tag) == Some(true))
-            .map(|(hash, _)| *hash)
-            .collect()
-    }
-
-    /// Finds which nodes count and where the note stands.
-    pub(super) fn judge(&self, reader: PersonId) -> Verdict {
-        let moveds = self.moveds();
-        let mut verdict = Verdict {
-            waiting: self.waiting,
-            ..Verdict::default()
-        };
-        verdict
-            .openings
-            .extend(self.created.iter().map(|(hash, _)| *hash));
-        let pasts: BTreeMap<EntryHash, BTreeSet<EntryHash>> = self
-            .moves
-            .keys()
-            .map(|hash| (*hash, self.past(hash)))
-            .collect();
-        let mut rest: Vec<EntryHash> = self.moves.keys().copied().collect();
-        rest.sort_by_key(|hash| (self.level(hash).map(|(_, placement)| placement), *hash));
-        while let Some(at) = rest
-            .iter()
-            .position(|hash| !rest.iter().any(|other| pasts[hash].contains(other)))
-        {
-            let hash = rest.remove(at);
-            match self.counts(hash, &pasts, &verdict.openings, &moveds) {
-                Counts::Yes => verdict.openings.push(hash),
-                Counts::NotYet => verdict.waiting += 1,
-                Counts::No => {}
-            }
+    /// The verdict, and how many entries, names in entries and words of sets it took.
+    pub(super) fn judge_counting(&self) -> (Verdict, u64) {
+        let mut judging = Judging::new(self);
+        let order = in_order(&self.entries, |hash| {
+            self.moves.get(hash).map(|of| of.placement)
+        });
+        for hash in &order {
+            judging.take(*hash);
         }
-        verdict.highest = self.highest(&verdict.openings);
-        verdict.tip = self.tip(&verdict.openings, &pasts);
-        verdict.tips = self.tips(&verdict.openings, &pasts);
-        verdict.moveds = moveds;
-        if let Some((stands, _)) = verdict.tip.and_then(|tip| self.level(&tip)) {
-            self.judge_sight(&mut verdict, &pasts, stands, reader);
-        }
-        verdict
-    }
-
-    /// Finds who does not see the note where it stands, and who sees it elsewhere.
-    fn judge_sight(
-        &self,
-        verdict: &mut Verdict,
-        pasts: &BTreeMap<EntryHash, BTreeSet<EntryHash>>,
-        stands: Sensitivity,
-        reader: PersonId,
-    ) {
-        // For whoever is cleared so far, a move answers the moveds in its past.
-        let answered = |moved: &EntryHash, clearance: Sensitivity| {
-            let mut seen = verdict
-                .openings
-                .iter()
-                .filter(|opening| self.level(opening).is_some_and(|(own, _)| own <= clearance));
-            seen.any(|opening| pasts.get(opening).is_some_and(|past| past.contains(moved)))
-        };
-        let clearance = Sensitivity::ALL
-            .into_iter()
-            .rev()
-            .find(|s| self.replica.policy.may_open(&reader, *s));
-        let (mut hidden, mut hidden_below) = (false, false);
-        let mut shown_below: Vec<_> = verdict
-            .tips
-            .iter()
-            .filter(|(own, _, _)| *own < stands)
-            .copied()
-            .collect();
-        for hash in &verdict.moveds {
-            let Some(place) = self.place(hash) else {
-                continue;
-            };
-            let (EntryKind::Moved(to), Some(own), Some((_, reach))) = (
-                &place.kind,
-                sensitivity_of(self.replica, place),
-                self.grant(place),
-            ) else {
-                continue;
-            };
-            let counts = verdict.openings.contains(to);
-            let lacking = !self.replica.places.contains_key(to) && Some(reach) > clearance;
-            hidden |= lacking && clearance.is_none_or(|clearance| !answered(hash, clearance));
-            let lowest = stands.max(own);
-            hidden_below |= !counts && lowest < reach && !answered(hash, lowest);
-            let goes = self.level(to).filter(|_| counts).map(|(goes, _)| goes);
-            shown_below.retain(|(at, _, _)| {
-                own > *at || goes.is_none_or(|goes| goes <= *at) || answered(hash, *at)
-            });
-        }
-        verdict.hidden = hidden;
-        verdict.hidden_below = hidden_below;
-        verdict.shown_below = shown_below;
-    }
-
-    /// Whether a move counts, given those before it.
-    fn counts(
-        &self,
-        hash: EntryHash,
-        pasts: &BTreeMap<EntryHash, BTreeSet<EntryHash>>,
-        counted: &[EntryHash],
-        moveds: &BTreeSet<EntryHash>,
-    ) -> Counts {
-        let (Some(place), Some(moved)) = (self.place(&hash), self.moves.get(&hash)) else {
-            return Counts::No;
-        };
-        if self
-            .record(counted)
-            .is_some_and(|record| *record != moved.relocation.record)
-        {
-            return Counts::No;
-        }
-        let before: Vec<EntryHash> = counted
-            .iter()
-            .filter(|opening| pasts[&hash].contains(*opening))
-            .copied()
-            .collect();
-        let highest = (!before.is_empty()).then(|| self.highest(&before));
-        let placement = moved.relocation.placement;
-        let admin = self.grant(place).map(|(role, _)| role) == Some(Role::Admin);
-        let follows = |highest| placement == highest + 1 || (admin && placement > highest);
-        if !highest.is_none_or(follows) {
-            return Counts::No;
-        }
-        let all_here = place.deps.iter().all(|dep| self.place(dep).is_some());
-        let stood = self
-            .tip(&before, pasts)
-            .and_then(|tip| self.level(&tip))
-            .map(|(sensitivity, _)| sensitivity);
-        let raises = all_here && stood.is_some_and(|stood| moved.sensitivity > stood);
-        if raises {
-            let left = moveds
-                .iter()
-                .filter_map(|hash| self.place(hash))
-                .any(|left| left.kind == EntryKind::Moved(hash));
-            return if left { Counts::Yes } else { Counts::NotYet };
-        }
-        match (admin, all_here) {
-            (true, _) => Counts::Yes,
-            (false, false) => Counts::NotYet,
-            (false, true) => Counts::No,
-        }
-    }
-
-    /// The record of those that count; they all have the same.
-    fn record(&self, counted: &[EntryHash]) -> Option<&kitbag_core::pack::Record> {
-        let first = counted.first()?;
-        match (&self.created, self.moves.get(first)) {
-            (_, Some(moved)) => Some(&moved.relocation.record),
-            (created, None) => created.as_ref().map(|(_, note)| &note.record),
-        }
-    }
-
-    fn highest(&self, openings: &[EntryHash]) -> u64 {
-        let placements = openings.iter().filter_map(|hash| self.level(hash));
-        placements
-            .map(|(_, placement)| placement)
-            .max()
-            .unwrap_or(0)
-    }
-
-    /// Those of these that no other builds on, lowest first.
-    fn tips(
-        &self,
-        openings: &[EntryHash],
-        pasts: &BTreeMap<EntryHash, BTreeSet<EntryHash>>,
-    ) -> Vec<(Sensitivity, ObjectTag, EntryHash)> {
-        let replaced = |hash: &EntryHash| {
-            openings
-                .iter()
-                .any(|other| pasts.get(other).is_some_and(|past| past.contains(hash)))
-        };
-        let mut tips: Vec<_> = openings
-            .iter()
-            .filter(|hash| !replaced(hash))
-            .filter_map(|hash| Some((self.level(hash)?.0, self.tag(hash)?, *hash)))
-            .collect();
-        tips.sort_unstable();
-        tips
-    }
-
-    /// The one at which the note stands by these alone.
-    fn tip(
-        &self,
-        openings: &[EntryHash],
-        pasts: &BTreeMap<EntryHash, BTreeSet<EntryHash>>,
-    ) -> Option<EntryHash> {
-        let tips = self.tips(openings, pasts);
-        tips.into_iter()
-            .min_by_key(|(sensitivity, _, hash)| (std::cmp::Reverse(*sensitivity), *hash))
-            .map(|(_, _, hash)| hash)
+        judging.finish()
     }
 }
 
+/// Entries, each after those it builds on. Where several could come next, those without a `rank`
+/// come first, then the lowest rank, then the lowest hash.
+pub(super) fn in_order(
+    entries: &BTreeMap<EntryHash, &[EntryHash]>,
+    rank: impl Fn(&EntryHash) -> Option<u64>,
+) -> Vec<EntryHash> {
+    let mut awaited: BTreeMap<EntryHash, usize> = BTreeMap::new();
+    let mut dependents: BTreeMap<EntryHash, Vec<EntryHash>> = BTreeMap::new();
+    let mut ready = BinaryHeap::new();
+    for (hash, deps) in entries {
+        let here: BTreeSet<&EntryHash> = deps.iter().filter(|d| entries.contains_key(d)).collect();
+        if here.is_empty() {
+            ready.push(Reverse((rank(hash), *hash)));
+        }
+        awaited.insert(*hash, here.len());
+        for dep in here {
+            dependents.entry(*dep).or_default().push(*hash);
+        }
+    }
+    let mut order = Vec::with_capacity(entries.len());
+    while let Some(Reverse((_, hash))) = ready.pop() {
+        order.push(hash);
+        for dependent in dependents.remove(&hash).into_iter().flatten() {
+            let left = awaited.entry(dependent).or_default();
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                ready.push(Reverse((rank(&dependent), dependent)));
+            }
+        }
+    }
+    order
+}
+
+/// Whether a move counts.
 enum Counts {
     Yes,
     NotYet,
     No,
 }
+
+/// Creates and moves that count, by their place in the list of them.
+type Bits = Rc<Vec<u64>>;
+
+struct Judging<'a> {
+    of: &'a Evidence<'a>,
+    /// The moves that a moved names.
+    left: BTreeSet<EntryHash>,
+    /// Of each entry, what counts in its past.
+    pasts: BTreeMap<EntryHash, Bits>,
+    counted: Vec<(EntryHash, Opening)>,
+    places: BTreeMap<EntryHash, usize>,
+    /// Moves that count.
+    by_author: BTreeMap<Option<PersonId>, Vec<usize>>,
+    /// What was found of sets of those that count: many moves have one and the same in their past.
+    before: BTreeMap<Bits, (Option<u64>, Option<Sensitivity>)>,
+    verdict: Verdict,
+    work: u64,
+}
+
+impl<'a> Judging<'a> {
+    fn new(of: &'a Evidence<'a>) -> Judging<'a> {
+        let mut judging = Judging {
+            of,
+            left: of.moveds.values().map(|moved| moved.to).collect(),
+            pasts: BTreeMap::new(),
+            counted: vec![],
+            places: BTreeMap::new(),
+            by_author: BTreeMap::new(),
+            before: BTreeMap::new(),
+            verdict: Verdict {
+                waiting: of.waiting,
+                moveds: of.moveds.keys().copied().collect(),
+                ..Verdict::default()
+            },
+            work: 0,
+        };
+        // A create builds on nothing, so it is the first of them wherever it comes in the order.
+        if let Some((hash, opening)) = of.created {
+            judging.count(hash, opening);
+            judging.by_author.clear(); // nobody moved anything yet
+        }
+        judging
+    }
+
+    fn count(&mut self, hash: EntryHash, opening: Opening) {
+        let at = self.counted.len();
+        self.places.insert(hash, at);
+        self.by_author.entry(opening.author).or_default().push(at);
+        self.counted.push((hash, opening));
+    }
+
+    fn take(&mut self, hash: EntryHash) {
+        let past = self.past(&hash);
+        if let Some(opening) = self.of.moves.get(&hash) {
+            match self.counts(&hash, opening, &past) {
+                Counts::Yes => self.count(hash, *opening),
+                Counts::NotYet => self.verdict.waiting += 1,
+                Counts::No => {}
+            }
+        }
+        self.pasts.insert(hash, past);
+    }
+
+    /// What counts in the past of an entry, once all that it builds on was taken.
+    fn past(&mut self, hash: &EntryHash) -> Bits {
+        let mut past: Option<Bits> = None;
+        for dep in self.of.entries.get(hash).into_iter().copied().flatten() {
+            self.work += 1;
+            let Some(before) = self.pasts.get(dep) else {
+                continue; // not here
+            };
+            let merged = match past {
+                None => before.clone(),
+                Some(past) => union(past, before, &mut self.work),
+            };
+            past = Some(match self.places.get(dep) {
+                Some(at) => with(merged, *at, &mut self.work),
+                None => merged,
+            });
+        }
+        self.work += 1;
+        past.unwrap_or_default()
+    }
+
+    /// Whether a move counts, given those before it.
+    fn counts(&mut self, hash: &EntryHash, opening: &Opening, past: &Bits) -> Counts {
+        let first = self.counted.first();
+        if first.is_some_and(|(_, first)| first.record != opening.record) {
+            return Counts::No;
+        }
+        if self.has_moved_enough(opening.author, past) {
+            return Counts::No;
+        }
+        let (highest, stood) = self.before(past);
+        let (placement, by_admin) = (opening.placement, opening.by_admin);
+        let follows = |highest: u64| placement == highest + 1 || (by_admin && placement > highest);
+        if !highest.is_none_or(follows) {
+            return Counts::No;
+        }
+        let mut deps = self.of.entries.get(hash).into_iter().copied().flatten();
+        let all_here = deps.all(|dep| self.of.entries.contains_key(dep));
+        let raises = all_here && stood.is_some_and(|stood| opening.sensitivity > stood);
+        match (raises, by_admin, all_here) {
+            (true, _, _) if !self.left.contains(hash) => Counts::NotYet,
+            (true, _, _) | (false, true, _) => Counts::Yes,
+            (false, false, false) => Counts::NotYet,
+            (false, false, true) => Counts::No,
+        }
+    }
+
+    /// The highest placement of these, and the sensitivity at which the note stands by them alone.
+    fn before(&mut self, past: &Bits) -> (Option<u64>, Option<Sensitivity>) {
+        self.work += past.len() as u64;
+        if let Some(known) = self.before.get(past) {
+            return *known;
+        }
+        let counted: Vec<usize> = members(past).collect();
+        let highest = counted.iter().map(|at| self.counted[*at].1.placement);
+        let highest = highest.max();
+        let tips = self.unreplaced(&counted).into_iter();
+        let stood = tips.map(|at| self.counted[at].1.sensitivity).max();
+        self.before.insert(past.clone(), (highest, stood));
+        (highest, stood)
+    }
+
+    /// Those of these in no other's past.
+    fn unreplaced(&mut self, counted: &[usize]) -> Vec<usize> {
+        let mut replaced = Bits::default();
+        for at in counted {
+            if let Some(past) = self.pasts.get(&self.counted[*at].0) {
+                replaced = union(replaced, past, &mut self.work);
+            }
+        }
+        let is_tip = |at: &&usize| !holds(&replaced, **at);
+        counted.iter().filter(is_tip).copied().collect()
+    }
+
+    /// Whether so many moves of one person count already that this one of theirs does not.
+    fn has_moved_enough(&mut self, author: Option<PersonId>, past: &Bits) -> bool {
+        let own = self.by_author.get(&author).map_or(&[][..], Vec::as_slice);
+        if own.len() >= MOVES_OF_ONE_MAX {
+            return true;
+        }
+        self.work += own.len() as u64;
+        let at_once = own.iter().filter(|at| !holds(past, **at));
+        at_once.count() >= MOVES_AT_ONCE_MAX
+    }
+
+    fn finish(mut self) -> (Verdict, u64) {
+        let all: Vec<usize> = (0..self.counted.len()).collect();
+        let tips = self.unreplaced(&all);
+        let mut tips: Vec<_> = tips
+            .into_iter()
+            .map(|at| &self.counted[at])
+            .map(|(hash, opening)| (opening.sensitivity, opening.tag, *hash))
+            .collect();
+        tips.sort_unstable();
+        let tip = tips
+            .iter()
+            .min_by_key(|(sensitivity, _, hash)| (Reverse(*sensitivity), *hash))
+            .copied();
+        self.verdict.openings = self.counted.iter().map(|(hash, _)| *hash).collect();
+        let placements = self.counted.iter().map(|(_, opening)| opening.placement);
+        self.verdict.highest = placements.max().unwrap_or(0);
+        self.verdict.tips = tips;
+        self.verdict.tip = tip.map(|(_, _, hash)| hash);
+        if let Some((stands, _, _)) = tip {
+            self.judge_sight(stands);
+        }
+        (self.verdict, self.work)
+    }
+
+    /// Finds who does not see the note where it stands, and who sees it elsewhere.
+    fn judge_sight(&mut self, stands: Sensitivity) {
+        // For whoever is cleared so far, a create or move answers the moveds in its past.
+        let answered = Sensitivity::ALL.map(|clearance| self.answered(clearance));
+        let is_answered = |moved: &EntryHash, clearance: Sensitivity| {
+            answered[clearance as usize].contains(moved)
+        };
+        // At which sensitivities somebody said that the note went higher, and is not answered.
+        let mut left = [false; Sensitivity::ALL.len()];
+        let clearance = self.of.clearance;
+        for (hash, moved) in &self.of.moveds {
+            let own = moved.sensitivity;
+            let goes = self.places.get(&moved.to).map(|at| self.counted[*at].1);
+            let lacking = !moved.to_is_here && Some(moved.reach) > clearance;
+            self.verdict.hidden |=
+                lacking && clearance.is_none_or(|clearance| !is_answered(hash, clearance));
+            let lowest = stands.max(own);
+            self.verdict.hidden_below |=
+                goes.is_none() && lowest < moved.reach && !is_answered(hash, lowest);
+            for at in Sensitivity::ALL {
+                let higher = goes.is_some_and(|goes| goes.sensitivity > at);
+                left[at as usize] |= own <= at && higher && !is_answered(hash, at);
+            }
+            self.work += 1;
+        }
+        let below = self.verdict.tips.iter();
+        let below = below.filter(|(at, _, _)| *at < stands && !left[*at as usize]);
+        self.verdict.shown_below = below.copied().collect();
+    }
+
+    /// The past of the creates and moves that count and stand no higher than this.
+    fn answered(&mut self, clearance: Sensitivity) -> BTreeSet<EntryHash> {
+        let seen = self.counted.iter();
+        let seen = seen.filter(|(_, opening)| opening.sensitivity <= clearance);
+        let deps = |hash: &EntryHash| self.of.entries.get(hash).into_iter().copied().flatten();
+        let mut ahead: Vec<EntryHash> = seen.flat_map(|(hash, _)| deps(hash)).copied().collect();
+        let mut past = BTreeSet::new();
+        while let Some(hash) = ahead.pop() {
+            self.work += 1;
+            if self.of.entries.contains_key(&hash) && past.insert(hash) {
+                ahead.extend(deps(&hash));
+            }
+        }
+        past
+    }
+}
+
+fn holds(bits: &Bits, at: usize) -> bool {
+    bits.get(at / 64)
+        .is_some_and(|word| word & (1 << (at % 64)) != 0)
+}
+
+fn members(bits: &Bits) -> impl Iterator<Item = usize> {
+    let words = bits.iter().enumerate();
+    words.flat_map(|(n, word)| {
+        let inside = (0..64).filter(move |bit| word & (1 << bit) != 0);
+        inside.map(move |bit| n * 64 + bit)
+    })
+}
+
+fn with(mut bits: Bits, at: usize, work: &mut u64) -> Bits {
+    if holds(&bits, at) {
+        return bits;
+    }
+    *work += bits.len() as u64;
+    let words = Rc::make_mut(&mut bits);
+    words.resize(words.len().max(at / 64 + 1), 0);
+    words[at / 64] |= 1 << (at % 64);
+    bits
+}
+
+/// Both together: one of the two themselves where it holds the other, so that equal sets are one.
+fn union(mut of: Bits, and: &Bits, work: &mut u64) -> Bits {
+    if Rc::ptr_eq(&of, and) {
+        return of;
+    }
+    *work += of.len().max(and.len()) as u64;
+    let within = |inner: &Bits, outer: &Bits| {
+        let words = inner.iter().enumerate();
+        words
+            .into_iter()
+            .all(|(n, word)| word & !outer.get(n).copied().unwrap_or(0) == 0)
+    };
+    if within(and, &of) {
+        return of;
+    }
+    if within(&of, and) {
+        return and.clone();
+    }
+    let words = Rc::make_mut(&mut of);
+    words.resize(words.len().max(and.len()), 0);
+    for (word, more) in words.iter_mut().zip(and.iter()) {
+        *word |= more;
+    }
+    of
+}
+
+#[cfg(test)]
+#[path = "verdict/tests.rs"]
+mod tests;
