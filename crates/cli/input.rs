@@ -92,7 +92,7 @@ fn read_up_to(from: impl Read, name: &str, limit: usize) -> anyhow::Result<Vec<u
     if bytes.len() > limit {
         return Err(Failure::new(
             Code::RequestTooLarge,
-            format!("{name} has more than {limit} bytes"),
+            format!("{name} has more than {} MiB", limit / (1024 * 1024)),
         )
         .into());
     }

@@ -1,7 +1,7 @@
 //! Changes of membership in words: what one would do, what it did, and what waits for an answer.
 
 use crate::when;
-use crate::words::{can, count, inline, pack, short};
+use crate::words::{self, can, count, inline, pack, short};
 use jiff::Zoned;
 use kitbag_rpc::{Ended, Held, MembershipChange, NoteCount, PersonChange, PersonRef, Rights, Role};
 
@@ -135,7 +135,7 @@ pub(crate) fn waits(pack: &str, held: &Held, role: &str) -> String {
 pub(crate) fn ended(ended: &Ended, now: &Zoned) -> String {
     format!(
         "{} on {}: you keep what you had; nothing new reaches you",
-        inline(&ended.text),
+        words::sentence(&inline(&ended.text)),
         when::shown_in_full(ended.at, now)
     )
 }

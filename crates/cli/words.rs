@@ -43,6 +43,13 @@ pub(crate) fn listed_id(out: Output, id: &str) -> &str {
     }
 }
 
+/// The same text with a capital at its beginning.
+pub(crate) fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
 /// Text of somebody else inside a sentence.
 pub(crate) fn inline(text: &str) -> String {
     escape(text, Lines::One).into_owned()

@@ -3,7 +3,7 @@
 use crate::commands::{down, up};
 use crate::context::Context;
 use crate::network::NetworkArgs;
-use crate::{launch, passphrase, when, words};
+use crate::{home, launch, passphrase, when, words};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_daemon::{Started, is_served};
@@ -190,6 +190,9 @@ fn peer_in_words(peer: &Peer) -> String {
 }
 
 async fn status(context: &Context) -> anyhow::Result<()> {
+    if let Some(trouble) = home::trouble(&context.home) {
+        return Err(trouble.into());
+    }
     let status = if is_served(&context.home) {
         context.client().call(&ReadStatus::default()).await?.into()
     } else {

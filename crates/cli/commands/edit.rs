@@ -14,7 +14,7 @@ pub(crate) struct EditArgs {
     /// The new title
     #[arg(long)]
     title: Option<String>,
-    /// Take the new text from a file, - for the standard input; which is read without it if no other option is given
+    /// Take the new text from a file, - for the standard input; without any other option a pipe is read by itself
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// A tag to add; may be given several times

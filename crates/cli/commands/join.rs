@@ -83,11 +83,14 @@ fn in_words(joined: &Joined) -> String {
 fn unused_name(joined: &Joined, name: Option<&str>) -> Option<String> {
     let name = name.filter(|_| joined.state == JoinState::AlreadyMember)?;
     (joined.pack.name.as_deref() != Some(name)).then(|| {
-        format!(
-            "--as {} was not used: you still call it {}.",
-            words::inline(name),
-            words::pack(&joined.pack)
-        )
+        let name = words::inline(name);
+        match &joined.pack.name {
+            Some(own) => format!(
+                "--as {name} was not used: you still call it {}.",
+                words::inline(own)
+            ),
+            None => format!("--as {name} was not used: a name is given when you join."),
+        }
     })
 }
 
@@ -144,12 +147,19 @@ mod tests {
                 .starts_with("You are in Ac\\u{1b}me already; the ticket was not used.\n")
         );
         let unused = unused_name(&joined, Some("mine")).unwrap();
+        assert!(
+            unused.starts_with("--as mine was not used: a name"),
+            "{unused}"
+        );
+        joined.pack.name = Some("own\x1b".to_owned());
+        let unused = unused_name(&joined, Some("mine")).unwrap();
         assert_eq!(
             unused,
-            "--as mine was not used: you still call it Ac\\u{1b}me."
+            "--as mine was not used: you still call it own\\u{1b}."
         );
         assert_eq!(unused_name(&joined, None), None);
         joined.state = JoinState::Waiting;
+        joined.pack.name = None;
         assert_eq!(unused_name(&joined, Some("mine")), None);
         joined.waiting = Some("qrstuvwxyz".to_owned());
         joined.invited_by = "A\x1bna".to_owned();

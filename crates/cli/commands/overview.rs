@@ -61,7 +61,9 @@ impl Overview {
                 .into_iter()
                 .map(move |trouble| format!("{title}: {trouble}"))
         });
-        let next = match packs {
+        // Nothing can be added to, or shared of, a pack that this person is out of.
+        let packs_of_mine: Vec<&Pack> = packs.iter().filter(|pack| pack.role.is_some()).collect();
+        let next = match &packs_of_mine[..] {
             [] => "kitbag pack create TITLE, or kitbag join if somebody sent you a ticket",
             packs if packs.iter().all(|pack| pack.notes == 0) => "kitbag add PACK --source LABEL",
             packs if packs.iter().all(|pack| pack.members < 2) => "kitbag share PACK",
@@ -139,7 +141,7 @@ mod tests {
             name: None,
             notes,
             members,
-            role: None,
+            role: Some(kitbag_rpc::Role::Admin),
             clearance: None,
             default_sensitivity,
         }
@@ -154,6 +156,11 @@ mod tests {
         );
         assert!(Overview::running(&[], &[]).next.contains("pack create"));
         assert!(Overview::running(&[pack(0, 1)], &[]).next.contains("add"));
+        let out = Pack {
+            role: None,
+            ..pack(1, 1)
+        };
+        assert!(Overview::running(&[out], &[]).next.contains("pack create"));
         assert!(Overview::running(&[pack(1, 1)], &[]).next.contains("share"));
         assert!(
             Overview::running(&[pack(1, 1), pack(0, 2)], &[])

@@ -4,7 +4,8 @@ use crate::logs::Log;
 use crate::objects::{epoch_key, open_item_key, read};
 use crate::relabel::{deps, relocation};
 use crate::replica::Staged;
-use crate::view::{NewNote, NewSource, NoteEdit};
+use crate::view::{AsideKind, Change, NewNote, NewSource, NoteEdit, TakeOver};
+use crate::why::WaitingFor;
 use crate::write::Draft;
 use crate::{Node, NodeError};
 use kitbag_core::content::{EntryBody, EntryKind, MOVES_AT_ONCE_MAX, Relocation, VerifiedRun};
@@ -392,6 +393,21 @@ fn a_raise_counts_when_both_halves_are_here() {
     }
 }
 
+/// Goal: half of a move waits for the other half, once, and not for a key: what says that a note went
+/// is not sealed.
+#[test]
+fn half_of_a_move_waits_for_the_other_and_for_no_key() {
+    let mut group = Group::new((Role::Editor, Restricted), (Role::Reader, Internal));
+    let note = group.add(ANA, Internal);
+    let (pack, ben) = (group.pack, &mut group.nodes[BEN]);
+    ben.relabel(NOW, pack, note, Confidential).unwrap();
+    group.write_move(BEN, note, Restricted, false, |_| {});
+    group.share();
+    let why = group.nodes[ANA].why(Some(pack)).unwrap().remove(0);
+    let waiting: Vec<_> = why.waiting.iter().map(|of| (of.what, of.notes)).collect();
+    assert_eq!(waiting, [(WaitingFor::Earlier, 1)]);
+}
+
 /// Goal: each move that says something else than the note it moves leaves the note where it was.
 #[test]
 fn a_forged_move_leaves_the_note_where_it_was() {
@@ -509,6 +525,9 @@ fn the_move_of_somebody_removed_leaves_the_note_where_it_was() {
     let (pack, ana) = (group.pack, &mut group.nodes[ANA]);
     let mut staged = Staged::default();
     ana.stage_op(pack, vec![remove], NOW, &mut staged).unwrap();
+    let preview = ana.preview_of(pack, &Change::Leave, &staged).unwrap();
+    let announced: Vec<u64> = preview.set_aside.iter().map(|of| of.entries).collect();
+    assert_eq!(announced, [1], "as many as are listed below");
     ana.commit(pack, staged).unwrap();
     group.hand_over(ANA, CYN, |_| true);
     for who in [ANA, CYN] {
@@ -517,7 +536,20 @@ fn the_move_of_somebody_removed_leaves_the_note_where_it_was() {
         group.reopen(who);
         assert_eq!(group.seen(who, note), expected);
     }
-    assert!(group.nodes[ANA].status(pack).unwrap().set_aside > 0);
+    let ana = &mut group.nodes[ANA];
+    let listed = ana.set_aside(pack).unwrap();
+    let kinds: Vec<_> = listed.iter().map(|of| (of.kind, of.sensitivity)).collect();
+    assert_eq!(
+        kinds,
+        [(AsideKind::Move, Confidential)],
+        "both halves are one move"
+    );
+    let taken = ana.take_over(NOW, pack, &[listed[0].entry]).unwrap();
+    assert_eq!(taken[0].outcome, TakeOver::ByHand);
+    // Who is not cleared for where it would have gone sees only that it left.
+    let listed = group.nodes[CYN].set_aside(pack).unwrap();
+    let kinds: Vec<_> = listed.iter().map(|of| (of.kind, of.sensitivity)).collect();
+    assert_eq!(kinds, [(AsideKind::MoveAway, Internal)]);
 }
 
 /// Where the content logs of a device end on this one, as a removal names them.

@@ -244,6 +244,13 @@ fn somebody_granted_anew_opens_everything_again() {
         ]
     };
     act(&mut node, pack, lowered(Sensitivity::Public), vec![]);
+    let why = node.why(Some(pack)).unwrap().remove(0);
+    let told: Vec<_> = why.renewals.iter().flat_map(|of| &of.after).collect();
+    assert!(!told.is_empty());
+    for act in told {
+        let instead = Some((Role::Reader, Sensitivity::Public));
+        assert_eq!((act.kind, act.instead), (ActKind::Removed, instead));
+    }
     add(&mut node, pack, Sensitivity::Confidential, "two");
     let rules = node.explain(pack, ben, None).unwrap();
     let rule = rules

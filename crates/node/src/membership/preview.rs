@@ -73,7 +73,7 @@ pub(crate) fn rights_of(policy: &Policy, person: &PersonId) -> Rights {
 
 impl Node {
     /// Compares the pack as it is with the pack after these operations.
-    pub(super) fn preview_of(
+    pub(crate) fn preview_of(
         &mut self,
         pack: PackId,
         change: &Change,
