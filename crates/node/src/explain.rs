@@ -251,7 +251,7 @@ impl Node {
                 moved: mover.map(|mover| (mover.by, mover.at)),
             })
         };
-        Ok(built.placed.nodes().filter_map(stood).collect())
+        Ok(built.placed.openings().iter().filter_map(stood).collect())
     }
 
     pub(crate) fn rule(

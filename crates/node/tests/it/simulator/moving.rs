@@ -152,9 +152,10 @@ impl History {
             let (what, into) = match taken.outcome {
                 TakeOver::NewNote(into) => ("taken over as a note", Some(into)),
                 TakeOver::Edited(into) => ("taken over as an edit", Some(into)),
-                TakeOver::ChangesNothing | TakeOver::Unreadable | TakeOver::DoesNotFit => {
-                    ("not taken over", None)
-                }
+                TakeOver::ChangesNothing
+                | TakeOver::Unreadable
+                | TakeOver::ByHand
+                | TakeOver::DoesNotFit => ("not taken over", None),
             };
             self.counts.add(what, 1);
             world.log(|world| {
