@@ -2,13 +2,15 @@
 
 use crate::logs::Log;
 use crate::objects::{epoch_key, open_item_key, read};
-use crate::relabel::{deps, relocation};
+use crate::relabel::{deps, may_move_again, relocation};
 use crate::replica::Staged;
 use crate::view::{AsideKind, Change, NewNote, NewSource, NoteEdit, TakeOver};
 use crate::why::WaitingFor;
 use crate::write::Draft;
 use crate::{Node, NodeError};
-use kitbag_core::content::{EntryBody, EntryKind, MOVES_AT_ONCE_MAX, Relocation, VerifiedRun};
+use kitbag_core::content::{
+    EntryBody, EntryKind, MOVES_AT_ONCE_MAX, MOVES_OF_ONE_MAX, Relocation, VerifiedRun,
+};
 use kitbag_core::id::{EntryHash, ItemId, LogId, ObjectTag, PackId, Timestamp};
 use kitbag_core::pack::note::object_tag;
 use kitbag_core::policy::op::{Act, Cutoff, LateDenials};
@@ -369,6 +371,21 @@ fn a_flood_of_moves_moves_a_note_and_blocks_nobody() {
             let expected = Some((Internal, "one two by Ana".to_owned()));
             assert_eq!(group.seen(who, note), expected);
         }
+    }
+}
+
+/// Goal: who moved a note as often as counts is told so, and nothing is written.
+#[test]
+fn a_move_that_would_not_count_is_refused_to_its_own_writer() {
+    let mut group = Group::new((Role::Editor, Confidential), (Role::Reader, Confidential));
+    let note = group.add(ANA, Internal);
+    let ana = &mut group.nodes[ANA];
+    ana.relabel(NOW, group.pack, note, Confidential).unwrap();
+    let (_, _, mut built) = ana.built_note(group.pack, note).unwrap();
+    let (me, mover) = (ana.me.person(), built.movers[0].clone());
+    for (times, may) in [(MOVES_OF_ONE_MAX - 1, true), (MOVES_OF_ONE_MAX, false)] {
+        built.movers = vec![mover.clone(); times];
+        assert_eq!(may_move_again(&built, me).is_ok(), may, "{times}");
     }
 }
 

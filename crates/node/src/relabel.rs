@@ -14,7 +14,7 @@ use crate::write::{Draft, Pen};
 use crate::{Node, NodeError};
 use kitbag_core::content::{
     BodyError, CARRIED_CHANGES_MAX, CarriedChange, Creation, DEPS_MAX, EntryBody, EntryKind,
-    PLACEMENT_MAX, Relocation,
+    MOVES_OF_ONE_MAX, PLACEMENT_MAX, Relocation,
 };
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId, Timestamp};
 use kitbag_core::policy::op::GrantRef;
@@ -63,6 +63,7 @@ impl Node {
         let (built, grant) = self.may_relabel(pack, id, to)?;
         if grant.is_some() && !is_settled(&built, to) {
             let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+            may_move_again(&built, self.me.person())?;
             deps(replica, &built, to)?;
             kitbag_core::content::pack_body(&EntryBody::Move(relocation(&built, now)?))
                 .map_err(too_long)?;
@@ -117,6 +118,7 @@ impl Node {
     ) -> Result<(), NodeError> {
         let from = built.sensitivity;
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        may_move_again(built, self.me.person())?;
         let deps = deps(replica, built, to)?;
         let relocation = relocation(built, now)?;
         let tag = kitbag_core::pack::note::object_tag(pack, built.item, to, relocation.placement);
@@ -335,10 +337,7 @@ pub(crate) fn relocation(built: &BuiltNote, now: Timestamp) -> Result<Relocation
     }
     let placement = built.placed.highest() + 1;
     if placement > PLACEMENT_MAX {
-        return Err(NodeError::BadInput {
-            field: "sensitivity",
-            reason: "this note moved too often to move again; add its text as a new note".into(),
-        });
+        return Err(moved_too_often());
     }
     Ok(Relocation {
         record: built.record.clone(),
@@ -352,6 +351,22 @@ pub(crate) fn relocation(built: &BuiltNote, now: Timestamp) -> Result<Relocation
         changes,
         at: now,
     })
+}
+
+/// Refuses a move that would not count, since so many of one person do.
+pub(crate) fn may_move_again(built: &BuiltNote, me: PersonId) -> Result<(), NodeError> {
+    let own = built.movers.iter().filter(|mover| mover.by == Some(me));
+    if own.count() >= MOVES_OF_ONE_MAX {
+        return Err(moved_too_often());
+    }
+    Ok(())
+}
+
+fn moved_too_often() -> NodeError {
+    NodeError::BadInput {
+        field: "sensitivity",
+        reason: "this note moved too often to move again; add its text as a new note".into(),
+    }
 }
 
 /// What a move of this note to `to` builds on: what carries the heads of its document, and every node

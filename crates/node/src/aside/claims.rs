@@ -9,7 +9,7 @@
 
 use crate::NodeError;
 use crate::authority::Authority;
-use crate::objects::{BuiltNote, ObjectState, Step, build_everything, epoch_key};
+use crate::objects::{BuiltNote, ObjectState, Step, build_everything, judge};
 use crate::replica::Replica;
 use kitbag_core::content::EntryKind;
 use kitbag_core::id::{EntryHash, ObjectTag, PersonId};
@@ -57,9 +57,9 @@ enum Carried {
     InAnother(EntryHash, EntryHash),
 }
 
-/// What decides which entries of an object can be opened: how many there are and have a key, and how
-/// many count, since a create that counts comes before one that does not.
-type Basis = (usize, usize, usize);
+/// What decides what the entries of an object add up to: which there are, and what policy and keys say
+/// of each.
+type Basis = (Vec<EntryHash>, Vec<(Authority, bool)>);
 
 /// All claims of a pack.
 pub(crate) struct Claims<'r> {
@@ -203,20 +203,15 @@ impl<'r> Claims<'r> {
         let Some(object) = replica.objects.get(&tag) else {
             return Ok(());
         };
-        let places = object
-            .entries
-            .iter()
-            .filter_map(|hash| Some((hash, replica.places.get(hash)?)));
-        let mut has_create = false;
-        let mut basis = (object.entries.len(), 0, 0);
-        for (hash, place) in places {
-            has_create |= place.kind == EntryKind::Create;
-            basis.1 += usize::from(epoch_key(replica, place).is_some());
-            basis.2 += usize::from(replica.authority(place, *hash) == Authority::Valid);
-        }
+        let is_create = |hash: &EntryHash| {
+            let place = replica.places.get(hash);
+            place.is_some_and(|place| place.kind == EntryKind::Create)
+        };
+        let has_create = object.entries.iter().any(is_create);
         if !has_create {
             return Ok(());
         }
+        let basis = (object.entries.clone(), judge(replica, object));
         let mut left = replica.taken.left.borrow_mut();
         if left.get(&tag).is_none_or(|known| known.basis != basis) {
             let note = build_everything(replica, self.store, tag)?;

@@ -83,10 +83,10 @@ fn build_within(
         match place.kind {
             EntryKind::Edit => pending.push((*hash, place)),
             EntryKind::Create => {} // it cannot be opened yet
-            _ => refused.push(Quarantine::for_now(
-                *hash,
-                "the entry names this note and is no change to it",
-            )),
+            // What merely names a note, as moved or otherwise, says nothing of it.
+            _ => {
+                waiting.remove(hash);
+            }
         }
     }
     quarantine.extend(refused);
