@@ -78,6 +78,7 @@ fn a_confidential_pack_is_joined_once_a_person_says_yes() {
     assert_eq!((code, &error["code"]), (2, &"confirmation-required".into()));
     let dry = ada.json(&["share", "approve", &words, "--dry-run"]);
     assert_eq!((&dry["dry_run"], requests(&ada).len()), (&true.into(), 1));
+    assert_eq!(dry["approved"], false, "nobody was");
     let (code, _) = ada.fails(&["share", "approve", "Ben", "--yes"], b"");
     assert_eq!(code, 3, "a name is what anybody says of themselves");
     let told = ada.ok(&["share", "approve", &words, "--yes"]);

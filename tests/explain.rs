@@ -226,6 +226,12 @@ fn bytes_are_looked_at_without_a_daemon() {
         "{told}"
     );
     assert!(told.contains("secret: present, not shown"), "{told}");
+    let message = ada.ok(&["share", &pack, "--yes"]);
+    assert!(message.lines().count() > 3, "{message}");
+    let told = nobody.ok_with(&["inspect", "-"], message.as_bytes());
+    assert!(told.starts_with("ticket ("), "{told}");
+    let (status, error) = nobody.fails(&["inspect", "/dev/zero"], b"");
+    assert_eq!((status, &error["code"]), (2, &"request/too-large".into()));
 
     for (args, stdin, exit) in [
         (vec!["inspect", "zz"], &b""[..], 2),
@@ -238,4 +244,43 @@ fn bytes_are_looked_at_without_a_daemon() {
         assert_eq!(status, exit, "{args:?}: {error}");
         assert!(!error.to_string().contains(&ticket[20..50]), "{error}");
     }
+}
+
+/// Goal: of notes that were made more or less sensitive it is told who could read them until then,
+/// and they are tried where they stand; what a dry run says is data.
+#[test]
+fn moved_notes_are_told_where_they_stand_and_stood() {
+    let (ada, _ben, pack, [one, _, closed]) = shared();
+    let dry = ada.ok(&["edit", &one, "--sensitivity", "confidential", "--dry-run"]);
+    assert!(
+        dry.starts_with("Nothing was changed. If you make it Confidential:"),
+        "{dry}"
+    );
+    assert!(dry.contains("Ben can open it no longer."), "{dry}");
+    ada.ok(&["edit", &one, "--sensitivity", "confidential", "--yes"]);
+    ada.ok(&["edit", &closed, "--sensitivity", "internal", "--yes"]);
+
+    let told = ada.ok(&["who", &one]);
+    assert!(
+        told.contains("could read it until it was raised: Ben: from Internal by you, "),
+        "{told}"
+    );
+    let who = ada.json(&["who", &one]);
+    let ben = &who["people"][1]["opens"][0];
+    assert_eq!(
+        (&ben["state"], &ben["raised"]["from"]),
+        (&"before".into(), &"internal".into())
+    );
+    assert_eq!(ben["until"], ben["raised"]["at"]);
+
+    let checked = ada.json(&["check", &pack, "--as", "Ben"]);
+    assert_eq!(
+        (&checked["notes"]["opens"], &checked["notes"]["no_key"]),
+        (&2.into(), &1.into())
+    );
+    assert_eq!(
+        (&checked["left"]["opens"], &checked["left"]["no_key"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(checked["records"]["not_here"], 0);
 }

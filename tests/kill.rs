@@ -100,3 +100,25 @@ fn number(variable: &str, default: u64) -> u64 {
     let set = std::env::var(variable).ok();
     set.and_then(|text| text.parse().ok()).unwrap_or(default)
 }
+
+/// Goal: a daemon whose process stands still is told soon, with what to do about it; awake, it stops.
+#[test]
+fn a_daemon_that_stands_still_is_told_soon() {
+    let ada = Device::up("Ada");
+    let pid = ada.json(&["daemon", "status"])["pid"].to_string();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &pid]).status();
+        assert!(sent.unwrap().success());
+    };
+    signal("-STOP");
+    let began = Instant::now();
+    let (exit, error) = ada.fails(&["down"], b"");
+    signal("-CONT");
+    assert!(began.elapsed() < Duration::from_secs(15));
+    assert_eq!((exit, &error["code"]), (11, &"timed-out".into()));
+    let hint = text(&error["hint"]);
+    #[cfg(target_os = "linux")]
+    assert!(hint.contains(&format!("kill -CONT {pid}")), "{hint}");
+    assert!(hint.contains("suspended"), "{hint}");
+    ada.ok(&["down"]);
+}

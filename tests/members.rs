@@ -156,7 +156,7 @@ fn somebody_leaves() {
         assert_eq!(device.contents(&pack).len(), 1);
     }
     let status = ben.ok(&["status"]);
-    assert!(status.contains("you left this pack on"), "{status}");
+    assert!(status.contains("You left this pack on"), "{status}");
 }
 
 /// Goal: what nobody should type is refused with its own exit code and a hint, and changes nothing.
