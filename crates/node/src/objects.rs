@@ -6,6 +6,7 @@
 //! is quarantined by entry; the object and the pack go on.
 
 use crate::NodeError;
+use crate::applying::apply_together;
 use crate::authority::Authority;
 use crate::placement::Placed;
 use crate::replica::{Place, Replica};
@@ -15,7 +16,8 @@ use kitbag_core::content::{
 use kitbag_core::id::{EntryHash, ItemId, LogId, ObjectTag, PersonId, Timestamp};
 use kitbag_core::pack::note::{item_id, object_tag};
 use kitbag_core::pack::{
-    ChangeHash, CheckedChange, IndexDocument, NoteDocument, NoteView, Record, Schema, check_change,
+    ChangeHash, ChangeRefused, CheckedChange, IndexDocument, NoteDocument, NoteView, Record,
+    Schema, check_change,
 };
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, open};
@@ -42,6 +44,8 @@ pub(crate) enum ObjectState {
     Index {
         /// The pack's title in it.
         title: String,
+        /// Entries that should be in it and cannot be read here.
+        waiting: u64,
     },
     /// A place that a note left, or one that is not shown.
     Left,
@@ -439,6 +443,9 @@ pub(crate) fn apply_in_order(
     if !pending.is_empty() && note.document.is_none() {
         note.open_document();
     }
+    if apply_together(replica, store, note, &pending, quarantine)? {
+        return Ok(());
+    }
     while !pending.is_empty() {
         let (ready, waiting): (Vec<_>, Vec<_>) = pending
             .into_iter()
@@ -465,43 +472,32 @@ pub(crate) fn apply_in_order(
 
 fn apply_round(
     note: &mut BuiltNote,
-    mut round: Vec<(EntryHash, CheckedChange, Step)>,
+    round: Vec<(EntryHash, CheckedChange, Step)>,
     quarantine: &mut Vec<Quarantine>,
 ) {
     let mut document = note.document();
-    loop {
-        let changes: Vec<CheckedChange> =
-            round.iter().map(|(_, change, _)| change.clone()).collect();
-        match document.try_apply(&changes) {
-            Ok(()) => break,
-            Err((at, refused)) => {
-                let (entry, _, _) = round.remove(at.min(round.len() - 1));
-                quarantine.push(Quarantine {
-                    entry,
-                    reason: refused.to_string(),
-                });
-                if round.is_empty() {
-                    return;
-                }
-            }
+    let changes: Vec<CheckedChange> = round.iter().map(|(_, change, _)| change.clone()).collect();
+    let refused: BTreeMap<usize, ChangeRefused> =
+        document.apply_each(&changes).into_iter().collect();
+    for (at, (hash, change, step)) in round.into_iter().enumerate() {
+        match refused.get(&at) {
+            None => note.take_step(hash, change.hash(), step),
+            Some(refused) => quarantine.push(Quarantine {
+                entry: hash,
+                reason: refused.to_string(),
+            }),
         }
-    }
-    for (hash, change, step) in round {
-        note.carriers.entry(change.hash()).or_insert(hash);
-        note.carries.entry(hash).or_default().insert(change.hash());
-        note.applied.insert(hash);
-        note.steps.push(step);
     }
     note.document = Some(document);
 }
 
-enum EditOpened {
+pub(crate) enum EditOpened {
     Change(CheckedChange, Step),
     NoKeyYet,
     Refused(String),
 }
 
-fn open_edit(
+pub(crate) fn open_edit(
     replica: &Replica,
     store: &Store,
     note: &BuiltNote,
@@ -651,6 +647,8 @@ pub(crate) fn open_create(
 pub(crate) struct BuiltIndex {
     pub(crate) document: IndexDocument,
     pub(crate) carriers: BTreeMap<ChangeHash, EntryHash>,
+    /// Entries that should be in it and cannot be read here, and those that rest on them.
+    pub(crate) waiting: u64,
 }
 
 /// Puts an index document together.
@@ -675,6 +673,7 @@ pub(crate) fn build_index(
         .into_iter()
         .filter(|hash| !replica.quarantined.contains_key(hash))
         .collect();
+    let mut unreadable = 0;
     loop {
         let before = pending.len();
         let mut waiting = Vec::new();
@@ -696,6 +695,7 @@ pub(crate) fn build_index(
                 continue;
             };
             let Some(entry) = read(replica, store, place)? else {
+                unreadable += 1;
                 continue;
             };
             let Some(EntryBody::Change { change, .. }) = open_body(&entry, &item_key, key) else {
@@ -737,7 +737,12 @@ pub(crate) fn build_index(
         }
         pending = waiting;
         if pending.is_empty() || pending.len() == before {
-            return Ok(BuiltIndex { document, carriers });
+            let rests_on_them = if unreadable > 0 { pending.len() } else { 0 };
+            return Ok(BuiltIndex {
+                document,
+                carriers,
+                waiting: unreadable + rests_on_them as u64,
+            });
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Somebody is removed: what they keep, what they can still open, and what everybody else sees.
 
 use super::support::*;
-use kitbag_core::policy::op::LateDenials;
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_node::view::Change;
 use kitbag_testkit::{Called, LootOpened, Who, World};
 
 /// Ana, the founder; Ben and Cyn, whom she let in; everybody in sync.
@@ -27,11 +27,7 @@ fn three(seed: u64) -> (World, Who, Who, Who, kitbag_core::id::PackId) {
 
 fn remove(world: &mut World, by: Who, pack: kitbag_core::id::PackId, whom: Who) {
     let person = world.person(whom);
-    world
-        .call(by, |node, now| {
-            node.remove_member(now, pack, person, LateDenials::Keep)
-        })
-        .done();
+    remove_person(world, by, pack, person);
 }
 
 /// Goal: promise 2. All admins are offline, a plain editor writes; the removed device has its whole
@@ -144,7 +140,15 @@ fn a_role_is_lowered_and_raised() {
     for (role, writes) in [(Role::Reader, false), (Role::Editor, true)] {
         world
             .call(ana, |node, now| {
-                node.change_role(now, pack, person, role, Sensitivity::Internal)
+                node.change(
+                    now,
+                    pack,
+                    &Change::Role {
+                        person,
+                        role,
+                        clearance: Sensitivity::Internal,
+                    },
+                )
             })
             .done();
         let word = format!("for a {role:?}");
