@@ -57,11 +57,13 @@ pub(crate) async fn ask_all(
                 JoinOutcome::AlreadyMember => return Ok(Round::In { already: true }),
                 JoinOutcome::Waiting if patient => waits = true,
                 JoinOutcome::Waiting => return Ok(Round::Waiting),
-                JoinOutcome::Refused(refusal) => problem = refusal.into(),
+                JoinOutcome::Refused(refusal) => problem = problem.or_firmer(refusal.into()),
                 JoinOutcome::NoAnswer => {}
             },
-            Err(JoinError::NotAuthorised) => problem = TicketProblem::UnknownInvite,
-            Err(JoinError::Busy) => problem = TicketProblem::TryLater,
+            Err(JoinError::NotAuthorised) => {
+                problem = problem.or_firmer(TicketProblem::UnknownInvite);
+            }
+            Err(JoinError::Busy) => problem = problem.or_firmer(TicketProblem::TryLater),
             Err(error) => debug!(%error, "a device named by the ticket was not reached"),
         }
     }

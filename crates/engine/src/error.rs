@@ -173,6 +173,25 @@ pub enum TicketProblem {
     TryLater,
 }
 
+impl TicketProblem {
+    /// Of the answers of two devices the one to tell: a person's no before what ends a ticket, and that
+    /// before what may pass. Of two alike the later.
+    pub(crate) fn or_firmer(self, other: TicketProblem) -> TicketProblem {
+        let firmness = |problem: &TicketProblem| match problem {
+            TicketProblem::Unreachable {} => 0,
+            TicketProblem::UnknownInvite => 1,
+            TicketProblem::TryLater => 2,
+            TicketProblem::Declined => 4,
+            _ => 3,
+        };
+        if firmness(&other) >= firmness(&self) {
+            other
+        } else {
+            self
+        }
+    }
+}
+
 impl From<TicketError> for TicketProblem {
     fn from(error: TicketError) -> TicketProblem {
         match error {
@@ -303,5 +322,32 @@ pub(crate) fn file<'p>(
         operation,
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TicketProblem::{self, *};
+
+    /// Goal: somebody whom a person turned away hears so, whatever devices say that may not answer, in
+    /// whatever order they are asked.
+    #[test]
+    fn of_several_answers_the_firmest_is_told() {
+        let told = |answers: &[TicketProblem]| {
+            let none = Unreachable {};
+            answers.iter().cloned().fold(none, TicketProblem::or_firmer)
+        };
+        assert_eq!(told(&[]), Unreachable {});
+        for (answers, expected) in [
+            ([Declined, TryLater], Declined),
+            ([Cancelled, TryLater], Cancelled),
+            ([Declined, Cancelled], Declined),
+            ([TryLater, UnknownInvite], TryLater),
+            ([Declined, UnknownInvite], Declined),
+        ] {
+            let [first, second] = answers.clone();
+            assert_eq!(told(&answers), expected);
+            assert_eq!(told(&[second, first]), expected);
+        }
     }
 }

@@ -28,6 +28,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use tracing::warn;
 use zeroize::Zeroizing;
 
 use crate::random::SystemRandom;
@@ -191,7 +192,11 @@ fn open_node(home: &Path, store: Store) -> Result<Node, EngineError> {
         Err(error) => return Err(file("read", &path)(error)),
     };
     let keep = |token: Incarnation| replace(&path, token.to_string().as_bytes());
-    Ok(Node::open(store, Box::new(SystemRandom), outside, keep)?)
+    let node = Node::open(store, Box::new(SystemRandom), outside, keep)?;
+    for what in node.damaged() {
+        warn!("the {what} could not be read and is begun anew");
+    }
+    Ok(node)
 }
 
 enum KeyRecord {

@@ -1,13 +1,15 @@
 //! What counts after a removal, and what becomes of the rest: on every device, in every order.
 
 mod claims;
+mod damaged;
+mod dry_runs;
 mod moved;
 
 use crate::Node;
 use crate::objects::build_everything;
 use crate::replica::Staged;
 use crate::view::{
-    AsideKind, AsideWhy, NewNote, NewSource, NoteEdit, SetAsideView, TakeOver, TakenOver,
+    AsideKind, AsideWhy, Change, NewNote, NewSource, NoteEdit, SetAsideView, TakeOver, TakenOver,
 };
 use crate::write::Draft;
 use kitbag_core::content::{EntryBody, EntryKind, Run, TakesOver};
@@ -138,9 +140,12 @@ impl Desk {
 
     /// Removes somebody whose logs end where this device knows them to end.
     fn remove(&mut self, pack: PackId, whom: &Desk) -> OpHash {
-        self.node
-            .remove_member(NOW, pack, whom.person(), LateDenials::Keep)
-            .unwrap()
+        let change = Change::Remove {
+            person: whom.person(),
+            late_denials: LateDenials::Keep,
+        };
+        self.node.change(NOW, pack, &change).unwrap();
+        *self.node.packs[&pack].op_order.last().unwrap()
     }
 
     fn add(&mut self, pack: PackId, body: &str) -> ItemId {

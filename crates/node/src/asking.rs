@@ -10,7 +10,7 @@ use crate::error::Denied;
 use crate::links::{Notice, Output};
 use crate::replica::Staged;
 use crate::view::{JoinRequestView, RequestRef};
-use crate::{Node, NodeError, SETTING_BYTES_MAX};
+use crate::{Node, NodeError, read_list};
 use kitbag_core::codec;
 use kitbag_core::id::{EndpointId, PackId, PersonId, Timestamp};
 use kitbag_core::person::SignedPersonOp;
@@ -54,14 +54,11 @@ pub(crate) struct Request {
 }
 
 impl Asking {
-    pub(crate) fn load(store: &Store) -> Result<Asking, NodeError> {
-        let kept = store
-            .setting(ASKING)?
-            .map(|bytes| codec::decode(&bytes, SETTING_BYTES_MAX));
-        let kept = kept
-            .transpose()
-            .map_err(|_| NodeError::Damaged("list of requests to join"))?;
-        Ok(kept.unwrap_or_default())
+    pub(crate) fn load(
+        store: &Store,
+        damaged: &mut Vec<&'static str>,
+    ) -> Result<Asking, NodeError> {
+        read_list(store, ASKING, "list of requests to join", damaged)
     }
 
     fn holds(&self, of: &RequestRef) -> bool {
@@ -181,6 +178,7 @@ impl Node {
             redeem: request.redeem,
         };
         let mut staged = Staged {
+            plan: dry_run,
             persons: vec![person],
             told: Some((of.person, request.name)),
             ..Staged::default()

@@ -1,8 +1,8 @@
 //! Invites as their pack knows them: listed, with who came in by them, and cancelled.
 
 use crate::error::NodeError;
-use crate::replica::{Replica, Staged};
-use crate::view::{InviteCondition, InviteView, JoinerView};
+use crate::replica::Replica;
+use crate::view::{Change, InviteCondition, InviteView, JoinerView};
 use crate::{Node, asking};
 use kitbag_core::id::{PackId, PersonId, Timestamp};
 use kitbag_core::policy::fold::{Admission, InviteInfo, InviteState};
@@ -63,15 +63,12 @@ impl Node {
             over => return Err(NodeError::InviteOver(over)),
         }
         let view = self.invite_view(replica, invite, info, now);
-        let act = close(invite, info);
-        let mut staged = Staged::default();
+        let cancel = Change::Cancel { invite };
         if dry_run {
-            self.sign_op(pack, vec![act], now, &mut staged)?;
+            self.preview(now, pack, &cancel)?;
         } else {
-            self.stage_op(pack, vec![act], now, &mut staged)?;
-            self.commit(pack, staged)?;
+            self.change(now, pack, &cancel)?;
             self.prune_asking(now)?;
-            self.maintain(pack, now)?;
         }
         Ok(view)
     }

@@ -92,7 +92,7 @@ impl Node {
     ) -> Result<ShareTerms, NodeError> {
         check_options(now, options)?;
         let (_, act) = self.new_invite(options);
-        self.stage_op(pack, vec![act], now, &mut Staged::default())?;
+        self.stage_op(pack, vec![act], now, &mut Staged::plan())?;
         Ok(self.terms(pack, options))
     }
 

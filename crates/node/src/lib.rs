@@ -8,6 +8,7 @@
 
 #[cfg(test)]
 mod after_removal;
+mod applying;
 mod aside;
 mod asking;
 mod authority;
@@ -53,7 +54,7 @@ use kitbag_core::pack::index::index_tag;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::{codec, content};
 use kitbag_crypto::CryptoRng;
-use kitbag_store::{LogRow, PackRow, Store};
+use kitbag_store::{LogRow, PackRow, Store, StoreError};
 use links::Link;
 use logs::{Placed, Tail, place_runs};
 use objects::{
@@ -81,6 +82,8 @@ pub struct Node {
     joining: BTreeMap<PackId, BTreeSet<EndpointId>>,
     asking: asking::Asking,
     waiting: Vec<waiting::WaitingJoin>,
+    /// Lists that could not be read when this was opened.
+    damaged: Vec<&'static str>,
     changed: BTreeSet<PackId>,
     addresses: Vec<String>,
     relay: Option<String>,
@@ -169,15 +172,10 @@ impl Node {
         let mut batch = store.batch(&mut *rng)?;
         batch.put_setting(LIFE, &codec::encode(&life))?;
         batch.commit()?;
-        let joining = store
-            .setting(JOINING)?
-            .map(|bytes| codec::decode(&bytes, SETTING_BYTES_MAX));
-        let joining = joining
-            .transpose()
-            .map_err(|_| NodeError::Damaged("list of packs being joined"))?
-            .unwrap_or_default();
-        let asking = asking::Asking::load(&store)?;
-        let waiting = waiting::load(&store)?;
+        let mut damaged = Vec::new();
+        let joining = read_list(&store, JOINING, "list of packs being joined", &mut damaged)?;
+        let asking = asking::Asking::load(&store, &mut damaged)?;
+        let waiting = waiting::load(&store, &mut damaged)?;
         let mut node = Node {
             store,
             rng,
@@ -197,6 +195,7 @@ impl Node {
             synced: BTreeMap::new(),
             seen: BTreeMap::new(),
             not_given: BTreeMap::new(),
+            damaged,
         };
         node.load()?;
         Ok(node)
@@ -227,6 +226,12 @@ impl Node {
             device_name: self.me.device_name.clone(),
             endpoint: *self.me.endpoint_id().as_bytes(),
         }
+    }
+
+    /// Lists of this device alone that could not be read when it was opened. What stood in them is
+    /// forgotten, and everything else goes on.
+    pub fn damaged(&self) -> &[&'static str] {
+        &self.damaged
     }
 
     /// Whether the database refuses every further write until it is opened again.
@@ -548,6 +553,7 @@ impl Node {
             let index = build_index(replica, &self.store, tag, of, quarantine)?;
             ObjectState::Index {
                 title: index.document.view().title,
+                waiting: index.waiting,
             }
         } else {
             let known = self.built.remove(&(pack, tag));
@@ -694,6 +700,27 @@ fn apply_run(
     replica.apply_head(branch, run.head().clone(), at.tail, at.superseded);
     replica.diverging.remove(&run.log());
     Ok(())
+}
+
+/// Reads a list that other things do not hang on: one that does not open or does not decode is left
+/// out, and told in `damaged`.
+pub(crate) fn read_list<T: Default + minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()>>(
+    store: &Store,
+    setting: &str,
+    what: &'static str,
+    damaged: &mut Vec<&'static str>,
+) -> Result<T, NodeError> {
+    let bytes = match store.setting(setting) {
+        Ok(None) => return Ok(T::default()),
+        Ok(Some(bytes)) => Some(bytes),
+        Err(StoreError::Damaged { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let list = bytes.and_then(|bytes| codec::decode(&bytes, SETTING_BYTES_MAX).ok());
+    Ok(list.unwrap_or_else(|| {
+        damaged.push(what);
+        T::default()
+    }))
 }
 
 /// Checks a name that a person chose for themselves, a device or a pack.

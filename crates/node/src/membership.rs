@@ -61,61 +61,19 @@ impl Node {
         pack: PackId,
         change: &Change,
     ) -> Result<Preview, NodeError> {
-        self.leave_forks(pack)?;
-        let staged = self.stage_change(now, pack, change)?;
+        let mut staged = self.stage_change(now, pack, change)?;
+        if !staged.ops.is_empty() {
+            let life = self.life.incarnation;
+            self.leave_forks(pack)?; // not before it is clear that something changes
+            if self.life.incarnation != life {
+                staged = self.stage_change(now, pack, change)?;
+            }
+        }
         let preview = self.preview_of(pack, change, &staged)?;
         if preview.changes {
             self.keep_ops(now, pack, staged)?;
         }
         Ok(preview)
-    }
-
-    /// Ends every grant of a person that is junior to this person's own.
-    ///
-    /// # Errors
-    /// [`NodeError::Denied`] if the policy does not let this person do it, or the other was never a
-    /// member.
-    pub fn remove_member(
-        &mut self,
-        now: Timestamp,
-        pack: PackId,
-        person: PersonId,
-        late_denials: LateDenials,
-    ) -> Result<OpHash, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
-        let acts = vec![remove(replica, person, late_denials)];
-        self.commit_acts(now, pack, acts)
-    }
-
-    /// Gives a person a role and clearance in place of what they have; also to somebody who is out.
-    ///
-    /// # Errors
-    /// As [`Node::remove_member`]; also if it would give more than this person has.
-    pub fn change_role(
-        &mut self,
-        now: Timestamp,
-        pack: PackId,
-        person: PersonId,
-        role: Role,
-        clearance: Sensitivity,
-    ) -> Result<OpHash, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
-        let acts = role_acts(replica, person, role, clearance);
-        self.commit_acts(now, pack, acts)
-    }
-
-    /// Signs and keeps one operation with these acts, then does what a changed policy asks of this
-    /// device.
-    pub(crate) fn commit_acts(
-        &mut self,
-        now: Timestamp,
-        pack: PackId,
-        acts: Vec<Act>,
-    ) -> Result<OpHash, NodeError> {
-        let mut staged = Staged::default();
-        let op = self.stage_op(pack, acts, now, &mut staged)?;
-        self.keep_ops(now, pack, staged)?;
-        Ok(op)
     }
 
     fn keep_ops(&mut self, now: Timestamp, pack: PackId, staged: Staged) -> Result<(), NodeError> {

@@ -10,7 +10,8 @@ mod index;
 mod note;
 
 pub(crate) use building::{
-    apply_in_order, build_everything, build_note, open_create, other_creates,
+    CLOSED, EditOpened, apply_in_order, build_everything, build_note, open_create, open_edit,
+    other_creates,
 };
 pub(crate) use index::build_index;
 pub(crate) use note::{BuiltNote, Mover, Step, Told};
@@ -80,6 +81,8 @@ pub(crate) enum ObjectState {
     Index {
         /// The pack's title in it.
         title: String,
+        /// Entries that should be in it and cannot be read here.
+        waiting: u64,
     },
     /// A place that a note left, or one that is not shown.
     Left,

@@ -138,7 +138,7 @@ impl Node {
         };
         let titles = Sensitivity::ALL.iter().filter_map(|s| {
             match &replica.objects.get(&index_tag(pack, *s))?.state {
-                ObjectState::Index { title } if !title.is_empty() => Some(title.clone()),
+                ObjectState::Index { title, .. } if !title.is_empty() => Some(title.clone()),
                 _ => None,
             }
         });
@@ -375,7 +375,8 @@ impl Node {
                     let aside = replica.set_aside_of(object);
                     (object.entries.len() - aside.len()) as u64
                 }
-                ObjectState::Index { .. } | ObjectState::Left => 0,
+                ObjectState::Index { waiting, .. } => *waiting,
+                ObjectState::Left => 0,
             };
         }
         let held: usize = replica.policy.disputes().values().map(BTreeSet::len).sum();

@@ -33,6 +33,8 @@ use crate::placement::Placements;
 /// Records that were checked and shall be stored, then applied.
 #[derive(Default)]
 pub(crate) struct Staged {
+    /// To be looked at and never stored: making it changes nothing, and begins no new log.
+    pub(crate) plan: bool,
     /// The pack itself, if it is made now.
     pub(crate) pack: Option<PackRow>,
     pub(crate) persons: Vec<SignedPersonOp>,
@@ -58,6 +60,14 @@ impl Staged {
         let id = opened.find(|signed| signed.epoch().domain == domain)?.id();
         let (_, key) = self.keys.iter().find(|(of, _)| *of == id)?;
         Some((id, key.clone()))
+    }
+
+    /// For a dry run.
+    pub(crate) fn plan() -> Staged {
+        Staged {
+            plan: true,
+            ..Staged::default()
+        }
     }
 
     /// Leaves out what is stored already or stands here twice: rows are numbered by counting, so that
@@ -227,12 +237,18 @@ impl Replica {
         touched.policy |= changed;
     }
 
-    /// Puts another policy in place, with nothing that was found under the one before, which is given
-    /// back.
-    pub(crate) fn swap_policy(&mut self, policy: Policy) -> Policy {
+    /// What there is to see under another policy. The present one stands again afterwards, however
+    /// `look` ends.
+    pub(crate) fn under<T>(&mut self, policy: &mut Policy, look: impl FnOnce(&Replica) -> T) -> T {
+        let other = OtherPolicy::begin(self, policy);
+        look(other.replica)
+    }
+
+    /// Exchanges the policy, and forgets what was found under the one before.
+    fn swap_policy(&mut self, other: &mut Policy) {
         self.judged.get_mut().forget();
         self.found.take();
-        std::mem::replace(&mut self.policy, policy)
+        std::mem::swap(&mut self.policy, other);
     }
 
     pub(crate) fn apply_epoch(&mut self, order: u64, signed: SignedEpoch) {
@@ -572,6 +588,28 @@ pub(crate) fn branch_heads(ops: &[&SignedOp]) -> Vec<OpHash> {
         .collect();
     heads.sort();
     heads
+}
+
+/// A replica under another policy, until this is dropped.
+struct OtherPolicy<'r> {
+    replica: &'r mut Replica,
+    waits: &'r mut Policy,
+}
+
+impl<'r> OtherPolicy<'r> {
+    fn begin(replica: &'r mut Replica, policy: &'r mut Policy) -> OtherPolicy<'r> {
+        replica.swap_policy(policy);
+        OtherPolicy {
+            replica,
+            waits: policy,
+        }
+    }
+}
+
+impl Drop for OtherPolicy<'_> {
+    fn drop(&mut self) {
+        self.replica.swap_policy(self.waits);
+    }
 }
 
 /// Where an operation says that logs end, whether or not it counts.

@@ -52,7 +52,7 @@ impl Node {
         pack: PackId,
         entries: &[EntryHash],
     ) -> Result<Vec<TakenOver>, NodeError> {
-        self.stage_take_over(now, pack, entries, &mut Staged::default())
+        self.stage_take_over(now, pack, entries, &mut Staged::plan())
     }
 
     fn stage_take_over(

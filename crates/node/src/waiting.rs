@@ -7,7 +7,7 @@
 
 use crate::asking::told;
 use crate::view::{AskedView, WaitingJoinView};
-use crate::{Node, NodeError, SETTING_BYTES_MAX};
+use crate::{Node, NodeError, read_list};
 use kitbag_core::codec;
 use kitbag_core::id::{EndpointId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::op::GrantRef;
@@ -74,14 +74,11 @@ pub(crate) struct AskedOf {
 }
 
 /// Reads the tickets that wait.
-pub(crate) fn load(store: &Store) -> Result<Vec<WaitingJoin>, NodeError> {
-    let kept = store
-        .setting(WAITING)?
-        .map(|bytes| codec::decode(&bytes, SETTING_BYTES_MAX));
-    let kept = kept
-        .transpose()
-        .map_err(|_| NodeError::Damaged("list of tickets that wait"))?;
-    Ok(kept.unwrap_or_default())
+pub(crate) fn load(
+    store: &Store,
+    damaged: &mut Vec<&'static str>,
+) -> Result<Vec<WaitingJoin>, NodeError> {
+    read_list(store, WAITING, "list of tickets that wait", damaged)
 }
 
 impl Node {

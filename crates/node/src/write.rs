@@ -82,7 +82,9 @@ impl Node {
             }
             None => return Err(Denied::NoKeyYet.into()),
         };
-        self.leave_forks(pack)?;
+        if !staged.plan {
+            self.leave_forks(pack)?;
+        }
         let replica = &self.packs[&pack];
         let opening = own_log(
             replica,
@@ -250,7 +252,7 @@ impl Node {
     }
 
     /// Builds and stages a policy operation with these acts, if the policy permits them now. It goes
-    /// on in no log that forked.
+    /// on in no log that forked, unless it is only planned.
     pub(crate) fn stage_op(
         &mut self,
         pack: PackId,
@@ -258,11 +260,14 @@ impl Node {
         now: Timestamp,
         staged: &mut Staged,
     ) -> Result<OpHash, NodeError> {
-        self.leave_forks(pack)?;
+        self.permitted(pack, &acts, staged)?; // nothing begins anew for what is refused
+        if !staged.plan {
+            self.leave_forks(pack)?;
+        }
         self.sign_op(pack, acts, now, staged)
     }
 
-    /// As [`Node::stage_op`], for an operation that may never be kept.
+    /// As [`Node::stage_op`], wherever this device writes now.
     pub(crate) fn sign_op(
         &self,
         pack: PackId,
@@ -270,6 +275,18 @@ impl Node {
         now: Timestamp,
         staged: &mut Staged,
     ) -> Result<OpHash, NodeError> {
+        let cites = self.permitted(pack, &acts, staged)?;
+        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        self.stage_op_under(replica, cites, acts, now, staged)
+    }
+
+    /// The grant under which the policy lets this person do these acts now.
+    fn permitted(
+        &self,
+        pack: PackId,
+        acts: &[Act],
+        staged: &Staged,
+    ) -> Result<GrantRef, NodeError> {
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         if replica.has_newer_rules() {
             return Err(Denied::NewerRules.into());
@@ -280,10 +297,8 @@ impl Node {
             Policy::fold(pack, replica.ops.values().cloned(), persons)
         });
         let policy = with_staged.as_ref().unwrap_or(&replica.policy);
-        let cites = policy
-            .permit(&self.me.person(), &self.me.device(), &acts)
-            .map_err(|refused| refusal(replica, self.me.person(), refused))?;
-        self.stage_op_under(replica, cites, acts, now, staged)
+        let cites = policy.permit(&self.me.person(), &self.me.device(), acts);
+        cites.map_err(|refused| refusal(replica, self.me.person(), refused))
     }
 
     /// As [`Node::sign_op`], under a grant of this person that the policy was asked about.

@@ -102,6 +102,35 @@ fn small_changes_cost_much_more_than_they_weigh() {
     assert_memory(1024);
 }
 
+/// Goal: a long chain of small edits of a large note costs little more than its last edit, where all
+/// are there at once: at a start, or when somebody comes back after long.
+#[test]
+fn a_chain_of_edits_that_is_applied_at_once_is_proven_once() {
+    let mut record = note_record();
+    record.body = "a".repeat(TEXT);
+    let start = NoteDocument::derive(NOTE, &record);
+    let (mut document, mut changes) = (start.clone(), Vec::new());
+    let one_by_one = Clock::start();
+    for n in 0..CHAIN {
+        let edit = Edit {
+            pinned: Some(n % 2 == 0),
+            ..Edit::default()
+        };
+        let change = document.edit(LOG, &edit).unwrap().unwrap();
+        document.apply(&change.checked).unwrap();
+        changes.push(change.checked);
+    }
+    let (one_by_one, at_once) = (one_by_one.spent(), Clock::start());
+    let mut together = start.clone();
+    together.try_apply(&changes).unwrap();
+    let at_once = at_once.spent();
+    println!("{CHAIN} edits of {TEXT} characters: one by one {one_by_one:?}, at once {at_once:?}");
+    assert_eq!(together.heads(), document.heads());
+    assert!(at_once < one_by_one / 4);
+}
+
+const CHAIN: u32 = 50;
+
 const CHANGES: u8 = 8;
 
 /// Bytes of the texts that are tried.

@@ -187,26 +187,66 @@ impl Document {
         changes: &[CheckedChange],
         read: fn(&Document) -> V,
     ) -> Result<(), (usize, ChangeRefused)> {
+        let mut next = self.clone();
+        match next.apply_each(changes, read).into_iter().next() {
+            Some(first) => Err(first),
+            None => {
+                *self = next;
+                Ok(())
+            }
+        }
+    }
+
+    /// Applies what can be applied, and says which changes are refused, ascending.
+    ///
+    /// All are proven together; if that fails, each half by itself. So a change that breaks the document
+    /// costs others beside it no more than the logarithm of their number in attempts.
+    pub(crate) fn apply_each<V: PartialEq>(
+        &mut self,
+        changes: &[CheckedChange],
+        read: fn(&Document) -> V,
+    ) -> Vec<(usize, ChangeRefused)> {
+        let mut refused = Vec::new();
+        let numbered: Vec<_> = changes.iter().enumerate().collect();
+        self.apply_halves(&numbered, read, &mut refused);
+        refused.sort_by_key(|(index, _)| *index);
+        refused
+    }
+
+    fn apply_halves<V: PartialEq>(
+        &mut self,
+        changes: &[(usize, &CheckedChange)],
+        read: fn(&Document) -> V,
+        refused: &mut Vec<(usize, ChangeRefused)>,
+    ) {
         let mut history = self.history.clone();
         let mut fresh = Vec::new();
-        for (index, change) in changes.iter().enumerate() {
+        for (index, change) in changes {
             if history.contains(&change.hash()) {
                 continue;
             }
-            self.admit(&history, change)
-                .map_err(|refused| (index, refused))?;
-            history.insert(change.hash(), change.shape().clone());
-            fresh.push((index, change));
-        }
-        let Some((last, _)) = fresh.last() else {
-            return Ok(());
-        };
-        match self.prove(fresh.iter().map(|(_, change)| *change), read) {
-            Ok(document) => {
-                *self = document;
-                Ok(())
+            match self.admit(&history, change) {
+                Ok(()) => {
+                    history.insert(change.hash(), change.shape().clone());
+                    fresh.push((*index, *change));
+                }
+                Err(why) => refused.push((*index, why)),
             }
-            Err(refused) => Err(self.culprit(&fresh, read).unwrap_or((*last, refused))),
+        }
+        if fresh.is_empty() {
+            return;
+        }
+        match (
+            self.prove(fresh.iter().map(|(_, change)| *change), read),
+            fresh.as_slice(),
+        ) {
+            (Ok(document), _) => *self = document,
+            (Err(why), [(index, _)]) => refused.push((*index, why)),
+            (Err(_), several) => {
+                let (first, second) = several.split_at(several.len() / 2);
+                self.apply_halves(first, read, refused);
+                self.apply_halves(second, read, refused);
+            }
         }
     }
 
@@ -261,22 +301,6 @@ impl Document {
                 Err(ChangeRefused::Breaks)
             }
         })
-    }
-
-    /// The first of several changes that fails by itself.
-    fn culprit<V: PartialEq>(
-        &self,
-        fresh: &[(usize, &CheckedChange)],
-        read: fn(&Document) -> V,
-    ) -> Option<(usize, ChangeRefused)> {
-        let mut document = self.clone();
-        for (index, change) in fresh {
-            match document.prove(std::iter::once(*change), read) {
-                Ok(next) => document = next,
-                Err(refused) => return Some((*index, refused)),
-            }
-        }
-        None
     }
 
     pub(crate) fn to_cache(&self) -> Vec<u8> {

@@ -122,6 +122,12 @@ impl NoteDocument {
         self.0.base_change()
     }
 
+    /// What it is made of.
+    #[cfg(test)]
+    pub(crate) fn inner(&self) -> &Document {
+        &self.0
+    }
+
     /// Whether this change is in the document.
     pub fn contains(&self, hash: &ChangeHash) -> bool {
         self.0.contains(hash)
@@ -182,6 +188,12 @@ impl NoteDocument {
     /// The first change that cannot be applied, and why; the document is then as before.
     pub fn try_apply(&mut self, changes: &[CheckedChange]) -> Result<(), (usize, ChangeRefused)> {
         self.0.try_apply(changes, view)
+    }
+
+    /// Applies those of the changes that can be applied, each after those that it builds on; known ones
+    /// are passed over. Says which are refused, ascending, and why.
+    pub fn apply_each(&mut self, changes: &[CheckedChange]) -> Vec<(usize, ChangeRefused)> {
+        self.0.apply_each(changes, view)
     }
 
     /// The document's bytes for this device's own sealed store. Never sent.

@@ -1,5 +1,6 @@
 //! Notes as people and hostile peers treat them: merged in every order, and mutated byte by byte.
 
+mod batch;
 mod golden;
 mod hostile;
 mod merge;

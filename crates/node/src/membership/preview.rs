@@ -3,7 +3,7 @@
 
 use crate::aside::is_other_half;
 use crate::joining::name_in;
-use crate::logs::Log;
+use crate::logs::Branch;
 use crate::membership::standing::held_view;
 use crate::objects::ObjectState;
 use crate::replica::{Replica, Staged};
@@ -86,11 +86,9 @@ impl Node {
             .ok_or(NodeError::NotFound("pack"))?;
         let before = Picture::of(replica);
         let ops = replica.ops.values().chain(&staged.ops).cloned();
-        let next = Policy::fold(pack, ops, replica.persons.values().cloned());
+        let mut next = Policy::fold(pack, ops, replica.persons.values().cloned());
         // What counts is asked of the replica's policy, so it gets the other one for a moment.
-        let present = replica.swap_policy(next);
-        let after = Picture::of(replica);
-        let next = replica.swap_policy(present);
+        let after = replica.under(&mut next, Picture::of);
 
         let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         let target = match change {
@@ -175,8 +173,9 @@ impl Node {
     fn unseen_at(&self, replica: &Replica, endpoint: kitbag_core::id::EndpointId) -> u64 {
         let seen = self.seen.get(&(endpoint, replica.id()));
         let here = |log| {
-            let trunk = replica.logs.get(log).and_then(Log::trunk);
-            trunk.map_or(0, |trunk| trunk.next_seq())
+            let branches = replica.logs.get(log).map(|log| log.branches.iter());
+            let longest = branches.and_then(|all| all.map(Branch::next_seq).max());
+            longest.unwrap_or(0)
         };
         let beyond = seen
             .into_iter()

@@ -5,13 +5,14 @@ use super::{
     sensitivity_of,
 };
 use crate::NodeError;
+use crate::applying::apply_together;
 use crate::authority::Authority;
 use crate::placement::Placed;
 use crate::replica::{Place, Replica};
 use kitbag_core::content::{EntryBody, EntryKind};
 use kitbag_core::id::{EntryHash, ObjectTag};
 use kitbag_core::pack::note::{item_id, object_tag};
-use kitbag_core::pack::{ChangeHash, CheckedChange, Schema, check_change};
+use kitbag_core::pack::{ChangeHash, ChangeRefused, CheckedChange, Schema, check_change};
 use kitbag_store::Store;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -138,6 +139,9 @@ pub(crate) fn apply_in_order(
     if !pending.is_empty() && note.document.is_none() {
         note.open_document();
     }
+    if apply_together(replica, store, note, &pending, quarantine)? {
+        return Ok(());
+    }
     while !pending.is_empty() {
         let (ready, waiting): (Vec<_>, Vec<_>) = pending
             .into_iter()
@@ -149,10 +153,7 @@ pub(crate) fn apply_in_order(
                 EditOpened::Change(change, step) => round.push((hash, change, step)),
                 EditOpened::NoKeyYet => {}
                 // Its key may be that of a create or move that comes later.
-                EditOpened::Closed => quarantine.push(Quarantine::for_now(
-                    hash,
-                    "the entry does not open as a change",
-                )),
+                EditOpened::Closed => quarantine.push(Quarantine::for_now(hash, CLOSED)),
                 EditOpened::Refused(reason) => quarantine.push(Quarantine::lasting(hash, reason)),
             }
         }
@@ -166,34 +167,26 @@ pub(crate) fn apply_in_order(
 
 fn apply_round(
     note: &mut BuiltNote,
-    mut round: Vec<(EntryHash, CheckedChange, Step)>,
+    round: Vec<(EntryHash, CheckedChange, Step)>,
     quarantine: &mut Vec<Quarantine>,
 ) {
     let mut document = note.document();
-    loop {
-        let changes: Vec<CheckedChange> =
-            round.iter().map(|(_, change, _)| change.clone()).collect();
-        match document.try_apply(&changes) {
-            Ok(()) => break,
-            Err((at, refused)) => {
-                let (entry, _, _) = round.remove(at.min(round.len() - 1));
-                quarantine.push(Quarantine::lasting(entry, refused.to_string()));
-                if round.is_empty() {
-                    return;
-                }
-            }
+    let changes: Vec<CheckedChange> = round.iter().map(|(_, change, _)| change.clone()).collect();
+    let refused: BTreeMap<usize, ChangeRefused> =
+        document.apply_each(&changes).into_iter().collect();
+    for (at, (hash, change, step)) in round.into_iter().enumerate() {
+        match refused.get(&at) {
+            None => note.take_step(hash, change.hash(), step),
+            Some(refused) => quarantine.push(Quarantine::lasting(hash, refused.to_string())),
         }
-    }
-    for (hash, change, step) in round {
-        note.carriers.entry(change.hash()).or_insert(hash);
-        note.carries.entry(hash).or_default().insert(change.hash());
-        note.applied.insert(hash);
-        note.steps.push(step);
     }
     note.document = Some(document);
 }
 
-enum EditOpened {
+/// Why an edit is refused that opens under none of its note's keys.
+pub(crate) const CLOSED: &str = "the entry does not open as a change";
+
+pub(crate) enum EditOpened {
     Change(CheckedChange, Step),
     NoKeyYet,
     /// Under none of the note's keys.
@@ -201,7 +194,7 @@ enum EditOpened {
     Refused(String),
 }
 
-fn open_edit(
+pub(crate) fn open_edit(
     replica: &Replica,
     store: &Store,
     note: &BuiltNote,

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct BuiltIndex {
     pub(crate) document: IndexDocument,
     pub(crate) carriers: BTreeMap<ChangeHash, EntryHash>,
+    /// Entries that should be in it and cannot be read here, and those that rest on them.
+    pub(crate) waiting: u64,
 }
 
 /// Puts an index document together.
@@ -40,6 +42,7 @@ pub(crate) fn build_index(
         .into_iter()
         .filter(|hash| !replica.quarantined.contains_key(hash))
         .collect();
+    let mut unreadable = 0;
     loop {
         let before = pending.len();
         let mut waiting = Vec::new();
@@ -61,6 +64,7 @@ pub(crate) fn build_index(
                 continue;
             };
             let Some(entry) = read(replica, store, place)? else {
+                unreadable += 1;
                 continue;
             };
             let Some(EntryBody::Change { change, .. }) = open_body(&entry, &item_key, key) else {
@@ -99,7 +103,12 @@ pub(crate) fn build_index(
         }
         pending = waiting;
         if pending.is_empty() || pending.len() == before {
-            return Ok(BuiltIndex { document, carriers });
+            let rests_on_them = if unreadable > 0 { pending.len() } else { 0 };
+            return Ok(BuiltIndex {
+                document,
+                carriers,
+                waiting: unreadable + rests_on_them as u64,
+            });
         }
     }
 }

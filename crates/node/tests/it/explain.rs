@@ -1,7 +1,6 @@
 //! Seeing who may what, between two devices: each says what it can know, and what it cannot.
 
 use super::support::*;
-use kitbag_core::policy::op::LateDenials;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_node::explain::{AccessState, ActKind, Origin, Right, Why};
 
@@ -109,11 +108,7 @@ fn a_removal_is_explained_and_tried() {
     let old = add(&mut world, ana, pack, "old", Sensitivity::Internal);
     settle(&mut world);
     let of_ben = world.person(ben);
-    world
-        .call(ana, |node, now| {
-            node.remove_member(now, pack, of_ben, LateDenials::Keep)
-        })
-        .done();
+    remove_person(&mut world, ana, pack, of_ben);
     let why = world.node(ana).why(Some(pack)).unwrap().remove(0);
     let internal = why
         .renewals

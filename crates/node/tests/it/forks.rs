@@ -2,9 +2,8 @@
 
 use super::support::*;
 use kitbag_core::id::{ItemId, PackId};
-use kitbag_core::policy::op::LateDenials;
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_node::view::{Change, ForkView, NewNote};
+use kitbag_node::view::{ForkView, NewNote};
 use kitbag_testkit::{Dice, Fault, Opened, Who, World};
 use std::collections::BTreeSet;
 
@@ -359,13 +358,7 @@ fn what_a_removal_left_stays_whatever_other_histories_come_to_light() {
             let mut members = world.node(honest[0]).members(pack).unwrap().into_iter();
             members.find(|member| member.name == secret("Ben")).unwrap()
         };
-        let change = Change::Remove {
-            person: eve.person,
-            late_denials: LateDenials::Keep,
-        };
-        world
-            .call(honest[0], |node, now| node.change(now, pack, &change))
-            .done();
+        remove_person(&mut world, honest[0], pack, eve.person);
         let left = shown(&mut world, honest[0], pack);
         mingle(&mut world, &honest, &mut Dice::new(seed));
         for who in &honest {

@@ -1,9 +1,8 @@
 //! Somebody is removed: what they keep, what they can still open, and what everybody else sees.
 
 use super::support::*;
-use kitbag_core::policy::op::LateDenials;
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_node::view::NoteEdit;
+use kitbag_node::view::{Change, NoteEdit};
 use kitbag_testkit::{Called, LootOpened, Who, World};
 
 /// Ana, the founder; Ben and Cyn, whom she let in; everybody in sync.
@@ -28,11 +27,7 @@ fn three(seed: u64) -> (World, Who, Who, Who, kitbag_core::id::PackId) {
 
 fn remove(world: &mut World, by: Who, pack: kitbag_core::id::PackId, whom: Who) {
     let person = world.person(whom);
-    world
-        .call(by, |node, now| {
-            node.remove_member(now, pack, person, LateDenials::Keep)
-        })
-        .done();
+    remove_person(world, by, pack, person);
 }
 
 /// Goal: promise 2. All admins are offline, a plain editor writes; the removed device has its whole
@@ -145,7 +140,15 @@ fn a_role_is_lowered_and_raised() {
     for (role, writes) in [(Role::Reader, false), (Role::Editor, true)] {
         world
             .call(ana, |node, now| {
-                node.change_role(now, pack, person, role, Sensitivity::Internal)
+                node.change(
+                    now,
+                    pack,
+                    &Change::Role {
+                        person,
+                        role,
+                        clearance: Sensitivity::Internal,
+                    },
+                )
             })
             .done();
         let word = format!("for a {role:?}");
@@ -178,7 +181,16 @@ fn whoever_is_granted_anew_while_away_hears_of_it() {
     let person = world.person(ben);
     world
         .call(ana, |node, now| {
-            node.change_role(now, pack, person, Role::Editor, Sensitivity::Internal)
+            let (role, clearance) = (Role::Editor, Sensitivity::Internal);
+            node.change(
+                now,
+                pack,
+                &Change::Role {
+                    person,
+                    role,
+                    clearance,
+                },
+            )
         })
         .done();
     let note = add(&mut world, ana, pack, "since then", Sensitivity::Internal);
@@ -227,10 +239,12 @@ fn a_reader_made_admin_before_any_key_came_opens_epochs_that_count() {
     let ticket = share(&mut world, ana, pack, Role::Reader, Sensitivity::Internal);
     join(&mut world, ben, ana, &ticket);
     let person = world.person(ben);
-    let role = (Role::Admin, Sensitivity::Restricted);
-    let made = world.call(ana, |node, now| {
-        node.change_role(now, pack, person, role.0, role.1)
-    });
+    let admin = Change::Role {
+        person,
+        role: Role::Admin,
+        clearance: Sensitivity::Restricted,
+    };
+    let made = world.call(ana, |node, now| node.change(now, pack, &admin));
     made.done();
     settle(&mut world);
     let note = add(&mut world, ben, pack, "from Ben", Sensitivity::Public);

@@ -2,7 +2,6 @@
 
 use super::support::*;
 use kitbag_core::id::{ItemId, PackId};
-use kitbag_core::policy::op::LateDenials;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_node::view::{AsideWhy, SetAsideView};
 use kitbag_testkit::{Opened, Who, World};
@@ -55,11 +54,7 @@ fn all_set_aside_the_same_and_remember_it() {
             world.set_cut(ana, who, true);
         }
         let person = world.person(ben);
-        world
-            .call(ana, |node, now| {
-                node.remove_member(now, pack, person, LateDenials::Keep)
-            })
-            .done();
+        remove_person(&mut world, ana, pack, person);
         let bodies = [secret("kept, late"), secret("lone, late")];
         for (note, body) in notes.iter().zip(&bodies) {
             set_body(&mut world, ben, pack, *note, body);

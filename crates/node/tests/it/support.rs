@@ -1,10 +1,11 @@
 //! What the tests share: the one place where they touch the API of the node.
 
-use kitbag_core::id::{ItemId, PackId};
+use kitbag_core::id::{ItemId, PackId, PersonId};
+use kitbag_core::policy::op::LateDenials;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::ticket::Ticket;
 use kitbag_node::JoinOutcome;
-use kitbag_node::view::{NewNote, NewSource, Note, NoteEdit, ShareOptions};
+use kitbag_node::view::{Change, NewNote, NewSource, Note, NoteEdit, ShareOptions};
 use kitbag_testkit::{CANARY, Joining, Who, World};
 
 /// A name that must never be readable.
@@ -118,6 +119,17 @@ pub(crate) fn two_in_one_pack(
     let ticket = share(&mut world, ana, pack, role, clearance);
     join(&mut world, ben, ana, &ticket);
     (world, ana, ben, pack)
+}
+
+/// Removes a person; what they wrote until now stays.
+pub(crate) fn remove_person(world: &mut World, by: Who, pack: PackId, person: PersonId) {
+    let change = Change::Remove {
+        person,
+        late_denials: LateDenials::Keep,
+    };
+    world
+        .call(by, |node, now| node.change(now, pack, &change))
+        .done();
 }
 
 /// Runs until everybody who is connected is up to date.

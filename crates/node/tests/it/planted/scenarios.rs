@@ -15,6 +15,7 @@ use kitbag_crypto::{
     EpochKey, SealLabel, SignLabel, Signature, SigningKey, VerifyingKey, WrapKey, open, seal,
 };
 use kitbag_node::JoinOutcome;
+use kitbag_node::view::Change;
 use kitbag_testkit::{Dice, Hostile, Joining, Trick, Who, World};
 
 type Scenario = fn() -> Result<(), String>;
@@ -232,7 +233,16 @@ fn editor(world: &mut World, by: Who, pack: PackId, who: Who) {
 fn admin(world: &mut World, by: Who, pack: PackId, who: Who) {
     let person = world.person(who);
     let made = world.call(by, |node, now| {
-        node.change_role(now, pack, person, Role::Admin, Sensitivity::Restricted)
+        let (role, clearance) = (Role::Admin, Sensitivity::Restricted);
+        node.change(
+            now,
+            pack,
+            &Change::Role {
+                person,
+                role,
+                clearance,
+            },
+        )
     });
     made.done();
 }
@@ -240,7 +250,15 @@ fn admin(world: &mut World, by: Who, pack: PackId, who: Who) {
 fn remove(world: &mut World, by: Who, pack: PackId, who: Who) {
     let person = world.person(who);
     let removed = world.call(by, |node, now| {
-        node.remove_member(now, pack, person, LateDenials::Keep)
+        let late_denials = LateDenials::Keep;
+        node.change(
+            now,
+            pack,
+            &Change::Remove {
+                person,
+                late_denials,
+            },
+        )
     });
     removed.done();
 }

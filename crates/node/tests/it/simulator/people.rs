@@ -265,9 +265,13 @@ impl History {
                 .node(who)
                 .policy(pack)
                 .is_ok_and(|policy| policy.member(&person).is_some());
-        let removed = world.call(who, |node, now| node.remove_member(now, pack, person, late));
+        let remove = Change::Remove {
+            person,
+            late_denials: late,
+        };
+        let removed = world.call(who, |node, now| node.change(now, pack, &remove));
         match removed {
-            Called::Done(_) => {
+            Called::Done(made) if made.changes => {
                 self.counts.add("removals", 1);
                 if !was {
                     self.counts.add("removals of former members", 1);
@@ -283,6 +287,7 @@ impl History {
                     )
                 });
             }
+            Called::Done(_) => self.counts.add("removals of nobody", 1),
             Called::Refused(_) => self.counts.add("removals refused", 1),
             Called::Down => {}
         }
@@ -325,9 +330,19 @@ impl History {
             .then(|| world.node(who).policy(pack).ok().cloned())
             .flatten();
         let given = world.call(who, |node, now| {
-            node.change_role(now, pack, person, role, clearance)
+            node.change(
+                now,
+                pack,
+                &Change::Role {
+                    person,
+                    role,
+                    clearance,
+                },
+            )
         });
-        if let Called::Done(_) = given {
+        if let Called::Done(made) = given
+            && made.changes
+        {
             let was = before.as_ref().and_then(|policy| policy.member(&person));
             self.counts.add("roles changed", 1);
             match was {
