@@ -572,13 +572,15 @@ fn replicas_agree(world: &mut World, history: &History, pack: PackId) -> Result<
                 ));
             }
             if picture.up_to(both) != theirs.up_to(both) {
-                let differing = picture
-                    .up_to(both)
-                    .into_iter()
-                    .find(|(id, shown)| theirs.notes.get(*id) != Some(*shown));
-                let their = differing.and_then(|(id, _)| theirs.notes.get(id));
+                let (mine, others) = (picture.up_to(both), theirs.up_to(both));
+                let mut ids = mine.keys().chain(others.keys());
+                let differing = ids.find(|id| mine.get(**id) != others.get(**id));
+                let (a_note, b_note) = (
+                    differing.and_then(|id| picture.notes.get(*id)),
+                    differing.and_then(|id| theirs.notes.get(*id)),
+                );
                 return Err(format!(
-                    "{a} and {b} show other notes: {differing:#?} and {their:#?}"
+                    "{a} and {b} show other notes: {a_note:?} and {b_note:?}"
                 ));
             }
         }
