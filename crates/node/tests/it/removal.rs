@@ -2,8 +2,9 @@
 
 use super::support::*;
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_node::JoinOutcome;
 use kitbag_node::view::{Change, NoteEdit};
-use kitbag_testkit::{Called, LootOpened, Who, World};
+use kitbag_testkit::{Called, Joining, LootOpened, Who, World};
 
 /// Ana, the founder; Ben and Cyn, whom she let in; everybody in sync.
 fn three(seed: u64) -> (World, Who, Who, Who, kitbag_core::id::PackId) {
@@ -237,7 +238,8 @@ fn a_reader_made_admin_before_any_key_came_opens_epochs_that_count() {
     let [ana, ben] = ["Ana", "Ben"].map(|name| world.add(&secret(name)));
     let pack = create(&mut world, ana, &secret("plans"));
     let ticket = share(&mut world, ana, pack, Role::Reader, Sensitivity::Internal);
-    join(&mut world, ben, ana, &ticket);
+    let joined = world.join(ben, ana, &ticket);
+    assert_eq!(joined, Joining::Answered(JoinOutcome::Admitted));
     let person = world.person(ben);
     let admin = Change::Role {
         person,
@@ -246,6 +248,17 @@ fn a_reader_made_admin_before_any_key_came_opens_epochs_that_count() {
     };
     let made = world.call(ana, |node, now| node.change(now, pack, &admin));
     made.done();
+    world.dial(ana, ben).unwrap();
+    // They part when the operations are there and no key is.
+    for _ in 0..1_000 {
+        if (world.node(ben).pack(pack)).is_ok_and(|pack| pack.role == Some(Role::Admin)) {
+            break;
+        }
+        world.run(1);
+    }
+    world.disconnect_all();
+    world.call(ben, |node, now| node.tick(now)).done();
+    world.dial(ana, ben).unwrap();
     settle(&mut world);
     let note = add(&mut world, ben, pack, "from Ben", Sensitivity::Public);
     settle(&mut world);

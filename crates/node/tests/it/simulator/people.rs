@@ -190,6 +190,9 @@ impl History {
 
     /// A person says yes; the joiner asks again.
     fn say_yes(&mut self, world: &mut World, who: Who, admitter: Who, at: usize) {
+        if self.is_copied(admitter) {
+            return;
+        }
         match world.approve(admitter, who, self.shares[at].ticket.pack) {
             Called::Done(()) => {
                 self.counts.add("requests approved", 1);

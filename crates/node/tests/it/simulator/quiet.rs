@@ -2,12 +2,15 @@
 
 use super::check;
 use super::history::History;
+use kitbag_core::policy::fold::Standing;
+use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_testkit::{Fault, NetSettings, Opened, Who, World};
 
 /// Frames after everything is healed, at most: a livelock sends more.
 const QUIET_FRAMES_MAX: u64 = 20_000;
 /// Rounds of connecting and settling, at most.
 const ROUNDS_MAX: usize = 40;
+
 impl History {
     /// Whoever means harm is gone. Everything is healed, and everybody honest is there, connected,
     /// and up to date in the end.
@@ -60,6 +63,14 @@ impl History {
             }
         } else {
             self.converge(world, &present)?;
+            if world.dice.percent(40) {
+                // With everything here, somebody looks at what is set aside.
+                for _ in 0..self.members.len() {
+                    let who = *world.dice.pick(&self.members);
+                    self.take_over(world, who);
+                }
+                self.converge(world, &present)?;
+            }
         }
         self.keep_quiet(world)?;
         if let Some((_, copy)) = self.copy {
@@ -69,7 +80,44 @@ impl History {
         Ok(())
     }
 
+    /// Everybody is up to date with everybody, in the end. An admin whose backup forgot a grant does not
+    /// listen to its holder, and perhaps nobody else has heard of it: then they grant it once more.
     fn converge(&mut self, world: &mut World, present: &[Who]) -> Result<(), String> {
+        let outcome = self.settle(world, present);
+        if outcome.is_ok() || !self.grant_what_was_forgotten(world) {
+            return outcome;
+        }
+        self.settle(world, present)
+    }
+
+    fn grant_what_was_forgotten(&mut self, world: &mut World) -> bool {
+        let mut again = false;
+        let restored: Vec<Who> = self.forgotten.keys().copied().collect();
+        for (who, other) in world.behind() {
+            if !restored.contains(&who) || !self.members.contains(&who) {
+                continue;
+            }
+            let (endpoint, person) = (world.endpoint(other), world.person(other));
+            for pack in self.packs.iter().map(|pack| pack.id) {
+                let ended = world.node(who).policy(pack).is_ok_and(|policy| {
+                    matches!(policy.standing(&endpoint), Standing::Ended { .. })
+                });
+                let given = world.call(who, |node, now| match ended {
+                    true => node
+                        .change_role(now, pack, person, Role::Reader, Sensitivity::Public)
+                        .map(|_| true),
+                    false => Ok(false),
+                });
+                again |= given.ok() == Some(true);
+            }
+        }
+        if again {
+            self.counts.add("forgotten grants made again", 1);
+        }
+        again
+    }
+
+    fn settle(&mut self, world: &mut World, present: &[Who]) -> Result<(), String> {
         let before = world.frames;
         for _ in 0..ROUNDS_MAX {
             let (sent, mut dialled) = (world.frames, 0);
