@@ -4,6 +4,7 @@ use super::check;
 use super::history::History;
 use kitbag_core::policy::fold::Standing;
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_node::view::Change;
 use kitbag_testkit::{Fault, NetSettings, Opened, Who, World};
 
 /// Frames after everything is healed, at most: a livelock sends more.
@@ -102,10 +103,13 @@ impl History {
                 let ended = world.node(who).policy(pack).is_ok_and(|policy| {
                     matches!(policy.standing(&endpoint), Standing::Ended { .. })
                 });
+                let reader = Change::Role {
+                    person,
+                    role: Role::Reader,
+                    clearance: Sensitivity::Public,
+                };
                 let given = world.call(who, |node, now| match ended {
-                    true => node
-                        .change_role(now, pack, person, Role::Reader, Sensitivity::Public)
-                        .map(|_| true),
+                    true => node.change(now, pack, &reader).map(|made| made.changes),
                     false => Ok(false),
                 });
                 again |= given.ok() == Some(true);
