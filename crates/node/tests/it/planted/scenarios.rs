@@ -16,7 +16,7 @@ use kitbag_crypto::{
 };
 use kitbag_node::JoinOutcome;
 use kitbag_node::view::Change;
-use kitbag_testkit::{Dice, Hostile, Joining, Trick, Who, World};
+use kitbag_testkit::{Dice, Hostile, Joining, Opened, Trick, Who, World};
 
 type Scenario = fn() -> Result<(), String>;
 
@@ -63,6 +63,10 @@ pub(super) const ALL: &[(&str, Scenario)] = &[
     (
         "what was written after a removal is set aside",
         what_was_written_after_is_set_aside,
+    ),
+    (
+        "whoever comes back from a backup writes in new logs",
+        a_restored_device_writes_in_new_logs,
     ),
     (
         "a record that came twice is stored once",
@@ -399,6 +403,29 @@ fn what_was_written_after_is_set_aside() -> Result<(), String> {
     meet(&mut world);
     let shown = world.node(ana).note(pack, note).is_ok();
     hold(!shown, "Ana is shown what Ben wrote after she removed him")
+}
+
+/// Branches of one log end well; that there are none after a backup is asked here alone.
+fn a_restored_device_writes_in_new_logs() -> Result<(), String> {
+    let mut world = World::new(78);
+    let ana = world.add(&secret("Ana"));
+    let pack = create(&mut world, ana, &secret("plans"));
+    add(&mut world, ana, pack, "before", Sensitivity::Internal);
+    let image = world.device(ana).disk.image();
+    world.kill(ana);
+    world.start(ana);
+    add(&mut world, ana, pack, "forgotten", Sensitivity::Internal);
+    world.restore(ana, &image);
+    hold(world.start(ana) == Opened::Up, "Ana does not start")?;
+    add(&mut world, ana, pack, "after", Sensitivity::Internal);
+    let (_, kept) = world.loot(ana);
+    let internal = kept
+        .logs(pack)
+        .filter(|(log, _)| log.sensitivity == Sensitivity::Internal);
+    hold(
+        internal.count() == 2,
+        "a restored device writes on where it wrote before",
+    )
 }
 
 fn a_record_that_came_twice_is_stored_once() -> Result<(), String> {

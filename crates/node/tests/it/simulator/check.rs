@@ -457,7 +457,12 @@ fn stays_taken_over(world: &mut World, history: &History, pack: PackId) -> Resul
                     Sensitivity::Restricted,
                 );
             let listed = world.node(who).set_aside(pack).unwrap();
-            if stands && listed.iter().any(|view| view.entry == taken.entry) {
+            // Whoever may not open it any more does not see what was written instead of it either.
+            let me = world.person(who);
+            let again = listed
+                .iter()
+                .any(|view| view.entry == taken.entry && policy.may_open(&me, view.sensitivity));
+            if stands && again {
                 return Err(format!(
                     "{} lists {:?}, which {} took over",
                     world.name(who),
