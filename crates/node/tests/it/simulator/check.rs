@@ -6,7 +6,8 @@ mod policy;
 mod rules;
 
 use super::history::{History, Note as Known};
-use kitbag_core::id::{EntryHash, ItemId, PackId, PersonId};
+use kitbag_core::epoch::SignedEpoch;
+use kitbag_core::id::{EntryHash, EpochId, ItemId, PackId, PersonId};
 use kitbag_core::pack::note::object_tag;
 use kitbag_core::policy::fold::{ContentLog, LogEnd, Policy};
 use kitbag_core::policy::op::{Cutoff, GrantRef, SignedOp};
@@ -14,7 +15,7 @@ use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::JoinRefusal;
 use kitbag_node::JoinOutcome;
 use kitbag_node::view::{Note, Revision, SetAsideView};
-use kitbag_testkit::{Joining, Loot, Opened, Records, Who, World};
+use kitbag_testkit::{Joining, Loot, Opened, Records, Trick, Who, World};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that a device shows of a pack.
@@ -251,7 +252,7 @@ pub(super) fn everything(world: &mut World, history: &mut History) -> Result<(),
     let books = Books::open(world, history);
     for at in 0..history.packs.len() {
         let pack = history.packs[at].id;
-        replicas_agree(world, history, pack)?;
+        replicas_agree(world, history, pack, &books)?;
         policy::agrees(world, history, pack)?;
         policy::is_not_interfered_with(world, history, pack, &books)?;
         nothing_vanished(world, history, at, &books)?;
@@ -491,7 +492,12 @@ fn holders(world: &mut World, history: &History, pack: PackId) -> Vec<Who> {
         .collect()
 }
 
-fn replicas_agree(world: &mut World, history: &History, pack: PackId) -> Result<(), String> {
+fn replicas_agree(
+    world: &mut World,
+    history: &History,
+    pack: PackId,
+    books: &Books,
+) -> Result<(), String> {
     let holders = holders(world, history, pack);
     let Some(first) = holders.first() else {
         return Ok(());
@@ -554,6 +560,13 @@ fn replicas_agree(world: &mut World, history: &History, pack: PackId) -> Result<
             if both >= Sensitivity::Internal && picture.title != theirs.title {
                 return Err(format!("{a} and {b} show other titles"));
             }
+            // With the same keys the same documents. Mallory gives a key to some, and where the epoch
+            // cannot be used, they do not pass it on.
+            if history.played(Trick::Epochs)
+                && keys_of(books, *who, pack, both) != keys_of(books, *other, pack, both)
+            {
+                continue;
+            }
             if picture.clearance != theirs.clearance {
                 let ids: BTreeSet<&ItemId> =
                     picture.notes.keys().chain(theirs.notes.keys()).collect();
@@ -600,6 +613,17 @@ fn replicas_agree(world: &mut World, history: &History, pack: PackId) -> Result<
         }
     }
     Ok(())
+}
+
+/// The epochs of a pack whose key a device holds, up to a sensitivity.
+fn keys_of(books: &Books, who: Who, pack: PackId, level: Sensitivity) -> BTreeSet<EpochId> {
+    let held: BTreeSet<&EpochId> = books.of[&who].0.epochs().map(|(id, _)| id).collect();
+    let epochs = books.all.epochs(pack);
+    epochs
+        .filter(|epoch| epoch.epoch().domain <= level)
+        .map(SignedEpoch::id)
+        .filter(|id| held.contains(id))
+        .collect()
 }
 
 /// A device that is opened again shows what it showed: incremental equals batch.

@@ -32,15 +32,23 @@ impl History {
                 check::own(world, self, who)?;
             }
         }
-        // Who joined and forgot it with a backup, or on one of two copies, asks again.
-        let mut asked = std::mem::take(&mut self.unanswered);
-        for (who, admitter, at) in self.joined.clone() {
-            let twins = self.members.iter().copied();
+        // Who joined and forgot it with a backup, or on one of two copies, asks again; so does who never
+        // heard the answer, and each of two copies by itself.
+        let mut known = std::mem::take(&mut self.unanswered);
+        known.extend(self.joined.clone());
+        known.extend(std::mem::take(&mut self.waiting));
+        let mut asked = Vec::new();
+        for (who, admitter, at) in known {
             let person = world.person(who);
-            let twins: Vec<Who> = twins.filter(|twin| world.person(*twin) == person).collect();
-            asked.extend(twins.into_iter().map(|twin| (twin, admitter, at)));
+            let twins = self.members.iter().copied();
+            let others = twins.filter(|twin| *twin != who && world.person(*twin) == person);
+            asked.extend(
+                [who]
+                    .into_iter()
+                    .chain(others)
+                    .map(|twin| (twin, admitter, at)),
+            );
         }
-        asked.extend(std::mem::take(&mut self.waiting));
         for (who, admitter, at) in asked {
             self.ask(world, who, admitter, at);
         }
