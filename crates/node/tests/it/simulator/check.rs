@@ -223,16 +223,20 @@ pub(super) struct Books {
     pub(super) of: BTreeMap<Who, (Loot, Records)>,
     /// The records of all, hostile ones included.
     pub(super) all: Records,
+    /// Also those that nobody has any more, because old backups were put back.
+    pub(super) ever: Records,
 }
 
 impl Books {
     fn open(world: &mut World, history: &History) -> Books {
         let mut of = BTreeMap::new();
         let mut all = Records::default();
+        let mut ever = Records::default();
         for who in world.everybody() {
             let (mut loot, records) = world.loot(who);
-            if let Some(before) = history.forgotten.get(&who) {
+            if let Some((before, known)) = history.forgotten.get(&who) {
                 loot.extend(before);
+                ever.extend(known.clone());
             }
             all.extend(records.clone());
             of.insert(who, (loot, records));
@@ -243,7 +247,8 @@ impl Books {
         {
             loot.extend(&hostile.loot);
         }
-        Books { of, all }
+        ever.extend(all.clone());
+        Books { of, all, ever }
     }
 }
 
@@ -504,11 +509,19 @@ fn replicas_agree(
     };
     let policy = world.node(*first).policy(pack).unwrap().clone();
     let all = holders.clone();
+    // What a held denial keeps away is no clearance.
+    let cleared = |person: PersonId| {
+        let mut levels = Sensitivity::ALL.into_iter().rev();
+        levels.find(|level| policy.may_open(&person, *level))
+    };
     let persons: Vec<PersonId> = holders.iter().map(|who| world.person(*who)).collect();
     let mut pictures: Vec<(Who, Picture)> = holders
         .into_iter()
         .map(|who| (who, picture(world, who, pack)))
         .collect();
+    for (who, picture) in &mut pictures {
+        picture.clearance = cleared(world.person(*who));
+    }
     for member in pictures
         .iter_mut()
         .flat_map(|(_, picture)| &mut picture.members)
@@ -523,6 +536,12 @@ fn replicas_agree(
     let names: BTreeSet<String> = holders.collect();
     for (_, picture) in &mut pictures {
         for (note, revisions) in picture.notes.values_mut() {
+            if history.is_apart(pack, &note.id) {
+                // Who was cleared for more once still has what others only know as told.
+                revisions
+                    .iter_mut()
+                    .for_each(|revision| revision.told_by = None);
+            }
             let told = revisions.iter_mut().map(|revision| &mut revision.by);
             told.chain([&mut note.added_by])
                 .filter(|name| !names.contains(*name))
@@ -595,12 +614,12 @@ fn replicas_agree(
             // that it came to nothing; the other has half of it and sees the note no more.
             let half = |id: &ItemId| {
                 let both = [mine.get(id), others.get(id)];
-                let apart = |(note, _): &&(Note, Vec<Revision>)| {
+                let apart = |(note, _): &(Note, Vec<Revision>)| {
                     note.hidden_below || note.shown_below.is_some()
                 };
                 history.is_apart(pack, id)
                     && both.iter().any(Option::is_none)
-                    && both.into_iter().flatten().all(|shown| apart(&shown))
+                    && both.into_iter().flatten().all(|shown| apart(shown))
             };
             let mut differing = ids.into_iter().filter(|id| mine.get(id) != others.get(id));
             if let Some(id) = differing.find(|id| !half(id)) {
@@ -684,7 +703,10 @@ fn shares_survived(world: &mut World, history: &History) -> Result<(), String> {
         let wrong = match answer {
             Joining::Answered(JoinOutcome::Refused(JoinRefusal::NotRecognised)) => true,
             // Only somebody who may let nobody in by it says that somebody else may.
-            Joining::Answered(JoinOutcome::Refused(JoinRefusal::TryLater)) => may_answer,
+            Joining::Answered(JoinOutcome::Refused(JoinRefusal::TryLater)) => {
+                // An admin may have put the outsider out before they came: then nobody lets them in.
+                may_answer && !history.named_the_outsider()
+            }
             _ => false,
         };
         if wrong {

@@ -8,7 +8,9 @@ use kitbag_core::id::{EntryHash, ItemId, PackId};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::Policy;
 use kitbag_node::view::{NewNote, NoteEdit};
-use kitbag_testkit::{Called, DiskImage, Fault, Loot, NetSettings, Opened, Trick, Who, World};
+use kitbag_testkit::{
+    Called, DiskImage, Fault, Loot, NetSettings, Opened, Records, Trick, Who, World,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A pack, as its makers were told that it is.
@@ -105,8 +107,8 @@ pub(super) struct History {
     /// Let in: who, by whom, with which ticket.
     pub(super) joined: Vec<(Who, Who, usize)>,
     pub(super) counts: Counts,
-    /// Keys that a device had before an older image of it was put back.
-    pub(super) forgotten: BTreeMap<Who, Loot>,
+    /// Keys and records that a device had before an older image of it was put back.
+    pub(super) forgotten: BTreeMap<Who, (Loot, Records)>,
     backups: BTreeMap<Who, Backup>,
     edits: Vec<(usize, ItemId, String, Who, u64)>,
     words: u64,
@@ -317,8 +319,10 @@ impl History {
         let Some((who, backup)) = self.backups.pop_first() else {
             return Ok(());
         };
-        let (had, _) = world.loot(who);
-        self.forgotten.entry(who).or_default().extend(&had);
+        let (had, known) = world.loot(who);
+        let (keys, records) = self.forgotten.entry(who).or_default();
+        keys.extend(&had);
+        records.extend(known);
         world.restore(who, &backup.image);
         self.counts.add("restores", 1);
         for pack in &mut self.packs {

@@ -25,6 +25,9 @@ pub(super) fn are_with_whom_they_belong(
         epochs_answer_what_was_known(books, pack, &written)?;
         policies.insert(pack, (policy, written));
     }
+    let packs = history.packs.iter().map(|pack| pack.id);
+    let ever: BTreeMap<PackId, Policy> =
+        packs.map(|pack| (pack, books.ever.policy(pack))).collect();
     let mallory = history.mallory.as_ref().map(|mallory| mallory.who);
     // A member who hands keys on cannot be stopped; what others hold then proves nothing.
     let handed_on = history.played(Trick::Wraps) || history.played(Trick::Epochs);
@@ -33,8 +36,8 @@ pub(super) fn are_with_whom_they_belong(
             continue;
         }
         let person = world.person(*device);
-        for (pack, (policy, _)) in &policies {
-            let cleared = cleared(policy, person);
+        for pack in policies.keys() {
+            let cleared = cleared(&ever[pack], person);
             let above = |level: Sensitivity| cleared.is_none_or(|cleared| level > cleared);
             let made = mallory_made(world, mallory, *device);
             for epoch in books.all.epochs(*pack) {
@@ -62,7 +65,7 @@ pub(super) fn are_with_whom_they_belong(
                 ));
             }
         }
-        nothing_after_removal(world, history, books, &policies, *device)?;
+        nothing_after_removal(world, history, books, (&policies, &ever), *device)?;
     }
     Ok(())
 }
@@ -91,19 +94,23 @@ fn nothing_after_removal(
     world: &mut World,
     history: &mut History,
     books: &Books,
-    policies: &BTreeMap<PackId, (Policy, Written)>,
+    (policies, ever): (
+        &BTreeMap<PackId, (Policy, Written)>,
+        &BTreeMap<PackId, Policy>,
+    ),
     device: Who,
 ) -> Result<(), String> {
     let person = world.person(device);
     let mut closed: BTreeSet<EntryHash> = BTreeSet::new();
-    for (policy, written) in policies.values() {
-        let grants = grants_of(policy, person);
+    for (pack, (policy, written)) in policies {
+        let ever = &ever[pack];
+        let grants = grants_of(ever, person);
         let mut out: BTreeMap<(usize, Sensitivity), bool> = BTreeMap::new();
         for entry in written.sealed.iter().filter(|entry| entry.by != person) {
             let (then, level) = (&written.states[entry.then], entry.level);
             let is_out = out.entry((entry.then, level)).or_insert_with(|| {
                 let anew = |grant: &GrantRef| {
-                    let info = policy.grant(grant);
+                    let info = ever.grant(grant);
                     info.is_some_and(|info| info.clearance >= level) && !then.is_folded(&grant.op)
                 };
                 !then.may_open(&person, level)
