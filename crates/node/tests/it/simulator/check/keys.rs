@@ -18,7 +18,7 @@ pub(super) fn are_with_whom_they_belong(
     history: &mut History,
     books: &Books,
 ) -> Result<(), String> {
-    let mut policies: BTreeMap<PackId, (Policy, Written)> = BTreeMap::new();
+    let mut policies = Judged::new();
     for pack in history.packs.iter().map(|pack| pack.id) {
         let policy = books.all.policy(pack);
         let written = Written::of(history, books, pack, &policy);
@@ -88,16 +88,16 @@ fn cleared(policy: &Policy, person: PersonId) -> Option<Sensitivity> {
     given.map(|grant| grant.clearance).max()
 }
 
+/// The policy of each pack, with what honest writers wrote in it.
+type Judged = BTreeMap<PackId, (Policy, Written)>;
+
 /// Promise 2: what an honest writer sealed while knowing that somebody is out, notes, edits and all,
 /// they do not open, unless they were granted anew, or a later removal dropped what put them out.
 fn nothing_after_removal(
     world: &mut World,
     history: &mut History,
     books: &Books,
-    (policies, ever): (
-        &BTreeMap<PackId, (Policy, Written)>,
-        &BTreeMap<PackId, Policy>,
-    ),
+    (policies, ever): (&Judged, &BTreeMap<PackId, Policy>),
     device: Who,
 ) -> Result<(), String> {
     let person = world.person(device);
