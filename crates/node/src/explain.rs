@@ -8,6 +8,7 @@ mod view;
 
 pub use view::*;
 
+use crate::authority::Authority;
 use crate::objects::sensitivity_of;
 use crate::replica::Replica;
 use crate::{Node, NodeError};
@@ -444,8 +445,10 @@ fn opening_epochs(replica: &Replica, note: ItemId) -> BTreeSet<EpochId> {
     let openings = object
         .entries
         .iter()
-        .filter_map(|hash| replica.places.get(hash))
-        .filter(|place| matches!(place.kind, EntryKind::Create | EntryKind::Move));
+        .filter_map(|hash| Some((hash, replica.places.get(hash)?)))
+        .filter(|(_, place)| matches!(place.kind, EntryKind::Create | EntryKind::Move))
+        .filter(|(hash, place)| replica.authority(place, **hash) == Authority::Valid)
+        .map(|(_, place)| place);
     let own = openings.filter(|place| {
         let log = replica.logs.get(&place.log);
         log.is_some_and(|log| log.opening.sensitivity == object.sensitivity)

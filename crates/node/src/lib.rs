@@ -446,6 +446,9 @@ impl Node {
 
     /// Looks again at every object that may have changed. New policy or keys may change any.
     fn refresh(&mut self, pack: PackId, touched: Touched) -> Result<(), NodeError> {
+        if let Some(replica) = self.packs.get_mut(&pack) {
+            replica.taken.look_again();
+        }
         let Some(replica) = self.packs.get(&pack) else {
             return Ok(());
         };
@@ -486,23 +489,29 @@ impl Node {
                 self.built.remove(&(pack, *tag));
             }
         }
+        let tags = if all || touched.ended {
+            self.link_again(pack, tags)?
+        } else {
+            tags.iter()
+                .try_for_each(|tag| self.link_moved(pack, *tag))?;
+            tags.into_iter().collect()
+        };
         let mut quarantine = Vec::new();
-        for tag in &tags {
-            self.link_moved(pack, *tag)?;
-        }
         let mut done = BTreeSet::new();
         for tag in tags {
             let moved = self
                 .packs
                 .get(&pack)
                 .and_then(|replica| replica.placements.item(&tag));
+            let mut found = Vec::new(); // of this object alone, however much there is in the pack
             match moved {
-                None => self.refresh_object(pack, tag, &mut quarantine)?,
+                None => self.refresh_object(pack, tag, &mut found)?,
                 Some(item) if done.insert(item) => {
-                    self.refresh_moved(pack, item, &mut quarantine)?;
+                    self.refresh_moved(pack, item, &mut found)?;
                 }
                 Some(_) => {}
             }
+            quarantine.extend(found.into_iter().filter(|of| of.lasts));
         }
         for hash in profiles {
             let Some(replica) = self.packs.get(&pack) else {
@@ -587,7 +596,8 @@ impl Node {
         Ok(())
     }
 
-    pub(crate) fn keep_built(&mut self, pack: PackId, tag: ObjectTag, note: BuiltNote) {
+    pub(crate) fn keep_built(&mut self, pack: PackId, tag: ObjectTag, mut note: BuiltNote) {
+        note.placed.close_moves();
         while self.built.len() >= BUILT_MAX {
             self.built.pop_first();
         }
@@ -598,9 +608,8 @@ impl Node {
     fn keep_quarantine(
         &mut self,
         pack: PackId,
-        mut quarantine: Vec<Quarantine>,
+        quarantine: Vec<Quarantine>,
     ) -> Result<(), NodeError> {
-        quarantine.retain(|of| of.lasts);
         if quarantine.is_empty() {
             return Ok(());
         }

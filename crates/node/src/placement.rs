@@ -74,6 +74,18 @@ impl Placements {
         self.tags.get(item).into_iter().flatten()
     }
 
+    /// How many tags belong to moved notes.
+    #[cfg(test)]
+    pub(crate) fn linked(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Forgets which tags are whose. What was opened stays known.
+    pub(crate) fn unlink_all(&mut self) {
+        self.tags.clear();
+        self.items.clear();
+    }
+
     /// Notes that a tag is one of this note's, and so are those where it can have been created.
     pub(crate) fn link(&mut self, pack: PackId, item: ItemId, tag: ObjectTag) {
         let created = Sensitivity::ALL.map(|s| object_tag(pack, item, s, 0));
@@ -145,6 +157,11 @@ impl Placed {
     #[cfg(test)]
     pub(crate) fn kept_open(&self) -> usize {
         self.opened.len()
+    }
+
+    /// Lets go of what can be opened again: each move holds a whole note.
+    pub(crate) fn close_moves(&mut self) {
+        self.opened.clear();
     }
 
     /// Creates and moves that count.

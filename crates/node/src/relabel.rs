@@ -245,6 +245,30 @@ impl Node {
         Ok(())
     }
 
+    /// Finds anew which tags belong to moved notes, for what counts may have changed: a tag that no move
+    /// leads to any more must not stay linked until the next start. Gives back the tags to look at:
+    /// those given, and those that are linked only now.
+    pub(crate) fn link_again(
+        &mut self,
+        pack: PackId,
+        tags: Vec<ObjectTag>,
+    ) -> Result<BTreeSet<ObjectTag>, NodeError> {
+        let mut again: BTreeSet<ObjectTag> = tags.into_iter().collect();
+        let Some(replica) = self.packs.get_mut(&pack) else {
+            return Ok(again);
+        };
+        replica.placements.unlink_all();
+        let every: Vec<ObjectTag> = replica.objects.keys().copied().collect();
+        for tag in &every {
+            self.link_moved(pack, *tag)?;
+        }
+        if let Some(replica) = self.packs.get(&pack) {
+            let linked = |tag: &ObjectTag| replica.placements.item(tag).is_some();
+            again.extend(every.into_iter().filter(linked));
+        }
+        Ok(again)
+    }
+
     /// Looks again at a note that moved.
     pub(crate) fn refresh_moved(
         &mut self,

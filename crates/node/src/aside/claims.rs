@@ -17,7 +17,7 @@ use kitbag_core::pack::carries;
 use kitbag_core::policy::Sensitivity;
 use kitbag_store::Store;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// Of the entries of one person that say that they took over one and the same, those that are looked
@@ -31,6 +31,15 @@ pub(crate) struct Found {
     carried: RefCell<BTreeMap<(EntryHash, EntryHash), Carried>>,
     /// The claims under tags at which notes were created that moved.
     left: RefCell<BTreeMap<ObjectTag, Left>>,
+    /// Pairs of which one could not be opened, until anything in the pack changes.
+    closed: RefCell<BTreeSet<(EntryHash, EntryHash)>>,
+}
+
+impl Found {
+    /// Something changed: what could not be opened perhaps can be.
+    pub(crate) fn look_again(&mut self) {
+        self.closed.get_mut().clear();
+    }
 }
 
 /// Claims under a tag, with what they were found by.
@@ -71,6 +80,8 @@ pub(crate) struct Claims<'r> {
     by: BTreeMap<EntryHash, EntryHash>,
     /// The notes that were put together last.
     notes: Vec<(ObjectTag, Option<Rc<BuiltNote>>)>,
+    /// How many were.
+    built: usize,
 }
 
 impl<'r> Claims<'r> {
@@ -81,6 +92,7 @@ impl<'r> Claims<'r> {
             of: BTreeMap::new(),
             by: BTreeMap::new(),
             notes: vec![],
+            built: 0,
         };
         for (tag, object) in &replica.objects {
             match &object.state {
@@ -135,8 +147,15 @@ impl<'r> Claims<'r> {
         let known = found.borrow().get(&(entry, taken)).copied();
         let carried = match known {
             Some(known) => known,
+            None if found_closed(self.replica, entry, taken) => return Ok(false),
             None => match self.compare(entry, taken)? {
-                None => return Ok(false), // one of them cannot be opened, yet
+                None => {
+                    if self.built < BUILDS_MAX {
+                        let mut closed = self.replica.taken.closed.borrow_mut();
+                        closed.insert((entry, taken));
+                    }
+                    return Ok(false);
+                }
                 Some(found) => {
                     let mut carried = self.replica.taken.carried.borrow_mut();
                     carried.insert((entry, taken), found);
@@ -190,6 +209,10 @@ impl<'r> Claims<'r> {
         if let Some((_, note)) = self.notes.iter().find(|(of, _)| *of == tag) {
             return Ok(note.clone());
         }
+        if self.built >= BUILDS_MAX {
+            return Ok(None);
+        }
+        self.built += 1;
         let note = build_everything(self.replica, self.store, tag)?.map(Rc::new);
         self.notes.truncate(NOTES_KEPT - 1);
         self.notes.insert(0, (tag, note.clone()));
@@ -222,6 +245,21 @@ impl<'r> Claims<'r> {
         self.by.extend(found);
         Ok(())
     }
+}
+
+/// Notes that one listing puts together to compare, at most. What is not reached stays listed, and is
+/// compared by a later listing.
+const BUILDS_MAX: usize = 512;
+
+/// Whether it is known already that a comparison comes to nothing.
+fn found_closed(replica: &Replica, entry: EntryHash, taken: EntryHash) -> bool {
+    let refused = |hash: &EntryHash| {
+        let object = replica.places.get(hash).and_then(|place| place.object);
+        let object = object.and_then(|tag| replica.objects.get(&tag));
+        replica.quarantined.contains_key(hash)
+            || object.is_some_and(|object| object.refused.reason(hash).is_some())
+    };
+    refused(&taken) || replica.taken.closed.borrow().contains(&(entry, taken))
 }
 
 /// Notes that are kept while the claims on them are looked at.

@@ -128,6 +128,9 @@ fn setting(name: &str, value: &[u8]) -> Verdict {
     if let Ok(node) = &opened {
         assert_eq!(node.me(), node.me());
         assert!(!node.has_failed());
+        if !node.damaged().is_empty() {
+            return Verdict::Refused; // it is begun anew, and reported
+        }
     }
     Verdict::of(&opened)
 }
