@@ -267,7 +267,11 @@ fn check_ops(
                 made.and_then(|made| made.grantee(cites.act)) == Some(op.op().person)
             }
         };
-        if granted && !replica.ops.contains_key(&op.hash()) {
+        // Whoever names an operation is taken to have all before it in its log.
+        let follows = op.op().prev.is_none_or(|prev| {
+            replica.ops.contains_key(&prev) || staged.ops.iter().any(|op| op.hash() == prev)
+        });
+        if granted && follows && !replica.ops.contains_key(&op.hash()) {
             staged.ops.push(op);
         }
     }

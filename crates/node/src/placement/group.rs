@@ -13,6 +13,7 @@ use crate::objects::{
 use crate::replica::{Place, Replica};
 use kitbag_core::content::EntryKind;
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PersonId};
+use kitbag_core::policy::fold::Right;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_crypto::Hash;
 use kitbag_store::Store;
@@ -121,8 +122,19 @@ impl<'r> Group<'r> {
                 .filter(|left| opened.contains(&(*tag, left.sensitivity)));
             evidence.moveds.extend(left.map(|left| (*hash, left)));
         }
-        let may_open = |s: &Sensitivity| self.replica.policy.may_open(&reader, *s);
-        evidence.clearance = Sensitivity::ALL.into_iter().rev().find(may_open);
+        let policy = &self.replica.policy;
+        let may_open = |s: &Sensitivity| policy.may_open(&reader, *s);
+        let clearance = Sensitivity::ALL.into_iter().rev().find(may_open);
+        // Whoever is out keeps what they had, and sees it as when they were in.
+        let had = || {
+            let grants = policy.grants_to(&reader).into_iter();
+            let levels = grants.filter_map(|given| {
+                let mut levels = Sensitivity::ALL.into_iter().rev();
+                levels.find(|s| Right::Read.is_given_by(given.role, given.clearance, *s))
+            });
+            levels.max()
+        };
+        evidence.clearance = clearance.or_else(had);
         evidence.judge()
     }
 

@@ -3,6 +3,7 @@
 use super::support::*;
 use kitbag_core::content::{LogPosition, Run, SignedHead};
 use kitbag_core::id::{EntryHash, EpochId, LogId, PackId, PersonId, SignatureBytes};
+use kitbag_core::policy::op::SignedOp;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::sync::tree::{LeafHash, NodeHash, Prefix};
 use kitbag_core::wire::{
@@ -345,4 +346,46 @@ fn frames_that_come_twice_or_out_of_order_within_a_connection_only_cost_time() {
         }
         assert_no_violations(&mut world);
     }
+}
+
+/// Goal: whoever sends an operation without the one before it keeps nobody from getting that one. Method:
+/// Cyn shows Ben the second of two that Ana made; then Ben meets Ana.
+#[test]
+fn an_operation_without_the_one_before_it_leaves_no_gap() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(47, Role::Editor, Sensitivity::Internal);
+    let cyn = world.add(&secret("Cyn"));
+    let ticket = share(&mut world, ana, pack, Role::Editor, Sensitivity::Internal);
+    join(&mut world, cyn, ana, &ticket);
+    world.dial(cyn, ben).unwrap();
+    settle(&mut world);
+    world.disconnect_all();
+    let known = |world: &mut World, who: Who| -> Vec<SignedOp> {
+        let policy = world.node(who).policy(pack).unwrap();
+        policy.ops().cloned().collect()
+    };
+    let before = known(&mut world, ana);
+    for _ in 0..2 {
+        share(&mut world, ana, pack, Role::Reader, Sensitivity::Public);
+    }
+    let mut new = known(&mut world, ana);
+    new.retain(|op| !before.iter().any(|old| old.hash() == op.hash()));
+    let second = new.iter().max_by_key(|op| op.op().seq).unwrap();
+    let page = Page {
+        ops: vec![Blob(second.bytes().to_vec())],
+        ..Page::empty(pack)
+    };
+    let link = world.dial(cyn, ben).unwrap();
+    let hello = Message::Hello {
+        version: SYNC_VERSION,
+        root: NodeHash([7; 32]),
+        wants: 0,
+        changed: vec![pack],
+    };
+    world.inject(link, cyn, hello.encode());
+    world.inject(link, cyn, Message::Page(page).encode());
+    world.run(5_000);
+    world.disconnect_all();
+    world.dial(ana, ben).unwrap();
+    settle(&mut world);
+    assert_eq!(known(&mut world, ben).len(), before.len() + 2);
 }

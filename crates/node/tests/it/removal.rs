@@ -170,6 +170,30 @@ fn a_role_is_lowered_and_raised() {
     assert_no_violations(&mut world);
 }
 
+/// Goal: a note that once stood above somebody's clearance and came back is among what they keep when
+/// they are removed, also after a restart.
+#[test]
+fn whoever_is_removed_keeps_a_note_that_was_above_them_for_a_while() {
+    let (mut world, ana, ben, _, pack) = three(27);
+    let note = add(&mut world, ana, pack, "up and down", Sensitivity::Internal);
+    settle(&mut world);
+    for to in [Sensitivity::Restricted, Sensitivity::Internal] {
+        let moved = world.call(ana, |node, now| node.relabel(now, pack, note, to));
+        moved.done();
+        settle(&mut world);
+    }
+    let text = secret("up and down body");
+    assert_eq!(show(&mut world, ben, pack, note).body, text);
+    remove(&mut world, ana, pack, ben);
+    settle(&mut world);
+    assert_eq!(world.node(ben).pack(pack).unwrap().role, None);
+    assert_eq!(show(&mut world, ben, pack, note).body, text);
+    world.kill(ben);
+    world.start(ben);
+    assert_eq!(show(&mut world, ben, pack, note).body, text, "read back");
+    assert_no_violations(&mut world);
+}
+
 /// Goal: whoever was removed, heard of it, and was granted anew while away hears of that too when
 /// they meet a member: they ask although nothing is theirs.
 #[test]

@@ -13,21 +13,26 @@ use kitbag_core::policy::op::{Act, GrantRef, LateDenials};
 use kitbag_testkit::{Trick, Who, World};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is said of one pack.
+struct Of {
+    now: Policy,
+    /// With what nobody has any more, because old backups were put back.
+    ever: Policy,
+    written: Written,
+}
+
 pub(super) fn are_with_whom_they_belong(
     world: &mut World,
     history: &mut History,
     books: &Books,
 ) -> Result<(), String> {
-    let mut policies = Judged::new();
+    let mut policies: BTreeMap<PackId, Of> = BTreeMap::new();
     for pack in history.packs.iter().map(|pack| pack.id) {
-        let policy = books.all.policy(pack);
-        let written = Written::of(history, books, pack, &policy);
+        let (now, ever) = (books.all.policy(pack), books.ever.policy(pack));
+        let written = Written::of(history, books, pack, &now);
         epochs_answer_what_was_known(books, pack, &written)?;
-        policies.insert(pack, (policy, written));
+        policies.insert(pack, Of { now, ever, written });
     }
-    let packs = history.packs.iter().map(|pack| pack.id);
-    let ever: BTreeMap<PackId, Policy> =
-        packs.map(|pack| (pack, books.ever.policy(pack))).collect();
     let mallory = history.mallory.as_ref().map(|mallory| mallory.who);
     // A member who hands keys on cannot be stopped; what others hold then proves nothing.
     let handed_on = history.played(Trick::Wraps) || history.played(Trick::Epochs);
@@ -36,8 +41,8 @@ pub(super) fn are_with_whom_they_belong(
             continue;
         }
         let person = world.person(*device);
-        for pack in policies.keys() {
-            let cleared = cleared(&ever[pack], person);
+        for (pack, of) in &policies {
+            let cleared = cleared(&of.ever, person);
             let above = |level: Sensitivity| cleared.is_none_or(|cleared| level > cleared);
             let made = mallory_made(world, mallory, *device);
             for epoch in books.all.epochs(*pack) {
@@ -65,7 +70,7 @@ pub(super) fn are_with_whom_they_belong(
                 ));
             }
         }
-        nothing_after_removal(world, history, books, (&policies, &ever), *device)?;
+        nothing_after_removal(world, history, books, &policies, *device)?;
     }
     Ok(())
 }
@@ -88,22 +93,23 @@ fn cleared(policy: &Policy, person: PersonId) -> Option<Sensitivity> {
     given.map(|grant| grant.clearance).max()
 }
 
-/// The policy of each pack, with what honest writers wrote in it.
-type Judged = BTreeMap<PackId, (Policy, Written)>;
-
 /// Promise 2: what an honest writer sealed while knowing that somebody is out, notes, edits and all,
 /// they do not open, unless they were granted anew, or a later removal dropped what put them out.
 fn nothing_after_removal(
     world: &mut World,
     history: &mut History,
     books: &Books,
-    (policies, ever): (&Judged, &BTreeMap<PackId, Policy>),
+    policies: &BTreeMap<PackId, Of>,
     device: Who,
 ) -> Result<(), String> {
     let person = world.person(device);
     let mut closed: BTreeSet<EntryHash> = BTreeSet::new();
-    for (pack, (policy, written)) in policies {
-        let ever = &ever[pack];
+    for Of {
+        now: policy,
+        ever,
+        written,
+    } in policies.values()
+    {
         let grants = grants_of(ever, person);
         let mut out: BTreeMap<(usize, Sensitivity), bool> = BTreeMap::new();
         for entry in written.sealed.iter().filter(|entry| entry.by != person) {
