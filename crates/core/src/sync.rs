@@ -123,6 +123,10 @@ pub struct Session {
     peer: Option<(NodeHash, u64)>,
     pulling: BTreeMap<PackId, u32>,
     waiting: VecDeque<PackId>,
+    /// What `waiting` holds, to find it.
+    queued: BTreeSet<PackId>,
+    /// The children of the peer's root, from its last greeting.
+    children: Vec<NodeHash>,
     /// Roots between which the trees were compared last, to notice that comparing again is futile.
     compared: Option<(NodeHash, NodeHash)>,
     retry_millis: u64,
@@ -139,6 +143,8 @@ impl Session {
             peer: None,
             pulling: BTreeMap::new(),
             waiting: VecDeque::new(),
+            queued: BTreeSet::new(),
+            children: Vec::new(),
             compared: None,
             retry_millis: RETRY_MILLIS_MIN,
             retry_scheduled: false,
@@ -190,13 +196,18 @@ impl Session {
             Message::Hello { changed, .. } if changed.len() > CHANGED_MAX => {
                 out.push(Effect::Close(Breach::TooMany))
             }
+            Message::Hello { children, .. } if !matches!(children.len(), 0 | 16) => {
+                out.push(Effect::Close(Breach::BadTree))
+            }
             Message::Hello {
                 root,
                 wants,
                 changed,
+                children,
                 ..
             } => {
                 self.peer = Some((root, wants));
+                self.children = children;
                 self.pull_all(view, changed);
                 self.pull_wanting(view);
                 self.settle(view, &[], out);
@@ -259,8 +270,9 @@ impl Session {
     fn pull_all(&mut self, view: &View, packs: Vec<PackId>) {
         for pack in packs {
             let known = view.leaves.leaf(&pack).is_some() || view.wanting.contains(&pack);
-            let queued = self.pulling.contains_key(&pack) || self.waiting.contains(&pack);
+            let queued = self.pulling.contains_key(&pack) || self.queued.contains(&pack);
             if known && !queued && self.waiting.len() < PULLS_WAITING_MAX {
+                self.queued.insert(pack);
                 self.waiting.push_back(pack);
             }
         }
@@ -273,6 +285,7 @@ impl Session {
             let Some(pack) = self.waiting.pop_front() else {
                 break;
             };
+            self.queued.remove(&pack);
             self.pulling.insert(pack, 0);
             out.push(Effect::Ask(pack));
         }
@@ -280,8 +293,13 @@ impl Session {
         // A key that arrived here changes no root, and may be just what the peer lacks.
         let news = changed.iter().any(|pack| view.leaves.leaf(pack).is_some());
         if self.sent != Some(now) || news {
+            // Whoever answers the dial says one level more at once, which saves the first question.
+            let children = match self.side {
+                Side::Listener if self.sent.is_none() => view.leaves.children(),
+                _ => Vec::new(),
+            };
             self.sent = Some(now);
-            out.push(Effect::Send(hello(view, now, changed)));
+            out.push(Effect::Send(hello(view, now, changed, children)));
         }
         let Some(peer) = self.peer else { return };
         let idle = self.pulling.is_empty() && self.waiting.is_empty();
@@ -292,11 +310,27 @@ impl Session {
                 && self.compared != Some((now.0, peer.0))
             {
                 self.compared = Some((now.0, peer.0));
-                out.push(Effect::Send(Message::Tree(vec![
-                    view.leaves.describe(&Prefix::root(), true),
-                ])));
+                let parts = self.first_parts(view);
+                out.push(Effect::Send(Message::Tree(parts)));
             }
             self.wait(out);
+        }
+    }
+
+    /// What to begin comparing with, when the roots differ.
+    fn first_parts(&mut self, view: &View) -> Vec<TreePart> {
+        let hashes = std::mem::take(&mut self.children);
+        if hashes.is_empty() || view.leaves.children().is_empty() {
+            return vec![view.leaves.describe(&Prefix::root(), true)];
+        }
+        let root = TreePart::Children {
+            prefix: Prefix::root(),
+            hashes,
+        };
+        match view.leaves.compare(&root) {
+            Some((_, parts)) if !parts.is_empty() => parts,
+            // Since that greeting the two have changed to differ elsewhere.
+            _ => vec![view.leaves.describe(&Prefix::root(), true)],
         }
     }
 
@@ -326,7 +360,12 @@ impl Session {
 }
 
 /// A greeting names only packs that the peer may sync.
-fn hello(view: &View, now: (NodeHash, u64), changed: &[PackId]) -> Message {
+fn hello(
+    view: &View,
+    now: (NodeHash, u64),
+    changed: &[PackId],
+    children: Vec<NodeHash>,
+) -> Message {
     let mut changed: Vec<PackId> = changed
         .iter()
         .copied()
@@ -340,5 +379,6 @@ fn hello(view: &View, now: (NodeHash, u64), changed: &[PackId]) -> Message {
         root: now.0,
         wants: now.1,
         changed,
+        children,
     }
 }

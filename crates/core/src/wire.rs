@@ -43,6 +43,10 @@ pub enum Message {
         /// Packs that changed since the last greeting, if few.
         #[n(3)]
         changed: Vec<PackId>,
+        /// The hashes of the root's children, sixteen or none: whoever compares begins one level
+        /// further down.
+        #[n(4)]
+        children: Vec<NodeHash>,
     },
     /// Parts of the sender's tree.
     #[n(1)]

@@ -96,8 +96,10 @@ labels! {
         InviteKey = "kitbag/invite-key/v1",
         /// The checksum of a ticket.
         TicketChecksum = "kitbag/ticket-checksum/v1",
-        /// A node of the tree over packs.
+        /// A node of the tree over packs, by its leaves.
         TreeNode = "kitbag/tree-node/v1",
+        /// A node of the tree over packs, by its children.
+        TreeBranch = "kitbag/tree-branch/v1",
         /// A leaf of the tree over packs.
         TreeLeaf = "kitbag/tree-leaf/v1",
         /// Keys below the master key: rows of the database.

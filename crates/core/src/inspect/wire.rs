@@ -16,6 +16,7 @@ pub(super) fn message(bytes: &[u8]) -> Result<Part, Failed> {
             root,
             wants,
             changed,
+            children,
         } => (
             "sync message: hello",
             vec![
@@ -23,6 +24,10 @@ pub(super) fn message(bytes: &[u8]) -> Result<Part, Failed> {
                 ("root", Value::Text(base32(&root.0))),
                 ("wants", Value::Number(*wants)),
                 ("changed", list(changed, Value::id)),
+                (
+                    "children",
+                    list(children, |hash| Value::Text(base32(&hash.0))),
+                ),
             ],
         ),
         Message::Tree(parts) => (

@@ -1,19 +1,19 @@
 //! The tree over packs: one hash for everything that two devices may sync.
 //!
-//! A node is named by the first nibbles of the pack ids below it; its hash covers its leaves in
-//! order. Two devices compare roots; where they differ they go down sixteen ways at a time, until
-//! few enough leaves are left to name them.
+//! A node is named by the first nibbles of the pack ids below it. The hash of a node with few leaves
+//! covers them in order, any other covers its sixteen children. Two devices compare roots; where they
+//! differ they go down sixteen ways at a time, until few enough leaves are left to name them.
 //! Spec: `docs/spec/sync.md`, "Tree".
 
 use crate::id::PackId;
 use crate::wire::{Leaf, TreePart};
 use kitbag_crypto::{HashLabel, Hasher};
 use minicbor::{Decode, Encode};
-use std::collections::BTreeMap;
+use std::cell::Cell;
 use std::fmt::Write as _;
 
 /// Leaves below a node up to which they are named instead of hashed.
-pub const LEAVES_NAMED_MAX: usize = 16;
+pub const LEAVES_NAMED_MAX: usize = 64;
 
 macro_rules! tree_hash {
     ($(#[$doc:meta])* $name:ident) => {
@@ -51,14 +51,18 @@ impl Prefix {
     }
 
     fn covers(&self, pack: &PackId) -> bool {
-        let nibble = |at: usize| {
-            if at.is_multiple_of(2) {
-                pack.as_bytes()[at / 2] >> 4
-            } else {
-                pack.as_bytes()[at / 2] & 15
-            }
-        };
-        self.0.len() <= 64 && self.0.iter().enumerate().all(|(at, n)| nibble(at) == *n)
+        self.0.len() <= 64
+            && self
+                .0
+                .iter()
+                .enumerate()
+                .all(|(at, n)| nibble(pack, at) == *n)
+    }
+
+    /// Whether a pack stands before everything that this covers.
+    fn is_above(&self, pack: &PackId) -> bool {
+        let nibbles = (0..self.0.len().min(64)).map(|at| nibble(pack, at));
+        nibbles.lt(self.0.iter().copied())
     }
 
     fn is_valid(&self) -> bool {
@@ -89,58 +93,230 @@ pub fn are_apart(parts: &[TreePart]) -> bool {
 }
 
 /// The packs that this device and one peer may both sync, each with the hash of its heads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leaves(BTreeMap<PackId, LeafHash>);
+///
+/// Hashes of inner nodes are kept, so that after a change of one pack the root costs one hash for
+/// each level, however many packs there are.
+#[derive(Clone, Debug, Default)]
+pub struct Leaves {
+    top: Node,
+}
+
+impl PartialEq for Leaves {
+    fn eq(&self, other: &Leaves) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Leaves {}
 
 impl FromIterator<(PackId, LeafHash)> for Leaves {
     fn from_iter<I: IntoIterator<Item = (PackId, LeafHash)>>(leaves: I) -> Leaves {
-        Leaves(leaves.into_iter().collect())
+        let mut tree = Leaves::default();
+        for (pack, hash) in leaves {
+            tree.set(pack, Some(hash));
+        }
+        tree
+    }
+}
+
+/// Everything below one prefix.
+#[derive(Clone, Debug)]
+struct Node {
+    below: Below,
+    len: usize,
+    hash: Cell<Option<NodeHash>>,
+}
+
+#[derive(Clone, Debug)]
+enum Below {
+    /// At most [`LEAVES_NAMED_MAX`], ascending by pack.
+    Few(Vec<(PackId, LeafHash)>),
+    /// More: sixteen nodes, by the next nibble.
+    Many(Box<[Node; 16]>),
+}
+
+impl Default for Node {
+    fn default() -> Node {
+        Node {
+            below: Below::Few(Vec::new()),
+            len: 0,
+            hash: Cell::new(None),
+        }
+    }
+}
+
+impl Node {
+    fn set(&mut self, depth: usize, pack: PackId, leaf: Option<LeafHash>) {
+        self.hash.set(None);
+        match &mut self.below {
+            Below::Few(leaves) => {
+                let at = leaves.binary_search_by_key(&pack, |(of, _)| *of);
+                match (at, leaf) {
+                    (Ok(at), Some(leaf)) => leaves[at].1 = leaf,
+                    (Ok(at), None) => drop(leaves.remove(at)),
+                    (Err(at), Some(leaf)) => leaves.insert(at, (pack, leaf)),
+                    (Err(_), None) => {}
+                }
+                self.len = leaves.len();
+                if self.len > LEAVES_NAMED_MAX {
+                    let mut nodes: Box<[Node; 16]> = Box::default();
+                    for (pack, leaf) in std::mem::take(leaves) {
+                        nodes[usize::from(nibble(&pack, depth))].set(depth + 1, pack, Some(leaf));
+                    }
+                    self.below = Below::Many(nodes);
+                }
+            }
+            Below::Many(nodes) => {
+                nodes[usize::from(nibble(&pack, depth))].set(depth + 1, pack, leaf);
+                self.len = nodes.iter().map(|node| node.len).sum();
+                if self.len <= LEAVES_NAMED_MAX {
+                    let mut leaves = Vec::with_capacity(self.len);
+                    nodes.iter().for_each(|node| node.list(&mut leaves));
+                    self.below = Below::Few(leaves);
+                }
+            }
+        }
+    }
+
+    fn list(&self, into: &mut Vec<(PackId, LeafHash)>) {
+        match &self.below {
+            Below::Few(leaves) => into.extend(leaves),
+            Below::Many(nodes) => nodes.iter().for_each(|node| node.list(into)),
+        }
+    }
+
+    fn hash(&self) -> NodeHash {
+        if let Some(known) = self.hash.get() {
+            return known;
+        }
+        let hash = match &self.below {
+            Below::Few(leaves) => hash_of_leaves(leaves),
+            Below::Many(nodes) => {
+                let mut hasher = Hasher::new(HashLabel::TreeBranch);
+                for node in nodes.iter() {
+                    hasher.part(&node.hash().0);
+                }
+                NodeHash(*hasher.finish().as_bytes())
+            }
+        };
+        self.hash.set(Some(hash));
+        hash
+    }
+}
+
+fn hash_of_leaves<'a>(leaves: impl IntoIterator<Item = &'a (PackId, LeafHash)>) -> NodeHash {
+    let mut hasher = Hasher::new(HashLabel::TreeNode);
+    for (pack, leaf) in leaves {
+        hasher.part(pack.as_bytes());
+        hasher.part(&leaf.0);
+    }
+    NodeHash(*hasher.finish().as_bytes())
+}
+
+/// Of 64, counted from the first.
+fn nibble(pack: &PackId, at: usize) -> u8 {
+    let byte = pack.as_bytes()[at / 2];
+    if at.is_multiple_of(2) {
+        byte >> 4
+    } else {
+        byte & 15
+    }
+}
+
+/// What is below a prefix: a node of the tree, or the few leaves of a node above that it covers.
+enum Found<'a> {
+    Node(&'a Node),
+    Leaves(&'a [(PackId, LeafHash)]),
+}
+
+impl Found<'_> {
+    fn hash(&self) -> NodeHash {
+        match self {
+            Found::Node(node) => node.hash(),
+            Found::Leaves(leaves) => hash_of_leaves(*leaves),
+        }
+    }
+
+    fn leaves(&self) -> Vec<(PackId, LeafHash)> {
+        match self {
+            Found::Node(node) => {
+                let mut leaves = Vec::with_capacity(node.len);
+                node.list(&mut leaves);
+                leaves
+            }
+            Found::Leaves(leaves) => leaves.to_vec(),
+        }
     }
 }
 
 impl Leaves {
     /// How many packs.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.top.len
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
+    }
+
+    /// Names a pack with the hash of its heads, or takes it out.
+    pub fn set(&mut self, pack: PackId, leaf: Option<LeafHash>) {
+        if self.leaf(&pack) != leaf {
+            self.top.set(0, pack, leaf);
+        }
     }
 
     /// The hash of one pack.
     pub fn leaf(&self, pack: &PackId) -> Option<LeafHash> {
-        self.0.get(pack).copied()
+        let mut node = &self.top;
+        let mut depth = 0;
+        loop {
+            match &node.below {
+                Below::Many(nodes) => node = &nodes[usize::from(nibble(pack, depth))],
+                Below::Few(leaves) => {
+                    let at = leaves.binary_search_by_key(pack, |(of, _)| *of).ok()?;
+                    return Some(leaves[at].1);
+                }
+            }
+            depth += 1;
+        }
+    }
+
+    /// All packs, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (PackId, LeafHash)> {
+        Found::Node(&self.top).leaves().into_iter()
     }
 
     /// The hash of everything.
     pub fn root(&self) -> NodeHash {
-        self.hash(&Prefix::root())
+        self.top.hash()
+    }
+
+    /// The hashes of the root's children, unless all leaves of the root would be named.
+    pub fn children(&self) -> Vec<NodeHash> {
+        match &self.top.below {
+            Below::Few(_) => Vec::new(),
+            Below::Many(nodes) => nodes.iter().map(Node::hash).collect(),
+        }
     }
 
     /// What to tell a peer about a node: its leaves if they are few, else its children's hashes.
     pub fn describe(&self, prefix: &Prefix, answer: bool) -> TreePart {
-        if self.below(prefix).count() <= LEAVES_NAMED_MAX {
-            let leaves = self
-                .below(prefix)
-                .map(|(pack, hash)| Leaf {
-                    pack: *pack,
-                    hash: *hash,
-                })
-                .collect();
-            return TreePart::Leaves {
+        let found = self.find(prefix);
+        if let Found::Node(node) = &found
+            && let Below::Many(nodes) = &node.below
+        {
+            return TreePart::Children {
                 prefix: prefix.clone(),
-                leaves,
-                answer,
+                hashes: nodes.iter().map(Node::hash).collect(),
             };
         }
-        let hashes = (0..16)
-            .map(|nibble| self.hash(&prefix.child(nibble)))
-            .collect();
-        TreePart::Children {
+        let leaves = found.leaves().into_iter();
+        TreePart::Leaves {
             prefix: prefix.clone(),
-            hashes,
+            leaves: leaves.map(|(pack, hash)| Leaf { pack, hash }).collect(),
+            answer,
         }
     }
 
@@ -153,7 +329,7 @@ impl Leaves {
                     return None;
                 }
                 let children = (0u8..16).map(|nibble| prefix.child(nibble)).zip(hashes);
-                let differing = children.filter(|(child, hash)| self.hash(child) != **hash);
+                let differing = children.filter(|(child, hash)| self.find(child).hash() != **hash);
                 Some((
                     vec![],
                     differing
@@ -190,33 +366,32 @@ impl Leaves {
             return Vec::new();
         };
         let named = |pack: &PackId| leaves.binary_search_by_key(pack, |leaf| leaf.pack).is_ok();
-        self.below(prefix)
-            .map(|(pack, _)| *pack)
+        let here = self.find(prefix).leaves().into_iter();
+        here.map(|(pack, _)| pack)
             .filter(|pack| !named(pack))
             .collect()
     }
 
-    fn below<'a>(&'a self, prefix: &'a Prefix) -> impl Iterator<Item = (&'a PackId, &'a LeafHash)> {
-        let mut first = [0u8; 32];
-        for (at, nibble) in prefix.0.iter().take(64).enumerate() {
-            first[at / 2] |= if at.is_multiple_of(2) {
-                nibble << 4
-            } else {
-                *nibble
-            };
+    fn find(&self, prefix: &Prefix) -> Found<'_> {
+        let mut node = &self.top;
+        for (depth, nibble) in prefix.0.iter().enumerate() {
+            match &node.below {
+                Below::Many(nodes) => match nodes.get(usize::from(*nibble)) {
+                    Some(child) => node = child,
+                    None => return Found::Leaves(&[]),
+                },
+                Below::Few(leaves) => {
+                    debug_assert!(depth <= 64, "prefixes are judged before");
+                    let from = leaves.partition_point(|(pack, _)| prefix.is_above(pack));
+                    let len = leaves[from..]
+                        .iter()
+                        .take_while(|(pack, _)| prefix.covers(pack))
+                        .count();
+                    return Found::Leaves(&leaves[from..from + len]);
+                }
+            }
         }
-        self.0
-            .range(PackId::from_bytes(first)..)
-            .take_while(|(pack, _)| prefix.covers(pack))
-    }
-
-    fn hash(&self, prefix: &Prefix) -> NodeHash {
-        let mut hasher = Hasher::new(HashLabel::TreeNode);
-        for (pack, hash) in self.below(prefix) {
-            hasher.part(pack.as_bytes());
-            hasher.part(&hash.0);
-        }
-        NodeHash(*hasher.finish().as_bytes())
+        Found::Node(node)
     }
 }
 
@@ -284,10 +459,44 @@ mod tests {
     fn one_changed_pack_among_ten_thousand_is_found_in_few_rounds() {
         let a = leaves(0..10_000);
         let mut b = a.clone();
-        b.0.insert(pack(77), LeafHash([255; 32]));
+        b.set(pack(77), Some(LeafHash([255; 32])));
         let (of_a, of_b, rounds) = talk(&a, &b);
         assert_eq!((of_a, of_b), (vec![pack(77)], vec![pack(77)]));
         assert!(rounds <= 5);
+    }
+
+    /// Goal: a tree that was changed pack by pack is the tree of what is left, at every size.
+    #[test]
+    fn a_tree_follows_from_its_leaves_alone() {
+        let mut tree = Leaves::default();
+        for n in 0..300 {
+            tree.set(pack(n), Some(LeafHash([0; 32])));
+            tree.set(pack(n), Some(LeafHash([n as u8; 32])));
+            assert_eq!(tree.root(), leaves(0..n + 1).root(), "{n} packs");
+        }
+        for n in 0..300 {
+            tree.set(pack(n), None);
+            tree.set(pack(n), None);
+            assert_eq!(tree.root(), leaves(n + 1..300).root(), "from {n}");
+            assert_eq!(tree.len(), 299 - n as usize);
+        }
+    }
+
+    /// Goal: after one change among ten thousand packs, few nodes are hashed again.
+    #[test]
+    fn a_change_forgets_only_the_nodes_above_it() {
+        fn forgotten(node: &Node) -> usize {
+            let below = match &node.below {
+                Below::Few(_) => 0,
+                Below::Many(nodes) => nodes.iter().map(forgotten).sum(),
+            };
+            below + usize::from(node.hash.get().is_none())
+        }
+        let mut tree = leaves(0..10_000);
+        tree.root();
+        assert_eq!(forgotten(&tree.top), 0);
+        tree.set(pack(5), Some(LeafHash([77; 32])));
+        assert!(forgotten(&tree.top) <= 4);
     }
 
     #[test]

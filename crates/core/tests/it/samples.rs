@@ -721,6 +721,7 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
         root: leaves(2).root(),
         wants: 3,
         changed: vec![pack()],
+        children: vec![],
     };
     let parts = tree_parts().into_iter().map(|(_, part)| part).collect();
     vec![
