@@ -126,7 +126,7 @@ pub struct Session {
     /// What `waiting` holds, to find it.
     queued: BTreeSet<PackId>,
     /// The children of the peer's root, from its last greeting.
-    children: Vec<NodeHash>,
+    children: Option<[NodeHash; 16]>,
     /// Roots between which the trees were compared last, to notice that comparing again is futile.
     compared: Option<(NodeHash, NodeHash)>,
     retry_millis: u64,
@@ -144,7 +144,7 @@ impl Session {
             pulling: BTreeMap::new(),
             waiting: VecDeque::new(),
             queued: BTreeSet::new(),
-            children: Vec::new(),
+            children: None,
             compared: None,
             retry_millis: RETRY_MILLIS_MIN,
             retry_scheduled: false,
@@ -195,9 +195,6 @@ impl Session {
             }
             Message::Hello { changed, .. } if changed.len() > CHANGED_MAX => {
                 out.push(Effect::Close(Breach::TooMany))
-            }
-            Message::Hello { children, .. } if !matches!(children.len(), 0 | 16) => {
-                out.push(Effect::Close(Breach::BadTree))
             }
             Message::Hello {
                 root,
@@ -296,7 +293,7 @@ impl Session {
             // Whoever answers the dial says one level more at once, which saves the first question.
             let children = match self.side {
                 Side::Listener if self.sent.is_none() => view.leaves.children(),
-                _ => Vec::new(),
+                _ => None,
             };
             self.sent = Some(now);
             out.push(Effect::Send(hello(view, now, changed, children)));
@@ -319,18 +316,22 @@ impl Session {
 
     /// What to begin comparing with, when the roots differ.
     fn first_parts(&mut self, view: &View) -> Vec<TreePart> {
-        let hashes = std::mem::take(&mut self.children);
-        if hashes.is_empty() || view.leaves.children().is_empty() {
-            return vec![view.leaves.describe(&Prefix::root(), true)];
-        }
+        let whole = || vec![view.leaves.describe(&Prefix::root(), true)];
+        let Some(hashes) = self
+            .children
+            .take()
+            .filter(|_| view.leaves.children().is_some())
+        else {
+            return whole();
+        };
         let root = TreePart::Children {
             prefix: Prefix::root(),
-            hashes,
+            hashes: hashes.to_vec(),
         };
         match view.leaves.compare(&root) {
             Some((_, parts)) if !parts.is_empty() => parts,
             // Since that greeting the two have changed to differ elsewhere.
-            _ => vec![view.leaves.describe(&Prefix::root(), true)],
+            _ => whole(),
         }
     }
 
@@ -364,7 +365,7 @@ fn hello(
     view: &View,
     now: (NodeHash, u64),
     changed: &[PackId],
-    children: Vec<NodeHash>,
+    children: Option<[NodeHash; 16]>,
 ) -> Message {
     let mut changed: Vec<PackId> = changed
         .iter()

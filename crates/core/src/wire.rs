@@ -43,10 +43,9 @@ pub enum Message {
         /// Packs that changed since the last greeting, if few.
         #[n(3)]
         changed: Vec<PackId>,
-        /// The hashes of the root's children, sixteen or none: whoever compares begins one level
-        /// further down.
+        /// The hashes of the root's children: whoever compares begins one level further down.
         #[n(4)]
-        children: Vec<NodeHash>,
+        children: Option<[NodeHash; 16]>,
     },
     /// Parts of the sender's tree.
     #[n(1)]

@@ -26,7 +26,9 @@ pub(super) fn message(bytes: &[u8]) -> Result<Part, Failed> {
                 ("changed", list(changed, Value::id)),
                 (
                     "children",
-                    list(children, |hash| Value::Text(base32(&hash.0))),
+                    list(children.as_ref().map_or(&[][..], |of| of), |hash| {
+                        Value::Text(base32(&hash.0))
+                    }),
                 ),
             ],
         ),

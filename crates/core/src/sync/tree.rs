@@ -294,10 +294,10 @@ impl Leaves {
     }
 
     /// The hashes of the root's children, unless all leaves of the root would be named.
-    pub fn children(&self) -> Vec<NodeHash> {
+    pub fn children(&self) -> Option<[NodeHash; 16]> {
         match &self.top.below {
-            Below::Few(_) => Vec::new(),
-            Below::Many(nodes) => nodes.iter().map(Node::hash).collect(),
+            Below::Few(_) => None,
+            Below::Many(nodes) => Some(std::array::from_fn(|at| nodes[at].hash())),
         }
     }
 

@@ -682,7 +682,7 @@ pub(crate) fn leaves(n: u32) -> Leaves {
 
 pub(crate) fn tree_parts() -> Vec<(&'static str, TreePart)> {
     vec![
-        ("children", leaves(20).describe(&Prefix::root(), true)),
+        ("children", leaves(65).describe(&Prefix::root(), true)),
         ("leaves", leaves(2).describe(&Prefix::root(), true)),
     ]
 }
@@ -721,11 +721,22 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
         root: leaves(2).root(),
         wants: 3,
         changed: vec![pack()],
-        children: vec![],
+        children: None,
+    };
+    let first_of_listener = Message::Hello {
+        version: SYNC_VERSION,
+        root: leaves(65).root(),
+        wants: 0,
+        changed: vec![],
+        children: leaves(65).children(),
     };
     let parts = tree_parts().into_iter().map(|(_, part)| part).collect();
     vec![
         ("hello", hello),
+        (
+            "first hello of a listener with many packs",
+            first_of_listener,
+        ),
         ("tree", Message::Tree(parts)),
         ("want", Message::Want(want())),
         ("page", Message::Page(page())),

@@ -60,7 +60,7 @@ fn random_bytes_and_broken_frames_close_the_link_and_change_nothing() {
         root: NodeHash([7; 32]),
         wants: 1,
         changed: vec![pack],
-        children: vec![],
+        children: None,
     }
     .encode();
     let want = Message::Want(Want {
@@ -113,35 +113,28 @@ fn well_formed_nonsense_changes_nothing() {
             root: NodeHash([0; 32]),
             wants: 0,
             changed: vec![],
-            children: vec![],
+            children: None,
         },
         Message::Hello {
             version: SYNC_VERSION,
             root: NodeHash([0; 32]),
             wants: u64::MAX,
             changed: vec![other; CHANGED_MAX],
-            children: vec![],
+            children: None,
         },
         Message::Hello {
             version: SYNC_VERSION,
             root: NodeHash([0; 32]),
             wants: 0,
             changed: vec![other; CHANGED_MAX + 1],
-            children: vec![],
+            children: None,
         },
         Message::Hello {
             version: SYNC_VERSION,
             root: NodeHash([0; 32]),
             wants: 0,
             changed: vec![],
-            children: vec![NodeHash([1; 32]); 17],
-        },
-        Message::Hello {
-            version: SYNC_VERSION,
-            root: NodeHash([0; 32]),
-            wants: 0,
-            changed: vec![],
-            children: vec![NodeHash([1; 32]); 16],
+            children: Some([NodeHash([1; 32]); 16]),
         },
         Message::Tree(vec![]),
         Message::Tree(vec![TreePart::Children {
@@ -240,7 +233,7 @@ fn well_formed_nonsense_changes_nothing() {
             root: NodeHash([7; 32]),
             wants: 0,
             changed: vec![pack],
-            children: vec![],
+            children: None,
         };
         send(&mut world, ana, ben, pack, hello.encode(), &before);
         if world.links_between(ana, ben) > 0 {
@@ -296,7 +289,7 @@ fn frames_of_another_pack_another_time_and_another_peer_do_no_harm() {
                 root: NodeHash([7; 32]),
                 wants: 0,
                 changed: vec![page.pack],
-                children: vec![],
+                children: None,
             };
             send(&mut world, ana, ben, pack, hello.encode(), &before);
             send(
@@ -400,6 +393,7 @@ fn an_operation_without_the_one_before_it_leaves_no_gap() {
         root: NodeHash([7; 32]),
         wants: 0,
         changed: vec![pack],
+        children: None,
     };
     world.inject(link, cyn, hello.encode());
     world.inject(link, cyn, Message::Page(page).encode());

@@ -49,7 +49,7 @@ fn converse(message: &Message) {
         root,
         wants: 1,
         changed: vec![],
-        children: vec![],
+        children: None,
     };
     for side in [Side::Dialler, Side::Listener] {
         for greeted in [false, true] {

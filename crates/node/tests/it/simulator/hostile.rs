@@ -167,6 +167,7 @@ fn speak(
         root: NodeHash(world.dice.bytes()),
         wants: 0,
         changed: vec![pack],
+        children: None,
     };
     world.inject(link, from, hello.encode());
     let mut frame = message.encode();
