@@ -30,6 +30,8 @@ const LIVED_WELL: Duration = Duration::from_secs(60);
 const DIAL_EVERY: Duration = Duration::from_secs(2);
 /// How often addresses, expired invites and the gate are looked at.
 const TICK_EVERY: Duration = Duration::from_secs(5);
+/// After so many ticks, what the next start needs to know is kept: a crash costs that much.
+const KEEP_EVERY: u32 = 12;
 /// Peers dialled at the same time, at most.
 const DIALS_MAX: usize = 8;
 /// How long a stop waits for tasks to end.
@@ -441,14 +443,21 @@ impl Pump {
 
     /// Looks after what only time or the system changes.
     async fn tick(self) {
+        let mut ticks: u32 = 0;
         loop {
             tokio::time::sleep(TICK_EVERY).await;
+            ticks = ticks.wrapping_add(1);
+            let keep = ticks.is_multiple_of(KEEP_EVERY);
             let address = self.net.address();
             let result = self
                 .worker
                 .call(move |node, now| {
                     let direct = address.direct.iter().map(ToString::to_string).collect();
-                    node.set_addresses(now, direct, address.relay)
+                    node.set_addresses(now, direct, address.relay)?;
+                    if keep {
+                        node.keep_summaries(now)?;
+                    }
+                    Ok(())
                 })
                 .await;
             if let Err(error) = result {

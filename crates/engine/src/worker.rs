@@ -95,6 +95,10 @@ impl Worker {
                     };
                     warn!("a fault was contained; the device was opened anew");
                 }
+                desk.step(&mut node, None, |node, _| node.rest().map(|()| vec![]));
+            }
+            if let Err(error) = node.keep_summaries(now()) {
+                warn!(%error, "the next start has to read all packs that changed");
             }
         });
         (

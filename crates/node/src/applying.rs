@@ -11,14 +11,14 @@ use crate::objects::{BuiltNote, CLOSED, EditOpened, Quarantine, Step, open_edit}
 use crate::replica::{Place, Replica};
 use kitbag_core::id::EntryHash;
 use kitbag_core::pack::{ChangeHash, CheckedChange};
-use kitbag_store::Store;
+use kitbag_store::Reader;
 use std::collections::BTreeSet;
 
 /// Applies every pending edit whose dependencies are applied, all in one attempt. Says whether that
 /// held; if not, the note is as before.
 pub(crate) fn apply_together(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     note: &mut BuiltNote,
     pending: &[(EntryHash, &Place)],
     quarantine: &mut Vec<Quarantine>,

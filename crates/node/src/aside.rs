@@ -36,7 +36,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`]; [`NodeError::Store`].
     pub fn set_aside(&self, pack: PackId) -> Result<Vec<SetAsideView>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let mut of_objects: BTreeMap<ObjectTag, BTreeMap<EntryHash, Aside>> = BTreeMap::new();
         for (tag, hash, why) in self.listed_aside(replica)? {
             of_objects.entry(tag).or_default().insert(hash, why);

@@ -16,7 +16,7 @@ use kitbag_core::pack::note::{item_id, object_tag};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::Right;
 use kitbag_crypto::{EpochKey, ItemKey};
-use kitbag_store::Store;
+use kitbag_store::Reader;
 use std::collections::BTreeMap;
 
 /// What trying every record as somebody else showed.
@@ -124,7 +124,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn begin_check(&self, pack: PackId, person: PersonId) -> Result<Checking, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         Ok(Checking {
             pack,
             person,
@@ -257,7 +257,7 @@ impl Trial {
     }
 
     /// Tries the records of one slice. Returns whether none is left.
-    pub(crate) fn go_on(&mut self, replica: &Replica, store: &Store) -> Result<bool, NodeError> {
+    pub(crate) fn go_on(&mut self, replica: &Replica, store: &Reader) -> Result<bool, NodeError> {
         for _ in 0..SLICE {
             let Some(hash) = self.todo.next() else {
                 return Ok(true);
@@ -298,7 +298,7 @@ impl Trial {
     fn open(
         &mut self,
         replica: &Replica,
-        store: &Store,
+        store: &Reader,
         sensitivity: Sensitivity,
         hash: EntryHash,
         place: &Place,

@@ -244,7 +244,7 @@ impl Node {
         grant: GrantRef,
         staged: &mut Staged,
     ) -> Result<(EpochId, EpochKey), NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let tips = replica.epoch_tips(domain);
         let mut parents: Vec<(EpochId, u64, EpochKey)> = Vec::new();
         for tip in &tips {

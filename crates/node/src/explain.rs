@@ -32,7 +32,7 @@ impl Node {
             }
             None => (Sensitivity::ALL.to_vec(), vec![]),
         };
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let asked_of = note.map(|note| NoteAsked {
             epochs: opening_epochs(replica, note),
             stood,
@@ -65,7 +65,7 @@ impl Node {
         person: PersonId,
         note: Option<ItemId>,
     ) -> Result<Vec<Rule>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let asked = match note {
             Some(note) => vec![self.sensitivity_of_note(pack, note)?],
             None => Sensitivity::ALL.to_vec(),
@@ -81,7 +81,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn policy_view(&self, now: Timestamp, pack: PackId) -> Result<PolicyView, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let policy = &replica.policy;
         let (members, former) = self
             .ever_named(replica)
@@ -241,7 +241,7 @@ impl Node {
             // It cannot be looked into here: then it is known by where it stands alone.
             Err(_) => return Ok(vec![]),
         };
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let stood = |hash: &EntryHash| {
             let place = replica.places.get(hash)?;
             let opens = matches!(place.kind, EntryKind::Create | EntryKind::Move);
@@ -384,7 +384,7 @@ impl Node {
     }
 
     fn sensitivity_of_note(&self, pack: PackId, note: ItemId) -> Result<Sensitivity, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let tag = replica
             .notes
             .get(&note)

@@ -101,7 +101,7 @@ impl Node {
 
     /// Remembers, across restarts, that this pack has rules that this program does not know.
     fn keep_newer_rules(&mut self, pack: PackId, now: Timestamp) -> Result<(), NodeError> {
-        let Some(replica) = self.packs.get_mut(&pack) else {
+        let Some(replica) = self.packs.get(&pack) else {
             return Ok(());
         };
         if replica.has_newer_rules() {
@@ -111,10 +111,15 @@ impl Node {
             newer_rules: Some(now),
             ..replica.row.clone()
         };
+        let number = replica.number;
         let mut batch = self.store.batch(&mut *self.rng)?;
-        batch.put_pack(replica.number, &row)?;
+        self.packs.mark(&mut batch, number, &pack)?;
+        batch.put_pack(number, &row)?;
         batch.commit()?;
-        replica.row = row;
+        self.packs.was_marked(&pack, []);
+        if let Some(replica) = self.packs.get_mut(&pack) {
+            replica.row = row;
+        }
         Ok(())
     }
 

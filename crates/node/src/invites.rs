@@ -1,9 +1,9 @@
 //! Invites as their pack knows them: listed, with who came in by them, and cancelled.
 
+use crate::Node;
 use crate::error::NodeError;
 use crate::replica::Replica;
 use crate::view::{Change, InviteCondition, InviteView, JoinerView};
-use crate::{Node, asking};
 use kitbag_core::id::{PackId, PersonId, Timestamp};
 use kitbag_core::policy::fold::{Admission, InviteInfo, InviteState};
 use kitbag_core::policy::op::{Act, GrantRef};
@@ -16,7 +16,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn invites(&self, now: Timestamp, pack: PackId) -> Result<Vec<InviteView>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let mut views: Vec<InviteView> = replica
             .policy
             .invites()
@@ -53,7 +53,7 @@ impl Node {
         invite: GrantRef,
         dry_run: bool,
     ) -> Result<InviteView, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let info = replica
             .policy
             .invite(&invite)
@@ -146,20 +146,19 @@ pub(crate) fn close(invite: GrantRef, info: &InviteInfo) -> Act {
     Act::Close { invite, admitted }
 }
 
-/// Whether an invite that lets nobody in any more still answers the holder of its ticket, to say why.
-pub(crate) fn tells(info: &InviteInfo, now: Timestamp) -> bool {
-    let ends = info
-        .admissions
-        .iter()
-        .map(|admission| admission.at)
-        .chain(info.not_after.filter(|at| *at <= now))
-        .chain(info.ended_at);
-    let last = ends.max();
-    !asking::is_open(info, now)
-        && last.is_some_and(|end| now.as_millis() < end.as_millis().saturating_add(TELL_MILLIS))
+/// Until when whoever holds an invite's ticket is answered: while it lets people in, and some time after
+/// that, to say why it does not.
+pub(crate) fn answers_until(info: &InviteInfo) -> Timestamp {
+    let last = if info.state == InviteState::Open {
+        info.not_after.unwrap_or(Timestamp::from_millis(u64::MAX))
+    } else {
+        let admitted = info.admissions.iter().map(|admission| admission.at);
+        admitted.chain(info.ended_at).max().unwrap_or_default()
+    };
+    Timestamp::from_millis(last.as_millis().saturating_add(TELL_MILLIS))
 }
 
-/// How long it does, in milliseconds: a day.
+/// How long it says why, in milliseconds: a day.
 const TELL_MILLIS: u64 = 24 * 3600 * 1000;
 
 #[cfg(test)]
@@ -167,6 +166,37 @@ mod tests {
     use super::*;
     use kitbag_core::id::{DeviceId, OpHash};
     use kitbag_core::policy::{Role, Sensitivity};
+
+    /// Goal: nobody is asked to prove anything to an invite that has been over for more than a day.
+    #[test]
+    fn an_invite_answers_while_it_is_open_and_a_day_longer() {
+        let at = Timestamp::from_millis;
+        let cases = [
+            (InviteState::Open, None, None, at(u64::MAX)),
+            (
+                InviteState::Open,
+                Some(at(1000)),
+                None,
+                at(1000 + TELL_MILLIS),
+            ),
+            (
+                InviteState::Closed,
+                Some(at(9_000_000_000)),
+                Some(at(500)),
+                at(500 + TELL_MILLIS),
+            ),
+            (InviteState::Closed, None, None, at(TELL_MILLIS)),
+        ];
+        for (state, not_after, ended_at, until) in cases {
+            let info = InviteInfo {
+                state,
+                not_after,
+                ended_at,
+                ..info(vec![])
+            };
+            assert_eq!(answers_until(&info), until);
+        }
+    }
 
     /// Goal: ending an invite brings nobody in whom the removal of their admitter put out.
     #[test]
@@ -182,7 +212,19 @@ mod tests {
             at: Timestamp::from_millis(0),
             stands,
         };
-        let info = InviteInfo {
+        let info = info(vec![
+            admission(3, true),
+            admission(2, false),
+            admission(1, true),
+        ]);
+        let Act::Close { admitted, .. } = close(place(9), &info) else {
+            panic!("no Close")
+        };
+        assert_eq!(admitted, [place(1), place(3)]);
+    }
+
+    fn info(admissions: Vec<Admission>) -> InviteInfo {
+        InviteInfo {
             by: PersonId::from_bytes([0; 32]),
             key: [0; 32],
             role: Role::Reader,
@@ -192,12 +234,8 @@ mod tests {
             ask: false,
             state: InviteState::Open,
             ended_at: None,
-            admissions: vec![admission(3, true), admission(2, false), admission(1, true)],
+            admissions,
             at: Timestamp::from_millis(0),
-        };
-        let Act::Close { admitted, .. } = close(place(9), &info) else {
-            panic!("no Close")
-        };
-        assert_eq!(admitted, [place(1), place(3)]);
+        }
     }
 }

@@ -4,9 +4,9 @@
 //! device writes the Close as soon as an invite is used up or its time is over, so that a stolen
 //! ticket cannot push out somebody who came in properly.
 
-use crate::asking::{Request, is_open, told};
+use crate::asking::{Request, told};
 use crate::error::Denied;
-use crate::invites::{close, condition, tells};
+use crate::invites::{close, condition};
 use crate::links::{Notice, Output};
 use crate::replica::{Replica, Staged};
 use crate::view::{InviteCondition, RequestRef, ShareOptions, ShareTerms, Shared};
@@ -150,14 +150,7 @@ impl Node {
 
     /// Whether anybody may ask to join anything here now.
     pub fn join_is_open(&self, now: Timestamp) -> bool {
-        let admits = |replica: &Replica| replica.policy.member(&self.me.person()).is_some();
-        self.packs.values().any(|replica| {
-            admits(replica)
-                && replica
-                    .policy
-                    .invites()
-                    .any(|(_, invite)| is_open(invite, now) || tells(invite, now))
-        })
+        self.packs.peers().may_be_asked(now)
     }
 
     /// What to do with a ticket.
@@ -404,6 +397,13 @@ impl Node {
     /// What this device owes a pack: closing invites that are used up or over, and telling its
     /// members who and where it is. Does what it may; the rest is somebody else's to do.
     pub(crate) fn maintain(&mut self, pack: PackId, now: Timestamp) -> Result<(), NodeError> {
+        self.unsettled.remove(&pack);
+        self.settle(pack, now).inspect_err(|_| {
+            self.unsettled.insert(pack);
+        })
+    }
+
+    fn settle(&mut self, pack: PackId, now: Timestamp) -> Result<(), NodeError> {
         let mut staged = Staged::default();
         if let Some(acts) = self.owed_closes(pack, now) {
             match self.stage_op(pack, acts, now, &mut staged) {

@@ -11,8 +11,10 @@ mod after_removal;
 mod applying;
 mod aside;
 mod asking;
+mod asleep;
 mod authority;
 pub mod check;
+mod deriving;
 mod epochs;
 mod error;
 pub mod explain;
@@ -47,26 +49,25 @@ pub use error::{Denied, NodeError};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output};
 
+use asleep::{Kept, Packs, Summary};
+use deriving::{BuiltNotes, Deriving};
 use identity::{Identity, Life};
-use kitbag_core::content::{LogOpening, LogPosition, VerifiedRun};
-use kitbag_core::id::{EndpointId, Incarnation, ObjectTag, PackId, PersonId, Timestamp};
-use kitbag_core::pack::index::index_tag;
-use kitbag_core::policy::Sensitivity;
+use kitbag_core::content::VerifiedRun;
+use kitbag_core::id::{EndpointId, Incarnation, PackId, PersonId, Timestamp};
 use kitbag_core::{codec, content};
 use kitbag_crypto::CryptoRng;
 use kitbag_store::{LogRow, PackRow, Store, StoreError};
 use links::Link;
-use logs::{Placed, Tail, place_runs};
-use objects::{
-    BuiltNote, Object, ObjectState, Quarantine, build_index, build_note, has_lost, judge,
-    open_profile,
-};
+use logs::{Placed, place_runs};
+use objects::Quarantine;
 use replica::{Replica, Staged, Touched};
 use std::collections::{BTreeMap, BTreeSet};
 use view::Me;
 
 /// Notes whose documents are kept open, at most.
 const BUILT_MAX: usize = 64;
+/// What packs that are awake may take together, in bytes, unless somebody says otherwise.
+const AWAKE_BYTES_MAX: usize = 16 << 20;
 
 /// One device.
 pub struct Node {
@@ -74,10 +75,11 @@ pub struct Node {
     rng: Box<dyn CryptoRng + Send>,
     me: Identity,
     life: Life,
-    packs: BTreeMap<PackId, Replica>,
+    packs: Packs,
+    awake_bytes_max: usize,
     next_pack: u32,
     next_log: u32,
-    built: BTreeMap<(PackId, ObjectTag), BuiltNote>,
+    built: BuiltNotes,
     links: BTreeMap<LinkId, Link>,
     joining: BTreeMap<PackId, BTreeSet<EndpointId>>,
     asking: asking::Asking,
@@ -85,6 +87,8 @@ pub struct Node {
     /// Lists that could not be read when this was opened.
     damaged: Vec<&'static str>,
     changed: BTreeSet<PackId>,
+    /// Packs that were written to and not looked after since.
+    unsettled: BTreeSet<PackId>,
     addresses: Vec<String>,
     relay: Option<String>,
     synced: BTreeMap<EndpointId, Timestamp>,
@@ -164,14 +168,27 @@ impl Node {
         let life = life
             .transpose()
             .map_err(|_| NodeError::Damaged("incarnation"))?;
+        let before = life.as_ref().map(|life| life.token);
         let life = Life::next(life, outside, &mut *rng);
+        let kept = store
+            .setting(ASLEEP)?
+            .and_then(|bytes| codec::decode::<Kept>(&bytes, SETTING_BYTES_MAX).ok())
+            .filter(|kept| Some(kept.token) == before);
         keep_outside(life.token).map_err(|error| NodeError::BadInput {
             field: "home",
             reason: error.to_string(),
         })?;
         let mut batch = store.batch(&mut *rng)?;
         batch.put_setting(LIFE, &codec::encode(&life))?;
+        if let Some(kept) = kept {
+            let kept = Kept {
+                token: life.token,
+                ..kept
+            };
+            batch.put_setting(ASLEEP, &codec::encode(&kept))?;
+        }
         batch.commit()?;
+        let (packs, numbers) = Packs::open(store.reader(), me.person(), me.endpoint_id(), kept)?;
         let mut damaged = Vec::new();
         let joining = read_list(&store, JOINING, "list of packs being joined", &mut damaged)?;
         let asking = asking::Asking::load(&store, &mut damaged)?;
@@ -181,15 +198,17 @@ impl Node {
             rng,
             me,
             life,
-            packs: BTreeMap::new(),
-            next_pack: 0,
-            next_log: 0,
-            built: BTreeMap::new(),
+            packs,
+            awake_bytes_max: AWAKE_BYTES_MAX,
+            next_pack: numbers.next_pack,
+            next_log: numbers.next_log,
+            built: BuiltNotes::with_room(BUILT_MAX),
             links: BTreeMap::new(),
             joining,
             asking,
             waiting,
             changed: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
             addresses: Vec::new(),
             relay: None,
             synced: BTreeMap::new(),
@@ -197,7 +216,7 @@ impl Node {
             not_given: BTreeMap::new(),
             damaged,
         };
-        node.load()?;
+        node.catch_up()?;
         Ok(node)
     }
 
@@ -247,117 +266,126 @@ impl Node {
         self.me.endpoint.danger_seed()
     }
 
-    /// Reads everything back through the same functions that apply new records.
-    fn load(&mut self) -> Result<(), NodeError> {
-        let mut by_number = BTreeMap::new();
-        for (number, row) in self.store.packs()? {
-            by_number.insert(number, row.id);
-            self.next_pack = self.next_pack.max(number + 1);
-            let mut replica = Replica::new(number, row);
-            let (persons, ops) = (self.store.persons(number)?, self.store.ops(number)?);
-            replica.apply_policy(persons, ops, &mut Touched::default());
-            for person in replica.persons.keys() {
-                if let Some(name) = self.store.setting(&told_name(replica.id(), *person))? {
-                    replica
-                        .told_names
-                        .insert(*person, String::from_utf8_lossy(&name).into_owned());
-                }
-            }
-            for (order, signed, key) in self.store.epochs(number)? {
-                let id = signed.id();
-                replica.apply_epoch(order, signed);
-                if let Some(key) = key {
-                    replica.apply_key(id, key);
-                }
-            }
-            self.packs.insert(replica.id(), replica);
+    /// Sums up every pack that has no summary, one after the other, without keeping it in memory.
+    fn catch_up(&mut self) -> Result<(), NodeError> {
+        for pack in self.packs.without_summary() {
+            self.unsettled.insert(pack);
+            self.packs.summary(&pack);
+            self.packs.take_failure()?;
+            self.rest()?;
         }
-        for (number, row) in self.store.logs()? {
-            self.next_log = self.next_log.max(number + 1);
-            let opening =
-                LogOpening::decode(&row.opening).map_err(|_| NodeError::Damaged("log"))?;
-            let pack = by_number
-                .get(&row.pack)
-                .copied()
-                .ok_or(NodeError::Damaged("log"))?;
-            self.load_branch(pack, number, opening, row.base)?;
-        }
-        let packs: Vec<PackId> = self.packs.keys().copied().collect();
-        for pack in packs {
-            let mut touched = Touched {
-                policy: true,
-                branches: true,
-                ..Touched::default()
-            };
-            if let Some(replica) = self.packs.get_mut(&pack) {
-                replica.sort_branches(&mut touched);
-            }
-            self.refresh(pack, touched)?;
-        }
-        self.changed.clear();
         Ok(())
     }
 
-    fn load_branch(
-        &mut self,
-        pack: PackId,
-        number: u32,
-        opening: LogOpening,
-        base: Option<LogPosition>,
-    ) -> Result<(), NodeError> {
-        let (id, heads, headers) = (
-            opening.log_id(),
-            self.store.heads(number)?,
-            self.store.headers(number, 0)?,
-        );
-        let quarantined = self.store.quarantined(number)?;
-        let replica = self.packs.get_mut(&pack).ok_or(NodeError::Damaged("log"))?;
-        let mut touched = Touched::default();
-        let branch = replica
-            .begin_branch(number, opening, base, &mut touched)
-            .ok_or(NodeError::Damaged("log"))?;
-        let mut size = vec![];
-        for entry in &headers {
-            size.push(
-                entry.raw().header.len()
-                    + entry.header().padded_len as usize
-                    + content::ENTRY_OVERHEAD,
-            );
-            replica.apply_entry(id, branch, entry, &mut touched);
+    /// Lets packs that nobody looked at for longest fall asleep, until those that are awake take no more
+    /// memory than they may. To be called whenever there is nothing else to do.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn rest(&mut self) -> Result<(), NodeError> {
+        if !self.packs.take_restless() {
+            return Ok(());
         }
-        let start = base.map_or(0, |base| base.seq + 1);
-        let mut from = 0;
-        for head in heads {
-            let seq = head.position.seq;
-            let end = seq.checked_sub(start).ok_or(NodeError::Damaged("log"))?;
-            let bytes = size
-                .get(from as usize..=end as usize)
-                .ok_or(NodeError::Damaged("log"))?
-                .iter()
-                .sum();
-            let tail = Tail::between(seq, end + 1 - from, bytes);
-            from = end + 1;
-            replica.apply_head(branch, head, tail, None);
+        let mut weight = self.packs.weight();
+        if weight <= self.awake_bytes_max {
+            return Ok(());
         }
-        if from != headers.len() as u64 {
-            return Err(NodeError::Damaged("log"));
+        for pack in self.packs.awake() {
+            if weight <= self.awake_bytes_max {
+                break;
+            }
+            let of = self.packs.weight_of(&pack);
+            self.note_calm(pack)?;
+            self.packs.put_to_sleep(&pack);
+            if self.packs.if_awake(&pack).is_none() {
+                self.built.forget_pack(pack);
+                weight -= of;
+            }
         }
-        for (seq, reason) in quarantined {
-            let at = seq
-                .checked_sub(start)
-                .and_then(|at| headers.get(at as usize));
-            replica
-                .quarantined
-                .extend(at.map(|entry| (entry.hash(), reason)));
+        self.packs.take_failure()
+    }
+
+    /// How much memory awake packs may take together, in bytes, from now on; by default 16 MiB. What is
+    /// being looked at is awake however much it takes.
+    pub fn set_awake_bytes(&mut self, max: usize) {
+        self.awake_bytes_max = max;
+    }
+
+    /// Keeps on disk what the next start needs to know of packs that changed, so that it need not wake
+    /// them. To be called now and then, and before the end.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn keep_summaries(&mut self, now: Timestamp) -> Result<(), NodeError> {
+        self.look_after_unsettled(now)?;
+        for pack in self.packs.marked() {
+            self.note_calm(pack)?;
         }
+        self.packs.take_failure()?;
+        let kept = Kept {
+            token: self.life.token,
+            next_pack: self.next_pack,
+            next_log: self.next_log,
+        };
+        let mut batch = self.store.batch(&mut *self.rng)?;
+        let packs = self.packs.keep_summaries(&mut batch)?;
+        if packs.is_empty() {
+            return Ok(());
+        }
+        batch.put_setting(ASLEEP, &codec::encode(&kept))?;
+        batch.commit()?;
+        self.packs.were_kept(&packs);
+        Ok(())
+    }
+
+    /// Packs of which a summary says something else than their records: none, unless the summaries are
+    /// wrong. Wakes all packs, one after the other.
+    pub fn differing_summaries(&mut self) -> Vec<PackId> {
+        let mut differing = Vec::new();
+        for pack in self.packs.ids() {
+            let Some(known) = self.packs.summary(&pack).cloned() else {
+                continue;
+            };
+            let calm = match known.is_calm {
+                None => None,
+                Some(_) => {
+                    self.packs.forget_summary(&pack);
+                    self.is_calm(pack).ok()
+                }
+            };
+            self.packs.forget_summary(&pack);
+            let anew = self.packs.summary(&pack).cloned();
+            let anew = anew.map(|anew| Summary {
+                is_calm: calm,
+                ..anew
+            });
+            if anew.as_ref() != Some(&known) {
+                differing.push(pack);
+            } else if let Some(calm) = known.is_calm {
+                self.packs.note_calm(&pack, calm);
+            }
+            let _ = self.rest(); // a failing disk is noticed by whoever goes on
+        }
+        differing
+    }
+
+    /// Finds out, while a pack is awake, whether it is all well with it.
+    fn note_calm(&mut self, pack: PackId) -> Result<(), NodeError> {
+        let known = self
+            .packs
+            .summary(&pack)
+            .is_none_or(|of| of.is_calm.is_some());
+        if known {
+            return Ok(());
+        }
+        let calm = self.is_calm(pack)?;
+        self.packs.note_calm(&pack, calm);
         Ok(())
     }
 
     /// Makes staged records durable, then applies them.
     pub(crate) fn commit(&mut self, pack: PackId, mut staged: Staged) -> Result<(), NodeError> {
-        let Some(replica) = self.packs.get(&pack) else {
-            return Err(NodeError::NotFound("pack"));
-        };
+        let replica = self.packs.need(pack)?;
         staged.retain_new(replica);
         let number = replica.number;
         let placed = place_runs(replica, &staged.runs, self.next_log);
@@ -374,6 +402,7 @@ impl Node {
             })
         };
         let mut batch = self.store.batch(&mut *self.rng)?;
+        self.packs.mark(&mut batch, number, &pack)?;
         if let Some(row) = &staged.pack {
             batch.put_pack(number, row)?;
         }
@@ -409,6 +438,9 @@ impl Node {
             }
         }
         batch.commit()?;
+        let new_logs = placed.iter().filter(|at| at.begins.is_some());
+        let new_logs: Vec<u32> = new_logs.map(|at| at.number).collect();
+        self.packs.was_marked(&pack, new_logs);
         let orders: Vec<u64> = epochs.iter().map(|(order, _)| *order).collect();
         self.next_log += placed.iter().filter(|at| at.begins.is_some()).count() as u32;
         self.next_pack = self.next_pack.max(number + 1);
@@ -441,167 +473,23 @@ impl Node {
         }
         replica.sort_branches(&mut touched);
         self.changed.insert(pack);
+        self.unsettled.insert(pack);
         self.refresh(pack, touched)
     }
 
-    /// Looks again at every object that may have changed. New policy or keys may change any.
+    /// Looks again at every object that may have changed.
     fn refresh(&mut self, pack: PackId, touched: Touched) -> Result<(), NodeError> {
-        if let Some(replica) = self.packs.get_mut(&pack) {
-            replica.taken.look_again();
-        }
-        let Some(replica) = self.packs.get(&pack) else {
-            return Ok(());
-        };
-        let all = touched.policy || touched.keys;
-        let tags: Vec<ObjectTag> = if all || touched.ended {
-            // Whether a moved note is shown depends on this person's clearance too.
-            let moved = |tag: &ObjectTag| replica.placements.item(tag).is_some();
-            let changed = |tag: &ObjectTag, object: &Object| {
-                touched.objects.contains(tag)
-                    || moved(tag)
-                    || judge(replica, object) != object.judged
-            };
-            replica
-                .objects
-                .iter()
-                .filter(|(tag, object)| changed(tag, object))
-                .map(|(tag, _)| *tag)
-                .collect()
-        } else {
-            touched.objects.into_iter().collect()
-        };
-        let profiles: Vec<_> = if all {
-            let entries = replica
-                .places
-                .iter()
-                .filter(|(_, place)| place.kind == content::EntryKind::Profile);
-            let entries = entries.map(|(hash, _)| *hash).collect();
-            if let Some(replica) = self.packs.get_mut(&pack) {
-                replica.profiles.clear();
-                replica.profile_entries.clear();
-            }
-            entries
-        } else {
-            touched.profiles
-        };
-        if touched.policy {
-            for tag in &tags {
-                self.built.remove(&(pack, *tag));
-            }
-        }
-        let tags = if all || touched.ended {
-            self.link_again(pack, tags)?
-        } else {
-            tags.iter()
-                .try_for_each(|tag| self.link_moved(pack, *tag))?;
-            tags.into_iter().collect()
-        };
-        let mut quarantine = Vec::new();
-        let mut done = BTreeSet::new();
-        for tag in tags {
-            let moved = self
-                .packs
-                .get(&pack)
-                .and_then(|replica| replica.placements.item(&tag));
-            let mut found = Vec::new(); // of this object alone, however much there is in the pack
-            match moved {
-                None => self.refresh_object(pack, tag, &mut found)?,
-                Some(item) if done.insert(item) => {
-                    self.refresh_moved(pack, item, &mut found)?;
-                }
-                Some(_) => {}
-            }
-            quarantine.extend(found.into_iter().filter(|of| of.lasts));
-        }
-        for hash in profiles {
-            let Some(replica) = self.packs.get(&pack) else {
-                break;
-            };
-            if let Some(profile) = open_profile(replica, &self.store, hash)? {
-                let device = replica
-                    .places
-                    .get(&hash)
-                    .and_then(|place| replica.logs.get(&place.log))
-                    .map(|log| log.opening.device);
-                if let (Some(device), Some(replica)) = (device, self.packs.get_mut(&pack)) {
-                    let known = replica
-                        .profiles
-                        .get(&device)
-                        .zip(replica.profile_entries.get(&device));
-                    if known.is_none_or(|(known, entry)| (known.at, *entry) < (profile.at, hash)) {
-                        replica.profiles.insert(device, profile);
-                        replica.profile_entries.insert(device, hash);
-                    }
-                }
-            }
-        }
-        self.keep_quarantine(pack, quarantine)
-    }
-
-    fn refresh_object(
-        &mut self,
-        pack: PackId,
-        tag: ObjectTag,
-        quarantine: &mut Vec<Quarantine>,
-    ) -> Result<(), NodeError> {
-        let Some(replica) = self.packs.get(&pack) else {
-            return Ok(());
-        };
-        let Some(object) = replica.objects.get(&tag) else {
-            return Ok(());
-        };
-        let judged = judge(replica, object);
-        if has_lost(object, &judged) {
-            self.built.remove(&(pack, tag));
-        }
-        let mut openings = vec![];
-        let mut sensitivity = object.sensitivity;
-        let index_of = |sensitivity: &Sensitivity| index_tag(pack, *sensitivity) == tag;
-        let state = if let Some(of) = Sensitivity::ALL.into_iter().find(index_of) {
-            sensitivity = of;
-            let index = build_index(replica, &self.store, tag, of, quarantine)?;
-            ObjectState::Index {
-                title: index.document.view().title,
-                waiting: index.waiting,
-            }
-        } else {
-            let known = self.built.remove(&(pack, tag));
-            match build_note(replica, &self.store, tag, known, quarantine)? {
-                None => ObjectState::Waiting,
-                Some(note) => {
-                    let meta = note.meta();
-                    sensitivity = note.sensitivity;
-                    openings = note.openings();
-                    if note.document.is_some() {
-                        self.keep_built(pack, tag, note);
-                    }
-                    ObjectState::Note(meta)
-                }
-            }
-        };
         let Some(replica) = self.packs.get_mut(&pack) else {
             return Ok(());
         };
-        if let ObjectState::Note(meta) = &state {
-            replica.notes.insert(meta.item, tag);
-        } else {
-            replica.notes.retain(|_, of| *of != tag);
+        let quarantine = Deriving {
+            replica,
+            store: &self.store,
+            built: &mut self.built,
+            me: self.me.person(),
         }
-        if let Some(object) = replica.objects.get_mut(&tag) {
-            object.state = state;
-            object.sensitivity = sensitivity;
-            object.judged = judged;
-        }
-        replica.keep_refused([tag], &openings, quarantine);
-        Ok(())
-    }
-
-    pub(crate) fn keep_built(&mut self, pack: PackId, tag: ObjectTag, mut note: BuiltNote) {
-        note.placed.close_moves();
-        while self.built.len() >= BUILT_MAX {
-            self.built.pop_first();
-        }
-        self.built.insert((pack, tag), note);
+        .refresh(touched)?;
+        self.keep_quarantine(pack, quarantine)
     }
 
     /// A quarantined change stays away from documents after a restart too.
@@ -613,22 +501,25 @@ impl Node {
         if quarantine.is_empty() {
             return Ok(());
         }
-        let Some(replica) = self.packs.get_mut(&pack) else {
+        let Some(replica) = self.packs.get(&pack) else {
             return Ok(());
         };
+        let number = replica.number;
+        let rows = quarantine.iter().filter_map(|of| {
+            let place = replica.places.get(&of.entry)?;
+            Some((replica.row_of(place)?, place.seq, &of.reason))
+        });
         let mut batch = self.store.batch(&mut *self.rng)?;
-        for Quarantine { entry, reason, .. } in &quarantine {
-            let place = replica.places.get(entry);
-            if let Some((place, row)) =
-                place.and_then(|place| Some((place, replica.row_of(place)?)))
-            {
-                batch.quarantine(row, place.seq, reason)?;
-            }
+        self.packs.mark(&mut batch, number, &pack)?;
+        for (row, seq, reason) in rows {
+            batch.quarantine(row, seq, reason)?;
         }
         batch.commit()?;
-        replica
-            .quarantined
-            .extend(quarantine.into_iter().map(|q| (q.entry, q.reason)));
+        self.packs.was_marked(&pack, []);
+        if let Some(replica) = self.packs.get_mut(&pack) {
+            let kept = quarantine.into_iter().map(|of| (of.entry, of.reason));
+            replica.quarantined.extend(kept);
+        }
         Ok(())
     }
 
@@ -639,7 +530,7 @@ impl Node {
         asked: BTreeSet<EndpointId>,
     ) -> Result<(), NodeError> {
         let number = self.next_pack;
-        let is_new = !self.packs.contains_key(&row.id);
+        let is_new = !self.packs.contains(&row.id);
         let mut joining = self.joining.clone();
         joining.entry(row.id).or_default().extend(asked);
         let mut batch = self.store.batch(&mut *self.rng)?;
@@ -649,9 +540,10 @@ impl Node {
         batch.put_setting(JOINING, &codec::encode(&joining))?;
         batch.commit()?;
         self.joining = joining;
+        self.joining_changed(&[row.id]);
         if is_new {
             self.next_pack += 1;
-            self.packs.insert(row.id, Replica::new(number, row));
+            self.packs.insert(Replica::new(number, row));
         }
         Ok(())
     }
@@ -663,8 +555,19 @@ impl Node {
         let mut batch = self.store.batch(&mut *self.rng)?;
         batch.put_setting(JOINING, &codec::encode(&joining))?;
         batch.commit()?;
+        self.joining_changed(arrived);
         self.joining = joining;
         Ok(())
+    }
+
+    /// Devices that may be asked for these packs see them otherwise from now on.
+    fn joining_changed(&self, packs: &[PackId]) {
+        let mut peers = self.packs.peers();
+        for pack in packs {
+            for peer in self.joining.get(pack).into_iter().flatten() {
+                peers.stale(peer, *pack);
+            }
+        }
     }
 
     /// A named value that the shell keeps here, sealed.
@@ -752,11 +655,12 @@ pub(crate) fn check_name(field: &'static str, name: &str) -> Result<(), NodeErro
 }
 
 /// The setting that keeps what somebody who was let in here told as their name.
-fn told_name(pack: PackId, person: PersonId) -> String {
+pub(crate) fn told_name(pack: PackId, person: PersonId) -> String {
     format!("told-name/{pack}/{person}")
 }
 
 const IDENTITY: &str = "identity";
 const LIFE: &str = "life";
 const JOINING: &str = "joining";
+const ASLEEP: &str = "asleep";
 const SETTING_BYTES_MAX: usize = 1 << 20;

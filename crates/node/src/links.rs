@@ -1,11 +1,12 @@
 //! Connections: frames in, frames out, one sync session each.
 
+use crate::asleep::{Shown, Stands};
 use crate::intake::Intake;
 use crate::{Node, NodeError};
 use kitbag_core::id::{DeviceId, EndpointId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::fold::Standing;
-use kitbag_core::sync::tree::{Leaves, NodeHash};
-use kitbag_core::sync::{Breach, Effect, Event, Input, Session, Side, View};
+use kitbag_core::sync::tree::NodeHash;
+use kitbag_core::sync::{Breach, Effect, Event, Input, Session, Side};
 use kitbag_core::wire::{LogHave, Message, Want};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -88,26 +89,16 @@ impl Node {
     /// Whether this key may open a sync session at all: some pack's policy names it, or it admitted
     /// this device to a pack that has not arrived yet.
     pub fn may_sync(&self, peer: &EndpointId) -> bool {
-        let named = self
-            .packs
-            .values()
-            .any(|replica| replica.policy.standing(peer) != Standing::Unknown);
-        named || self.joining.values().any(|peers| peers.contains(peer))
+        self.packs.peers().names(peer) || self.joining.values().any(|peers| peers.contains(peer))
     }
 
     /// The keys for which [`Node::may_sync`] holds.
     pub fn peers_that_may_sync(&self) -> BTreeSet<EndpointId> {
-        let named = self.packs.values().flat_map(|replica| {
-            replica
-                .persons
-                .values()
-                .map(|person| person.certificate().endpoint)
-        });
+        let peers = self.packs.peers();
+        let named = peers.named().map(|(peer, _)| *peer);
         let asked = self.joining.values().flatten().copied();
-        named
-            .chain(asked)
-            .filter(|peer| *peer != self.me.endpoint_id() && self.may_sync(peer))
-            .collect()
+        let all = named.chain(asked);
+        all.filter(|peer| *peer != self.me.endpoint_id()).collect()
     }
 
     /// A connection with an authenticated peer stands.
@@ -176,7 +167,14 @@ impl Node {
 
     /// Forgets which keys this peer could not give.
     fn ask_again(&mut self, peer: &EndpointId) {
-        self.not_given.retain(|(asked, _), _| asked != peer);
+        let mut peers = self.packs.peers();
+        let first = (*peer, PackId::from_bytes([0; 32]));
+        let of = self.not_given.range(first..).map(|(key, _)| *key);
+        let of: Vec<_> = of.take_while(|(asked, _)| asked == peer).collect();
+        for key in of {
+            peers.stale(&key.0, key.1);
+            self.not_given.remove(&key);
+        }
     }
 
     /// A peer has sent all that it gives of a pack: keys that are missing still it does not have, or
@@ -189,8 +187,17 @@ impl Node {
             .shared_clearance(self.me.person(), &peer)
             .map(|clearance| replica.lacking_keys(clearance))
             .unwrap_or_default();
-        self.not_given
-            .insert((peer, pack), lacking.into_iter().collect());
+        // Most lack nothing, and are not written down.
+        let before = if lacking.is_empty() {
+            self.not_given.remove(&(peer, pack)).unwrap_or_default()
+        } else {
+            let lacking = lacking.iter().copied().collect();
+            let before = self.not_given.insert((peer, pack), lacking);
+            before.unwrap_or_default()
+        };
+        if !lacking.is_empty() || !before.is_empty() {
+            self.packs.peers().stale(&peer, pack);
+        }
     }
 
     /// The pause that the node asked for is over.
@@ -220,37 +227,49 @@ impl Node {
         Ok(out)
     }
 
-    /// What this device and a peer may sync, as it stands.
-    fn view(&self, peer: &EndpointId) -> View {
-        let me = self.me.person();
-        let mut view = View::default();
-        let mut leaves = Vec::new();
-        for (pack, replica) in &self.packs {
-            let Some(clearance) = replica.shared_clearance(me, peer) else {
-                if replica.hopes_for(&self.me.endpoint_id(), peer) {
-                    view.wanting.insert(*pack);
-                }
-                continue;
-            };
-            leaves.push((*pack, replica.leaf(clearance)));
-            let not_given = self.not_given.get(&(*peer, *pack));
-            let lacking = replica
-                .lacking_keys(clearance)
-                .iter()
-                .filter(|epoch| not_given.is_none_or(|not_given| !not_given.contains(epoch)))
-                .count() as u64;
-            if lacking > 0 {
-                view.wants += lacking;
-                view.wanting.insert(*pack);
-            }
+    /// What one pack is to a peer, as it stands.
+    fn shown_to(&self, peer: &EndpointId, pack: &PackId) -> Shown {
+        let mut shown = Shown {
+            wanting: self
+                .joining
+                .get(pack)
+                .is_some_and(|peers| peers.contains(peer)),
+            ..Shown::default()
+        };
+        let Some(summary) = self.packs.summary(pack) else {
+            return shown;
+        };
+        let Some(Stands::Member(clearance)) = summary.stands(peer) else {
+            return shown;
+        };
+        shown.wanting |= clearance.is_none() && summary.is_out;
+        let Some(leaf) = clearance.and_then(|clearance| summary.leaf(clearance)) else {
+            return shown;
+        };
+        let not_given = self.not_given.get(&(*peer, *pack));
+        let lacking = summary.lacking.iter().filter(|(epoch, domain)| {
+            *domain <= leaf.clearance
+                && not_given.is_none_or(|not_given| !not_given.contains(epoch))
+        });
+        shown.leaf = Some(leaf.hash);
+        shown.wants = lacking.count() as u64;
+        shown.wanting |= shown.wants > 0;
+        shown
+    }
+
+    /// Lets a session take one input, with what this device and the peer may sync as it stands.
+    fn handle(&mut self, link: LinkId, peer: &EndpointId, input: Input, effects: &mut Vec<Effect>) {
+        let mut links = std::mem::take(&mut self.links);
+        if let Some(link) = links.get_mut(&link) {
+            let asked = self.joining.iter();
+            let asked = asked.filter(|(_, peers)| peers.contains(peer));
+            let mut peers = self.packs.peers();
+            let view = peers.view(peer, asked.map(|(pack, _)| *pack), |pack| {
+                self.shown_to(peer, pack)
+            });
+            link.session.handle(view, input, effects);
         }
-        view.leaves = leaves.into_iter().collect::<Leaves>();
-        let joining = self
-            .joining
-            .iter()
-            .filter(|(_, peers)| peers.contains(peer));
-        view.wanting.extend(joining.map(|(pack, _)| *pack));
-        view
+        self.links = links;
     }
 
     /// Runs one session until it has nothing more to do.
@@ -266,11 +285,9 @@ impl Node {
             let Some(peer) = self.links.get(&link).map(|link| link.endpoint) else {
                 return Ok(());
             };
-            let view = self.view(&peer);
             let mut effects = Vec::new();
-            if let Some(link) = self.links.get_mut(&link) {
-                link.session.handle(&view, input, &mut effects);
-            }
+            self.handle(link, &peer, input, &mut effects);
+            self.packs.take_failure()?;
             for effect in effects {
                 match effect {
                     Effect::Send(message) => out.push(Output::Send {
@@ -324,6 +341,7 @@ impl Node {
         origin: Option<LinkId>,
         out: &mut Vec<Output>,
     ) -> Result<(), NodeError> {
+        self.packs.take_failure()?;
         let changed = std::mem::take(&mut self.changed);
         if changed.is_empty() {
             return Ok(());

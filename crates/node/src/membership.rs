@@ -88,7 +88,7 @@ impl Node {
         pack: PackId,
         change: &Change,
     ) -> Result<Staged, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let mut staged = Staged::default();
         let acts = match change {
             Change::Leave => {

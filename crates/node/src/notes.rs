@@ -31,7 +31,7 @@ impl Node {
         pack: PackId,
         notes: &[NewNote],
     ) -> Result<Vec<Added>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let default = replica.policy.default_sensitivity();
         let mut checked = Vec::new();
         for note in notes {
@@ -182,7 +182,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn notes(&self, pack: PackId) -> Result<Vec<NoteSummary>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let mut notes: Vec<_> = replica
             .notes
             .values()
@@ -223,7 +223,9 @@ impl Node {
                 .map(|id| (replica.id(), *id))
                 .collect()
         };
-        self.packs.values().flat_map(in_pack).collect()
+        let packs = self.packs.that_may_hold(&lower);
+        let replicas = packs.iter().filter_map(|pack| self.packs.get(pack));
+        replicas.flat_map(in_pack).collect()
     }
 
     /// One note in full.
@@ -232,7 +234,7 @@ impl Node {
     /// [`NodeError::NotFound`]; [`NodeError::Store`] if it does not open from disk.
     pub fn note(&mut self, pack: PackId, id: ItemId) -> Result<Note, NodeError> {
         let (_, sensitivity, built) = self.built_note(pack, id)?;
-        let replica = &self.packs[&pack];
+        let replica = self.packs.need(pack)?;
         let view = built.view();
         let record = &built.record;
         Ok(Note {
@@ -378,7 +380,7 @@ impl Node {
     /// As [`Node::note`].
     pub fn history(&mut self, pack: PackId, id: ItemId) -> Result<Vec<Revision>, NodeError> {
         let (_, _, built) = self.built_note(pack, id)?;
-        let replica = &self.packs[&pack];
+        let replica = self.packs.need(pack)?;
         let mut document = NoteDocument::derive(built.item, &built.record);
         let mut revisions: Vec<Revision> = Vec::new();
         let (mut bytes, mut told) = (0, 0);
@@ -449,7 +451,7 @@ impl Node {
         pack: PackId,
         id: ItemId,
     ) -> Result<(ObjectTag, Sensitivity, BuiltNote), NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let tag = *replica.notes.get(&id).ok_or(NodeError::NotFound("note"))?;
         let sensitivity = replica
             .objects
@@ -461,7 +463,7 @@ impl Node {
         {
             return Err(Denied::AboveClearance.into());
         }
-        if let Some(known) = self.built.get(&(pack, tag)) {
+        if let Some(known) = self.built.get(pack, tag) {
             return Ok((tag, sensitivity, known.clone()));
         }
         let built = match replica.placements.item(&tag) {
@@ -476,9 +478,7 @@ impl Node {
             }
         };
         let built = built.ok_or(NodeError::Damaged("note"))?;
-        if built.document.is_some() {
-            self.keep_built(pack, tag, built.clone());
-        }
+        self.built.keep(pack, tag, built.clone());
         Ok((tag, sensitivity, built))
     }
 }

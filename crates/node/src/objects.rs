@@ -23,7 +23,7 @@ use kitbag_core::content::{EntryBody, VerifiedEntry, unpack_body};
 use kitbag_core::id::{EntryHash, ItemId};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, open};
-use kitbag_store::{Store, StoreError};
+use kitbag_store::{Reader, StoreError};
 use std::collections::BTreeMap;
 
 /// All entries under one tag, and what is known of them without opening them again.
@@ -163,7 +163,7 @@ impl Reach {
 /// Opens a profile entry.
 pub(crate) fn open_profile(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     hash: EntryHash,
 ) -> Result<Option<kitbag_core::content::Profile>, NodeError> {
     let Some(place) = replica.places.get(&hash) else {
@@ -230,7 +230,7 @@ pub(crate) fn epoch_key<'r>(replica: &'r Replica, place: &Place) -> Option<&'r E
 
 pub(crate) fn read(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     place: &Place,
 ) -> Result<Option<VerifiedEntry>, NodeError> {
     let Some(row) = replica.row_of(place) else {

@@ -1,19 +1,21 @@
 //! Packs as a whole: made, listed, named, and who is in them.
 
+use crate::asleep::{PeerIn, Stands, Summary};
 use crate::membership::{ending, held_against, rights_of};
 use crate::objects::{ObjectState, build_index};
 use crate::replica::{Replica, Staged, Touched, branch_heads};
 use crate::view::{ForkView, MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
 use crate::write::Draft;
 use crate::{Node, NodeError, check_name};
+use kitbag_core::codec;
 use kitbag_core::content::{EntryBody, EntryKind, Profile, TakesOver, profile_tag};
-use kitbag_core::id::{DeviceId, EndpointId, EntryHash, PackId, PersonId, Timestamp};
+use kitbag_core::id::{DeviceId, EndpointId, EntryHash, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::index::{IndexEdit, index_tag};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::{Member, Policy, Via};
 use kitbag_core::policy::op::{Body, OP_VERSION, Op, SignedOp};
 use kitbag_core::ticket::check_words;
-use kitbag_crypto::ItemKey;
+use kitbag_crypto::{Hash, HashLabel, ItemKey};
 use kitbag_store::PackRow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,9 +69,9 @@ impl Node {
         // The title is written under a policy that is not durable yet; pack and title become so at once.
         let mut draft = Replica::new(self.next_pack, row.clone());
         draft.apply_policy(persons, vec![genesis], &mut Touched::default());
-        self.packs.insert(pack, draft);
+        self.packs.insert(draft);
         let titled = self.stage_title(pack, title, default_sensitivity, now, &mut staged);
-        self.packs.insert(pack, Replica::new(self.next_pack, row));
+        self.packs.insert(Replica::new(self.next_pack, row));
         if let Err(error) = titled.and_then(|()| self.commit(pack, staged)) {
             self.packs.remove(&pack);
             return Err(error);
@@ -83,66 +85,49 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn pack(&self, pack: PackId) -> Result<PackSummary, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
-        let me = replica.policy.member(&self.me.person());
-        Ok(PackSummary {
-            id: pack,
-            title: self.title(pack),
-            name: replica.row.name.clone(),
-            notes: replica.notes.len() as u64,
-            members: replica.policy.members().count() as u64,
-            role: me.map(Member::role),
-            clearance: me.and_then(Member::clearance),
-            default_sensitivity: replica.policy.default_sensitivity(),
-        })
+        match self.packs.summary(&pack) {
+            Some(summary) => Ok(pack_summary(summary)),
+            None => Err(self.packs.why_not(&pack)),
+        }
     }
 
-    /// All packs, in order of arrival.
+    /// All packs that can be read, in order of arrival.
     pub fn packs(&self) -> Vec<PackSummary> {
-        let mut replicas: Vec<&Replica> = self.packs.values().collect();
-        replicas.sort_by_key(|replica| replica.number);
-        replicas
-            .iter()
-            .filter_map(|replica| self.pack(replica.id()).ok())
-            .collect()
+        self.packs.summaries().map(pack_summary).collect()
+    }
+
+    /// Packs that cannot be read, and what of them. The others go on.
+    pub fn damaged_packs(&self) -> Vec<(PackId, String)> {
+        self.packs.damaged()
     }
 
     /// Packs that a person may mean by a word: an id that begins with it, or, exactly, the name they
     /// gave it or the title of a pack they made. Never a title that somebody else chose.
     pub fn packs_called(&self, word: &str) -> Vec<PackId> {
         let lower = word.to_ascii_lowercase();
-        let named = |replica: &Replica| {
-            replica.row.name.as_deref() == Some(word)
-                || (replica.row.own && self.title(replica.id()) == word)
+        let named = |of: &&Summary| {
+            of.row.name.as_deref() == Some(word) || (of.row.own && of.title == word)
         };
         let by_name: Vec<PackId> = self
             .packs
-            .values()
-            .filter(|replica| named(replica))
-            .map(Replica::id)
+            .summaries()
+            .filter(named)
+            .map(Summary::id)
             .collect();
         if !by_name.is_empty() || lower.is_empty() {
             return by_name;
         }
-        self.packs
-            .keys()
-            .filter(|id| id.to_string().starts_with(&lower))
-            .copied()
+        let ids = self.packs.ids().into_iter();
+        ids.filter(|id| id.to_string().starts_with(&lower))
             .collect()
     }
 
     /// A pack's title, as the highest index document that this device opens has it.
     pub(crate) fn title(&self, pack: PackId) -> String {
-        let Some(replica) = self.packs.get(&pack) else {
-            return String::new();
-        };
-        let titles = Sensitivity::ALL.iter().filter_map(|s| {
-            match &replica.objects.get(&index_tag(pack, *s))?.state {
-                ObjectState::Index { title, .. } if !title.is_empty() => Some(title.clone()),
-                _ => None,
-            }
-        });
-        titles.last().unwrap_or_default()
+        let summary = self.packs.summary(&pack);
+        summary
+            .map(|summary| summary.title.clone())
+            .unwrap_or_default()
     }
 
     fn stage_title(
@@ -156,7 +141,7 @@ impl Node {
         let mut pen = self.pen(pack, sensitivity, true, staged)?;
         let tag = index_tag(pack, sensitivity);
         let index = build_index(
-            &self.packs[&pack],
+            self.packs.need(pack)?,
             &self.store,
             tag,
             sensitivity,
@@ -219,10 +204,65 @@ impl Node {
     pub fn tick(&mut self, now: Timestamp) -> Result<(), NodeError> {
         self.prune_asking(now)?;
         self.prune_waiting(now)?;
-        let packs: Vec<PackId> = self.packs.keys().copied().collect();
-        packs
+        let due = self.packs.peers().due(now);
+        for pack in due {
+            self.maintain(pack, now)?;
+        }
+        self.look_after_unsettled(now)?;
+        self.tell_everybody(now)
+    }
+
+    /// Does what is owed in packs that were written to and not looked after since: the next page never
+    /// came, or the last start ended in between.
+    pub(crate) fn look_after_unsettled(&mut self, now: Timestamp) -> Result<(), NodeError> {
+        let unsettled: Vec<PackId> = self.unsettled.iter().copied().collect();
+        unsettled
             .into_iter()
             .try_for_each(|pack| self.maintain(pack, now))
+    }
+
+    /// Tells where this device can be dialled, if that changed, in packs that are awake and in one that
+    /// is shared with each other device. Any other pack is told when something happens in it: who is
+    /// in several hears it from the newest.
+    fn tell_everybody(&mut self, now: Timestamp) -> Result<(), NodeError> {
+        let told = Hash::of(
+            HashLabel::Item,
+            &[b"told", &codec::encode(&self.profile(Timestamp::default()))],
+        );
+        if self.store.setting(TOLD)?.as_deref().map(Vec::as_slice) == Some(told.as_bytes()) {
+            return Ok(());
+        }
+        let mut packs: BTreeSet<PackId> = self.packs.awake().into_iter().collect();
+        let mut alone: Vec<PackId> = Vec::new();
+        for (endpoint, of) in self.packs.peers().members() {
+            if of.named_in.is_disjoint(&packs) {
+                let is_member = |pack: &&PackId| {
+                    let summary = self.packs.summary(pack);
+                    let stands = summary.and_then(|summary| summary.stands(endpoint));
+                    matches!(stands, Some(Stands::Member(_)))
+                };
+                alone.extend(of.named_in.iter().find(is_member));
+                packs.extend(alone.last());
+            }
+        }
+        for pack in packs {
+            self.maintain(pack, now)?;
+        }
+        let mut batch = self.store.batch(&mut *self.rng)?;
+        batch.put_setting(TOLD, told.as_bytes())?;
+        Ok(batch.commit()?)
+    }
+
+    /// What this device tells about itself.
+    fn profile(&self, at: Timestamp) -> Profile {
+        Profile {
+            person: self.me.person(),
+            name: self.me.name.clone(),
+            device_name: self.me.device_name.clone(),
+            addresses: self.addresses.clone(),
+            relay: self.relay.clone(),
+            at,
+        }
     }
 
     /// Stages this device's profile if the pack has not this one yet.
@@ -233,14 +273,7 @@ impl Node {
         staged: &mut Staged,
     ) -> Result<(), NodeError> {
         let device = self.me.device();
-        let profile = Profile {
-            person: self.me.person(),
-            name: self.me.name.clone(),
-            device_name: self.me.device_name.clone(),
-            addresses: self.addresses.clone(),
-            relay: self.relay.clone(),
-            at: now,
-        };
+        let profile = self.profile(now);
         let Some(replica) = self.packs.get(&pack) else {
             return Ok(());
         };
@@ -283,7 +316,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn policy(&self, pack: PackId) -> Result<&Policy, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         Ok(&replica.policy)
     }
 
@@ -292,7 +325,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn members(&self, pack: PackId) -> Result<Vec<MemberView>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let founded = |member: &Member| member.grants.iter().any(|grant| grant.via == Via::Genesis);
         let views = replica
             .policy
@@ -366,7 +399,28 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn status(&self, pack: PackId) -> Result<PackStatus, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let Some(summary) = self.packs.summary(&pack) else {
+            return Err(self.packs.why_not(&pack));
+        };
+        let peers = summary
+            .other_devices()
+            .map(|of| self.peer_status(summary, of));
+        let calm = PackStatus {
+            id: pack,
+            title: summary.title.clone(),
+            peers: peers.collect(),
+            waiting: 0,
+            set_aside: 0,
+            held: 0,
+            rotation_debt: 0,
+            forks: vec![],
+            disputes: vec![],
+            ended: None,
+        };
+        if summary.is_calm == Some(true) {
+            return Ok(calm);
+        }
+        let replica = self.packs.need(pack)?;
         let mut waiting = 0;
         for object in replica.objects.values() {
             waiting += match &object.state {
@@ -381,15 +435,6 @@ impl Node {
         }
         let held: usize = replica.policy.disputes().values().map(BTreeSet::len).sum();
         Ok(PackStatus {
-            id: pack,
-            title: self.title(pack),
-            peers: self
-                .other_devices(pack)
-                .into_iter()
-                .map(|(person, device, endpoint)| {
-                    self.peer_status(replica, endpoint, self.device_name(replica, person, device))
-                })
-                .collect(),
             waiting: waiting + replica.policy.parked().len() as u64,
             set_aside: self.listed_aside(replica)?.len() as u64,
             held: held as u64,
@@ -397,6 +442,7 @@ impl Node {
             forks: self.forks(replica),
             disputes: self.disputes(pack)?,
             ended: ending(replica, &self.me.person()),
+            ..calm
         })
     }
 
@@ -436,34 +482,25 @@ impl Node {
 
     /// How devices of other members stand, of one pack or of all.
     pub fn peer_states(&self, pack: Option<PackId>) -> Vec<(EndpointId, PeerState)> {
-        let packs = self
-            .packs
-            .values()
-            .filter(|replica| pack.is_none_or(|pack| pack == replica.id()));
-        let devices = packs.flat_map(|replica| {
-            self.other_devices(replica.id())
-                .into_iter()
-                .map(move |(_, _, endpoint)| (endpoint, replica))
-        });
-        devices
-            .map(|(endpoint, replica)| {
-                (
-                    endpoint,
-                    self.peer_status(replica, endpoint, String::new()).state,
-                )
-            })
-            .collect()
+        let endpoints: Vec<EndpointId> = match pack {
+            None => self.packs.peers().members().map(|(of, _)| *of).collect(),
+            Some(pack) => {
+                let summary = self.packs.summary(&pack).into_iter();
+                let devices = summary.flat_map(Summary::other_devices);
+                devices.map(|of| of.peer.endpoint).collect()
+            }
+        };
+        let states = endpoints.into_iter();
+        states.map(|of| (of, self.peer_state(&of))).collect()
     }
 
     /// Devices of other members, with the names of their person and their own.
     pub fn peer_names(&self) -> BTreeMap<EndpointId, String> {
-        let mut names = BTreeMap::new();
-        for (pack, replica) in &self.packs {
-            for (person, device, endpoint) in self.other_devices(*pack) {
-                names.insert(endpoint, self.device_name(replica, person, device));
-            }
-        }
+        let peers = self.packs.peers();
+        let names = peers.members();
         names
+            .map(|(of, known)| (*of, known.contact.name.clone()))
+            .collect()
     }
 
     fn device_name(&self, replica: &Replica, person: PersonId, device: DeviceId) -> String {
@@ -474,80 +511,98 @@ impl Node {
         self.name_of(replica, person) + &device_name.unwrap_or_default()
     }
 
-    fn peer_status(&self, replica: &Replica, endpoint: EndpointId, name: String) -> PeerStatus {
-        let links: Vec<_> = self
+    fn peer_state(&self, endpoint: &EndpointId) -> PeerState {
+        let mut links = self
             .links
             .values()
-            .filter(|link| link.endpoint == endpoint)
-            .collect();
-        let state = match &links[..] {
-            [] => PeerState::Unreachable,
-            links if links.iter().any(|link| link.session.is_up_to_date()) => PeerState::Synced,
-            _ => PeerState::Syncing,
-        };
-        let to_send = if state == PeerState::Synced {
-            0
-        } else {
-            self.not_seen_at(replica, endpoint)
-        };
+            .filter(|link| link.endpoint == *endpoint);
+        let first = links.next();
+        let mut all = first.into_iter().chain(links);
+        match first {
+            None => PeerState::Unreachable,
+            Some(_) if all.any(|link| link.session.is_up_to_date()) => PeerState::Synced,
+            Some(_) => PeerState::Syncing,
+        }
+    }
+
+    fn peer_status(&self, summary: &Summary, of: &PeerIn) -> PeerStatus {
+        let endpoint = of.peer.endpoint;
+        let state = self.peer_state(&endpoint);
         PeerStatus {
-            name,
+            name: of.contact.name.clone(),
             state,
             at: self.synced.get(&endpoint).copied(),
-            to_send,
+            to_send: match state {
+                PeerState::Synced => 0,
+                _ => self.not_seen_at(summary, of),
+            },
         }
     }
 
     /// Entries that a peer may hold and was not seen to hold.
-    fn not_seen_at(&self, replica: &Replica, endpoint: EndpointId) -> u64 {
-        let Some(clearance) = replica.shared_clearance(self.me.person(), &endpoint) else {
+    fn not_seen_at(&self, summary: &Summary, of: &PeerIn) -> u64 {
+        let Stands::Member(Some(clearance)) = of.stands else {
             return 0;
         };
-        let seen = self.seen.get(&(endpoint, replica.id()));
-        let logs = replica
-            .logs
-            .iter()
-            .filter(|(_, log)| log.opening.sensitivity <= clearance);
-        logs.map(|(id, log)| {
-            let known = seen.and_then(|seen| seen.get(id)).copied().unwrap_or(0);
-            let kept = log.branches.iter().map(|branch| replica.kept_len(branch));
-            (kept.sum::<usize>() as u64).saturating_sub(known)
-        })
-        .sum()
+        let seen = self.seen.get(&(of.peer.endpoint, summary.id()));
+        let known = |log: &LogId| seen.and_then(|seen| seen.get(log)).copied().unwrap_or(0);
+        match self.packs.if_awake(&summary.id()) {
+            Some(replica) => {
+                let logs = replica.logs.iter();
+                let visible = logs.filter(|(_, log)| log.opening.sensitivity <= clearance);
+                let unseen = visible.map(|(id, log)| {
+                    let kept = log.branches.iter().map(|branch| replica.kept_len(branch));
+                    (kept.sum::<usize>() as u64).saturating_sub(known(id))
+                });
+                unseen.sum()
+            }
+            // A little less than that, if the peer was ahead in some log and never heard again.
+            None => {
+                let held = summary.leaf(clearance).map_or(0, |leaf| leaf.entries);
+                let seen = seen.into_iter().flat_map(BTreeMap::values);
+                held.saturating_sub(seen.sum())
+            }
+        }
     }
 
     /// Devices of other members that this device could dial, with their addresses.
     pub fn dial_hints(&self) -> Vec<(EndpointId, Vec<String>, Option<String>)> {
-        let mut hints = BTreeMap::new();
-        for (pack, replica) in &self.packs {
-            for (_, device, endpoint) in self.other_devices(*pack) {
-                let profile = replica.profiles.get(&device);
-                let at = profile.map_or(Timestamp::default(), |profile| profile.at);
-                let known = hints
-                    .get(&endpoint)
-                    .is_some_and(|(newer, _, _)| *newer > at);
-                if !known {
-                    let (addresses, relay) = profile
-                        .map(|p| (p.addresses.clone(), p.relay.clone()))
-                        .unwrap_or_default();
-                    hints.insert(endpoint, (at, addresses, relay));
-                }
-            }
-        }
+        let peers = self.packs.peers();
+        let members = peers.members().map(|(of, known)| {
+            let contact = &known.contact;
+            (*of, (contact.addresses.clone(), contact.relay.clone()))
+        });
+        let mut hints: BTreeMap<_, _> = members.collect();
         let joining = self
             .joining
             .values()
             .flatten()
-            .map(|peer| (*peer, (Timestamp::default(), vec![], None)));
+            .map(|peer| (*peer, (vec![], None)));
         for (peer, hint) in joining {
             hints.entry(peer).or_insert(hint);
         }
         hints
             .into_iter()
-            .map(|(endpoint, (_, addresses, relay))| (endpoint, addresses, relay))
+            .map(|(endpoint, (addresses, relay))| (endpoint, addresses, relay))
             .collect()
     }
 }
+
+fn pack_summary(of: &Summary) -> PackSummary {
+    PackSummary {
+        id: of.id(),
+        title: of.title.clone(),
+        name: of.row.name.clone(),
+        notes: of.notes,
+        members: of.members,
+        role: of.role,
+        clearance: of.clearance,
+        default_sensitivity: of.default_sensitivity,
+    }
+}
+
+/// The setting that keeps what this device told last about itself, as a hash.
+const TOLD: &str = "told";
 
 /// Who can know whom an invite was meant for: who made it, and, if it asks, who said yes.
 fn vouchers(replica: &Replica, via: Via) -> [Option<PersonId>; 2] {

@@ -24,7 +24,7 @@ use kitbag_core::pack::Record;
 use kitbag_core::pack::note::object_tag;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_crypto::{EpochKey, Hash, HashLabel, ItemKey};
-use kitbag_store::Store;
+use kitbag_store::Reader;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -198,7 +198,7 @@ pub(crate) enum Built {
 /// where the note was created, by somebody who may hide it there.
 pub(crate) fn find_moved(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     tag: ObjectTag,
 ) -> Result<Option<ItemId>, NodeError> {
     let Some(object) = replica.objects.get(&tag) else {
@@ -236,7 +236,7 @@ pub(crate) fn find_moved(
 /// Puts a moved note together, going on from `known` where nothing but edits came since.
 pub(crate) fn build_moved(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     reader: PersonId,
     item: ItemId,
     scope: Scope,
@@ -410,7 +410,7 @@ impl Looked {
 
 fn look(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     hash: EntryHash,
     place: &Place,
     tag: ObjectTag,
@@ -430,7 +430,7 @@ fn look(
 
 fn check_move(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     place: &Place,
     tag: ObjectTag,
 ) -> Result<Looked, NodeError> {

@@ -6,8 +6,8 @@
 //! Spec: `docs/spec/notes.md`, "Moving".
 
 use crate::error::Denied;
-use crate::objects::{BuiltNote, ObjectState, Quarantine, has_lost, judge};
-use crate::placement::{Built, Entries, Scope, build_moved, find_moved};
+use crate::objects::BuiltNote;
+use crate::placement::{Built, Entries, Scope, build_moved};
 use crate::replica::{Replica, Staged};
 use crate::view::{AudienceMember, Relabelled};
 use crate::write::{Draft, Pen};
@@ -62,7 +62,7 @@ impl Node {
     ) -> Result<Relabelled, NodeError> {
         let (built, grant) = self.may_relabel(pack, id, to)?;
         if grant.is_some() && !is_settled(&built, to) {
-            let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+            let replica = self.packs.need(pack)?;
             may_move_again(&built, self.me.person())?;
             deps(replica, &built, to)?;
             kitbag_core::content::pack_body(&EntryBody::Move(relocation(&built, now)?))
@@ -80,7 +80,7 @@ impl Node {
         to: Sensitivity,
     ) -> Result<(BuiltNote, Option<GrantRef>), NodeError> {
         let (_, from, built) = self.built_note(pack, id)?;
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         if replica.has_newer_rules() {
             return Err(Denied::NewerRules.into());
         }
@@ -117,7 +117,7 @@ impl Node {
         to: Sensitivity,
     ) -> Result<(), NodeError> {
         let from = built.sensitivity;
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         may_move_again(built, self.me.person())?;
         let deps = deps(replica, built, to)?;
         let relocation = relocation(built, now)?;
@@ -184,7 +184,7 @@ impl Node {
         staged: &mut Staged,
     ) -> Result<(), NodeError> {
         for (own, tag, opening) in left {
-            let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+            let replica = self.packs.need(pack)?;
             let seen = |hash: &&EntryHash| sensitivity_at(replica, hash).is_some_and(|s| s <= *own);
             let mut on: BTreeSet<EntryHash> = deps.iter().filter(seen).copied().collect();
             on.insert(*opening);
@@ -228,113 +228,6 @@ impl Node {
             loses,
             brings: if changed { built.placed.above } else { 0 },
         })
-    }
-
-    /// Notes that an object is a place of a note that moved, if its entries say so.
-    pub(crate) fn link_moved(&mut self, pack: PackId, tag: ObjectTag) -> Result<(), NodeError> {
-        let Some(replica) = self.packs.get(&pack) else {
-            return Ok(());
-        };
-        if replica.placements.item(&tag).is_some() {
-            return Ok(());
-        }
-        let found = find_moved(replica, &self.store, tag)?;
-        if let (Some(item), Some(replica)) = (found, self.packs.get_mut(&pack)) {
-            replica.placements.link(pack, item, tag);
-        }
-        Ok(())
-    }
-
-    /// Finds anew which tags belong to moved notes, for what counts may have changed: a tag that no move
-    /// leads to any more must not stay linked until the next start. Gives back the tags to look at:
-    /// those given, and those that are linked only now.
-    pub(crate) fn link_again(
-        &mut self,
-        pack: PackId,
-        tags: Vec<ObjectTag>,
-    ) -> Result<BTreeSet<ObjectTag>, NodeError> {
-        let mut again: BTreeSet<ObjectTag> = tags.into_iter().collect();
-        let Some(replica) = self.packs.get_mut(&pack) else {
-            return Ok(again);
-        };
-        replica.placements.unlink_all();
-        let every: Vec<ObjectTag> = replica.objects.keys().copied().collect();
-        for tag in &every {
-            self.link_moved(pack, *tag)?;
-        }
-        if let Some(replica) = self.packs.get(&pack) {
-            let linked = |tag: &ObjectTag| replica.placements.item(tag).is_some();
-            again.extend(every.into_iter().filter(linked));
-        }
-        Ok(again)
-    }
-
-    /// Looks again at a note that moved.
-    pub(crate) fn refresh_moved(
-        &mut self,
-        pack: PackId,
-        item: ItemId,
-        quarantine: &mut Vec<Quarantine>,
-    ) -> Result<(), NodeError> {
-        let Some(replica) = self.packs.get(&pack) else {
-            return Ok(());
-        };
-        let tags: Vec<ObjectTag> = replica.placements.tags(&item).copied().collect();
-        let judged: Vec<_> = tags
-            .iter()
-            .filter_map(|tag| Some((*tag, judge(replica, replica.objects.get(tag)?))))
-            .collect();
-        let lost = judged
-            .iter()
-            .any(|(tag, now)| has_lost(&replica.objects[tag], now));
-        let mut known = None;
-        for tag in &tags {
-            known = self.built.remove(&(pack, *tag)).or(known);
-        }
-        let known = known.filter(|_| !lost);
-        let me = self.me.person();
-        let built = build_moved(
-            replica,
-            &self.store,
-            me,
-            item,
-            Scope::Shown,
-            known,
-            quarantine,
-        )?;
-        let Some(replica) = self.packs.get_mut(&pack) else {
-            return Ok(());
-        };
-        replica.notes.remove(&item);
-        if let Built::Note(note) = &built {
-            replica.notes.insert(item, note.tag);
-        }
-        for (tag, judged) in judged {
-            let Some(object) = replica.objects.get_mut(&tag) else {
-                continue;
-            };
-            object.judged = judged;
-            object.state = match &built {
-                Built::Waiting => ObjectState::Waiting,
-                Built::Note(note) if note.tag == tag => {
-                    object.sensitivity = note.sensitivity;
-                    ObjectState::Note(note.meta())
-                }
-                Built::Note(_) | Built::Gone => ObjectState::Left,
-            };
-        }
-        let openings = match &built {
-            Built::Note(note) => note.openings(),
-            Built::Waiting | Built::Gone => vec![],
-        };
-        replica.keep_refused(tags, &openings, quarantine);
-        match built {
-            Built::Note(note) if note.document.is_some() => {
-                self.keep_built(pack, note.tag, *note);
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }
 

@@ -206,6 +206,14 @@ impl Replica {
         self.row.id
     }
 
+    /// About how much memory this takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        REPLICA_BYTES
+            + self.ops.len() * OP_BYTES
+            + self.places.len() * ENTRY_BYTES
+            + self.objects.len() * OBJECT_BYTES
+    }
+
     /// Applies policy records and refolds if any is new.
     pub(crate) fn apply_policy(
         &mut self,
@@ -502,12 +510,16 @@ impl Replica {
     /// changed: the peer is a member as far as is known here. It tells control heads only, which a
     /// member may know.
     pub(crate) fn hopes_for(&self, me: &EndpointId, peer: &EndpointId) -> bool {
+        self.is_out(me) && matches!(self.policy.standing(peer), Standing::Member { .. })
+    }
+
+    /// Whether this device was removed, or is kept out.
+    pub(crate) fn is_out(&self, me: &EndpointId) -> bool {
         let out = matches!(
             self.policy.standing(me),
             Standing::Ended { .. } | Standing::Disputed { .. }
         );
         out && !planted::is(Planted::RegrantUnheard)
-            && matches!(self.policy.standing(peer), Standing::Member { .. })
     }
 
     /// `H(TreeLeaf, pack, control, persons, content and epochs up to the clearance)`.
@@ -568,15 +580,33 @@ impl Replica {
         logs
     }
 
+    /// Entries of kept branches, in logs up to a clearance.
+    pub(crate) fn entries_up_to(&self, clearance: Sensitivity) -> u64 {
+        let logs = self.logs.values();
+        let visible = logs.filter(|log| log.opening.sensitivity <= clearance);
+        let branches = visible.flat_map(|log| &log.branches);
+        branches.map(|branch| self.kept_len(branch) as u64).sum()
+    }
+
     /// Epochs within a clearance whose key this device lacks.
     pub(crate) fn lacking_keys(&self, clearance: Sensitivity) -> Vec<EpochId> {
-        let lacking = self
-            .epochs
-            .values()
-            .filter(|held| held.key.is_none() && held.signed.epoch().domain <= clearance);
-        lacking.map(|held| held.signed.id()).collect()
+        let lacking = self.lacking(clearance).into_iter();
+        lacking.map(|(epoch, _)| epoch).collect()
+    }
+
+    /// The same, with their sensitivities.
+    pub(crate) fn lacking(&self, clearance: Sensitivity) -> Vec<(EpochId, Sensitivity)> {
+        let epochs = self.epochs.values().filter(|held| held.key.is_none());
+        let named = epochs.map(|held| (held.signed.id(), held.signed.epoch().domain));
+        named.filter(|(_, domain)| *domain <= clearance).collect()
     }
 }
+
+/// What things take in memory, by measure, in bytes.
+const REPLICA_BYTES: usize = 8 << 10;
+const OP_BYTES: usize = 2 << 10;
+const ENTRY_BYTES: usize = 512;
+const OBJECT_BYTES: usize = 1 << 10;
 
 /// Operations of one log that no other of the log follows, ascending.
 pub(crate) fn branch_heads(ops: &[&SignedOp]) -> Vec<OpHash> {

@@ -62,7 +62,7 @@ impl Node {
         entries: &[EntryHash],
         staged: &mut Staged,
     ) -> Result<Vec<TakenOver>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         self.must_be_member(replica)?;
         let mut listed: BTreeMap<ObjectTag, BTreeSet<EntryHash>> = BTreeMap::new();
         for (tag, hash, _) in self.listed_aside(replica)? {
@@ -101,7 +101,7 @@ impl Node {
         pens: &mut BTreeMap<Sensitivity, Pen>,
         staged: &mut Staged,
     ) -> Result<Vec<TakenOver>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         // A note that moved is put together from several tags; what is aside there is only listed.
         let moved = self.stands_elsewhere(replica, tag)?;
         let Some(all) = self.everything(replica, tag)?.filter(|_| !moved) else {
@@ -189,7 +189,7 @@ impl Node {
         old: &BuiltNote,
         create: &Step,
     ) -> Result<(BuiltNote, ObjectTag), NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let from = self.author(replica, create.by);
         let mut salt = [0; 16];
         self.rng.fill_bytes(&mut salt);

@@ -87,6 +87,21 @@ pub struct Renewal {
     pub by_me: bool,
 }
 
+impl PackWhy {
+    /// All is well with this pack.
+    fn nothing(pack: PackId) -> PackWhy {
+        PackWhy {
+            id: pack,
+            waiting: vec![],
+            policy_waiting: 0,
+            set_aside: vec![],
+            removals_waiting: vec![],
+            renewals: vec![],
+            newer_rules: false,
+        }
+    }
+}
+
 impl Node {
     /// Why packs are not all well, one or all.
     ///
@@ -94,15 +109,32 @@ impl Node {
     /// [`NodeError::NotFound`].
     pub fn why(&self, pack: Option<PackId>) -> Result<Vec<PackWhy>, NodeError> {
         if let Some(pack) = pack {
-            let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+            let replica = self.packs.need(pack)?;
             return Ok(vec![self.why_of(replica)?]);
         }
-        let mut replicas: Vec<&Replica> = self.packs.values().collect();
-        replicas.sort_by_key(|replica| replica.number);
-        replicas
-            .into_iter()
-            .map(|replica| self.why_of(replica))
-            .collect()
+        let ids = self.packs.ids().into_iter();
+        ids.map(|pack| match self.packs.summary(&pack) {
+            Some(summary) if summary.is_calm == Some(true) => Ok(PackWhy::nothing(pack)),
+            _ => self.why_of(self.packs.need(pack)?),
+        })
+        .collect()
+    }
+
+    /// Whether there is nothing to say about a pack: nothing waits, is set aside, held, owed or forked,
+    /// and this person is in it.
+    pub(crate) fn is_calm(&self, pack: PackId) -> Result<bool, NodeError> {
+        let status = self.status(pack)?;
+        let troubles = [
+            status.waiting,
+            status.set_aside,
+            status.held,
+            status.rotation_debt,
+        ];
+        Ok(troubles == [0; 4]
+            && status.forks.is_empty()
+            && status.disputes.is_empty()
+            && status.ended.is_none()
+            && self.why_of(self.packs.need(pack)?)? == PackWhy::nothing(pack))
     }
 
     fn why_of(&self, replica: &Replica) -> Result<PackWhy, NodeError> {

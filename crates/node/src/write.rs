@@ -53,7 +53,7 @@ impl Node {
         write: bool,
         staged: &mut Staged,
     ) -> Result<Pen, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         if replica.has_newer_rules() {
             return Err(Denied::NewerRules.into());
         }
@@ -69,7 +69,7 @@ impl Node {
         grant: GrantRef,
         staged: &mut Staged,
     ) -> Result<Pen, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let may_open_epoch = replica.policy.may_write(&self.me.person(), sensitivity);
         let found = replica.usable_epoch(sensitivity);
         let (epoch, key) = match found.or_else(|| staged.newest_epoch(sensitivity)) {
@@ -85,7 +85,7 @@ impl Node {
         if !staged.plan {
             self.leave_forks(pack)?;
         }
-        let replica = &self.packs[&pack];
+        let replica = self.packs.need(pack)?;
         let opening = own_log(
             replica,
             self.me.device(),
@@ -276,7 +276,7 @@ impl Node {
         staged: &mut Staged,
     ) -> Result<OpHash, NodeError> {
         let cites = self.permitted(pack, &acts, staged)?;
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         self.stage_op_under(replica, cites, acts, now, staged)
     }
 
@@ -287,7 +287,7 @@ impl Node {
         acts: &[Act],
         staged: &Staged,
     ) -> Result<GrantRef, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         if replica.has_newer_rules() {
             return Err(Denied::NewerRules.into());
         }

@@ -6,26 +6,30 @@
 //! in, because its seal opened at its own address. The store knows no policy.
 //! Spec: `docs/spec/store.md`.
 
+mod reader;
 mod rows;
 mod tables;
 
+pub use reader::Reader;
 pub use redb::StorageBackend;
 pub use rows::{LogRow, PackRow};
 
-use kitbag_core::content::{RawEntry, RunRefused, SignedHead, VerifiedEntry, VerifiedRun};
+use kitbag_core::content::{RunRefused, VerifiedRun};
 use kitbag_core::epoch::SignedEpoch;
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::op::SignedOp;
 use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{BlindKey, CryptoRng, EpochKey, MasterKey, RowKey};
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, WriteTransaction};
+use redb::{Database, Durability, WriteTransaction};
+use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 use tables::{
-    BODIES, ByNumber, ByPosition, EPOCH_KEYS, EPOCHS, FORMAT, HEADERS, HEADS, ITEM_KEYS, LOGS, OPS,
-    PACKS, PERSONS, QUARANTINE, SETTINGS,
+    BODIES, ByNumber, ByPosition, EPOCH_KEYS, EPOCHS, FORMAT, HEADERS, HEADS, ITEM_KEYS, LOGS,
+    MARKS, NOTE_NAMES, NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS, SUMMARIES,
+    SUMMARIES_NAME,
 };
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 /// The format of files that this program writes and opens.
 pub const FORMAT_VERSION: u8 = 1;
@@ -63,10 +67,16 @@ pub enum StoreError {
 
 /// The device's database.
 pub struct Store {
-    db: Database,
-    rows: RowKey,
-    blind: BlindKey,
+    reader: Arc<Reader>,
     poisoned: bool,
+}
+
+impl Deref for Store {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
 }
 
 impl std::fmt::Debug for Store {
@@ -127,10 +137,13 @@ impl Store {
         master: &MasterKey,
         rng: &mut dyn CryptoRng,
     ) -> Result<Store, StoreError> {
-        let mut store = Store {
+        let reader = Reader {
             db,
             rows: master.row_key(),
             blind: master.blind_key(),
+        };
+        let mut store = Store {
+            reader: Arc::new(reader),
             poisoned: false,
         };
         match store.format()? {
@@ -146,24 +159,17 @@ impl Store {
         }
     }
 
-    fn format(&self) -> Result<Option<u8>, StoreError> {
-        let read = self.db.begin_read().map_err(disk("read"))?;
-        match read.open_table(FORMAT) {
-            Ok(table) => Ok(table
-                .get(FORMAT_KEY)
-                .map_err(disk("read"))?
-                .map(|v| v.value())),
-            Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
-            Err(error) => Err(disk("read")(error)),
-        }
-    }
-
     /// Every table exists from the first commit on, so that reading never meets a missing one.
     fn create(&mut self, rng: &mut dyn CryptoRng) -> Result<(), StoreError> {
         let mut batch = self.batch(rng)?;
         batch.create_tables()?;
         batch.put_setting(KEY_CHECK, b"1")?;
         batch.commit()
+    }
+
+    /// The same database, to be read only: by whoever reads while the store itself is borrowed.
+    pub fn reader(&self) -> Arc<Reader> {
+        self.reader.clone()
     }
 
     /// Begins a transaction.
@@ -174,7 +180,7 @@ impl Store {
         if self.poisoned {
             return Err(StoreError::Poisoned);
         }
-        let mut write = self.db.begin_write().map_err(disk("begin"))?;
+        let mut write = self.reader.db.begin_write().map_err(disk("begin"))?;
         let durability = match planted::is(Planted::CommitWithoutSync) {
             true => Durability::None,
             false => Durability::Immediate,
@@ -183,8 +189,8 @@ impl Store {
         write.set_two_phase_commit(true);
         Ok(Batch {
             write,
-            rows: &self.rows,
-            blind: &self.blind,
+            rows: &self.reader.rows,
+            blind: &self.reader.blind,
             poisoned: &mut self.poisoned,
             rng,
         })
@@ -200,225 +206,6 @@ impl Store {
     pub fn is_poisoned(&self) -> bool {
         self.poisoned
     }
-
-    /// A named value that is local to this device.
-    ///
-    /// # Errors
-    /// [`StoreError`] by cause.
-    pub fn setting(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        let key = self.blind.blind("settings", name.as_bytes());
-        let read = self.db.begin_read().map_err(disk("read"))?;
-        let table = read.open_table(SETTINGS).map_err(disk("read"))?;
-        let Some(sealed) = table.get(&key).map_err(disk("read"))? else {
-            return Ok(None);
-        };
-        self.open_row("settings.1", &key, sealed.value()).map(Some)
-    }
-
-    /// All packs, by number.
-    ///
-    /// # Errors
-    /// [`StoreError`] by cause.
-    pub fn packs(&self) -> Result<Vec<(u32, PackRow)>, StoreError> {
-        self.numbered(PACKS, "packs.1", PackRow::decode)
-    }
-
-    /// All logs, each branch by its number.
-    ///
-    /// # Errors
-    /// [`StoreError`] by cause.
-    pub fn logs(&self) -> Result<Vec<(u32, LogRow)>, StoreError> {
-        self.numbered(LOGS, "logs.1", LogRow::decode)
-    }
-
-    /// A pack's policy operations, in order of arrival.
-    ///
-    /// # Errors
-    /// [`StoreError`] by cause.
-    pub fn ops(&self, pack: u32) -> Result<Vec<SignedOp>, StoreError> {
-        let rows = self.positioned(OPS, "ops.1", pack, 0)?;
-        rows.iter()
-            .map(|row| {
-                SignedOp::from_store(&row.value).map_err(|_| StoreError::Damaged { table: "ops.1" })
-            })
-            .collect()
-    }
-
-    /// The persons that a pack's policy names.
-    ///
-    /// # Errors
-    /// [`StoreError`] by cause.
-    pub fn persons(&self, pack: u32) -> Result<Vec<SignedPersonOp>, StoreError> {
-        let rows = self.positioned(PERSONS, "persons.1", pack, 0)?;
-        let damaged = |_| StoreError::Damaged { table: "persons.1" };
-        rows.iter()
-            .map(|row| SignedPersonOp::from_store(&row.value).map_err(damaged))
-            .collect()
-    }
-
-    /// A pack's epochs, with the keys that this device holds.
-    ///
-    /// # Errors
-    /// [`StoreError`] by cause.
-    pub fn epochs(
-        &self,
-        pack: u32,
-    ) -> Result<Vec<(u64, SignedEpoch, Option<EpochKey>)>, StoreError> {
-        let keys = self.positioned(EPOCH_KEYS, "epoch-keys.1", pack, 0)?;
-        let damaged = || StoreError::Damaged { table: "epochs.1" };
-        let rows = self.positioned(EPOCHS, "epochs.1", pack, 0)?;
-        rows.into_iter()
-            .map(|OpenedRow { at: order, value }| {
-                let epoch = SignedEpoch::from_store(&value).map_err(|_| damaged())?;
-                let key = keys.iter().find(|key| key.at == order);
-                let key = key.map(|key| {
-                    key.value[..]
-                        .try_into()
-                        .map(EpochKey::from_bytes)
-                        .map_err(|_| damaged())
-                });
-                Ok((order, epoch, key.transpose()?))
-            })
-            .collect()
-    }
-
-    /// The kept heads of a log, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError`] by cause.
-    pub fn heads(&self, log: u32) -> Result<Vec<SignedHead>, StoreError> {
-        let rows = self.positioned(HEADS, "heads.1", log, 0)?;
-        rows.iter()
-            .map(|row| rows::decode_head(&row.value))
-            .collect()
-    }
-
-    /// The headers of a log from position `from` on, without bodies.
-    ///
-    /// # Errors
-    /// [`StoreError`] by cause.
-    pub fn headers(&self, log: u32, from: u64) -> Result<Vec<VerifiedEntry>, StoreError> {
-        let rows = self.positioned(HEADERS, "headers.1", log, from)?;
-        let bare = |header: &[u8]| RawEntry {
-            header: header.to_vec(),
-            body: None,
-            wrap: None,
-        };
-        rows.iter()
-            .map(|row| VerifiedEntry::from_store(bare(&row.value)).map_err(damaged_entry))
-            .collect()
-    }
-
-    /// One entry with its body and item key, as far as they are kept.
-    ///
-    /// # Errors
-    /// [`StoreError`] by cause.
-    pub fn entry(&self, log: u32, seq: u64) -> Result<Option<VerifiedEntry>, StoreError> {
-        let Some(header) = self.row(HEADERS, "headers.1", log, seq)? else {
-            return Ok(None);
-        };
-        let body = self.row(BODIES, "bodies.1", log, seq)?.map(|b| b.to_vec());
-        let wrap = self
-            .row(ITEM_KEYS, "item-keys.1", log, seq)?
-            .map(|w| w.to_vec());
-        let raw = RawEntry {
-            header: header.to_vec(),
-            body,
-            wrap,
-        };
-        VerifiedEntry::from_store(raw)
-            .map(Some)
-            .map_err(damaged_entry)
-    }
-
-    /// Positions of a log whose changes are kept away from documents, and why.
-    ///
-    /// # Errors
-    /// [`StoreError`] by cause.
-    pub fn quarantined(&self, log: u32) -> Result<Vec<(u64, String)>, StoreError> {
-        let rows = self.positioned(QUARANTINE, "quarantine.1", log, 0)?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (row.at, String::from_utf8_lossy(&row.value).into_owned()))
-            .collect())
-    }
-
-    fn open_row(
-        &self,
-        table: &'static str,
-        key: &[u8],
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-        self.rows
-            .open(table, key, sealed)
-            .map_err(|_| StoreError::Damaged { table })
-    }
-
-    fn row(
-        &self,
-        table: ByPosition,
-        name: &'static str,
-        owner: u32,
-        at: u64,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        let read = self.db.begin_read().map_err(disk("read"))?;
-        let table = read.open_table(table).map_err(disk("read"))?;
-        let Some(sealed) = table.get((owner, at)).map_err(disk("read"))? else {
-            return Ok(None);
-        };
-        self.open_row(name, &position(owner, at), sealed.value())
-            .map(Some)
-    }
-
-    fn positioned(
-        &self,
-        table: ByPosition,
-        name: &'static str,
-        owner: u32,
-        from: u64,
-    ) -> Result<Vec<OpenedRow>, StoreError> {
-        let read = self.db.begin_read().map_err(disk("read"))?;
-        let table = read.open_table(table).map_err(disk("read"))?;
-        let mut rows = Vec::new();
-        for row in table
-            .range((owner, from)..=(owner, u64::MAX))
-            .map_err(disk("read"))?
-        {
-            let (key, sealed) = row.map_err(disk("read"))?;
-            let (_, at) = key.value();
-            rows.push(OpenedRow {
-                at,
-                value: self.open_row(name, &position(owner, at), sealed.value())?,
-            });
-        }
-        Ok(rows)
-    }
-
-    fn numbered<T>(
-        &self,
-        table: ByNumber,
-        name: &'static str,
-        decode: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<Vec<(u32, T)>, StoreError> {
-        let read = self.db.begin_read().map_err(disk("read"))?;
-        let table = read.open_table(table).map_err(disk("read"))?;
-        let mut rows = Vec::new();
-        for row in table.iter().map_err(disk("read"))? {
-            let (key, sealed) = row.map_err(disk("read"))?;
-            let opened = self.open_row(name, &key.value().to_be_bytes(), sealed.value())?;
-            rows.push((
-                key.value(),
-                decode(&opened).ok_or(StoreError::Damaged { table: name })?,
-            ));
-        }
-        Ok(rows)
-    }
-}
-
-/// A row of a table that is named by position, opened.
-struct OpenedRow {
-    at: u64,
-    value: Zeroizing<Vec<u8>>,
 }
 
 /// One transaction. Dropped without [`Batch::commit`], it leaves nothing behind.
@@ -554,6 +341,42 @@ impl Batch<'_> {
     pub fn remove_head(&mut self, log: u32, seq: u64) -> Result<(), StoreError> {
         let mut table = self.write.open_table(HEADS).map_err(disk("write"))?;
         table.remove((log, seq)).map_err(disk("write"))?;
+        Ok(())
+    }
+
+    /// Keeps a block of summaries, in place of the one that stood there.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn put_summaries(&mut self, block: u32, bytes: &[u8]) -> Result<(), StoreError> {
+        self.put_numbered(SUMMARIES, SUMMARIES_NAME, block, bytes)
+    }
+
+    /// Keeps the names of a pack's notes, for finding a note in a pack that sleeps.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn put_note_names(&mut self, pack: u32, bytes: &[u8]) -> Result<(), StoreError> {
+        self.put_numbered(NOTE_NAMES, NOTE_NAMES_NAME, pack, bytes)
+    }
+
+    /// Says that a pack's summary is older than its records from this transaction on.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn mark(&mut self, pack: u32) -> Result<(), StoreError> {
+        let mut table = self.write.open_table(MARKS).map_err(disk("write"))?;
+        table.insert(pack, ()).map_err(disk("write"))?;
+        Ok(())
+    }
+
+    /// Says that a pack's summary is as new as its records.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`].
+    pub fn unmark(&mut self, pack: u32) -> Result<(), StoreError> {
+        let mut table = self.write.open_table(MARKS).map_err(disk("write"))?;
+        table.remove(pack).map_err(disk("write"))?;
         Ok(())
     }
 

@@ -39,3 +39,15 @@ pub(crate) const BODIES: ByPosition = TableDefinition::new("bodies.1");
 pub(crate) const ITEM_KEYS: ByPosition = TableDefinition::new("item-keys.1");
 /// (log number, position) → why this entry's change is kept away from documents.
 pub(crate) const QUARANTINE: ByPosition = TableDefinition::new("quarantine.1");
+
+// What follows is derived from the tables above. A file without them, or of which a block does not
+// open, is read as if none of it had been kept.
+
+/// Block number → summaries of packs, by whoever derives them.
+pub(crate) const SUMMARIES: ByNumber = TableDefinition::new(SUMMARIES_NAME);
+pub(crate) const SUMMARIES_NAME: &str = "summaries.1";
+/// Pack number → names of its notes.
+pub(crate) const NOTE_NAMES: ByNumber = TableDefinition::new(NOTE_NAMES_NAME);
+pub(crate) const NOTE_NAMES_NAME: &str = "note-names.1";
+/// Numbers of packs that were written to since their summary was kept: a set, so nothing is sealed.
+pub(crate) const MARKS: TableDefinition<u32, ()> = TableDefinition::new("marks.1");

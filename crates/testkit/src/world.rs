@@ -148,6 +148,9 @@ pub struct World {
     pub dice: Dice,
     /// How connections behave.
     pub net: NetSettings,
+    /// Whether packs fall asleep as soon as nobody looks at them, on devices that start from now on:
+    /// in every other world, unless somebody says otherwise. A large pack takes long to wake.
+    pub packs_sleep: bool,
     /// What happened.
     pub trace: Trace,
     /// Frames that were sent.
@@ -183,6 +186,7 @@ impl World {
         World {
             dice: Dice::new(seed),
             net: NetSettings::CALM,
+            packs_sleep: seed % 2 == 1,
             trace: Trace::new(std::env::var_os("KITBAG_SIM_SEED").is_some()),
             frames: 0,
             bytes: 0,

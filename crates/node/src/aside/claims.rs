@@ -15,7 +15,7 @@ use kitbag_core::content::EntryKind;
 use kitbag_core::id::{EntryHash, ObjectTag, PersonId};
 use kitbag_core::pack::carries;
 use kitbag_core::policy::Sensitivity;
-use kitbag_store::Store;
+use kitbag_store::Reader;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -73,7 +73,7 @@ type Basis = (Vec<EntryHash>, Vec<(Authority, bool)>);
 /// All claims of a pack.
 pub(crate) struct Claims<'r> {
     replica: &'r Replica,
-    store: &'r Store,
+    store: &'r Reader,
     /// What is claimed, and by what.
     of: BTreeMap<EntryHash, Vec<EntryHash>>,
     /// And the other way round.
@@ -85,7 +85,7 @@ pub(crate) struct Claims<'r> {
 }
 
 impl<'r> Claims<'r> {
-    pub(crate) fn gather(replica: &'r Replica, store: &'r Store) -> Result<Claims<'r>, NodeError> {
+    pub(crate) fn gather(replica: &'r Replica, store: &'r Reader) -> Result<Claims<'r>, NodeError> {
         let mut claims = Claims {
             replica,
             store,

@@ -80,17 +80,14 @@ impl Node {
         staged: &Staged,
     ) -> Result<Preview, NodeError> {
         let me = self.me.person();
-        let replica = self
-            .packs
-            .get_mut(&pack)
-            .ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need_mut(pack)?;
         let before = Picture::of(replica);
         let ops = replica.ops.values().chain(&staged.ops).cloned();
         let mut next = Policy::fold(pack, ops, replica.persons.values().cloned());
         // What counts is asked of the replica's policy, so it gets the other one for a moment.
         let after = replica.under(&mut next, Picture::of);
 
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let target = match change {
             Change::Remove { person, .. } | Change::Role { person, .. } => Some(*person),
             Change::Leave => Some(me),

@@ -19,7 +19,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn disputes(&self, pack: PackId) -> Result<Vec<HeldView>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let disputed = replica.policy.disputes().keys();
         Ok(disputed
             .flat_map(|person| held_against(replica, person))
@@ -31,7 +31,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn ending(&self, pack: PackId) -> Result<Option<Ending>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         Ok(ending(replica, &self.me.person()))
     }
 
@@ -46,7 +46,7 @@ impl Node {
         person: PersonId,
         role: Role,
     ) -> Result<Sensitivity, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let member = replica.policy.member(&person);
         Ok(match (role, member) {
             (Role::Admin, _) => Sensitivity::Restricted,
@@ -67,7 +67,7 @@ impl Node {
         pack: PackId,
         word: &str,
     ) -> Result<Vec<(PersonId, String)>, NodeError> {
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let me = self.me.person();
         let named = |person: PersonId| (person, self.name_of(replica, person));
         if word == ME {

@@ -13,7 +13,7 @@ use kitbag_core::content::{EntryBody, EntryKind};
 use kitbag_core::id::{EntryHash, ObjectTag};
 use kitbag_core::pack::note::{item_id, object_tag};
 use kitbag_core::pack::{ChangeHash, ChangeRefused, CheckedChange, Schema, check_change};
-use kitbag_store::Store;
+use kitbag_store::Reader;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Puts a note together, going on from `known` if only entries were added since.
@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Returns nothing while its create entry is missing, not authorised or cannot be opened.
 pub(crate) fn build_note(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     tag: ObjectTag,
     known: Option<BuiltNote>,
     quarantine: &mut Vec<Quarantine>,
@@ -32,7 +32,7 @@ pub(crate) fn build_note(
 /// The note that all entries under a tag would make if every one of them counted.
 pub(crate) fn build_everything(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     tag: ObjectTag,
 ) -> Result<Option<BuiltNote>, NodeError> {
     build_within(replica, store, tag, Reach::Everything, None, &mut vec![])
@@ -40,7 +40,7 @@ pub(crate) fn build_everything(
 
 fn build_within(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     tag: ObjectTag,
     reach: Reach,
     known: Option<BuiltNote>,
@@ -131,7 +131,7 @@ pub(crate) fn other_creates(
 /// Applies every pending edit whose dependencies are applied, until none is left.
 pub(crate) fn apply_in_order(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     note: &mut BuiltNote,
     mut pending: Vec<(EntryHash, &Place)>,
     quarantine: &mut Vec<Quarantine>,
@@ -196,7 +196,7 @@ pub(crate) enum EditOpened {
 
 pub(crate) fn open_edit(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     note: &BuiltNote,
     place: &Place,
 ) -> Result<EditOpened, NodeError> {
@@ -256,7 +256,7 @@ pub(crate) fn open_edit(
 /// will, and is refused.
 pub(crate) fn open_create(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     tag: ObjectTag,
     object: &Object,
     reach: Reach,

@@ -9,7 +9,7 @@ use kitbag_core::id::{EntryHash, ObjectTag};
 use kitbag_core::pack::{ChangeHash, IndexDocument, Schema, check_change};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::ItemKey;
-use kitbag_store::Store;
+use kitbag_store::Reader;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The index document of one sensitivity, and which entry carries which of its changes.
@@ -23,7 +23,7 @@ pub(crate) struct BuiltIndex {
 /// Puts an index document together.
 pub(crate) fn build_index(
     replica: &Replica,
-    store: &Store,
+    store: &Reader,
     tag: ObjectTag,
     sensitivity: Sensitivity,
     quarantine: &mut Vec<Quarantine>,

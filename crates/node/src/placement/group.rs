@@ -16,7 +16,7 @@ use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PersonId};
 use kitbag_core::policy::fold::Right;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_crypto::Hash;
-use kitbag_store::Store;
+use kitbag_store::Reader;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub(super) struct Group<'r> {
 impl<'r> Group<'r> {
     pub(super) fn gather(
         replica: &'r Replica,
-        store: &Store,
+        store: &Reader,
         item: ItemId,
         known: Option<&BuiltNote>,
         quarantine: &mut Vec<Quarantine>,
@@ -153,7 +153,7 @@ impl<'r> Group<'r> {
     /// Opens the moves that count, and keeps no other. Says which one does not open any more.
     pub(super) fn open_counted(
         &mut self,
-        store: &Store,
+        store: &Reader,
         verdict: &Verdict,
     ) -> Result<Option<EntryHash>, NodeError> {
         let mut counted = BTreeMap::new();

@@ -4,56 +4,64 @@ use super::support::*;
 use kitbag_core::id::PackId;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_node::NodeError;
-use kitbag_testkit::{Called, Fault, Opened, Who, World};
+use kitbag_testkit::{Fault, Opened, Who, World};
 
-/// What is on a device, in short: pack titles and note bodies.
-fn state(world: &mut World, who: Who) -> Vec<(String, Vec<String>)> {
+/// Pack titles and note bodies.
+type State = Vec<(String, Vec<String>)>;
+
+/// What is on a device, in short; none if it is down, or its disk fails just now.
+fn seen(world: &mut World, who: Who) -> Option<State> {
+    if !world.is_up(who) {
+        return None;
+    }
     let packs = world.node(who).packs();
-    let of = |world: &mut World, pack: PackId| -> Vec<String> {
-        let ids: Vec<_> = world
-            .node(who)
-            .notes(pack)
-            .unwrap()
-            .into_iter()
-            .map(|note| note.id)
-            .collect();
-        ids.into_iter()
-            .map(|id| world.node(who).note(pack, id).unwrap().body)
-            .collect()
+    let of = |world: &mut World, pack: PackId| -> Option<Vec<String>> {
+        let notes = world.node(who).notes(pack).ok()?;
+        let body = |id| Some(world.node(who).note(pack, id).ok()?.body);
+        notes.into_iter().map(|note| note.id).map(body).collect()
     };
     packs
         .into_iter()
-        .map(|pack| (pack.title.clone(), of(world, pack.id)))
+        .map(|pack| Some((pack.title.clone(), of(world, pack.id)?)))
         .collect()
 }
 
+fn state(world: &mut World, who: Who) -> State {
+    seen(world, who).expect("the device is up and its disk works")
+}
+
 /// A short session: each step is acknowledged or not.
-fn script(world: &mut World, who: Who, acknowledged: &mut Vec<Vec<(String, Vec<String>)>>) {
-    let Called::Done(pack) = world.call(who, |node, now| {
-        node.create_pack(now, &secret("plans"), Sensitivity::Internal)
-    }) else {
-        return;
-    };
-    acknowledged.push(state(world, who));
+fn script(world: &mut World, who: Who, acknowledged: &mut Vec<State>) {
+    let _ = try_script(world, who, acknowledged); // how far it came is in the list
+}
+
+fn try_script(world: &mut World, who: Who, acknowledged: &mut Vec<State>) -> Option<()> {
+    let pack = world
+        .call(who, |node, now| {
+            node.create_pack(now, &secret("plans"), Sensitivity::Internal)
+        })
+        .ok()?;
+    acknowledged.push(seen(world, who)?);
     for n in 0..3 {
         let sensitivity = Sensitivity::ALL[n];
-        let Called::Done(added) = world.call(who, |node, now| {
-            node.add_notes(now, pack.id, &[draft(&format!("note {n}"), sensitivity)])
-        }) else {
-            return;
-        };
-        acknowledged.push(state(world, who));
+        let added = world
+            .call(who, |node, now| {
+                node.add_notes(now, pack.id, &[draft(&format!("note {n}"), sensitivity)])
+            })
+            .ok()?;
+        acknowledged.push(seen(world, who)?);
         let edit = kitbag_node::view::NoteEdit {
             body: Some(format!("edited {n}")),
             ..Default::default()
         };
-        let Called::Done(_) = world.call(who, |node, now| {
-            node.edit_note(now, pack.id, added[0].id, &edit)
-        }) else {
-            return;
-        };
-        acknowledged.push(state(world, who));
+        world
+            .call(who, |node, now| {
+                node.edit_note(now, pack.id, added[0].id, &edit)
+            })
+            .ok()?;
+        acknowledged.push(seen(world, who)?);
     }
+    Some(())
 }
 
 /// Goal: every disk call of a session, failed in every way, leaves the state before or after the step

@@ -24,7 +24,7 @@ fn notes(dice: &mut Dice, count: usize, bytes: usize) -> Vec<NewNote> {
 
 #[test]
 fn the_largest_notes_travel_in_frames_within_the_limit() {
-    let (mut world, ana, ben, pack) = two_in_one_pack(51, Role::Editor, Sensitivity::Restricted);
+    let (mut world, ana, ben, pack) = two_in_one_pack(50, Role::Editor, Sensitivity::Restricted);
     world.disconnect_all();
     let mut dice = Dice::new(52);
     let large = notes(&mut dice, 40, 64 * 1024);
@@ -76,6 +76,7 @@ fn the_largest_notes_travel_in_frames_within_the_limit() {
 fn many_notes_reach_a_second_device() {
     let count = if cfg!(debug_assertions) { 300 } else { 2_000 };
     let mut world = World::new(53);
+    world.packs_sleep = false;
     let (ana, ben) = (world.add(&secret("Ana")), world.add(&secret("Ben")));
     let pack = create(&mut world, ana, &secret("plans"));
     let mut dice = Dice::new(54);

@@ -16,7 +16,7 @@ impl World {
             return Called::Down;
         };
         let answer = act(node, now);
-        match answer {
+        let called = match answer {
             Ok(value) => {
                 let outputs = node.announce(now);
                 self.follow(who, outputs);
@@ -31,7 +31,25 @@ impl World {
                 self.follow(who, outputs);
                 Called::Refused(error)
             }
-        }
+        };
+        self.rest(who);
+        called
+    }
+
+    /// What a shell does between two calls. In every other world packs fall asleep as soon as nobody
+    /// looks at them, and their summaries are kept every few frames.
+    pub(super) fn rest(&mut self, who: Who) {
+        let now = self.clock(who);
+        let keep = self.packs_sleep && self.frames.is_multiple_of(7);
+        let Some(node) = self.devices[who.0].node.as_mut() else {
+            return;
+        };
+        let kept = match keep {
+            true => node.keep_summaries(now),
+            false => Ok(()),
+        };
+        let rested = kept.and_then(|()| node.rest());
+        self.follow(who, rested.map(|()| vec![]));
     }
 
     pub(super) fn follow(&mut self, who: Who, outputs: Result<Vec<Output>, NodeError>) {

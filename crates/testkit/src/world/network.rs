@@ -96,6 +96,7 @@ impl World {
         let outputs = node.link_opened(now, link, peer, side);
         self.up_to_date.remove(&(who, peer));
         self.follow(who, outputs);
+        self.rest(who);
     }
 
     pub(super) fn replay_on(&mut self, link: LinkId) {

@@ -16,13 +16,19 @@ impl World {
     pub fn start(&mut self, who: Who) -> Opened {
         let name = self.devices[who.0].name.clone();
         let rng = self.dice.fork();
+        let sleep = self.packs_sleep;
         let device = &mut self.devices[who.0];
         let backend = device.disk.backend();
         let mut outside = device.outside;
         let opened = open(backend, &device.master, rng, &name, &mut outside);
         device.outside = outside;
         match opened {
-            Ok(node) => {
+            Ok(mut node) => {
+                if sleep {
+                    node.set_awake_bytes(0);
+                }
+                let differing = node.differing_summaries();
+                assert!(differing.is_empty(), "{name} believes {differing:?}");
                 let me = node.me();
                 device.endpoint = Some(EndpointId::from_bytes(me.endpoint));
                 device.person = Some(me.person);

@@ -52,6 +52,7 @@ impl World {
                 if let Some(node) = self.devices[who.0].node.as_mut().filter(|_| stands) {
                     let outputs = node.link_retry(now, link);
                     self.follow(who, outputs);
+                    self.rest(who);
                 }
             }
             None => {}
@@ -76,6 +77,7 @@ impl World {
         if let Some(node) = self.devices[to.0].node.as_mut() {
             let outputs = node.link_frame(now, link, &frame);
             self.follow(to, outputs);
+            self.rest(to);
         }
     }
 }
