@@ -148,7 +148,7 @@ pub struct World {
     pub dice: Dice,
     /// How connections behave.
     pub net: NetSettings,
-    /// Whether packs fall asleep as soon as nobody looks at them, on devices that start from now on:
+    /// Whether packs fall asleep every few frames, whatever they need, on devices that start from now on:
     /// in every other world, unless somebody says otherwise. A large pack takes long to wake.
     pub packs_sleep: bool,
     /// What happened.

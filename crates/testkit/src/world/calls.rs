@@ -4,6 +4,11 @@ use super::{Called, Event, Who, Wire, World, is_disk_error};
 use kitbag_core::id::Timestamp;
 use kitbag_node::{LinkId, Node, NodeError, Notice, Output};
 
+/// After so many frames devices rest.
+const REST_EVERY: u64 = 5;
+/// After so many they keep summaries.
+const KEEP_EVERY: u64 = 7 * REST_EVERY;
+
 impl World {
     /// Calls a node as the shell would: what it answers is acknowledged, then its peers are told.
     pub fn call<T>(
@@ -36,11 +41,13 @@ impl World {
         called
     }
 
-    /// What a shell does between two calls. In every other world packs fall asleep as soon as nobody
-    /// looks at them, and their summaries are kept every few frames.
+    /// What a shell does between two calls: now and then, since waking costs time.
     pub(super) fn rest(&mut self, who: Who) {
+        if !self.frames.is_multiple_of(REST_EVERY) {
+            return;
+        }
         let now = self.clock(who);
-        let keep = self.packs_sleep && self.frames.is_multiple_of(7);
+        let keep = self.packs_sleep && self.frames.is_multiple_of(KEEP_EVERY);
         let Some(node) = self.devices[who.0].node.as_mut() else {
             return;
         };
