@@ -16,6 +16,7 @@ pub mod check;
 mod epochs;
 mod error;
 pub mod explain;
+pub mod finding;
 #[cfg(test)]
 #[path = "tests/hostile_changes.rs"]
 mod hostile_changes;

@@ -443,9 +443,23 @@ impl Node {
         )
     }
 
-    /// A note put together, from memory if it is there.
+    /// A note put together, from memory if it is there; from then on it is.
     pub(crate) fn built_note(
         &mut self,
+        pack: PackId,
+        id: ItemId,
+    ) -> Result<(ObjectTag, Sensitivity, BuiltNote), NodeError> {
+        let (tag, sensitivity, built) = self.read_note(pack, id)?;
+        if built.document.is_some() && !self.built.contains_key(&(pack, tag)) {
+            self.keep_built(pack, tag, built.clone());
+        }
+        Ok((tag, sensitivity, built))
+    }
+
+    /// A note put together, from memory if it is there. Whoever reads many notes leaves the memory of
+    /// them as it is.
+    pub(crate) fn read_note(
+        &self,
         pack: PackId,
         id: ItemId,
     ) -> Result<(ObjectTag, Sensitivity, BuiltNote), NodeError> {
@@ -476,9 +490,6 @@ impl Node {
             }
         };
         let built = built.ok_or(NodeError::Damaged("note"))?;
-        if built.document.is_some() {
-            self.keep_built(pack, tag, built.clone());
-        }
         Ok((tag, sensitivity, built))
     }
 }
