@@ -186,3 +186,127 @@ fn exported_consent(consent: engine::Consent) -> rpc::ExportedConsent {
         evidence: consent.evidence,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kitbag_core::pack::note::{
+        Claim, Consent, ConsentStatus, NoteType, Pii, ProducedBy, Source, SourceKind, Status, Trust,
+    };
+    use serde_json::json;
+
+    /// Goal: every field of a note leaves, under its own name, with its own value.
+    #[test]
+    fn a_note_leaves_with_every_field() {
+        let at = engine::Timestamp::from_millis;
+        let some = |text: &str| Some(text.to_owned());
+        let id = |byte| engine::ItemId::from_bytes([byte; 32]);
+        let source = Source {
+            kind: SourceKind::Crm,
+            label: "label".into(),
+            uri: some("uri"),
+            app: some("app"),
+            author: some("author"),
+            locator: some("locator"),
+            captured_at: at(1),
+            observed_at: Some(at(2)),
+            captured_by: "captured by".into(),
+            trust: Trust::ThirdParty,
+        };
+        let mut record = engine::Record::new([9; 16], NoteType::Decision, source);
+        record.title = "title".into();
+        record.body = "body\n\u{1b}".into();
+        record.tags = ["b".to_owned(), "a".to_owned()].into();
+        record.produced_by = Some(ProducedBy {
+            agent: some("agent"),
+            model: some("model"),
+            prompt: some("prompt"),
+        });
+        record.pii = [Pii::Email].into();
+        record.consent = Some(Consent {
+            status: ConsentStatus::Limited,
+            purposes: ["support".to_owned()].into(),
+            subject: some("subject"),
+            given_at: Some(at(3)),
+            expires_at: Some(at(4)),
+            evidence: some("evidence"),
+        });
+        record.claim = Some(Claim::Verified);
+        record.confidence = Some(750);
+        record.status = Status::Archived;
+        record.pinned = true;
+        record.supersedes = [id(1)].into();
+        record.derived_from = [id(2)].into();
+        record.valid_from = Some(at(5));
+        record.valid_to = Some(at(6));
+        record.review_after = Some(at(7));
+        record.expires_at = Some(at(8));
+        let note = exported(engine::ExportedNote {
+            id: id(3),
+            sensitivity: engine::Sensitivity::Confidential,
+            record,
+            added_by: Some(engine::PersonId::from_bytes([4; 32])),
+            edits: 5,
+        });
+        let time = |millis: u64| format!("1970-01-01T00:00:00.00{millis}Z");
+        let expected = json!({
+            "id": id(3).to_string(),
+            "type": "decision",
+            "title": "title",
+            "body": "body\n\u{1b}",
+            "tags": ["a", "b"],
+            "source": {
+                "kind": "crm", "label": "label", "uri": "uri", "app": "app", "author": "author",
+                "locator": "locator", "captured_at": time(1), "observed_at": time(2),
+                "captured_by": "captured by", "trust": "third_party",
+            },
+            "produced_by": {"agent": "agent", "model": "model", "prompt": "prompt"},
+            "sensitivity": "confidential",
+            "pii": ["email"],
+            "consent": {
+                "status": "limited", "purposes": ["support"], "subject": "subject",
+                "given_at": time(3), "expires_at": time(4), "evidence": "evidence",
+            },
+            "claim": "verified",
+            "confidence": 750,
+            "status": "archived",
+            "pinned": true,
+            "supersedes": [id(1).to_string()],
+            "derived_from": [id(2).to_string()],
+            "valid_from": time(5),
+            "valid_to": time(6),
+            "review_after": time(7),
+            "expires_at": time(8),
+            "added_by": engine::PersonId::from_bytes([4; 32]).to_string(),
+            "edits": 5,
+        });
+        assert_eq!(serde_json::to_value(&note).unwrap(), expected);
+        let back: rpc::ExportedNote = serde_json::from_value(expected).unwrap();
+        assert_eq!(back, note);
+    }
+
+    #[test]
+    fn what_stays_adds_up() {
+        let by = [
+            (
+                engine::Withheld::Sensitivity(engine::Sensitivity::Restricted),
+                2,
+            ),
+            (engine::Withheld::Consent(engine::ConsentGap::Refused), 3),
+            (engine::Withheld::Expired, 4),
+            (engine::Withheld::Redacted, 5),
+        ];
+        let counts = engine::WithheldCounts {
+            by: by.into(),
+            unreadable: 6,
+        };
+        let mut withheld = withheld(&counts);
+        assert_eq!(withheld.notes, 20);
+        withheld.add(&withheld.clone());
+        let json = serde_json::to_value(&withheld).unwrap();
+        assert_eq!(json["sensitivity"], json!({"restricted": 4}));
+        assert_eq!(json["consent"], json!({"refused": 6}));
+        let rest = ["notes", "expired", "redacted", "unreadable"].map(|name| &json[name]);
+        assert_eq!(rest, [&json!(40), &json!(8), &json!(10), &json!(12)]);
+    }
+}

@@ -1,10 +1,13 @@
 //! Search and export as somebody who is cleared for less: nothing above shows, not even by counting.
 
-use super::support::{add, create, join, settle, share, two_in_one_pack};
+use super::support::{add, create, join, remove_person, settle, share, two_in_one_pack};
 use kitbag_core::filter::Filter;
 use kitbag_core::id::PackId;
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_node::finding::{EmptyReason, ExportOptions, ExportPlan, Found, SearchOptions};
+use kitbag_node::finding::{
+    EmptyReason, ExportOptions, ExportPlan, Found, SearchOptions, WithheldCounts,
+};
+use kitbag_node::view::Change;
 use kitbag_node::{Denied, NodeError};
 use kitbag_testkit::{Who, World};
 
@@ -171,4 +174,50 @@ fn two_devices_choose_the_same_notes_in_the_same_order() {
     let planned = plan(&mut world, ben, other, None).unwrap();
     assert_eq!(planned.max_sensitivity, Sensitivity::Public);
     assert_eq!((planned.notes.len(), planned.title.as_str()), (1, ""));
+}
+
+/// Goal: whoever was lowered finds nothing above what they open now, though their device has it still;
+/// whoever was removed keeps finding what they kept.
+#[test]
+fn a_search_follows_the_clearance_that_counts_now() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(74, Role::Editor, Sensitivity::Confidential);
+    add(&mut world, ana, pack, "open word", Sensitivity::Internal);
+    add(
+        &mut world,
+        ana,
+        pack,
+        "zeppelin word",
+        Sensitivity::Confidential,
+    );
+    settle(&mut world);
+    let all = Filter::default();
+    assert_eq!(search(&mut world, ben, "zeppelin", &all).total, 1);
+    let person = world.node(ben).me().person;
+    let lowered = Change::Role {
+        person,
+        role: Role::Editor,
+        clearance: Sensitivity::Internal,
+    };
+    world
+        .call(ana, |node, now| node.change(now, pack, &lowered))
+        .done();
+    settle(&mut world);
+    let found = search(&mut world, ben, "zeppelin", &all);
+    assert_eq!(
+        (found.total, found.searched, found.unreadable),
+        (0, 1, 0),
+        "{found:?}"
+    );
+    assert_eq!(found.empty_reason, Some(EmptyReason::NotFound));
+    assert_eq!(search(&mut world, ben, "word", &all).total, 1);
+    let planned = plan(&mut world, ben, pack, None).unwrap();
+    assert_eq!(planned.notes.len(), 1);
+    assert_eq!(planned.withheld, WithheldCounts::default());
+
+    remove_person(&mut world, ana, pack, person);
+    settle(&mut world);
+    add(&mut world, ana, pack, "later word", Sensitivity::Internal);
+    settle(&mut world);
+    assert_eq!(search(&mut world, ben, "later", &all).total, 0);
+    assert!(search(&mut world, ben, "open word", &all).total > 0);
 }
