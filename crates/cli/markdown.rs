@@ -252,6 +252,21 @@ mod tests {
     }
 
     #[test]
+    fn what_markdown_obeys_has_a_backslash_before_it() {
+        for (text, safe) in [
+            ("[a](b) ![c](d)", "\\[a\\](b) \\!\\[c\\](d)"),
+            ("<b> &lt;", "\\<b\\> \\&lt;"),
+            ("*a* _b_ ~c~ `d`", "\\*a\\* \\_b\\_ \\~c\\~ \\`d\\`"),
+            ("a | $b$ #", "a \\| \\$b\\$ \\#"),
+            ("\\*", "\\\\\\*"),
+            ("a\nb\x1b", "a\\\\nb\\\\u\\{1b\\}"),
+            (" CRM · Acme, row 14 ", "CRM · Acme, row 14"),
+        ] {
+            assert_eq!(line(text), safe);
+        }
+    }
+
+    #[test]
     fn what_stays_is_counted_by_reason() {
         let mut withheld = Withheld {
             notes: 4,

@@ -209,10 +209,18 @@ fn nothing_found_says_why() {
 fn a_search_takes_many_slices_and_forgets_what_it_does_not_answer() {
     let dir = tempfile::tempdir().unwrap();
     let (mut node, pack) = ana(dir.path());
-    let notes: Vec<NewNote> = (0..300)
+    let notes: Vec<NewNote> = (0..60)
         .map(|n| draft(&format!("note {n}"), "same"))
         .collect();
-    node.add_notes(NOW, pack, &notes).unwrap();
+    for at in 0..5 {
+        let differing = notes.iter().map(|note| NewNote {
+            title: format!("{} of {at}", note.title),
+            ..note.clone()
+        });
+        let differing: Vec<NewNote> = differing.collect();
+        let at = Timestamp::from_millis(at);
+        node.add_notes(at, pack, &differing).unwrap();
+    }
     let limited = SearchOptions {
         limit: 3,
         ..options("same")
@@ -227,6 +235,8 @@ fn a_search_takes_many_slices_and_forgets_what_it_does_not_answer() {
     };
     assert!(slices > 4, "{slices} slices");
     assert_eq!((found.results.len(), found.total), (3, 300));
+    let newest = found.results.iter().map(|hit| hit.captured_at.as_millis());
+    assert!(newest.eq([4, 4, 4]));
 }
 
 #[test]
