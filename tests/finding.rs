@@ -1,11 +1,13 @@
 //! Search and export with real daemons, on real conversations with all four sensitivities.
 
 use crate::sample::{Piece, split_conversations};
-use crate::support::{Device, text};
+use crate::support::{Device, eventually, text};
 use kitbag_engine::Sensitivity;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
 
 /// Pieces of each sensitivity that are added.
 const PIECES: usize = 20;
@@ -229,4 +231,39 @@ fn hostile_notes_leave_as_text_and_files_are_not_overwritten() {
         let (_, error) = ana.fails(&args, b"");
         assert_eq!(error["code"], code, "{args:?}");
     }
+}
+
+/// Goal: whoever stops an export leaves no part of it behind. The daemon stands still, so that the
+/// export is surely under way.
+#[test]
+fn an_export_that_is_interrupted_leaves_nothing() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("Acme");
+    ana.add(&pack, "T", "body");
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = ana.json(&["daemon", "status"])["pid"].to_string();
+    let signal = |signal: &str, pid: &str| {
+        let sent = Command::new("kill").args([signal, pid]).status().unwrap();
+        assert!(sent.success(), "kill {signal} {pid}");
+    };
+    let names = || std::fs::read_dir(dir.path()).unwrap().count();
+    signal("-STOP", &daemon);
+    let mut export = Command::new(env!("CARGO_BIN_EXE_kitbag"));
+    export
+        .arg("--home")
+        .arg(&ana.home)
+        .args(["export", &pack, "--out"]);
+    export.arg(dir.path().join("out.md"));
+    let mut export = export.spawn().unwrap();
+    eventually("the export is under way", || names() == 1);
+    // The signal is waited for as soon as the daemon was asked.
+    std::thread::sleep(Duration::from_millis(500));
+    signal("-INT", &export.id().to_string());
+    let ended = export.wait().unwrap();
+    signal("-CONT", &daemon);
+    assert_eq!(ended.code(), Some(130));
+    assert_eq!(names(), 0);
+    let out = dir.path().join("out.md");
+    ana.ok(&["export", &pack, "--out", out.to_str().unwrap()]);
+    assert_eq!(names(), 1);
 }

@@ -70,24 +70,23 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         purpose: args.purpose,
     };
     let client = launch::client(context).await?;
-    let plan = client
-        .call(&PlanExport {
-            v: V1,
-            export: wish.clone(),
-        })
-        .await?;
-    // From here on the pack goes by its id: somebody may give its name to another one meanwhile.
-    let wish = ExportWish {
-        pack: plan.pack.id.clone(),
-        ..wish
+    let written = tokio::select! {
+        written = export(&client, format, wish, target) => Some(written?),
+        _ = tokio::signal::ctrl_c() => None,
     };
-    let written = write(&client, format, &wish, &plan, target).await?;
+    // Ended from the keyboard: what was written so far is gone with its target.
+    let Some(written) = written else {
+        std::process::exit(INTERRUPTED);
+    };
     if is_json && args.out.is_some() {
         return context.out.document(&written);
     }
     context.out.say(in_words(&written, args.out.as_deref()));
     Ok(())
 }
+
+/// As a shell counts: 128 and the number of the signal.
+const INTERRUPTED: i32 = 130;
 
 /// What was written where, for a program.
 #[derive(Debug, Serialize)]
@@ -101,21 +100,31 @@ struct Written {
     withheld: Withheld,
 }
 
-async fn write(
+async fn export(
     client: &Client,
     format: Format,
-    wish: &ExportWish,
-    plan: &ExportPlan,
+    wish: ExportWish,
     mut target: Target,
 ) -> anyhow::Result<Written> {
+    let plan = client
+        .call(&PlanExport {
+            v: V1,
+            export: wish.clone(),
+        })
+        .await?;
+    // From here on the pack goes by its id: somebody may give its name to another one meanwhile.
+    let wish = ExportWish {
+        pack: plan.pack.id.clone(),
+        ..wish
+    };
     let mut withheld = plan.withheld.clone();
     target.write(&match format {
-        Format::Md => markdown::head(plan),
-        Format::Json => json_head(wish, plan)?,
+        Format::Md => markdown::head(&plan),
+        Format::Json => json_head(&wish, &plan)?,
     })?;
     let (mut rest, mut notes) = (&plan.notes[..], 0u64);
     while !rest.is_empty() {
-        let page = page(client, wish, &rest[..rest.len().min(PAGE_NOTES)]).await?;
+        let page = page(client, &wish, &rest[..rest.len().min(PAGE_NOTES)]).await?;
         for note in &page.notes {
             target.write(&match format {
                 Format::Md => markdown::note(note),
@@ -138,7 +147,7 @@ async fn write(
         v: V1,
         file: file.map(|file| file.display().to_string()),
         format,
-        pack: plan.pack.clone(),
+        pack: plan.pack,
         max_sensitivity: plan.max_sensitivity,
         notes,
         withheld,
