@@ -6,6 +6,7 @@ mod bad_input;
 mod canary;
 mod clearance;
 mod explain;
+mod finding;
 mod fixture;
 mod kill;
 mod members;

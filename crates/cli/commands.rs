@@ -6,6 +6,7 @@ mod daemon;
 mod demo;
 mod down;
 mod edit;
+mod export;
 mod help;
 mod history;
 mod init;
@@ -19,6 +20,7 @@ mod policy;
 mod relabel;
 mod review;
 mod role;
+mod search;
 mod share;
 mod show;
 mod status;
@@ -46,6 +48,8 @@ pub(crate) enum Command {
     List(list::ListArgs),
     /// Show a note
     Show(show::ShowArgs),
+    /// Look for words in notes
+    Search(search::SearchArgs),
     /// Change a note
     Edit(edit::EditArgs),
     /// Share a pack with somebody: makes a ticket to send
@@ -72,6 +76,9 @@ pub(crate) enum Command {
     /// Run, start, stop or look at the daemon
     #[command(hide = true)]
     Daemon(daemon::DaemonArgs),
+    /// Take notes of a pack out, as Markdown or JSON
+    #[command(hide = true)]
+    Export(export::ExportArgs),
     /// Show how a note came to be
     #[command(hide = true)]
     History(history::HistoryArgs),
@@ -118,6 +125,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Add(args)) => add::run(context, args).await,
         Some(Command::List(args)) => list::run(context, args).await,
         Some(Command::Show(args)) => show::run(context, args).await,
+        Some(Command::Search(args)) => search::run(context, args).await,
         Some(Command::Edit(args)) => edit::run(context, args).await,
         Some(Command::Share(args)) => share::run(context, args).await,
         Some(Command::Join(args)) => join::run(context, args).await,
@@ -129,6 +137,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Demo(args)) => demo::run(context, &args),
         Some(Command::Init(args)) => init::run(context, args),
         Some(Command::Daemon(args)) => daemon::run(context, args).await,
+        Some(Command::Export(args)) => export::run(context, args).await,
         Some(Command::History(args)) => history::run(context, args).await,
         Some(Command::Review(args)) => review::run(context, args).await,
         Some(Command::Ticket(args)) => ticket::run(context, args),

@@ -20,6 +20,8 @@ pub(crate) struct Environment {
     pub(crate) runtime_dir: Option<PathBuf>,
     /// `USER`, or else `LOGNAME`, or else the name of the person's own directory.
     pub(crate) user: Option<String>,
+    /// Neither `NO_COLOR` nor `TERM=dumb`: what was looked for may stand out on a terminal.
+    pub(crate) emphasis: bool,
     log: Option<String>,
 }
 
@@ -40,6 +42,7 @@ impl Environment {
                     .find(|name| !name.is_empty())
                     .map(str::to_owned)
             }),
+            emphasis: set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb"),
             log: text("KITBAG_LOG"),
         }
     }

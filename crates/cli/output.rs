@@ -4,6 +4,7 @@
 //! on the standard error stream. Whatever reaches a terminal passes [`escape`] here once more, so
 //! that forgetting it elsewhere does no harm.
 
+use crate::emphasis::Line;
 use crate::escape::{Lines, escape, is_hostile};
 use crate::redact::without_tickets;
 use kitbag_rpc::Failure;
@@ -65,6 +66,22 @@ impl Output {
         }
     }
 
+    /// A part of longer data, without a line break of its own. On a terminal it is escaped.
+    pub(crate) fn part(self, text: &str) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        match self.terminal {
+            Some(_) => stdout.write_all(escape(text, Lines::Many).as_bytes())?,
+            None => stdout.write_all(text.as_bytes())?,
+        }
+        stdout.flush()
+    }
+
+    /// Data in lines that are safe to print as they are.
+    pub(crate) fn lines(self, lines: &[Line]) -> io::Result<()> {
+        let lines: Vec<&str> = lines.iter().map(Line::as_str).collect();
+        self.write(&lines.join("\n"))
+    }
+
     /// Talk: what happened, what comes next. Not with `--json`.
     pub(crate) fn say(self, text: impl AsRef<str>) {
         if !self.json {
@@ -101,7 +118,7 @@ fn talk(text: &str) {
 
 /// JSON in which everything that a terminal would obey or hide is written as `\uXXXX`: the same
 /// document. Outside of strings JSON has only line breaks of that kind.
-fn plain_json(json: &str) -> String {
+pub(crate) fn plain_json(json: &str) -> String {
     let mut plain = String::with_capacity(json.len());
     for c in json.chars() {
         if c == '\n' || !is_hostile(c) {

@@ -6,11 +6,14 @@
 pub mod codec;
 pub mod content;
 pub mod epoch;
+pub mod export;
+pub mod filter;
 pub mod id;
 pub mod inspect;
 pub mod pack;
 pub mod person;
 pub mod policy;
+pub mod search;
 pub mod sync;
 pub mod ticket;
 pub mod wire;

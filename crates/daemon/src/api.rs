@@ -1,6 +1,7 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
 mod explain;
+mod finding;
 mod membership;
 
 use crate::convert;
@@ -66,6 +67,9 @@ pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -
         .on(explain::show_policy)
         .on(explain::check_pack)
         .on(explain::read_why)
+        .on(finding::search)
+        .on(finding::plan_export)
+        .on(finding::read_export)
         .into_router()
 }
 

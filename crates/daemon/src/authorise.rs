@@ -8,9 +8,9 @@
 use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CheckPack, Code, CreatePack, EditNote,
     ExplainPolicy, Failure, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests,
-    ListMembers, ListNotes, ListPacks, ReadHistory, ReadStatus, ReadWhy, RefuseJoin, RelabelNote,
-    ReviewPack, Sensitivity, SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks,
-    TakeOver, UnsharePack, WhoAmI,
+    ListMembers, ListNotes, ListPacks, PlanExport, ReadExport, ReadHistory, ReadStatus, ReadWhy,
+    RefuseJoin, RelabelNote, ReviewPack, SearchNotes, Sensitivity, SetRole, SharePack, ShowNote,
+    ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver, UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -38,6 +38,10 @@ pub(crate) enum Operation {
     StopDaemon,
     /// Reads packs, notes or members.
     Read,
+    /// Takes notes out of a pack: up to its default, or above that up to this sensitivity.
+    Export {
+        max_sensitivity: Option<Sensitivity>,
+    },
     /// Creates a pack, adds, edits or relabels a note.
     Write,
     /// Gives others access, up to this sensitivity.
@@ -105,7 +109,7 @@ macro_rules! asks {
 asks! {
     LookAtDaemon: Health, WhoAmI, ReadStatus;
     StopDaemon: Stop;
-    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy;
+    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
     Write: CreatePack, AddNote, EditNote, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
     Join: JoinPack, ForgetJoin;
@@ -122,14 +126,36 @@ impl Asks for SharePack {
     }
 }
 
+impl Asks for PlanExport {
+    fn operation(&self) -> Operation {
+        Operation::Export {
+            max_sensitivity: self.export.max_sensitivity,
+        }
+    }
+}
+
+impl Asks for ReadExport {
+    fn operation(&self) -> Operation {
+        Operation::Export {
+            max_sensitivity: self.export.max_sensitivity,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 11] = [
+    const OPERATIONS: [Operation; 13] = [
         Operation::LookAtDaemon,
         Operation::StopDaemon,
         Operation::Read,
+        Operation::Export {
+            max_sensitivity: None,
+        },
+        Operation::Export {
+            max_sensitivity: Some(Sensitivity::Restricted),
+        },
         Operation::Write,
         Operation::Share {
             clearance: Sensitivity::Public,

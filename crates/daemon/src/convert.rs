@@ -2,11 +2,13 @@
 //! policy does not compile until it has one here.
 
 mod explain;
+mod finding;
 mod membership;
 
 pub(crate) use explain::{
     access, act, checked, held_by, inspected, named, pack_why, rule, ticket_view,
 };
+pub(crate) use finding::{exported, filter, found, withheld};
 pub(crate) use membership::{ended, ended_ticket, held, person_change, set_aside_of};
 
 use kitbag_engine as engine;

@@ -22,6 +22,7 @@
 mod asking;
 mod error;
 mod explain;
+mod finding;
 mod home;
 mod join;
 mod keyring;
@@ -35,13 +36,19 @@ mod worker;
 
 pub use error::{EngineError, TicketProblem};
 pub use home::{KeyChoice, KeyProtection, home_is_initialised, initialise, key_protection};
+pub use kitbag_core::export::{ConsentGap, Withheld};
+pub use kitbag_core::filter::{Filter, FilterError};
 pub use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
 pub use kitbag_core::inspect::{Inspection, NotARecord, Part, Value, inspect};
+pub use kitbag_core::pack::Record;
+pub use kitbag_core::pack::note::{Consent, NoteType, UnknownWord};
 pub use kitbag_core::policy::op::LateDenials;
 pub use kitbag_core::policy::{Role, Sensitivity};
+pub use kitbag_core::search::Snippet;
 pub use kitbag_node::Notice;
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
+pub use kitbag_node::finding::*;
 pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};
 pub use settings::{Listen, Relay, Settings};

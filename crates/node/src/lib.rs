@@ -18,6 +18,7 @@ mod deriving;
 mod epochs;
 mod error;
 pub mod explain;
+pub mod finding;
 #[cfg(test)]
 #[path = "tests/hostile_changes.rs"]
 mod hostile_changes;
@@ -320,6 +321,7 @@ impl Node {
         self.look_after_unsettled(now)?;
         for pack in self.packs.marked() {
             self.note_calm(pack)?;
+            self.rest()?;
         }
         self.packs.take_failure()?;
         let kept = Kept {

@@ -445,9 +445,23 @@ impl Node {
         )
     }
 
-    /// A note put together, from memory if it is there.
+    /// A note put together, from memory if it is there; from then on it is.
     pub(crate) fn built_note(
         &mut self,
+        pack: PackId,
+        id: ItemId,
+    ) -> Result<(ObjectTag, Sensitivity, BuiltNote), NodeError> {
+        let (tag, sensitivity, built) = self.read_note(pack, id)?;
+        if self.built.get(pack, tag).is_none() {
+            self.built.keep(pack, tag, built.clone());
+        }
+        Ok((tag, sensitivity, built))
+    }
+
+    /// A note put together, from memory if it is there. Whoever reads many notes leaves the memory of
+    /// them as it is.
+    pub(crate) fn read_note(
+        &self,
         pack: PackId,
         id: ItemId,
     ) -> Result<(ObjectTag, Sensitivity, BuiltNote), NodeError> {
@@ -478,7 +492,6 @@ impl Node {
             }
         };
         let built = built.ok_or(NodeError::Damaged("note"))?;
-        self.built.keep(pack, tag, built.clone());
         Ok((tag, sensitivity, built))
     }
 }

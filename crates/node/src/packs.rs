@@ -216,9 +216,11 @@ impl Node {
     /// came, or the last start ended in between.
     pub(crate) fn look_after_unsettled(&mut self, now: Timestamp) -> Result<(), NodeError> {
         let unsettled: Vec<PackId> = self.unsettled.iter().copied().collect();
-        unsettled
-            .into_iter()
-            .try_for_each(|pack| self.maintain(pack, now))
+        for pack in unsettled {
+            self.maintain(pack, now)?;
+            self.rest()?;
+        }
+        Ok(())
     }
 
     /// Tells where this device can be dialled, if that changed, in packs that are awake and in one that

@@ -6,6 +6,7 @@ mod it {
     mod asking;
     mod disks;
     mod explain;
+    mod find;
     mod forks;
     mod hostile;
     mod invites;

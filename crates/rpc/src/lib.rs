@@ -15,6 +15,7 @@ mod caller;
 mod client;
 mod code;
 mod explain;
+mod export;
 mod failure;
 mod inspect;
 mod invite;
@@ -23,6 +24,7 @@ mod membership;
 mod note;
 mod pack;
 mod review;
+mod search;
 mod secret;
 mod share;
 mod socket;
@@ -40,6 +42,10 @@ pub use explain::{
     Access, AccessState, ActKind, ActShown, AskWho, CheckPack, Checked, ExplainPolicy, Explained,
     GrantHeld, GrantShown, Named, OpenTicket, PersonOpens, Policy, PolicyMember, Raised, Right,
     Rule, ShowPolicy, Tally, Terms, Tried, Via, WaitsFor, Who, Why,
+};
+pub use export::{
+    EXPORT_PAGE_NOTES_MAX, ExportPage, ExportPlan, ExportWish, ExportedConsent, ExportedNote,
+    ExportedPack, ExportedSource, PlanExport, ProducedBy, ReadExport, Withheld,
 };
 pub use failure::{ErrorDocument, Failure};
 pub use inspect::{Field, Inspected, Part, Value};
@@ -63,6 +69,7 @@ pub use review::{
     Audience, Review, ReviewPack, SetAside, SetAsideKind, SetAsideWhy, TakeOver, TakeOverOutcome,
     Taken, TakenOver,
 };
+pub use search::{EmptyReason, Found, Hit, NoteFilter, SEARCH_PACKS_MAX, SearchNotes};
 pub use secret::Secret;
 pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
 pub use socket::{

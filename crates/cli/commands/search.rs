@@ -1,0 +1,222 @@
+//! `kitbag search`: looks for words in notes.
+
+use crate::context::Context;
+use crate::emphasis::Line;
+use crate::note_filter::FilterArgs;
+use crate::{launch, words};
+use clap::Args;
+use jiff::Zoned;
+use kitbag_rpc::{EmptyReason, Found, Hit, SearchNotes, V1};
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Words that have to be there; "a phrase"; -word that must not be there. The last word may be the start of one
+    #[arg(required = true, value_name = "QUERY")]
+    query: Vec<String>,
+    /// Only in this pack; may be given several times
+    #[arg(long = "pack", value_name = "PACK")]
+    packs: Vec<String>,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Results to show, at most 100
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    limit: u32,
+}
+
+pub(super) async fn run(context: &Context, args: SearchArgs) -> anyhow::Result<()> {
+    let call = SearchNotes {
+        v: V1,
+        query: args.query.join(" "),
+        packs: args.packs,
+        filter: args.filter.filter()?,
+        limit: Some(args.limit),
+    };
+    let found = launch::client(context).await?.call(&call).await?;
+    if context.out.is_json() {
+        return context.out.document(&found);
+    }
+    let now = Zoned::now();
+    let lines: Vec<Line> = match context.out.terminal() {
+        Some(_) => {
+            let hits = found.results.iter();
+            hits.flat_map(|hit| for_a_person(context, hit, &now))
+                .collect()
+        }
+        None => found.results.iter().map(for_a_program).collect(),
+    };
+    if !lines.is_empty() {
+        context.out.lines(&lines)?;
+    }
+    context.out.say(in_words(&found));
+    Ok(())
+}
+
+/// Three lines: the title, where it is and comes from, what it says around the first hit.
+fn for_a_person(context: &Context, hit: &Hit, now: &Zoned) -> Vec<Line> {
+    let title = Line::default()
+        .plain(&format!("{}  ", words::short(&hit.id)))
+        .marked(context, &hit.title, &hit.title_marks);
+    let mut about = format!(
+        "{INDENT}{} · {} · ",
+        words::pack(&hit.pack),
+        hit.sensitivity.title()
+    );
+    about.push_str(&words::inline(&hit.source_label));
+    about.push_str(&format!(" · {}", crate::when::shown(hit.captured_at, now)));
+    if hit.status != "active" {
+        about.push_str(&format!(" · {}", words::inline(&hit.status)));
+    }
+    let snippet = Line::default()
+        .plain(INDENT)
+        .marked(context, &hit.snippet, &hit.snippet_marks);
+    let mut lines = vec![title, Line::default().plain(&about)];
+    if !hit.snippet.is_empty() && hit.snippet != hit.title {
+        lines.push(snippet);
+    }
+    lines
+}
+
+/// As wide as a short id and its gap.
+const INDENT: &str = "            ";
+
+/// Id, pack, sensitivity, title, source and snippet, separated by tabs.
+fn for_a_program(hit: &Hit) -> Line {
+    let cells = [
+        hit.id.as_str(),
+        &hit.pack.id,
+        hit.sensitivity.as_str(),
+        &hit.title,
+        &hit.source_label,
+        &hit.snippet,
+    ];
+    Line::tabbed(&cells)
+}
+
+fn in_words(found: &Found) -> String {
+    let notes = |number| words::count(number, "note", "notes");
+    let shown = found.results.len() as u64;
+    let mut said = match found.empty_reason {
+        Some(reason) => nothing(found, reason),
+        None if found.relaxed => format!(
+            "No note holds all of these words; {} some of them",
+            if found.total == 1 {
+                "1 note holds".to_owned()
+            } else {
+                format!("{} hold", notes(found.total))
+            }
+        ),
+        None => format!("{} found", notes(found.total)),
+    };
+    if shown < found.total {
+        said.push_str(&format!(
+            "; the best {shown} are shown, --limit N shows more"
+        ));
+    }
+    if !found.total_is_exact {
+        said.push_str(&format!(
+            "\n{} could not be read on this device, and may hold them too",
+            notes(found.unreadable)
+        ));
+    }
+    said
+}
+
+fn nothing(found: &Found, reason: EmptyReason) -> String {
+    match reason {
+        EmptyReason::NoPacks => {
+            "There is no pack here yet. Next: kitbag pack create TITLE, or kitbag join".to_owned()
+        }
+        EmptyReason::NoNotes => "There is no note there yet that you can read".to_owned(),
+        EmptyReason::OnlyOutsideFilters => format!(
+            "Nothing found there; without the filters {} these words",
+            if found.outside_filters == 1 {
+                "1 note holds".to_owned()
+            } else {
+                format!("{} notes hold", found.outside_filters)
+            }
+        ),
+        EmptyReason::FiltersExcludeAll => {
+            "The filters leave out every note that you can read there".to_owned()
+        }
+        EmptyReason::NotFound => format!(
+            "None of {} that you can read there holds these words",
+            words::count(found.searched, "note", "notes")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kitbag_rpc::{PackRef, Sensitivity, Time};
+
+    fn found(total: u64, shown: usize) -> Found {
+        let hit = Hit {
+            id: "abcdefghijklmnop".into(),
+            title: "T\t\x1b[31m".into(),
+            source_label: "CRM".into(),
+            snippet: "…a word…".into(),
+            sensitivity: Sensitivity::Internal,
+            pack: PackRef {
+                id: "p".into(),
+                title: "Acme".into(),
+                name: None,
+            },
+            note_type: "note".into(),
+            status: "active".into(),
+            captured_at: Time::from_millis(0),
+            terms: 1,
+            title_marks: vec![],
+            snippet_marks: vec![(3, 7)],
+        };
+        Found {
+            v: V1,
+            results: vec![hit; shown],
+            total,
+            total_is_exact: true,
+            relaxed: false,
+            empty_reason: None,
+            searched: 7,
+            outside_filters: 2,
+            unreadable: 0,
+        }
+    }
+
+    #[test]
+    fn what_was_found_is_one_sentence() {
+        assert_eq!(in_words(&found(1, 1)), "1 note found");
+        assert_eq!(
+            in_words(&found(9, 2)),
+            "9 notes found; the best 2 are shown, --limit N shows more"
+        );
+        let mut relaxed = found(2, 2);
+        relaxed.relaxed = true;
+        assert_eq!(
+            in_words(&relaxed),
+            "No note holds all of these words; 2 notes hold some of them"
+        );
+        let mut some = found(1, 1);
+        (some.total_is_exact, some.unreadable) = (false, 1);
+        assert!(in_words(&some).contains("1 note could not be read"));
+        let mut none = found(0, 0);
+        for (reason, part) in [
+            (EmptyReason::NoPacks, "no pack here"),
+            (EmptyReason::NoNotes, "no note there"),
+            (EmptyReason::OnlyOutsideFilters, "2 notes hold these words"),
+            (EmptyReason::FiltersExcludeAll, "leave out every note"),
+            (EmptyReason::NotFound, "None of 7 notes"),
+        ] {
+            none.empty_reason = Some(reason);
+            assert!(in_words(&none).contains(part), "{}", in_words(&none));
+        }
+    }
+
+    #[test]
+    fn a_program_gets_one_row_of_six_cells() {
+        let row = for_a_program(&found(1, 1).results[0]);
+        assert_eq!(
+            row.as_str(),
+            "abcdefghijklmnop\tp\tinternal\tT\\t\\u{1b}[31m\tCRM\t…a word…"
+        );
+    }
+}

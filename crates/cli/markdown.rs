@@ -1,0 +1,283 @@
+//! Notes as Markdown that a person reads: `docs/spec/export.md`, "Markdown".
+//!
+//! All text of a note is foreign. A body stands in a fence that is longer than any in it; everything
+//! else stands inside a line of ours, with every sign escaped that Markdown would obey. Characters that
+//! a terminal would obey or hide are shown, so that the file can be looked at with any program.
+
+use crate::escape::{Lines, escape};
+use kitbag_rpc::{ExportPlan, ExportedNote, Withheld};
+use std::fmt::Write;
+
+/// What stands before the notes.
+pub(crate) fn head(plan: &ExportPlan) -> String {
+    let title = match plan.pack.title.as_str() {
+        "" => "Notes".to_owned(),
+        title => line(title),
+    };
+    format!(
+        "# {title}\n\n- pack: {}\n- up to: {}\n",
+        plan.pack.id, plan.max_sensitivity
+    )
+}
+
+/// One note.
+pub(crate) fn note(note: &ExportedNote) -> String {
+    let title = match note.title.trim() {
+        "" => "(no title)".to_owned(),
+        title => line(title),
+    };
+    let mut text = format!("\n## {title}\n\n");
+    let mut field = |name: &str, value: &str| {
+        writeln!(text, "- {name}: {}", line(value)).expect("a string takes all that is written");
+    };
+    field("id", &note.id);
+    field("type", &note.note_type);
+    field("sensitivity", note.sensitivity.as_str());
+    field("status", &note.status);
+    field("source", &note.source.label);
+    let source = &note.source;
+    let optional = [
+        ("url", source.uri.as_ref()),
+        ("app", source.app.as_ref()),
+        ("author", source.author.as_ref()),
+        ("locator", source.locator.as_ref()),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            field(name, value);
+        }
+    }
+    field(
+        "captured",
+        &format!("{} by {}", source.captured_at, source.captured_by),
+    );
+    if let Some(observed) = source.observed_at {
+        field("observed", &observed.to_string());
+    }
+    field("trust", &source.trust);
+    for tag in &note.tags {
+        field("tag", tag);
+    }
+    if note.edits > 0 {
+        field("edits", &note.edits.to_string());
+    }
+    if !note.body.is_empty() {
+        text.push('\n');
+        text.push_str(&fenced(&note.body));
+    }
+    text
+}
+
+/// What stands after the notes.
+pub(crate) fn foot(notes: u64, withheld: &Withheld) -> String {
+    let mut text = format!(
+        "\n---\n\n- notes: {notes}\n- withheld: {}\n",
+        withheld.notes
+    );
+    for (name, count) in reasons(withheld) {
+        writeln!(text, "  - {name}: {count}").expect("a string takes all that is written");
+    }
+    text
+}
+
+/// Why notes stay, each with how many.
+pub(crate) fn reasons(withheld: &Withheld) -> Vec<(String, u64)> {
+    let sensitivities = withheld.sensitivity.iter();
+    let consents = withheld.consent.iter();
+    let others = [
+        ("expired", withheld.expired),
+        ("redacted", withheld.redacted),
+        ("unreadable", withheld.unreadable),
+    ];
+    sensitivities
+        .map(|(sensitivity, count)| (sensitivity.as_str().to_owned(), *count))
+        .chain(consents.map(|(gap, count)| (format!("consent {}", line(gap)), *count)))
+        .chain(others.map(|(name, count)| (name.to_owned(), count)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
+}
+
+/// A body between fences that nothing in it can close.
+fn fenced(body: &str) -> String {
+    let body = escape(body, Lines::Many);
+    let longest = body
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    let fence = "`".repeat(FENCE_MIN.max(longest + 1));
+    let end = if body.ends_with('\n') { "" } else { "\n" };
+    format!("{fence}text\n{body}{end}{fence}\n")
+}
+
+/// A fence has at least as many.
+const FENCE_MIN: usize = 3;
+
+/// Foreign text inside a line of ours.
+fn line(text: &str) -> String {
+    let text = escape(text.trim(), Lines::One);
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if OBEYED.contains(c) {
+            safe.push('\\');
+        }
+        safe.push(c);
+    }
+    safe
+}
+
+/// What Markdown obeys inside a line.
+const OBEYED: &str = "\\`*_{}[]<>#&!|~$";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kitbag_rpc::{ExportedSource, Sensitivity, Time};
+
+    fn sample(title: &str, body: &str) -> ExportedNote {
+        ExportedNote {
+            id: "abc".into(),
+            note_type: "note".into(),
+            title: title.into(),
+            body: body.into(),
+            tags: vec![title.into()],
+            source: ExportedSource {
+                kind: "manual".into(),
+                label: title.into(),
+                uri: Some(title.into()),
+                app: None,
+                author: None,
+                locator: None,
+                captured_at: Time::from_millis(0),
+                observed_at: None,
+                captured_by: "Ana (laptop)".into(),
+                trust: "first_party".into(),
+            },
+            produced_by: None,
+            sensitivity: Sensitivity::Internal,
+            pii: vec![],
+            consent: None,
+            claim: None,
+            confidence: None,
+            status: "active".into(),
+            pinned: false,
+            supersedes: vec![],
+            derived_from: vec![],
+            valid_from: None,
+            valid_to: None,
+            review_after: None,
+            expires_at: None,
+            added_by: None,
+            edits: 0,
+        }
+    }
+
+    /// The lines outside fences, read as CommonMark does: a fence ends with the first line that is
+    /// nothing but as many backticks or more, indented by up to three spaces.
+    fn outside(text: &str) -> Vec<&str> {
+        let (mut outside, mut fence) = (Vec::new(), None);
+        for line in text.split('\n') {
+            let bare = line.trim_start_matches(' ');
+            let ticks = bare.len() - bare.trim_start_matches('`').len();
+            let indented = line.len() - bare.len() > 3;
+            match fence {
+                None if ticks >= 3 && !indented => fence = Some(ticks),
+                None => outside.push(line),
+                Some(open) if ticks >= open && !indented && bare[ticks..].trim().is_empty() => {
+                    fence = None;
+                }
+                Some(_) => {}
+            }
+        }
+        assert_eq!(fence, None, "an open fence: {text}");
+        outside
+    }
+
+    /// Goal: whatever a body is, it stays in its fence, and is there as it is.
+    #[test]
+    fn no_body_breaks_out() {
+        for body in [
+            "plain",
+            "```\n# Not a title\n```",
+            "````\n````text\n# Not a title\n`````\n",
+            "~~~\n# Not a title",
+            "`````````",
+            "a\r\n```\r\n# Not a title\r\n```",
+            "a\r```\r# Not a title",
+            "a\u{2028}```\u{2028}# Not a title",
+            "   ```\n# Not a title",
+            "\n\n- item\n# Not a title",
+            "ends with ticks ```",
+            "---\nwithheld: 0",
+        ] {
+            let text = note(&sample("T", body));
+            let outside = outside(&text);
+            let titles = outside.iter().filter(|line| line.starts_with('#')).count();
+            assert_eq!(titles, 1, "{body:?}: {text}");
+            assert!(
+                !outside.iter().any(|line| line.contains("Not a title")),
+                "{text}"
+            );
+            let shown = escape(body, Lines::Many);
+            assert!(text.contains(&*shown), "{body:?}: {text}");
+        }
+        assert!(!note(&sample("T", "")).contains("```"));
+    }
+
+    /// Goal: a title, label, tag or address is one line of text, and nothing that is obeyed.
+    #[test]
+    fn no_line_is_obeyed() {
+        for title in [
+            "# Not a title\n## Nor this",
+            "a\n\n```\nb",
+            "[click](javascript:x) ![img](http://e.example/x.png)",
+            "<script>alert(1)</script> &lt;",
+            "**bold** _it_ ~~no~~ | cell | $x$ ``` `code`",
+            "\x1b[31mred\u{202e}",
+            "ends in \\",
+            "   ",
+        ] {
+            let text = note(&sample(title, "body"));
+            let plain = note(&sample("T", "body"));
+            assert_eq!(text.lines().count(), plain.lines().count(), "{text}");
+            let of_title = text.lines().find(|line| line.starts_with("## ")).unwrap();
+            let mut escaped = false;
+            for c in of_title[3..].chars() {
+                assert!(escaped || c == '\\' || !OBEYED.contains(c), "{of_title}");
+                escaped = c == '\\' && !escaped;
+            }
+            assert!(!escaped, "{of_title}");
+            assert!(!text.contains('\x1b'));
+        }
+    }
+
+    #[test]
+    fn what_markdown_obeys_has_a_backslash_before_it() {
+        for (text, safe) in [
+            ("[a](b) ![c](d)", "\\[a\\](b) \\!\\[c\\](d)"),
+            ("<b> &lt;", "\\<b\\> \\&lt;"),
+            ("*a* _b_ ~c~ `d`", "\\*a\\* \\_b\\_ \\~c\\~ \\`d\\`"),
+            ("a | $b$ #", "a \\| \\$b\\$ \\#"),
+            ("\\*", "\\\\\\*"),
+            ("a\nb\x1b", "a\\\\nb\\\\u\\{1b\\}"),
+            (" CRM · Acme, row 14 ", "CRM · Acme, row 14"),
+        ] {
+            assert_eq!(line(text), safe);
+        }
+    }
+
+    #[test]
+    fn what_stays_is_counted_by_reason() {
+        let mut withheld = Withheld {
+            notes: 4,
+            expired: 1,
+            ..Withheld::default()
+        };
+        withheld.sensitivity.insert(Sensitivity::Restricted, 2);
+        withheld.consent.insert("refused".into(), 1);
+        assert_eq!(
+            foot(7, &withheld),
+            "\n---\n\n- notes: 7\n- withheld: 4\n  - restricted: 2\n  - consent refused: 1\n  - expired: 1\n"
+        );
+    }
+}

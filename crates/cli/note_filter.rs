@@ -1,0 +1,48 @@
+//! The options that say which notes a search or an export is about.
+
+use crate::args;
+use crate::past::parse_past;
+use clap::Args;
+use jiff::Zoned;
+use kitbag_rpc::{Failure, NoteFilter, Sensitivity};
+
+/// What `search` and `export` have in common.
+#[derive(Debug, Args)]
+pub(crate) struct FilterArgs {
+    /// Only notes with this tag; with several, only notes that have all of them
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Only notes whose source label holds this text
+    #[arg(long, value_name = "TEXT")]
+    source: Option<String>,
+    /// Only notes of exactly this sensitivity
+    #[arg(long, value_parser = args::sensitivity())]
+    sensitivity: Option<Sensitivity>,
+    /// Only notes captured since then: 2d, yesterday, 2026-11-20
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    since: Option<String>,
+    /// Only notes captured before then
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    until: Option<String>,
+    /// Only note, snippet, message, record, file, link, decision, summary, outcome, prompt or template
+    #[arg(long = "type", value_name = "TYPE")]
+    note_type: Option<String>,
+}
+
+impl FilterArgs {
+    /// The same for a request.
+    pub(crate) fn filter(self) -> Result<NoteFilter, Failure> {
+        let now = Zoned::now();
+        let moment = |text: Option<String>, option| {
+            text.map(|text| parse_past(&text, option, &now)).transpose()
+        };
+        Ok(NoteFilter {
+            tags: self.tags,
+            source: self.source,
+            sensitivity: self.sensitivity,
+            since: moment(self.since, "--since")?,
+            until: moment(self.until, "--until")?,
+            note_type: self.note_type,
+        })
+    }
+}

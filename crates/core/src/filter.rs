@@ -1,0 +1,196 @@
+//! Which notes a search or an export is about, by what is said of them beside their text.
+//!
+//! A filter narrows; it never lets anybody see more. Times are those that capturing devices showed, so
+//! they choose what is looked at and decide nothing.
+//! Spec: `docs/spec/search.md`, "Filters".
+
+use crate::id::Timestamp;
+use crate::pack::note::{NoteType, TAG_BYTES_MAX};
+use crate::policy::Sensitivity;
+use crate::search::fold;
+use thiserror::Error;
+
+/// Tags of one filter, at most.
+pub const FILTER_TAGS_MAX: usize = 16;
+/// Bytes of the text that is looked for in source labels, at most.
+pub const FILTER_SOURCE_BYTES_MAX: usize = 512;
+
+/// What a note must be like; what is absent or empty asks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    tags: Vec<String>,
+    source: Option<String>,
+    /// Exactly this sensitivity.
+    pub sensitivity: Option<Sensitivity>,
+    /// Captured then or later.
+    pub since: Option<Timestamp>,
+    /// Captured before that.
+    pub until: Option<Timestamp>,
+    /// Of this type.
+    pub note_type: Option<NoteType>,
+}
+
+/// Why something is no filter.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum FilterError {
+    /// Empty, or longer than any tag.
+    #[error("not a tag: {0:?}")]
+    NoTag(String),
+    /// More than [`FILTER_TAGS_MAX`].
+    #[error("more than {FILTER_TAGS_MAX} tags")]
+    TooManyTags,
+    /// No text to look for in source labels, or more than [`FILTER_SOURCE_BYTES_MAX`].
+    #[error(
+        "the text to look for in sources is empty, or longer than {FILTER_SOURCE_BYTES_MAX} bytes"
+    )]
+    NoSource,
+}
+
+/// What a filter looks at in a note.
+#[derive(Clone, Copy, Debug)]
+pub struct Filtered<'a> {
+    /// Its tags.
+    pub tags: &'a std::collections::BTreeSet<String>,
+    /// The label of its source.
+    pub source: &'a str,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
+    /// When it was captured.
+    pub captured_at: Timestamp,
+    /// Its type.
+    pub note_type: NoteType,
+}
+
+impl Filter {
+    /// Asks for notes that have all of these tags, compared as search compares.
+    ///
+    /// # Errors
+    /// [`FilterError::NoTag`], [`FilterError::TooManyTags`].
+    pub fn with_tags(mut self, tags: &[String]) -> Result<Filter, FilterError> {
+        if tags.len() > FILTER_TAGS_MAX {
+            return Err(FilterError::TooManyTags);
+        }
+        for tag in tags {
+            let folded = fold(tag).trim().to_owned();
+            if folded.is_empty() || tag.len() > TAG_BYTES_MAX {
+                return Err(FilterError::NoTag(tag.chars().take(32).collect()));
+            }
+            self.tags.push(folded);
+        }
+        Ok(self)
+    }
+
+    /// Asks for notes whose source label holds this text, compared as search compares.
+    ///
+    /// # Errors
+    /// [`FilterError::NoSource`].
+    pub fn with_source(mut self, text: &str) -> Result<Filter, FilterError> {
+        let folded = fold(text).trim().to_owned();
+        if folded.is_empty() || text.len() > FILTER_SOURCE_BYTES_MAX {
+            return Err(FilterError::NoSource);
+        }
+        self.source = Some(folded);
+        Ok(self)
+    }
+
+    /// Whether a note is like that.
+    pub fn admits(&self, note: Filtered<'_>) -> bool {
+        let has = |wanted: &String| note.tags.iter().any(|tag| fold(tag).trim() == wanted);
+        self.sensitivity.is_none_or(|only| only == note.sensitivity)
+            && self.since.is_none_or(|since| note.captured_at >= since)
+            && self.until.is_none_or(|until| note.captured_at < until)
+            && self.note_type.is_none_or(|only| only == note.note_type)
+            && self
+                .source
+                .as_ref()
+                .is_none_or(|text| fold(note.source).contains(text))
+            && self.tags.iter().all(has)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn tags(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn each_condition_leaves_out_what_does_not_meet_it() {
+        let of: BTreeSet<String> = tags(&["Straße", "vip"]).into_iter().collect();
+        let note = Filtered {
+            tags: &of,
+            source: "CRM · Ácme · row 14",
+            sensitivity: Sensitivity::Internal,
+            captured_at: Timestamp::from_millis(100),
+            note_type: NoteType::Message,
+        };
+        let any = Filter::default;
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        let good = [
+            any(),
+            any().with_tags(&tags(&["STRASSE", "VIP"])).unwrap(),
+            any().with_source("acme · ROW").unwrap(),
+            Filter {
+                since: at(100),
+                until: at(101),
+                ..any()
+            },
+            Filter {
+                sensitivity: Some(Sensitivity::Internal),
+                ..any()
+            },
+            Filter {
+                note_type: Some(NoteType::Message),
+                ..any()
+            },
+        ];
+        let bad = [
+            any().with_tags(&tags(&["vip", "other"])).unwrap(),
+            any().with_tags(&tags(&["vi"])).unwrap(),
+            any().with_source("row 15").unwrap(),
+            Filter {
+                since: at(101),
+                ..any()
+            },
+            Filter {
+                until: at(100),
+                ..any()
+            },
+            Filter {
+                sensitivity: Some(Sensitivity::Public),
+                ..any()
+            },
+            Filter {
+                note_type: Some(NoteType::Note),
+                ..any()
+            },
+        ];
+        for filter in good {
+            assert!(filter.admits(note), "{filter:?}");
+        }
+        for filter in bad {
+            assert!(!filter.admits(note), "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused() {
+        let any = Filter::default;
+        let long = "x".repeat(TAG_BYTES_MAX + 1);
+        for no_tag in ["", " ", "\u{200b}", &long] {
+            assert!(matches!(
+                any().with_tags(&tags(&[no_tag])),
+                Err(FilterError::NoTag(_))
+            ));
+        }
+        let many = vec!["a".to_owned(); FILTER_TAGS_MAX + 1];
+        assert_eq!(any().with_tags(&many), Err(FilterError::TooManyTags));
+        for source in ["", " \n", &"x".repeat(FILTER_SOURCE_BYTES_MAX + 1)] {
+            assert_eq!(any().with_source(source), Err(FilterError::NoSource));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Text as search compares it: without case, accents, widths and other ways to type one letter.
+//!
+//! A text is folded cluster by cluster (a character and what joins it), so that a place in the folded
+//! text can be found again in the text itself.
+//! Spec: `docs/spec/search.md`, "Comparing".
+
+use std::ops::Range;
+use unicode_normalization::char::canonical_combining_class;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+
+/// The text as it is compared: compatible forms made one, marks of alphabets and case taken away,
+/// every run of white space one space.
+pub fn fold(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    fold_onto(text, &mut folded);
+    folded
+}
+
+/// Replaces what is in `folded`, keeping its memory.
+pub(super) fn fold_into(text: &str, folded: &mut String) {
+    folded.clear();
+    fold_onto(text, folded);
+}
+
+fn fold_onto(text: &str, folded: &mut String) {
+    each_cluster(text, |piece, _| {
+        push(folded, piece);
+        true
+    });
+}
+
+/// Adds a folded piece; white space is never doubled.
+pub(super) fn push(folded: &mut String, piece: &str) {
+    for c in piece.chars() {
+        if !c.is_whitespace() {
+            folded.push(c);
+        } else if !folded.ends_with(' ') {
+            folded.push(' ');
+        }
+    }
+}
+
+/// Gives each cluster, folded, and where it stands in the text, until it is told to stop.
+pub(super) fn each_cluster(text: &str, mut take: impl FnMut(&str, Range<usize>) -> bool) {
+    let mut chars = text.char_indices().peekable();
+    let mut folded = String::new();
+    while let Some((start, first)) = chars.next() {
+        let mut end = start + first.len_utf8();
+        while let Some((at, next)) = chars.peek().copied()
+            && joins(next)
+        {
+            end = at + next.len_utf8();
+            chars.next();
+        }
+        folded.clear();
+        if end - start == 1 {
+            folded.push(first.to_ascii_lowercase());
+        } else {
+            fold_cluster(&text[start..end], &mut folded);
+        }
+        if !take(&folded, start..end) {
+            return;
+        }
+    }
+}
+
+fn fold_cluster(cluster: &str, folded: &mut String) {
+    let bare = cluster.nfkd().filter(|c| !is_dropped(*c));
+    // Upwards first: ß and ſ have no lower case that is the one of SS and S.
+    let cased = bare
+        .flat_map(char::to_uppercase)
+        .flat_map(char::to_lowercase);
+    folded.extend(cased.nfc());
+}
+
+/// Whether a character belongs to the one before it, or may make one letter with it.
+fn joins(c: char) -> bool {
+    !c.is_ascii()
+        && (canonical_combining_class(c) != 0
+            || is_nfc_quick(std::iter::once(c)) == IsNormalized::Maybe
+            || matches!(c, '\u{ff9e}' | '\u{ff9f}')) // the marks of half-width kana
+}
+
+/// Marks that people leave out when they type, and characters that nobody sees. Marks that make another
+/// letter, as in Japanese or the scripts of India, stay.
+fn is_dropped(c: char) -> bool {
+    matches!(c,
+        '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}'
+        | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}'   // accents
+        | '\u{591}'..='\u{5bd}' | '\u{5bf}' | '\u{5c1}'..='\u{5c2}' | '\u{5c4}'..='\u{5c5}' | '\u{5c7}' // points in Hebrew
+        | '\u{610}'..='\u{61a}' | '\u{640}' | '\u{64b}'..='\u{65f}' | '\u{670}' // signs in Arabic
+        | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e01ef}' // unseen
+    )
+}
+
+/// Whether two neighbours stand in different words.
+pub(super) fn is_boundary(before: Option<char>, after: Option<char>) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            !is_word(before) || !is_word(after) || is_unspaced(before) || is_unspaced(after)
+        }
+        _ => true,
+    }
+}
+
+/// Whether a character is a part of a word.
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || canonical_combining_class(c) != 0
+}
+
+/// Scripts that put no space between words, or hang endings onto them: there a term is found anywhere.
+fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{e00}'..='\u{eff}'         // Thai, Lao
+        | '\u{f00}'..='\u{fff}'       // Tibetan
+        | '\u{1000}'..='\u{109f}'     // Myanmar
+        | '\u{1100}'..='\u{11ff}' | '\u{3130}'..='\u{318f}' | '\u{ac00}'..='\u{d7ff}' // Hangul
+        | '\u{1780}'..='\u{17ff}'     // Khmer
+        | '\u{2e80}'..='\u{2fdf}' | '\u{3005}'..='\u{3007}' | '\u{3041}'..='\u{312f}'
+        | '\u{31a0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' // Chinese, Japanese
+    )
+}

@@ -1,0 +1,87 @@
+//! Looking through notes: search, and what an export holds.
+//!
+//! Both read every note that this person may read in the packs in question, in slices, so that the
+//! device does its other work between two of them. Only what goes into the answer is kept in memory.
+//! A note above the own clearance is as if it were not there: it is in no result, count or reason.
+
+mod export;
+mod scan;
+mod search;
+
+#[cfg(test)]
+mod tests;
+
+pub use export::{
+    EXPORT_NOTES_MAX, EXPORT_PAGE_NOTES_MAX, ExportOptions, ExportPage, ExportPlan, ExportedNote,
+    Exporting, WithheldCounts,
+};
+pub use search::{EmptyReason, Found, Hit, RESULTS_MAX, SearchOptions, Searching};
+
+use crate::{Node, NodeError};
+use kitbag_core::id::{ItemId, Timestamp};
+
+impl Node {
+    /// Begins a search. What comes in afterwards is not searched.
+    ///
+    /// # Errors
+    /// [`NodeError::BadInput`] for the query or the limit; [`NodeError::NotFound`] for a pack.
+    pub fn begin_search(&self, options: SearchOptions) -> Result<Searching, NodeError> {
+        let packs = match &options.packs {
+            Some(packs) => packs.clone(),
+            None => self.packs.ids(),
+        };
+        if packs.iter().any(|pack| !self.packs.contains(pack)) {
+            return Err(NodeError::NotFound("pack"));
+        }
+        Searching::new(options, packs)
+    }
+
+    /// Searches the next notes; the answer, once none is left.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn search_on(&self, searching: &mut Searching) -> Result<Option<Found>, NodeError> {
+        let done = searching.go_on(self)?;
+        Ok(done.then(|| searching.found()))
+    }
+
+    /// Begins to choose the notes of an export. What comes in afterwards is not chosen.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`]; [`NodeError::Denied`] if it is to hold more than this person opens;
+    /// [`NodeError::BadInput`] for the purpose.
+    pub fn begin_export(
+        &self,
+        now: Timestamp,
+        options: ExportOptions,
+    ) -> Result<Exporting, NodeError> {
+        let rules = self.export_rules(now, &options)?;
+        Ok(Exporting::new(options, rules))
+    }
+
+    /// Looks at the next notes; the plan, once none is left.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`]; [`NodeError::BadInput`] for more than [`EXPORT_NOTES_MAX`] notes.
+    pub fn export_on(&self, exporting: &mut Exporting) -> Result<Option<ExportPlan>, NodeError> {
+        if !exporting.go_on(self)? {
+            return Ok(None);
+        }
+        self.export_plan(exporting).map(Some)
+    }
+
+    /// Reads the first of these notes, each as it stands now, and judges each again: as many as one
+    /// page holds, at least one if there is one.
+    ///
+    /// # Errors
+    /// As [`Node::begin_export`]; [`NodeError::BadInput`] for more than [`EXPORT_PAGE_NOTES_MAX`].
+    pub fn export_page(
+        &self,
+        now: Timestamp,
+        options: &ExportOptions,
+        notes: &[ItemId],
+    ) -> Result<ExportPage, NodeError> {
+        let rules = self.export_rules(now, options)?;
+        self.read_page(options, &rules, notes)
+    }
+}

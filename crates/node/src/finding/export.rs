@@ -1,0 +1,298 @@
+//! Choosing the notes of an export, and reading them page by page.
+//!
+//! The plan fixes which notes and in which order. Each is read as it stands when its page is read, and
+//! judged again then, so that what was withdrawn meanwhile stays.
+
+use super::scan::{ReadNote, Scan, Spent};
+use crate::objects::ObjectState;
+use crate::{Denied, Node, NodeError};
+use kitbag_core::export::{ExportRules, Exported, PURPOSE_BYTES_MAX, Withheld};
+use kitbag_core::filter::{Filter, Filtered};
+use kitbag_core::id::{ItemId, LogId, PackId, PersonId, Timestamp};
+use kitbag_core::pack::Record;
+use kitbag_core::pack::index::index_tag;
+use kitbag_core::policy::Sensitivity;
+use std::collections::BTreeMap;
+
+/// Notes of one export, at most: its plan is one answer.
+pub const EXPORT_NOTES_MAX: usize = 200_000;
+/// Notes that one page is asked for, at most.
+pub const EXPORT_PAGE_NOTES_MAX: usize = 256;
+
+/// What to export.
+#[derive(Clone, Debug)]
+pub struct ExportOptions {
+    /// The pack.
+    pub pack: PackId,
+    /// Which notes of it.
+    pub filter: Filter,
+    /// Nothing above this; if absent, the pack's default, or the own clearance if that is lower.
+    pub max_sensitivity: Option<Sensitivity>,
+    /// What it is for; consents are asked for it.
+    pub purpose: Option<String>,
+}
+
+/// What an export will hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportPlan {
+    /// The pack's title, if it may be in the export.
+    pub title: String,
+    /// Nothing above this is in it.
+    pub max_sensitivity: Sensitivity,
+    /// Its notes by when they were captured; those of one moment in the order in which they were
+    /// written.
+    pub notes: Vec<ItemId>,
+    /// Notes that the filter leaves out.
+    pub not_selected: u64,
+    /// Notes that fit the filter and stay.
+    pub withheld: WithheldCounts,
+    /// Entries of the pack that are set aside.
+    pub set_aside: u64,
+    /// Changes of the pack that wait for earlier ones.
+    pub waiting: u64,
+}
+
+/// Notes that stay, by reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WithheldCounts {
+    /// By what the rules say.
+    pub by: BTreeMap<Withheld, u64>,
+    /// They do not open from disk, or were gone when they were read.
+    pub unreadable: u64,
+}
+
+impl WithheldCounts {
+    fn count(&mut self, why: Withheld) {
+        *self.by.entry(why).or_default() += 1;
+    }
+}
+
+/// Notes of an export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportPage {
+    /// Those that may leave.
+    pub notes: Vec<ExportedNote>,
+    /// How many of the ids were read.
+    pub read: usize,
+    /// Those that were to be in it and stay by now.
+    pub withheld: WithheldCounts,
+}
+
+/// A note as it leaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportedNote {
+    /// The note.
+    pub id: ItemId,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
+    /// Its fields as they stand now, edits included.
+    pub record: Record,
+    /// Who added it, if that is known here.
+    pub added_by: Option<PersonId>,
+    /// Number of edits in it.
+    pub edits: u64,
+}
+
+/// A choice that is under way.
+pub struct Exporting {
+    scan: Scan,
+    options: ExportOptions,
+    rules: ExportRules,
+    chosen: Vec<(Timestamp, LogId, u64, ItemId)>,
+    not_selected: u64,
+    withheld: WithheldCounts,
+}
+
+impl Exporting {
+    pub(super) fn new(options: ExportOptions, rules: ExportRules) -> Exporting {
+        Exporting {
+            scan: Scan::new(vec![options.pack]),
+            options,
+            rules,
+            chosen: Vec::new(),
+            not_selected: 0,
+            withheld: WithheldCounts::default(),
+        }
+    }
+
+    pub(super) fn go_on(&mut self, node: &Node) -> Result<bool, NodeError> {
+        let mut scan = std::mem::replace(&mut self.scan, Scan::new(vec![]));
+        let done = scan.go_on(node, |note| self.look_at(&note));
+        self.scan = scan;
+        done
+    }
+
+    fn look_at(&mut self, note: &ReadNote) -> Result<(), NodeError> {
+        if !is_selected(&self.options.filter, note) {
+            self.not_selected += 1;
+        } else if let Some(why) = withholds(&self.rules, note) {
+            self.withheld.count(why);
+        } else if self.chosen.len() == EXPORT_NOTES_MAX {
+            return Err(NodeError::BadInput {
+                field: "export",
+                reason: format!(
+                    "more than {EXPORT_NOTES_MAX} notes at once; choose fewer by tag, source or time"
+                ),
+            });
+        } else {
+            let (log, seq) = note.built.origin;
+            let at = note.built.record.source.captured_at;
+            self.chosen.push((at, log, seq, note.built.item));
+        }
+        Ok(())
+    }
+}
+
+fn is_selected(filter: &Filter, note: &ReadNote) -> bool {
+    let record = &note.built.record;
+    filter.admits(Filtered {
+        tags: &note.view.tags,
+        source: &record.source.label,
+        sensitivity: note.sensitivity,
+        captured_at: record.source.captured_at,
+        note_type: record.note_type,
+    })
+}
+
+fn withholds(rules: &ExportRules, note: &ReadNote) -> Option<Withheld> {
+    rules.withholds(Exported {
+        sensitivity: note.sensitivity,
+        consent: note.view.consent.as_ref(),
+        status: note.view.status,
+        expires_at: note.view.expires_at,
+    })
+}
+
+impl Node {
+    /// What an export may hold now.
+    pub(super) fn export_rules(
+        &self,
+        now: Timestamp,
+        options: &ExportOptions,
+    ) -> Result<ExportRules, NodeError> {
+        let replica = self.packs.get(&options.pack);
+        let replica = replica.ok_or(NodeError::NotFound("pack"))?;
+        let me = replica.policy.member(&self.me.person());
+        let clearance = me.and_then(|me| me.clearance());
+        let default = replica.policy.default_sensitivity();
+        let max_sensitivity = match (options.max_sensitivity, clearance) {
+            (Some(wanted), Some(own)) if wanted > own => {
+                return Err(Denied::AboveClearance.into());
+            }
+            (Some(wanted), _) => wanted,
+            (None, own) => own.map_or(default, |own| own.min(default)),
+        };
+        if let Some(purpose) = &options.purpose
+            && (purpose.trim().is_empty() || purpose.len() > PURPOSE_BYTES_MAX)
+        {
+            return Err(NodeError::BadInput {
+                field: "purpose",
+                reason: format!("has to be between one and {PURPOSE_BYTES_MAX} bytes long"),
+            });
+        }
+        Ok(ExportRules {
+            max_sensitivity,
+            purpose: options.purpose.clone(),
+            at: now,
+        })
+    }
+
+    pub(super) fn export_plan(&self, exporting: &mut Exporting) -> Result<ExportPlan, NodeError> {
+        let mut chosen = std::mem::take(&mut exporting.chosen);
+        chosen.sort_unstable();
+        let pack = exporting.options.pack;
+        let status = self.status(pack)?;
+        let mut withheld = std::mem::take(&mut exporting.withheld);
+        withheld.unreadable += exporting.scan.unreadable;
+        let max_sensitivity = exporting.rules.max_sensitivity;
+        Ok(ExportPlan {
+            title: self.title_up_to(pack, max_sensitivity),
+            max_sensitivity,
+            notes: chosen.into_iter().map(|(_, _, _, item)| item).collect(),
+            not_selected: exporting.not_selected,
+            withheld,
+            set_aside: status.set_aside,
+            waiting: status.waiting,
+        })
+    }
+
+    pub(super) fn read_page(
+        &self,
+        options: &ExportOptions,
+        rules: &ExportRules,
+        notes: &[ItemId],
+    ) -> Result<ExportPage, NodeError> {
+        if notes.len() > EXPORT_PAGE_NOTES_MAX {
+            return Err(NodeError::BadInput {
+                field: "notes",
+                reason: format!("at most {EXPORT_PAGE_NOTES_MAX} at once"),
+            });
+        }
+        let mut page = ExportPage {
+            notes: Vec::new(),
+            read: 0,
+            withheld: WithheldCounts::default(),
+        };
+        let mut spent = Spent::default();
+        for item in notes {
+            if spent.is_over() {
+                break;
+            }
+            page.read += 1;
+            match self.note_to_read(options.pack, *item) {
+                Ok(Some(note)) => {
+                    spent.add(&note);
+                    match withholds(rules, &note) {
+                        Some(why) => page.withheld.count(why),
+                        None => page.notes.push(exported(note)),
+                    }
+                }
+                Ok(None) | Err(NodeError::Damaged(_)) => page.withheld.unreadable += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(page)
+    }
+
+    /// The pack's title as the highest index document has it that the export may show.
+    fn title_up_to(&self, pack: PackId, max: Sensitivity) -> String {
+        let Some(replica) = self.packs.get(&pack) else {
+            return String::new();
+        };
+        let shown = Sensitivity::ALL.iter().rev().filter(|s| **s <= max);
+        let mut titles = shown.filter_map(|sensitivity| {
+            match &replica.objects.get(&index_tag(pack, *sensitivity))?.state {
+                ObjectState::Index { title, .. } if !title.is_empty() => Some(title.clone()),
+                _ => None,
+            }
+        });
+        titles.next().unwrap_or_default()
+    }
+}
+
+fn exported(note: ReadNote) -> ExportedNote {
+    let edits = note.built.edits();
+    let (item, by) = (
+        note.built.item,
+        note.built.steps.first().and_then(|step| step.by),
+    );
+    let mut record = note.built.record;
+    let view = note.view;
+    record.title = view.title;
+    record.body = view.body;
+    record.tags = view.tags;
+    record.status = view.status;
+    record.pinned = view.pinned;
+    record.consent = view.consent;
+    record.valid_from = view.valid_from;
+    record.valid_to = view.valid_to;
+    record.review_after = view.review_after;
+    record.expires_at = view.expires_at;
+    ExportedNote {
+        id: item,
+        sensitivity: note.sensitivity,
+        record,
+        added_by: by,
+        edits,
+    }
+}

@@ -1,0 +1,120 @@
+//! Reading the notes of packs one after the other, a slice at a time.
+
+use crate::objects::BuiltNote;
+use crate::{Denied, Node, NodeError};
+use kitbag_core::id::{ItemId, PackId};
+use kitbag_core::pack::NoteView;
+use kitbag_core::policy::Sensitivity;
+
+/// Notes that one slice reads, at most.
+const SLICE_NOTES: u64 = 64;
+/// Bytes of text after which a slice ends.
+const SLICE_BYTES: usize = 1 << 20;
+/// Edits of a note that take as long as one more note.
+const EDITS_PER_NOTE: u64 = 4;
+
+/// A reading that is under way.
+pub(super) struct Scan {
+    packs: std::vec::IntoIter<PackId>,
+    pack: Option<(PackId, std::vec::IntoIter<ItemId>)>,
+    /// Notes that do not open from disk.
+    pub(super) unreadable: u64,
+}
+
+/// A note that was read.
+pub(super) struct ReadNote {
+    pub(super) pack: PackId,
+    pub(super) sensitivity: Sensitivity,
+    pub(super) built: BuiltNote,
+    pub(super) view: NoteView,
+}
+
+/// How much a slice has read.
+#[derive(Default)]
+pub(super) struct Spent {
+    notes: u64,
+    bytes: usize,
+}
+
+impl Spent {
+    pub(super) fn add(&mut self, note: &ReadNote) {
+        self.notes += note.built.edits() / EDITS_PER_NOTE;
+        self.bytes += note.view.body.len();
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.notes >= SLICE_NOTES || self.bytes >= SLICE_BYTES
+    }
+}
+
+impl Scan {
+    /// Of these packs, in their order.
+    pub(super) fn new(packs: Vec<PackId>) -> Scan {
+        Scan {
+            packs: packs.into_iter(),
+            pack: None,
+            unreadable: 0,
+        }
+    }
+
+    /// Reads the notes of one slice. Returns whether none is left.
+    pub(super) fn go_on(
+        &mut self,
+        node: &Node,
+        mut each: impl FnMut(ReadNote) -> Result<(), NodeError>,
+    ) -> Result<bool, NodeError> {
+        let mut spent = Spent::default();
+        while !spent.is_over() {
+            let Some((pack, item)) = self.next(node) else {
+                return Ok(true);
+            };
+            spent.notes += 1;
+            match node.note_to_read(pack, item) {
+                Ok(Some(note)) => {
+                    spent.add(&note);
+                    each(note)?;
+                }
+                Ok(None) => {}
+                Err(NodeError::Damaged(_)) => self.unreadable += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    fn next(&mut self, node: &Node) -> Option<(PackId, ItemId)> {
+        loop {
+            if let Some((pack, notes)) = &mut self.pack
+                && let Some(note) = notes.next()
+            {
+                return Some((*pack, note));
+            }
+            let pack = self.packs.next()?;
+            let replica = node.packs.get(&pack);
+            let notes: Vec<ItemId> = replica
+                .map(|replica| replica.notes.keys().copied().collect())
+                .unwrap_or_default();
+            self.pack = Some((pack, notes.into_iter()));
+        }
+    }
+}
+
+impl Node {
+    /// A note; nothing if this person does not see it, for whatever reason.
+    pub(super) fn note_to_read(
+        &self,
+        pack: PackId,
+        item: ItemId,
+    ) -> Result<Option<ReadNote>, NodeError> {
+        match self.read_note(pack, item) {
+            Ok((_, sensitivity, built)) => Ok(Some(ReadNote {
+                pack,
+                sensitivity,
+                view: built.view(),
+                built,
+            })),
+            Err(NodeError::NotFound(_) | NodeError::Denied(Denied::AboveClearance)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Exporting a pack: first which notes and what stays, then the notes in pages.
+//!
+//! [`ExportedNote`] is also what stands in an exported JSON document: `docs/spec/export.md`.
+
+use crate::call::call;
+use crate::{NoteFilter, Sensitivity, Time, V1};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Asks which notes an export holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanExport {
+    /// Version.
+    pub v: V1,
+    /// What to export.
+    pub export: ExportWish,
+}
+call!(post PlanExport, "/v1/export/plan" => ExportPlan, patience |_| EXPORT_PATIENCE);
+
+/// Asks for notes of an export.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadExport {
+    /// Version.
+    pub v: V1,
+    /// As in the request for the plan.
+    pub export: ExportWish,
+    /// Ids of the plan, in its order, at most [`EXPORT_PAGE_NOTES_MAX`].
+    pub notes: Vec<String>,
+}
+call!(post ReadExport, "/v1/export/page" => ExportPage, patience |_| EXPORT_PATIENCE);
+
+/// Notes that one page is asked for, at most.
+pub const EXPORT_PAGE_NOTES_MAX: usize = 256;
+/// Every note is opened and looked at, which takes a while where there are many.
+const EXPORT_PATIENCE: Duration = Duration::from_secs(10 * 60);
+
+/// What to export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportWish {
+    /// The pack.
+    pub pack: String,
+    /// Which notes of it.
+    #[serde(default)]
+    pub filter: NoteFilter,
+    /// Nothing above this; if absent, the pack's default, or the own clearance if that is lower.
+    #[serde(default)]
+    pub max_sensitivity: Option<Sensitivity>,
+    /// What it is for; consents are asked for it.
+    #[serde(default)]
+    pub purpose: Option<String>,
+}
+
+/// A pack as an export names it: never by the name that the exporting person gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportedPack {
+    /// Its id.
+    pub id: String,
+    /// Its title; empty if it is more sensitive than the export may be.
+    pub title: String,
+}
+
+/// Which notes an export holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExportPlan {
+    /// Version.
+    pub v: V1,
+    /// The pack.
+    pub pack: ExportedPack,
+    /// Nothing above this is in it.
+    pub max_sensitivity: Sensitivity,
+    /// Ids in the order of the export.
+    pub notes: Vec<String>,
+    /// What stays.
+    pub withheld: Withheld,
+}
+
+/// Notes of an export.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExportPage {
+    /// Version.
+    pub v: V1,
+    /// Those that may leave.
+    pub notes: Vec<ExportedNote>,
+    /// How many of the ids were read; the next page begins with the rest.
+    pub read: usize,
+    /// Those that were in the plan and stay by now.
+    pub withheld: Withheld,
+}
+
+/// What was withheld, by reason; never what it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withheld {
+    /// Notes in all; the next five add up to it.
+    pub notes: u64,
+    /// More sensitive than the export may be.
+    pub sensitivity: BTreeMap<Sensitivity, u64>,
+    /// By what is missing to the consent: pending, purpose, expired, refused or withdrawn.
+    pub consent: BTreeMap<String, u64>,
+    /// Past their date.
+    pub expired: u64,
+    /// Their content was taken out.
+    pub redacted: u64,
+    /// They could not be read.
+    pub unreadable: u64,
+    /// Notes that the filter leaves out.
+    pub not_selected: u64,
+    /// Changes of the pack that are set aside.
+    pub set_aside: u64,
+    /// Changes of the pack that wait for an earlier one.
+    pub waiting: u64,
+}
+
+impl Withheld {
+    /// Adds what stays out by now to what stayed out before.
+    pub fn add(&mut self, more: &Withheld) {
+        self.notes += more.notes;
+        for (sensitivity, count) in &more.sensitivity {
+            *self.sensitivity.entry(*sensitivity).or_default() += count;
+        }
+        for (gap, count) in &more.consent {
+            *self.consent.entry(gap.clone()).or_default() += count;
+        }
+        self.expired += more.expired;
+        self.redacted += more.redacted;
+        self.unreadable += more.unreadable;
+        self.not_selected += more.not_selected;
+        self.set_aside += more.set_aside;
+        self.waiting += more.waiting;
+    }
+}
+
+/// A note in full, as it leaves. Absent fields are null or empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportedNote {
+    /// Its id.
+    pub id: String,
+    /// note, snippet, message, ….
+    #[serde(rename = "type")]
+    pub note_type: String,
+    /// Title.
+    pub title: String,
+    /// Body.
+    pub body: String,
+    /// Tags, sorted.
+    pub tags: Vec<String>,
+    /// Where it comes from.
+    pub source: ExportedSource,
+    /// What wrote it, if no person did.
+    pub produced_by: Option<ProducedBy>,
+    /// Sensitivity.
+    pub sensitivity: Sensitivity,
+    /// Kinds of personal data found in it.
+    pub pii: Vec<String>,
+    /// What the person concerned said.
+    pub consent: Option<ExportedConsent>,
+    /// observation, inference, verified or directive.
+    pub claim: Option<String>,
+    /// How sure an agent is, in thousandths.
+    pub confidence: Option<u16>,
+    /// active, superseded or archived.
+    pub status: String,
+    /// Kept in front.
+    pub pinned: bool,
+    /// Ids of notes that it replaces.
+    pub supersedes: Vec<String>,
+    /// Ids of notes that it was made from.
+    pub derived_from: Vec<String>,
+    /// True from.
+    pub valid_from: Option<Time>,
+    /// True until.
+    pub valid_to: Option<Time>,
+    /// To be looked at again.
+    pub review_after: Option<Time>,
+    /// Hidden after.
+    pub expires_at: Option<Time>,
+    /// Id of the person who added it, if known.
+    pub added_by: Option<String>,
+    /// Number of edits in it.
+    pub edits: u64,
+}
+
+/// Where an exported note comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportedSource {
+    /// What sort of source.
+    pub kind: String,
+    /// A label made for a human.
+    pub label: String,
+    /// Where it can be found.
+    pub uri: Option<String>,
+    /// The application it was taken from.
+    pub app: Option<String>,
+    /// Who wrote it there.
+    pub author: Option<String>,
+    /// Where inside the source.
+    pub locator: Option<String>,
+    /// When it was taken in, by that device's clock.
+    pub captured_at: Time,
+    /// When it was true or was said.
+    pub observed_at: Option<Time>,
+    /// The device or agent that took it in.
+    pub captured_by: String,
+    /// How far its text is trusted.
+    pub trust: String,
+}
+
+/// What wrote a note, if no person did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProducedBy {
+    /// The agent.
+    pub agent: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// Which prompt or run.
+    pub prompt: Option<String>,
+}
+
+/// What the person concerned said about the use of a note.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportedConsent {
+    /// not_required, granted or limited.
+    pub status: String,
+    /// For what.
+    pub purposes: Vec<String>,
+    /// Whom the note is about.
+    pub subject: Option<String>,
+    /// When it was given.
+    pub given_at: Option<Time>,
+    /// When it ends.
+    pub expires_at: Option<Time>,
+    /// What shows it.
+    pub evidence: Option<String>,
+}

@@ -1,0 +1,269 @@
+//! Search and export with real daemons, on real conversations with all four sensitivities.
+
+use crate::sample::{Piece, split_conversations};
+use crate::support::{Device, eventually, text};
+use kitbag_engine::Sensitivity;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::Duration;
+
+/// Pieces of each sensitivity that are added.
+const PIECES: usize = 20;
+
+fn add_pieces(device: &Device, pack: &str, pieces: &[&Piece]) {
+    for piece in pieces {
+        let args = [
+            "add",
+            pack,
+            "--source",
+            &piece.source,
+            "--title",
+            &piece.title,
+            "--sensitivity",
+            piece.sensitivity.as_str(),
+        ];
+        device.json_with(&args, piece.body.as_bytes());
+    }
+}
+
+/// Some of each sensitivity, none twice: the same content from the same source is one note.
+fn chosen(pieces: &[Piece]) -> Vec<&Piece> {
+    let mut known = BTreeSet::new();
+    let mut new = Vec::new();
+    for piece in pieces {
+        if known.insert((&piece.source, &piece.title, &piece.body)) {
+            new.push(piece);
+        }
+    }
+    let of = |sensitivity| {
+        let some = new.iter().filter(move |p| p.sensitivity == sensitivity);
+        some.take(PIECES).copied()
+    };
+    Sensitivity::ALL.into_iter().flat_map(of).collect()
+}
+
+/// What a search tells beside its results.
+fn told(found: &Value) -> Value {
+    json!([
+        found["results"].as_array().unwrap().len(),
+        found["total"],
+        found["total_is_exact"],
+        found["relaxed"],
+        found["empty_reason"],
+        found["searched"],
+        found["outside_filters"],
+        found["unreadable"],
+    ])
+}
+
+fn bodies(export: &Value) -> BTreeSet<String> {
+    let notes = export["notes"].as_array().unwrap().iter();
+    notes.map(|note| text(&note["body"])).collect()
+}
+
+/// Goal: whoever is cleared for less searches and exports as if nothing above were there; whoever
+/// wrote it finds it, exports it only when they say so, and gets all of it back.
+#[test]
+fn a_pack_is_searched_and_exported_up_to_ones_clearance() {
+    let (ana, ben) = (Device::up("Ana"), Device::up("Ben"));
+    let pack = ana.create_pack("Airline");
+    let split = split_conversations();
+    let pieces = chosen(&split.pieces);
+    add_pieces(&ana, &pack, &pieces);
+    ben.json_with(&["join", "-"], ana.share(&pack).as_bytes());
+    ben.ok(&["sync", &pack, "--wait"]);
+    let is_low = |piece: &&&Piece| piece.sensitivity <= Sensitivity::Internal;
+    let low: Vec<&&Piece> = pieces.iter().filter(is_low).collect();
+    let high = pieces.len() - low.len();
+    assert!(
+        low.len() >= PIECES && high >= PIECES,
+        "{} {high}",
+        low.len()
+    );
+
+    // Words that stand in notes above Internal only.
+    let holds = |piece: &&Piece, value: &str| piece.body.to_lowercase().contains(value);
+    let values: Vec<&String> = split
+        .values_above_internal
+        .iter()
+        .filter(|value| !value.contains('"') && value.chars().all(|c| c.is_ascii_graphic()))
+        .filter(|value| pieces.iter().any(|piece| piece.body.contains(*value)))
+        .filter(|value| !low.iter().any(|piece| holds(piece, &value.to_lowercase())))
+        .take(8)
+        .collect();
+    assert!(values.len() >= 4, "{values:?}");
+    let nothing = told(&ben.json(&["search", "zzqxzzqx"]));
+    for value in &values {
+        let query = format!("\"{value}\"");
+        assert!(
+            ana.json(&["search", &query])["total"].as_u64() > Some(0),
+            "{value}"
+        );
+        let found = ben.json(&["search", &query]);
+        assert_eq!(told(&found), nothing, "{value}");
+        assert_eq!(found["empty_reason"], "not_found");
+    }
+
+    // A word of a note that Ben reads: the same answer on both devices, and again.
+    let word = low[0]
+        .body
+        .split_whitespace()
+        .find(|w| w.chars().all(char::is_alphanumeric));
+    let args = [
+        "search",
+        word.unwrap(),
+        "--sensitivity",
+        low[0].sensitivity.as_str(),
+    ];
+    let (of_ana, of_ben) = (ana.json(&args), ben.json(&args));
+    assert!(of_ana["total"].as_u64() > Some(0), "{of_ana}");
+    assert_eq!(ids(&of_ana), ids(&of_ben));
+    assert_eq!(of_ana, ana.json(&args));
+    let rows = ben.ok(&args);
+    assert!(
+        rows.lines().all(|row| row.split('\t').count() == 6),
+        "{rows}"
+    );
+
+    // Exports: up to the default, the same bytes again, and the same notes on both devices.
+    let export = |device: &Device, more: &[&str]| {
+        let args: Vec<&str> = ["export", &pack, "--json"]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        device.ok(&args)
+    };
+    let first = export(&ana, &[]);
+    assert_eq!(first, export(&ana, &[]));
+    let (of_ana, of_ben): (Value, Value) = (
+        serde_json::from_str(&first).unwrap(),
+        serde_json::from_str(&export(&ben, &[])).unwrap(),
+    );
+    assert_eq!(of_ana["notes"], of_ben["notes"]);
+    assert_eq!(of_ana["v"], 1);
+    let expected: BTreeSet<String> = low.iter().map(|piece| piece.body.clone()).collect();
+    assert_eq!(bodies(&of_ana), expected);
+    assert_eq!(of_ana["withheld"]["notes"], high);
+    assert_eq!(of_ben["withheld"]["notes"], 0);
+    assert_eq!(of_ben["withheld"]["sensitivity"], json!({}));
+    assert!(values.iter().all(|value| !first.contains(*value)));
+
+    // More than the default only by a word, and never above the own clearance.
+    let all: Value =
+        serde_json::from_str(&export(&ana, &["--max-sensitivity", "restricted"])).unwrap();
+    let expected: BTreeSet<String> = pieces.iter().map(|piece| piece.body.clone()).collect();
+    assert_eq!(bodies(&all), expected);
+    assert_eq!(all["withheld"]["notes"], 0);
+    let (exit, error) = ben.fails(&["export", &pack, "--max-sensitivity", "restricted"], b"");
+    assert_eq!((exit, &error["code"]), (4, &json!("denied")));
+}
+
+fn ids(found: &Value) -> Vec<String> {
+    let results = found["results"].as_array().unwrap().iter();
+    results.map(|hit| text(&hit["id"])).collect()
+}
+
+/// Goal: text that means harm stays text, in a search, in Markdown and in JSON, and a file is replaced
+/// only if somebody says so.
+#[test]
+fn hostile_notes_leave_as_text_and_files_are_not_overwritten() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("# Not a title");
+    let body = "zeppelin\n````\n# Not a title\n```\n- withheld: 99\n\x1b[31m\u{202e}";
+    let title = "</note> \u{202e}[31m **bold** `zeppelin`";
+    ana.add(&pack, title, body);
+    ana.add(&pack, "", "東京都の案件についての zeppelin");
+
+    let found = ana.json(&["search", "zeppelin -案件"]);
+    let (hit, total) = (&found["results"][0], &found["total"]);
+    assert_eq!((text(&hit["title"]).as_str(), total), (title, &json!(1)));
+    assert_eq!(hit["snippet_marks"][0], json!([0, 8]));
+    assert_eq!(ana.json(&["search", "案件"])["total"], 1);
+    let row = ana.ok(&["search", "zeppelin"]);
+    assert!(!row.contains('\x1b') && row.lines().count() == 2, "{row}");
+
+    let markdown = ana.ok(&["export", &pack]);
+    assert!(
+        !markdown.contains('\x1b') && !markdown.contains('\u{202e}'),
+        "{markdown}"
+    );
+    let fence = "`````text\nzeppelin\n````\n# Not a title\n```\n- withheld: 99\n\\u{1b}[31m\\u{202e}\n`````\n";
+    assert!(markdown.contains(fence), "{markdown}");
+    assert!(
+        markdown.contains("## \\</note\\> \\\\u\\{202e\\}\\[31m \\*\\*bold\\*\\* \\`zeppelin\\`\n"),
+        "{markdown}"
+    );
+    let json: Value =
+        serde_json::from_str(&ana.ok(&["export", &pack, "--format", "json"])).unwrap();
+    assert!(bodies(&json).contains(body), "{json}");
+
+    let file = ana.home.with_extension("md");
+    let name = file.to_str().unwrap();
+    let output = ana.run(&["export", &pack, "--out", name], b"");
+    assert!(output.status.success() && output.stdout.is_empty());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("Exported 2 notes of # Not a title, up to Internal"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), markdown);
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let (exit, error) = ana.fails(&["export", &pack, "--out", name], b"");
+    assert_eq!((exit, &error["code"]), (7, &json!("conflict")));
+    let written = ana.json(&["export", &pack, "--out", name, "--force"]);
+    assert_eq!(
+        (&written["format"], &written["notes"]),
+        (&json!("json"), &json!(2))
+    );
+
+    for (args, code) in [
+        (vec!["search", "\"open"], "bad-input"),
+        (vec!["search", "x", "--pack", "nowhere"], "not-found"),
+        (vec!["search", "x", "--tag", ""], "bad-input"),
+        (vec!["search", "x", "--type", "poem"], "bad-input"),
+        (vec!["search", "x", "--since", "soon"], "bad-input"),
+        (vec!["export", &pack, "--purpose", ""], "bad-input"),
+        (vec!["export", &pack, "--format", "md"], "usage"),
+    ] {
+        let (_, error) = ana.fails(&args, b"");
+        assert_eq!(error["code"], code, "{args:?}");
+    }
+}
+
+/// Goal: whoever stops an export leaves no part of it behind. The daemon stands still, so that the
+/// export is surely under way.
+#[test]
+fn an_export_that_is_interrupted_leaves_nothing() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("Acme");
+    ana.add(&pack, "T", "body");
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = ana.json(&["daemon", "status"])["pid"].to_string();
+    let signal = |signal: &str, pid: &str| {
+        let sent = Command::new("kill").args([signal, pid]).status().unwrap();
+        assert!(sent.success(), "kill {signal} {pid}");
+    };
+    let names = || std::fs::read_dir(dir.path()).unwrap().count();
+    signal("-STOP", &daemon);
+    let mut export = Command::new(env!("CARGO_BIN_EXE_kitbag"));
+    export
+        .arg("--home")
+        .arg(&ana.home)
+        .args(["export", &pack, "--out"]);
+    export.arg(dir.path().join("out.md"));
+    let mut export = export.spawn().unwrap();
+    eventually("the export is under way", || names() == 1);
+    // The signal is waited for as soon as the daemon was asked.
+    std::thread::sleep(Duration::from_millis(500));
+    signal("-INT", &export.id().to_string());
+    let ended = export.wait().unwrap();
+    signal("-CONT", &daemon);
+    assert_eq!(ended.code(), Some(130));
+    assert_eq!(names(), 0);
+    let out = dir.path().join("out.md");
+    ana.ok(&["export", &pack, "--out", out.to_str().unwrap()]);
+    assert_eq!(names(), 1);
+}
