@@ -7,6 +7,7 @@ mod canary;
 mod clearance;
 mod explain;
 mod fixture;
+mod keeping;
 mod kill;
 mod members;
 mod peers;

@@ -12,6 +12,7 @@ mod init;
 mod inspect;
 mod join;
 mod list;
+mod lock;
 mod members;
 mod overview;
 mod pack;
@@ -24,6 +25,7 @@ mod show;
 mod status;
 mod sync;
 mod ticket;
+mod unlock;
 mod unshare;
 mod up;
 mod who;
@@ -72,6 +74,12 @@ pub(crate) enum Command {
     /// Run, start, stop or look at the daemon
     #[command(hide = true)]
     Daemon(daemon::DaemonArgs),
+    /// Close the packs and forget the key until it is unlocked; the daemon goes on to run
+    #[command(hide = true)]
+    Lock,
+    /// Open the packs of a locked device again
+    #[command(hide = true)]
+    Unlock(unlock::UnlockArgs),
     /// Show how a note came to be
     #[command(hide = true)]
     History(history::HistoryArgs),
@@ -129,6 +137,8 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Demo(args)) => demo::run(context, &args),
         Some(Command::Init(args)) => init::run(context, args),
         Some(Command::Daemon(args)) => daemon::run(context, args).await,
+        Some(Command::Lock) => lock::run(context).await,
+        Some(Command::Unlock(args)) => unlock::run(context, args).await,
         Some(Command::History(args)) => history::run(context, args).await,
         Some(Command::Review(args)) => review::run(context, args).await,
         Some(Command::Ticket(args)) => ticket::run(context, args),

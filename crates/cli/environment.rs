@@ -1,11 +1,12 @@
 //! The environment, all that is read of it. `docs/cli.md` lists the same; `KITBAG_HOME` is read with
 //! the arguments.
 
-use kitbag_daemon::LogLevel;
+use kitbag_daemon::{LogLevel, Supervisor};
 use kitbag_rpc::{Code, Failure};
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What the environment says.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +21,17 @@ pub(crate) struct Environment {
     pub(crate) runtime_dir: Option<PathBuf>,
     /// `USER`, or else `LOGNAME`, or else the name of the person's own directory.
     pub(crate) user: Option<String>,
+    /// Who supervises this process: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
+    pub(crate) supervisor: Supervisor,
     log: Option<String>,
 }
+
+/// What a supervisor tells the process that it started. Taken from a daemon that a command starts: what
+/// supervises the command does not supervise the daemon.
+pub(crate) const OF_SUPERVISOR: [&str; 3] = [NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID];
+const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
+const WATCHDOG_PID: &str = "WATCHDOG_PID";
 
 impl Environment {
     pub(crate) fn read() -> Environment {
@@ -40,6 +50,7 @@ impl Environment {
                     .find(|name| !name.is_empty())
                     .map(str::to_owned)
             }),
+            supervisor: supervisor(set(NOTIFY_SOCKET), text(WATCHDOG_USEC), text(WATCHDOG_PID)),
             log: text("KITBAG_LOG"),
         }
     }
@@ -57,5 +68,40 @@ impl Environment {
     /// A short directory of this user, for a socket whose path in the home is too long.
     pub(crate) fn short_dir(&self) -> PathBuf {
         self.runtime_dir.clone().unwrap_or_else(env::temp_dir)
+    }
+}
+
+/// A watchdog that is meant for another process is none of ours.
+fn supervisor(
+    socket: Option<OsString>,
+    watchdog_usec: Option<String>,
+    watchdog_pid: Option<String>,
+) -> Supervisor {
+    let ours = watchdog_pid.is_none_or(|pid| pid == std::process::id().to_string());
+    let micros = watchdog_usec.and_then(|text| text.parse::<u64>().ok());
+    Supervisor {
+        socket,
+        watchdog: micros
+            .filter(|micros| ours && *micros > 0)
+            .map(Duration::from_micros),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watchdog_counts_only_if_it_is_meant_for_this_process() {
+        let watchdog = |usec: &str, pid: Option<String>| {
+            supervisor(Some("/s".into()), Some(usec.to_owned()), pid).watchdog
+        };
+        let minute = Some(Duration::from_secs(60));
+        let own = std::process::id().to_string();
+        assert_eq!(watchdog("60000000", None), minute);
+        assert_eq!(watchdog("60000000", Some(own)), minute);
+        assert_eq!(watchdog("60000000", Some("1".to_owned())), None);
+        assert_eq!(watchdog("0", None), None);
+        assert_eq!(watchdog("soon", None), None);
     }
 }

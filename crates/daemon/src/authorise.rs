@@ -8,9 +8,9 @@
 use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CheckPack, Code, CreatePack, EditNote,
     ExplainPolicy, Failure, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests,
-    ListMembers, ListNotes, ListPacks, ReadHistory, ReadStatus, ReadWhy, RefuseJoin, RelabelNote,
-    ReviewPack, Sensitivity, SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks,
-    TakeOver, UnsharePack, WhoAmI,
+    ListMembers, ListNotes, ListPacks, LockHome, ReadHistory, ReadMetrics, ReadStatus, ReadWhy,
+    RefuseJoin, RelabelNote, ReviewPack, Sensitivity, SetRole, SharePack, ShowNote, ShowPack,
+    ShowPolicy, Stop, SyncPacks, TakeOver, UnlockHome, UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -36,6 +36,10 @@ pub(crate) enum Operation {
     LookAtDaemon,
     /// Stops the daemon.
     StopDaemon,
+    /// Makes the daemon forget the key of its home.
+    Lock,
+    /// Opens the home again, for who brings what that takes.
+    Unlock,
     /// Reads packs, notes or members.
     Read,
     /// Creates a pack, adds, edits or relabels a note.
@@ -103,8 +107,10 @@ macro_rules! asks {
 }
 
 asks! {
-    LookAtDaemon: Health, WhoAmI, ReadStatus;
+    LookAtDaemon: Health, ReadMetrics, WhoAmI, ReadStatus;
     StopDaemon: Stop;
+    Lock: LockHome;
+    Unlock: UnlockHome;
     Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy;
     Write: CreatePack, AddNote, EditNote, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
@@ -126,9 +132,11 @@ impl Asks for SharePack {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 11] = [
+    const OPERATIONS: [Operation; 13] = [
         Operation::LookAtDaemon,
         Operation::StopDaemon,
+        Operation::Lock,
+        Operation::Unlock,
         Operation::Read,
         Operation::Write,
         Operation::Share {

@@ -16,8 +16,10 @@ mod client;
 mod code;
 mod explain;
 mod failure;
+mod health;
 mod inspect;
 mod invite;
+mod lock;
 mod member;
 mod membership;
 mod note;
@@ -42,12 +44,14 @@ pub use explain::{
     Rule, ShowPolicy, Tally, Terms, Tried, Via, WaitsFor, Who, Why,
 };
 pub use failure::{ErrorDocument, Failure};
+pub use health::{EngineMeters, Health, Healthy, Meters, ReadMetrics, ServeState};
 pub use inspect::{Field, Inspected, Part, Value};
 pub use invite::{
     ApproveJoin, Asked, CancelInvite, ForgetJoin, Invite, InviteCancelled, InviteJoiner,
     InviteState, Invites, JoinAnswered, JoinForgotten, JoinRequest, JoinRequests, ListInvites,
     ListJoinRequests, RefuseJoin, WaitingJoin,
 };
+pub use lock::{HomeLocked, HomeUnlocked, LockHome, OpensWith, UnlockHome};
 pub use member::{ListMembers, Member, Members};
 pub use membership::{
     Ended, EndedTicket, Held, MembershipChange, NoteCount, PersonChange, PersonRef, RemovalKind,
@@ -69,8 +73,8 @@ pub use socket::{
     LOCK_FILE, LOG_DIR, RECORD_FILE, RUN_DIR, SOCKET_FILE, SOCKET_PATH_BYTES_MAX, recorded_socket,
 };
 pub use status::{
-    Device, Fork, Health, Healthy, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus,
-    Status, Stop, Stopping, SyncPacks, Synced, WhoAmI,
+    Device, Fork, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus, Status, Stop,
+    Stopping, SyncPacks, Synced, WhoAmI,
 };
 pub use time::Time;
 pub use why::{AsideBy, Because, PackWhy, ReadWhy, Renewal, Waiting, WaitingFor, WhyAnswer};
