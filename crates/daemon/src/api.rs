@@ -36,7 +36,9 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
     Routes::new(home, daemon_uid)
         .always(keeping::health)
         .at("/health", keeping::health, keeping::json)
-        .at(ReadMetrics::PATH, keeping::metrics, keeping::text)
+        .at(ReadMetrics::PATH, keeping::metrics, |page| {
+            keeping::text(page)
+        })
         .always(keeping::lock)
         .always(keeping::unlock)
         .always(keeping::stop_daemon)

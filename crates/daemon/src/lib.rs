@@ -24,10 +24,15 @@ mod run;
 mod server;
 mod supervisor;
 
-pub use identity::{home_is_initialised, initialise, inspect, inspect_ticket, key_protection};
+pub use identity::{
+    chosen_protection, examine, home_is_initialised, initialise, inspect, inspect_ticket,
+    key_protection, protect_key,
+};
 pub use instance::is_served;
 pub use log::{LogLevel, keep_panics_out_of_sight, log_files};
 pub use run::{Options, Started, run};
 pub use supervisor::Supervisor;
 
-pub use kitbag_engine::{KeyChoice, KeyProtection, Listen, Relay, Settings};
+pub use kitbag_engine::{
+    Examined, KeyChoice, KeyMoved, KeyProtection, Listen, Relay, Settings, key_change_is_pending,
+};

@@ -6,9 +6,11 @@
 //! in, because its seal opened at its own address. The store knows no policy.
 //! Spec: `docs/spec/store.md`.
 
+mod check;
 mod rows;
 mod tables;
 
+pub use check::TableCheck;
 pub use redb::StorageBackend;
 pub use rows::{LogRow, PackRow};
 

@@ -54,7 +54,7 @@ pub(super) async fn metrics(home: Home, _: ReadMetrics) -> Answered<String> {
     Ok(metrics::exposition(&meters, totals))
 }
 
-pub(super) fn text(metrics: &String) -> Answered<Response> {
+pub(super) fn text(metrics: &str) -> Answered<Response> {
     Ok(text_response(metrics))
 }
 
