@@ -163,7 +163,9 @@ fn holds(pid: u64, bytes: &[u8]) -> Option<bool> {
         memory.seek(SeekFrom::Start(from)).ok()?;
         let mut part = Vec::new();
         // A part that went away meanwhile holds nothing any more.
-        let _ = Read::by_ref(&mut memory).take(to - from).read_to_end(&mut part);
+        let _ = Read::by_ref(&mut memory)
+            .take(to - from)
+            .read_to_end(&mut part);
         let mut rest = &part[..];
         // By its first byte: `windows` over gigabytes of a debug build takes minutes.
         while let Some(at) = rest.iter().position(|byte| *byte == bytes[0]) {

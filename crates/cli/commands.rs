@@ -4,6 +4,7 @@ mod add;
 mod check;
 mod daemon;
 mod demo;
+mod doctor;
 mod down;
 mod edit;
 mod help;
@@ -11,6 +12,7 @@ mod history;
 mod init;
 mod inspect;
 mod join;
+mod key;
 mod list;
 mod lock;
 mod members;
@@ -74,6 +76,12 @@ pub(crate) enum Command {
     /// Run, start, stop or look at the daemon
     #[command(hide = true)]
     Daemon(daemon::DaemonArgs),
+    /// Look whether this device is in order; --bundle writes a file to show when asking for help
+    #[command(hide = true)]
+    Doctor(doctor::DoctorArgs),
+    /// Change how this device's key is kept
+    #[command(hide = true)]
+    Key(key::KeyCommandArgs),
     /// Close the packs and forget the key until it is unlocked; the daemon goes on to run
     #[command(hide = true)]
     Lock,
@@ -137,6 +145,8 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Demo(args)) => demo::run(context, &args),
         Some(Command::Init(args)) => init::run(context, args),
         Some(Command::Daemon(args)) => daemon::run(context, args).await,
+        Some(Command::Doctor(args)) => doctor::run(context, args).await,
+        Some(Command::Key(args)) => key::run(context, args).await,
         Some(Command::Lock) => lock::run(context).await,
         Some(Command::Unlock(args)) => unlock::run(context, args).await,
         Some(Command::History(args)) => history::run(context, args).await,

@@ -1,6 +1,7 @@
 //! The environment, all that is read of it. `docs/cli.md` lists the same; `KITBAG_HOME` is read with
 //! the arguments.
 
+use etcetera::BaseStrategy;
 use kitbag_daemon::{LogLevel, Supervisor};
 use kitbag_rpc::{Code, Failure};
 use std::env;
@@ -21,6 +22,12 @@ pub(crate) struct Environment {
     pub(crate) runtime_dir: Option<PathBuf>,
     /// `USER`, or else `LOGNAME`, or else the name of the person's own directory.
     pub(crate) user: Option<String>,
+    /// Where this user's settings are: `XDG_CONFIG_HOME`, or what the system says.
+    pub(crate) config_dir: Option<PathBuf>,
+    /// The user's own directory.
+    pub(crate) user_home: Option<PathBuf>,
+    /// Where launchd looks for agents of this user.
+    pub(crate) launch_agents: Option<PathBuf>,
     /// Who supervises this process: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
     pub(crate) supervisor: Supervisor,
     log: Option<String>,
@@ -37,6 +44,7 @@ impl Environment {
     pub(crate) fn read() -> Environment {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
+        let base = etcetera::choose_base_strategy().ok();
         Environment {
             no_autostart: set("KITBAG_NO_AUTOSTART").is_some_and(|value| value != "0"),
             passphrase_file: set("KITBAG_PASSPHRASE_FILE").map(PathBuf::from),
@@ -50,6 +58,11 @@ impl Environment {
                     .find(|name| !name.is_empty())
                     .map(str::to_owned)
             }),
+            config_dir: base.as_ref().map(BaseStrategy::config_dir),
+            user_home: base.as_ref().map(|base| base.home_dir().to_owned()),
+            launch_agents: base
+                .as_ref()
+                .map(|base| base.home_dir().join("Library/LaunchAgents")),
             supervisor: supervisor(set(NOTIFY_SOCKET), text(WATCHDOG_USEC), text(WATCHDOG_PID)),
             log: text("KITBAG_LOG"),
         }

@@ -6,8 +6,10 @@
 //! reads the environment. The contract is `docs/cli.md`.
 
 mod args;
+mod bundle;
 mod commands;
 mod context;
+mod doctor;
 mod editor;
 mod environment;
 mod escape;
@@ -21,6 +23,7 @@ mod output;
 mod passphrase;
 mod reasons;
 mod redact;
+mod service;
 mod table;
 mod when;
 mod words;

@@ -1,5 +1,6 @@
-//! `kitbag daemon run|start|stop|status|logs`: the daemon by its name.
+//! `kitbag daemon run|start|stop|status|logs|install|uninstall`: the daemon by its name.
 
+mod install;
 mod logs;
 
 use crate::commands::{down, up};
@@ -31,6 +32,10 @@ enum DaemonCommand {
     Status,
     /// Show the end of its log; works while it is down
     Logs(logs::LogsArgs),
+    /// Run it as a service that starts with your session
+    Install(install::InstallArgs),
+    /// Stop the service and remove it
+    Uninstall(install::UninstallArgs),
 }
 
 #[derive(Debug, Args)]
@@ -61,6 +66,8 @@ pub(super) async fn run(context: &Context, args: DaemonArgs) -> anyhow::Result<(
         DaemonCommand::Stop => down::run(context).await,
         DaemonCommand::Status => status(context).await,
         DaemonCommand::Logs(args) => logs::run(context, args).await,
+        DaemonCommand::Install(args) => install::install(context, args).await,
+        DaemonCommand::Uninstall(args) => install::uninstall(context, args).await,
     }
 }
 

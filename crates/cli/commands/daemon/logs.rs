@@ -65,13 +65,15 @@ pub(super) async fn run(context: &Context, args: LogsArgs) -> anyhow::Result<()>
     if !args.follow && log_files(&context.home).is_empty() {
         context.out.say("There is no log yet.");
     }
-    while args.follow {
+    if !args.follow {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(LOOK_EVERY).await;
         for line in tail.next(&log_files(&context.home)) {
             tell(context, &line)?;
         }
     }
-    Ok(())
 }
 
 /// On a terminal in words, in a pipe as it stands.
