@@ -4,6 +4,7 @@ mod add;
 mod check;
 mod daemon;
 mod demo;
+mod doctor;
 mod down;
 mod edit;
 mod export;
@@ -12,7 +13,9 @@ mod history;
 mod init;
 mod inspect;
 mod join;
+mod key;
 mod list;
+mod lock;
 mod members;
 mod overview;
 mod pack;
@@ -26,6 +29,7 @@ mod show;
 mod status;
 mod sync;
 mod ticket;
+mod unlock;
 mod unshare;
 mod up;
 mod who;
@@ -79,6 +83,18 @@ pub(crate) enum Command {
     /// Take notes of a pack out, as Markdown or JSON
     #[command(hide = true)]
     Export(export::ExportArgs),
+    /// Look whether this device is in order; --bundle writes a file to show when asking for help
+    #[command(hide = true)]
+    Doctor(doctor::DoctorArgs),
+    /// Change how this device's key is kept
+    #[command(hide = true)]
+    Key(key::KeyCommandArgs),
+    /// Close the packs and forget the key until it is unlocked; the daemon goes on to run
+    #[command(hide = true)]
+    Lock,
+    /// Open the packs of a locked device again
+    #[command(hide = true)]
+    Unlock(unlock::UnlockArgs),
     /// Show how a note came to be
     #[command(hide = true)]
     History(history::HistoryArgs),
@@ -138,6 +154,10 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Init(args)) => init::run(context, args),
         Some(Command::Daemon(args)) => daemon::run(context, args).await,
         Some(Command::Export(args)) => export::run(context, args).await,
+        Some(Command::Doctor(args)) => doctor::run(context, args).await,
+        Some(Command::Key(args)) => key::run(context, args).await,
+        Some(Command::Lock) => lock::run(context).await,
+        Some(Command::Unlock(args)) => unlock::run(context, args).await,
         Some(Command::History(args)) => history::run(context, args).await,
         Some(Command::Review(args)) => review::run(context, args).await,
         Some(Command::Ticket(args)) => ticket::run(context, args),

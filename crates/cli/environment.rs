@@ -1,11 +1,13 @@
 //! The environment, all that is read of it. `docs/cli.md` lists the same; `KITBAG_HOME` is read with
 //! the arguments.
 
-use kitbag_daemon::LogLevel;
+use etcetera::BaseStrategy;
+use kitbag_daemon::{LogLevel, Supervisor};
 use kitbag_rpc::{Code, Failure};
 use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What the environment says.
 #[derive(Clone, Debug, Default)]
@@ -22,13 +24,29 @@ pub(crate) struct Environment {
     pub(crate) user: Option<String>,
     /// Neither `NO_COLOR` nor `TERM=dumb`: what was looked for may stand out on a terminal.
     pub(crate) emphasis: bool,
+    /// Where this user's settings are: `XDG_CONFIG_HOME`, or what the system says.
+    pub(crate) config_dir: Option<PathBuf>,
+    /// The user's own directory.
+    pub(crate) user_home: Option<PathBuf>,
+    /// Where launchd looks for agents of this user.
+    pub(crate) launch_agents: Option<PathBuf>,
+    /// Who supervises this process: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
+    pub(crate) supervisor: Supervisor,
     log: Option<String>,
 }
+
+/// What a supervisor tells the process that it started. Taken from a daemon that a command starts: what
+/// supervises the command does not supervise the daemon.
+pub(crate) const OF_SUPERVISOR: [&str; 3] = [NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID];
+const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
+const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
+const WATCHDOG_PID: &str = "WATCHDOG_PID";
 
 impl Environment {
     pub(crate) fn read() -> Environment {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let text = |name: &str| set(name).and_then(|value| value.into_string().ok());
+        let base = etcetera::choose_base_strategy().ok();
         Environment {
             no_autostart: set("KITBAG_NO_AUTOSTART").is_some_and(|value| value != "0"),
             passphrase_file: set("KITBAG_PASSPHRASE_FILE").map(PathBuf::from),
@@ -43,6 +61,12 @@ impl Environment {
                     .map(str::to_owned)
             }),
             emphasis: set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb"),
+            config_dir: base.as_ref().map(BaseStrategy::config_dir),
+            user_home: base.as_ref().map(|base| base.home_dir().to_owned()),
+            launch_agents: base
+                .as_ref()
+                .map(|base| base.home_dir().join("Library/LaunchAgents")),
+            supervisor: supervisor(set(NOTIFY_SOCKET), text(WATCHDOG_USEC), text(WATCHDOG_PID)),
             log: text("KITBAG_LOG"),
         }
     }
@@ -60,5 +84,40 @@ impl Environment {
     /// A short directory of this user, for a socket whose path in the home is too long.
     pub(crate) fn short_dir(&self) -> PathBuf {
         self.runtime_dir.clone().unwrap_or_else(env::temp_dir)
+    }
+}
+
+/// A watchdog that is meant for another process is none of ours.
+fn supervisor(
+    socket: Option<OsString>,
+    watchdog_usec: Option<String>,
+    watchdog_pid: Option<String>,
+) -> Supervisor {
+    let ours = watchdog_pid.is_none_or(|pid| pid == std::process::id().to_string());
+    let micros = watchdog_usec.and_then(|text| text.parse::<u64>().ok());
+    Supervisor {
+        socket,
+        watchdog: micros
+            .filter(|micros| ours && *micros > 0)
+            .map(Duration::from_micros),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watchdog_counts_only_if_it_is_meant_for_this_process() {
+        let watchdog = |usec: &str, pid: Option<String>| {
+            supervisor(Some("/s".into()), Some(usec.to_owned()), pid).watchdog
+        };
+        let minute = Some(Duration::from_secs(60));
+        let own = std::process::id().to_string();
+        assert_eq!(watchdog("60000000", None), minute);
+        assert_eq!(watchdog("60000000", Some(own)), minute);
+        assert_eq!(watchdog("60000000", Some("1".to_owned())), None);
+        assert_eq!(watchdog("0", None), None);
+        assert_eq!(watchdog("soon", None), None);
     }
 }

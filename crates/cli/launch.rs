@@ -1,6 +1,7 @@
 //! A daemon for the command that needs one: the running one, or a new one in the background.
 
 use crate::context::Context;
+use crate::environment::OF_SUPERVISOR;
 use crate::network::NetworkArgs;
 use crate::{home, passphrase};
 use anyhow::Context as _;
@@ -100,6 +101,9 @@ fn spawn(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    for name in OF_SUPERVISOR {
+        command.env_remove(name);
+    }
     // In a group of its own, so that Ctrl-C on this terminal does not reach it.
     command.process_group(0).current_dir("/");
     if passphrase.is_some() {

@@ -6,8 +6,10 @@
 //! reads the environment. The contract is `docs/cli.md`.
 
 mod args;
+mod bundle;
 mod commands;
 mod context;
+mod doctor;
 mod editor;
 mod emphasis;
 mod environment;
@@ -25,6 +27,7 @@ mod passphrase;
 mod past;
 mod reasons;
 mod redact;
+mod service;
 mod table;
 mod when;
 mod words;

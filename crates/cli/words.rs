@@ -134,6 +134,9 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// What a locked device says instead of how its packs are.
+pub(crate) const LOCKED: &str = "This device is locked. To open it: kitbag unlock";
+
 /// How the master key is kept, and what that means.
 pub(crate) fn key_protection(protection: &KeyProtection) -> String {
     match protection {
@@ -145,8 +148,7 @@ pub(crate) fn key_protection(protection: &KeyProtection) -> String {
         }
         KeyProtection::KeyFile(path) => format!(
             "Your packs open with the key file {}, which only your user can read.\n\
-             Anyone who can read your files can open your packs. Better, on a new home: a keyring, or\n\
-             kitbag init --name NAME --passphrase-file FILE",
+             Anyone who can read your files can open your packs. Better: kitbag key protect --passphrase",
             path.display()
         ),
     }

@@ -1,4 +1,7 @@
-//! `kitbag daemon run|start|stop|status`: the daemon by its name.
+//! `kitbag daemon run|start|stop|status|logs|install|uninstall`: the daemon by its name.
+
+mod install;
+mod logs;
 
 use crate::commands::{down, up};
 use crate::context::Context;
@@ -7,7 +10,7 @@ use crate::{home, launch, passphrase, when, words};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_daemon::{Started, is_served};
-use kitbag_rpc::{Peer, ReadStatus, Status, V1};
+use kitbag_rpc::{Health, Healthy, Meters, Peer, ReadStatus, Status, Time, V1};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -27,6 +30,12 @@ enum DaemonCommand {
     Stop,
     /// Show whether it runs, and how it is; starts nothing
     Status,
+    /// Show the end of its log; works while it is down
+    Logs(logs::LogsArgs),
+    /// Run it as a service that starts with your session
+    Install(install::InstallArgs),
+    /// Stop the service and remove it
+    Uninstall(install::UninstallArgs),
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +65,9 @@ pub(super) async fn run(context: &Context, args: DaemonArgs) -> anyhow::Result<(
         DaemonCommand::Start(args) => start(context, args).await,
         DaemonCommand::Stop => down::run(context).await,
         DaemonCommand::Status => status(context).await,
+        DaemonCommand::Logs(args) => logs::run(context, args).await,
+        DaemonCommand::Install(args) => install::install(context, args).await,
+        DaemonCommand::Uninstall(args) => install::uninstall(context, args).await,
     }
 }
 
@@ -107,8 +119,13 @@ async fn start(context: &Context, args: StartArgs) -> anyhow::Result<()> {
 struct DaemonStatus {
     v: V1,
     running: bool,
+    /// Whether its packs are closed until somebody unlocks it.
+    locked: bool,
     pid: Option<u32>,
     version: Option<String>,
+    since: Option<Time>,
+    /// What it counted since then.
+    meters: Option<Meters>,
     endpoint: Option<String>,
     addresses: Vec<String>,
     peers: Vec<Peer>,
@@ -119,14 +136,17 @@ struct DaemonStatus {
     rotation_debt: u64,
 }
 
-impl From<Status> for DaemonStatus {
-    fn from(status: Status) -> DaemonStatus {
+impl DaemonStatus {
+    fn of(health: Healthy, status: Status) -> DaemonStatus {
         DaemonStatus {
             v: V1,
             running: true,
+            locked: status.locked,
             pid: Some(status.pid),
             version: Some(status.version),
-            endpoint: Some(status.endpoint),
+            since: health.since,
+            meters: Some(health.meters),
+            endpoint: (!status.locked).then_some(status.endpoint),
             addresses: status.addresses,
             peers: status.peers,
             packs: status.packs.len(),
@@ -136,15 +156,16 @@ impl From<Status> for DaemonStatus {
             rotation_debt: status.packs.iter().map(|pack| pack.rotation_debt).sum(),
         }
     }
-}
 
-impl DaemonStatus {
     fn stopped() -> DaemonStatus {
         DaemonStatus {
             v: V1,
             running: false,
+            locked: false,
             pid: None,
             version: None,
+            since: None,
+            meters: None,
             endpoint: None,
             addresses: Vec::new(),
             peers: Vec::new(),
@@ -157,13 +178,19 @@ impl DaemonStatus {
     }
 
     fn in_words(&self) -> String {
-        let (Some(pid), Some(endpoint)) = (self.pid, &self.endpoint) else {
+        let Some(pid) = self.pid else {
             return "It does not run. To start it: kitbag up".to_owned();
         };
-        let mut lines = vec![
-            format!("running, process {pid}"),
-            format!("endpoint {endpoint}"),
-        ];
+        let since = self
+            .since
+            .map(|since| format!(", since {}", when::shown(since, &Zoned::now())))
+            .unwrap_or_default();
+        let mut lines = vec![format!("running, process {pid}{since}")];
+        let Some(endpoint) = &self.endpoint else {
+            lines.push("locked: its packs are closed. To open it: kitbag unlock".to_owned());
+            return lines.join("\n");
+        };
+        lines.push(format!("endpoint {endpoint}"));
         lines.extend(
             self.addresses
                 .iter()
@@ -194,7 +221,9 @@ async fn status(context: &Context) -> anyhow::Result<()> {
         return Err(trouble.into());
     }
     let status = if is_served(&context.home) {
-        context.client().call(&ReadStatus::default()).await?.into()
+        let client = context.client();
+        let health = client.call(&Health::default()).await?;
+        DaemonStatus::of(health, client.call(&ReadStatus::default()).await?)
     } else {
         DaemonStatus::stopped()
     };

@@ -27,6 +27,12 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     if let Some(trouble) = home::trouble(&context.home) {
         return Err(trouble.into());
     }
+    let (ran, pid) = stop(context).await?;
+    tell(context, ran, pid)
+}
+
+/// Stops the daemon and waits until it has let go of the home; says whether one ran, and which.
+pub(super) async fn stop(context: &Context) -> anyhow::Result<(bool, Option<u32>)> {
     let (client, began) = (context.client(), Instant::now());
     let (mut ran, mut pid) = (false, None);
     while is_served(&context.home) {
@@ -48,7 +54,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
         }
         tokio::time::sleep(POLL).await;
     }
-    tell(context, ran, pid)
+    Ok((ran, pid))
 }
 
 /// The answer of a daemon that is alive: it stops at once, whatever else it does.

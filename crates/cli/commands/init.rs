@@ -24,13 +24,13 @@ pub(crate) struct InitArgs {
 /// otherwise a key file in the home.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
-struct KeyArgs {
+pub(super) struct KeyArgs {
     /// Keep the key in this computer's keyring
     #[arg(long)]
-    keyring: bool,
+    pub(super) keyring: bool,
     /// Keep the key in a file that only your user can read
     #[arg(long, value_name = "FILE")]
-    key_file: Option<PathBuf>,
+    pub(super) key_file: Option<PathBuf>,
     /// Protect the key by a passphrase that is asked for
     #[arg(long)]
     passphrase: bool,
@@ -99,7 +99,12 @@ pub(super) fn run(context: &Context, args: InitArgs) -> anyhow::Result<()> {
 }
 
 impl KeyArgs {
-    fn choice(self) -> anyhow::Result<Option<KeyChoice>> {
+    /// Whether anything was chosen.
+    pub(super) fn any(&self) -> bool {
+        self.keyring || self.passphrase || self.key_file.is_some() || self.passphrase_file.is_some()
+    }
+
+    pub(super) fn choice(self) -> anyhow::Result<Option<KeyChoice>> {
         if self.keyring {
             return Ok(Some(KeyChoice::Keyring));
         }

@@ -3,7 +3,9 @@
 use crate::context::Context;
 use crate::{home, words};
 use kitbag_daemon::{home_is_initialised, is_served};
-use kitbag_rpc::{JoinRequest, ListPacks, Pack, PackStatus, ReadStatus, V1, WaitingJoin};
+use kitbag_rpc::{
+    Health, JoinRequest, ListPacks, Pack, PackStatus, ReadStatus, ServeState, V1, WaitingJoin,
+};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -11,7 +13,9 @@ struct Overview {
     v: V1,
     initialised: bool,
     running: bool,
-    /// Number of packs; none if no daemon runs to say it.
+    /// Whether its packs are closed until somebody unlocks it.
+    locked: bool,
+    /// Number of packs; none if no daemon runs to say it, or it is locked.
     packs: Option<usize>,
     needs_you: Vec<String>,
     /// What waits for somebody else.
@@ -29,12 +33,19 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
         Overview::idle(true, "kitbag up")
     } else {
         let client = context.client();
+        if client.call(&Health::default()).await?.state == ServeState::Locked {
+            return tell(context, &Overview::locked());
+        }
         let packs = client.call(&ListPacks::default()).await?.packs;
         let status = client.call(&ReadStatus::default()).await?;
         Overview::running(&packs, &status.packs).with_joining(&status.requests, &status.joins)
     };
+    tell(context, &overview)
+}
+
+fn tell(context: &Context, overview: &Overview) -> anyhow::Result<()> {
     if context.out.is_json() {
-        return context.out.document(&overview);
+        return context.out.document(overview);
     }
     Ok(context.out.data(overview.in_words())?)
 }
@@ -45,10 +56,19 @@ impl Overview {
             v: V1,
             initialised,
             running: false,
+            locked: false,
             packs: None,
             needs_you: Vec::new(),
             waiting: Vec::new(),
             next: next.to_owned(),
+        }
+    }
+
+    fn locked() -> Overview {
+        Overview {
+            running: true,
+            locked: true,
+            ..Overview::idle(true, "kitbag unlock")
         }
     }
 
@@ -73,6 +93,7 @@ impl Overview {
             v: V1,
             initialised: true,
             running: true,
+            locked: false,
             packs: Some(packs.len()),
             needs_you: needs_you.collect(),
             waiting: Vec::new(),
@@ -100,6 +121,9 @@ impl Overview {
     fn in_words(&self) -> String {
         let state = match (self.initialised, self.packs) {
             (false, _) => "Kitbag is not set up on this device yet.".to_owned(),
+            (true, None) if self.locked => {
+                "This device is locked: its packs are closed.".to_owned()
+            }
             (true, None) => "This device is set up; its daemon does not run.".to_owned(),
             (true, Some(packs)) => format!(
                 "This device runs, with {}.",
@@ -107,7 +131,7 @@ impl Overview {
             ),
         };
         let mut lines = vec![state];
-        if self.running {
+        if self.running && !self.locked {
             lines.push(
                 if self.needs_you.is_empty() {
                     "Nothing needs you."

@@ -27,6 +27,9 @@ struct Explained {
 pub(super) async fn run(context: &Context, args: StatusArgs) -> anyhow::Result<()> {
     let client = launch::client(context).await?;
     let status = client.call(&ReadStatus::default()).await?;
+    if status.locked && !context.out.is_json() {
+        return Ok(context.out.data(words::LOCKED)?);
+    }
     if !args.why {
         if context.out.is_json() {
             return context.out.document(&status);

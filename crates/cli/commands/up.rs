@@ -93,6 +93,7 @@ pub(super) async fn serve(
         passphrase,
         elsewhere: context.env.short_dir(),
         log: context.env.log()?,
+        supervisor: context.env.supervisor.clone(),
     };
     kitbag_daemon::keep_panics_out_of_sight();
     kitbag_daemon::run(options, |started| {

@@ -2,43 +2,49 @@
 
 mod explain;
 mod finding;
+mod keeping;
 mod membership;
 
 use crate::convert;
 use crate::failure::failed;
-use crate::routes::Routes;
+use crate::home::Home;
+use crate::routes::{Routes, Serves};
 use axum::Router;
 use kitbag_engine::{self as engine, Added, Engine, EntryHash, PackId, PackSummary};
 use kitbag_rpc::{
-    AddNote, ApproveJoin, Audience, CancelInvite, Code, CreatePack, EditNote, Failure, ForgetJoin,
-    Health, Healthy, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten, JoinPack,
+    AddNote, ApproveJoin, Audience, Call, CancelInvite, Code, CreatePack, EditNote, Failure,
+    ForgetJoin, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten, JoinPack,
     JoinRequest, JoinRequests, JoinState, Joined, ListInvites, ListJoinRequests, ListMembers,
     ListNotes, ListPacks, Me, Members, NoteAnswer, NoteEdited, NoteRef, NoteRelabelled,
-    NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadStatus,
-    RefuseJoin, RelabelNote, Review, ReviewPack, Secret, Sensitivity, SharePack, Shared, ShowNote,
-    ShowPack, Status, Stop, Stopping, SyncPacks, Synced, TakeOver, TakenOver, V1, WaitingJoin,
+    NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadMetrics,
+    ReadStatus, RefuseJoin, RelabelNote, Review, ReviewPack, Secret, Sensitivity, SharePack,
+    Shared, ShowNote, ShowPack, Status, SyncPacks, Synced, TakeOver, TakenOver, V1, WaitingJoin,
     WhoAmI,
 };
 use std::collections::{BTreeSet, HashMap};
-use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 /// What handlers work on.
 #[derive(Clone)]
-struct Served {
-    engine: Engine,
-    stop: CancellationToken,
+pub(crate) struct Served {
+    pub(crate) engine: Engine,
 }
 
 type Answered<T> = Result<T, Failure>;
 
 /// All routes of the API.
-pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -> Router {
-    Routes::new(Served { engine, stop }, daemon_uid)
-        .on(health)
+pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
+    Routes::new(home, daemon_uid)
+        .always(keeping::health)
+        .at("/health", keeping::health, keeping::json)
+        .at(ReadMetrics::PATH, keeping::metrics, |page| {
+            keeping::text(page)
+        })
+        .always(keeping::lock)
+        .always(keeping::unlock)
+        .always(keeping::stop_daemon)
+        .always(read_status)
         .on(who_am_i)
-        .on(read_status)
-        .on(stop_daemon)
         .on(create_pack)
         .on(list_packs)
         .on(show_pack)
@@ -73,38 +79,27 @@ pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -
         .into_router()
 }
 
-async fn health(_: Served, _: Health) -> Answered<Healthy> {
-    Ok(Healthy {
-        v: V1,
-        pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
-}
-
 async fn who_am_i(served: Served, _: WhoAmI) -> Answered<Me> {
     Ok(convert::me(served.engine.me().await))
 }
 
-async fn read_status(served: Served, _: ReadStatus) -> Answered<Status> {
+async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
+    let served = match home.open() {
+        Ok(served) => served,
+        Err(_) => return Ok(keeping::status_of_locked()),
+    };
     let status = served.engine.status().await.map_err(|e| failed(&e))?;
     Ok(Status {
         v: V1,
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        locked: false,
         endpoint: status.endpoint.id,
         addresses: status.endpoint.addresses,
         peers: status.peers.into_iter().map(convert::peer).collect(),
         packs: served.named(status.packs).await?,
         requests: served.join_requests(None).await?,
         joins: served.waiting_joins().await?,
-    })
-}
-
-async fn stop_daemon(served: Served, _: Stop) -> Answered<Stopping> {
-    served.stop.cancel();
-    Ok(Stopping {
-        v: V1,
-        pid: std::process::id(),
     })
 }
 

@@ -8,9 +8,7 @@
 use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CheckPack, Code, CreatePack, EditNote,
     ExplainPolicy, Failure, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests,
-    ListMembers, ListNotes, ListPacks, PlanExport, ReadExport, ReadHistory, ReadStatus, ReadWhy,
-    RefuseJoin, RelabelNote, ReviewPack, SearchNotes, Sensitivity, SetRole, SharePack, ShowNote,
-    ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver, UnsharePack, WhoAmI,
+    ListMembers, ListNotes, ListPacks, LockHome, PlanExport, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadWhy, RefuseJoin, RelabelNote, ReviewPack, SearchNotes, Sensitivity, SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver, UnlockHome, UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -36,6 +34,10 @@ pub(crate) enum Operation {
     LookAtDaemon,
     /// Stops the daemon.
     StopDaemon,
+    /// Makes the daemon forget the key of its home.
+    Lock,
+    /// Opens the home again, for who brings what that takes.
+    Unlock,
     /// Reads packs, notes or members.
     Read,
     /// Takes notes out of a pack: up to its default, or above that up to this sensitivity.
@@ -107,8 +109,10 @@ macro_rules! asks {
 }
 
 asks! {
-    LookAtDaemon: Health, WhoAmI, ReadStatus;
+    LookAtDaemon: Health, ReadMetrics, WhoAmI, ReadStatus;
     StopDaemon: Stop;
+    Lock: LockHome;
+    Unlock: UnlockHome;
     Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
     Write: CreatePack, AddNote, EditNote, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
@@ -146,9 +150,11 @@ impl Asks for ReadExport {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 13] = [
+    const OPERATIONS: [Operation; 15] = [
         Operation::LookAtDaemon,
         Operation::StopDaemon,
+        Operation::Lock,
+        Operation::Unlock,
         Operation::Read,
         Operation::Export {
             max_sensitivity: None,

@@ -337,6 +337,27 @@ pub(crate) fn peer(peer: engine::PeerView) -> rpc::Peer {
     }
 }
 
+pub(crate) fn engine_meters(meters: engine::Meters) -> rpc::EngineMeters {
+    let buckets = engine::STEP_BUCKETS.into_iter().zip(meters.step_buckets);
+    rpc::EngineMeters {
+        offline: meters.offline,
+        failed: meters.failed,
+        damaged: meters.damaged,
+        sessions: meters.sessions,
+        steps_waiting: meters.steps_waiting,
+        steps: meters.steps,
+        step_micros: meters.step_micros,
+        step_micros_max: meters.step_micros_max,
+        step_buckets: buckets.collect(),
+        faults: meters.faults,
+        frames_in: meters.frames_in,
+        bytes_in: meters.bytes_in,
+        frames_out: meters.frames_out,
+        bytes_out: meters.bytes_out,
+        slow_readers: meters.slow_readers,
+    }
+}
+
 pub(crate) fn pack_status(pack: engine::PackStatus, name: Option<String>) -> rpc::PackStatus {
     rpc::PackStatus {
         id: pack.id.to_string(),

@@ -2,9 +2,11 @@
 
 use crate::convert;
 use crate::failure::failed;
-use kitbag_engine::{self as engine, Engine, KeyChoice, KeyProtection};
+use crate::instance::Instance;
+use kitbag_engine::{self as engine, Engine, Examined, KeyChoice, KeyMoved, KeyProtection};
 use kitbag_rpc::{Code, Failure, Inspected, Me, TicketInfo};
 use std::path::Path;
+use zeroize::Zeroizing;
 
 /// Whether this home holds a person and device.
 pub fn home_is_initialised(home: &Path) -> bool {
@@ -42,6 +44,41 @@ pub fn key_protection(home: &Path) -> Result<KeyProtection, Failure> {
         return Err(not_initialised());
     }
     engine::key_protection(home).map_err(|e| failed(&e))
+}
+
+/// What a choice of protection comes to in this home. Writes nothing.
+///
+/// # Errors
+/// [`Code::BadInput`] for the path of a key file.
+pub fn chosen_protection(home: &Path, choice: &KeyChoice) -> Result<KeyProtection, Failure> {
+    engine::chosen_protection(home, choice).map_err(|e| failed(&e))
+}
+
+/// Keeps the master key of this home in another way from now on. No daemon is needed, and one that runs
+/// goes on with the key it holds. `passphrase` is the one of today, if there is one.
+///
+/// # Errors
+/// [`Code::NotInitialised`], [`Code::Locked`], [`Code::BadInput`] if it would be kept less safely and
+/// `may_weaken` is not set, [`Code::Conflict`] if the new key file is there; the key is then where it was.
+pub fn protect_key(
+    home: &Path,
+    passphrase: Option<&Zeroizing<String>>,
+    choice: KeyChoice,
+    may_weaken: bool,
+) -> Result<KeyMoved, Failure> {
+    engine::protect_key(home, passphrase, choice, may_weaken).map_err(|e| failed(&e))
+}
+
+/// Opens every row of the database of a home that no daemon serves; meanwhile none can start.
+///
+/// # Errors
+/// [`Code::AlreadyRunning`], [`Code::Locked`], [`Code::Integrity`], or what else an opening can meet.
+pub fn examine(home: &Path, passphrase: Option<&Zeroizing<String>>) -> Result<Examined, Failure> {
+    if !home_is_initialised(home) {
+        return Err(not_initialised());
+    }
+    let _instance = Instance::take(home)?;
+    engine::examine(home, passphrase).map_err(|e| failed(&e))
 }
 
 /// What a ticket says, without its secret; asks nobody.

@@ -14,16 +14,25 @@ mod api;
 mod authorise;
 mod convert;
 mod failure;
+mod home;
 mod identity;
 mod instance;
 mod log;
+mod metrics;
 mod routes;
 mod run;
 mod server;
+mod supervisor;
 
-pub use identity::{home_is_initialised, initialise, inspect, inspect_ticket, key_protection};
+pub use identity::{
+    chosen_protection, examine, home_is_initialised, initialise, inspect, inspect_ticket,
+    key_protection, protect_key,
+};
 pub use instance::is_served;
-pub use log::{LogLevel, keep_panics_out_of_sight};
+pub use log::{LogLevel, keep_panics_out_of_sight, log_files};
 pub use run::{Options, Started, run};
+pub use supervisor::Supervisor;
 
-pub use kitbag_engine::{KeyChoice, KeyProtection, Listen, Relay, Settings};
+pub use kitbag_engine::{
+    Examined, KeyChoice, KeyMoved, KeyProtection, Listen, Relay, Settings, key_change_is_pending,
+};

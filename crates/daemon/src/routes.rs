@@ -22,7 +22,30 @@ use tracing::{error, info, warn};
 /// How long the body of a request may take to arrive.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Routes under construction; `S` is what handlers work on.
+/// What the routes serve. It may be closed for a while; most handlers need it open.
+pub(crate) trait Serves: Clone + Send + Sync + 'static {
+    /// What handlers work on.
+    type Open: Send + 'static;
+
+    /// The same, open.
+    ///
+    /// # Errors
+    /// Why it is closed.
+    fn open(&self) -> Result<Self::Open, Failure>;
+
+    /// Counts a request by how it ended.
+    fn count(&self, _: Ended) {}
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Answered,
+    Refused,
+    Faulted,
+}
+
+/// Routes under construction; `S` is what is served.
 pub(crate) struct Routes<S> {
     router: Router,
     state: S,
@@ -30,7 +53,7 @@ pub(crate) struct Routes<S> {
     body_timeout: Duration,
 }
 
-impl<S: Clone + Send + Sync + 'static> Routes<S> {
+impl<S: Serves> Routes<S> {
     pub(crate) fn new(state: S, daemon_uid: u32) -> Self {
         Routes {
             router: Router::new(),
@@ -47,8 +70,47 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
-    /// Serves one call. Its path and method are the call's own.
-    pub(crate) fn on<C, F, Fut>(mut self, handler: F) -> Self
+    /// Serves one call while there is something open to serve. Its path and method are the call's own.
+    pub(crate) fn on<C, F, Fut>(self, handler: F) -> Self
+    where
+        C: Call + Asks,
+        F: Fn(S::Open, C) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<C::Answer, Failure>> + Send + 'static,
+    {
+        self.always(move |state: S, call| {
+            let handler = handler.clone();
+            async move {
+                match handler(state.open()?, call).await {
+                    // Closed under its hands: that is why.
+                    Err(failure) if failure.code == Code::DaemonUnreachable => {
+                        Err(state.open().err().unwrap_or(failure))
+                    }
+                    ended => ended,
+                }
+            }
+        })
+    }
+
+    /// Serves one call, whether or not there is something open to serve.
+    pub(crate) fn always<C, F, Fut>(self, handler: F) -> Self
+    where
+        C: Call + Asks,
+        F: Fn(S, C) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<C::Answer, Failure>> + Send + 'static,
+    {
+        self.at(C::PATH, handler, |answer| {
+            let json = serde_json::to_vec(answer).map_err(|_| fault())?;
+            Ok(json_response(StatusCode::OK, json))
+        })
+    }
+
+    /// Serves a call at this path, and writes its answer like this.
+    pub(crate) fn at<C, F, Fut>(
+        mut self,
+        path: &'static str,
+        handler: F,
+        write: fn(&C::Answer) -> Result<Response, Failure>,
+    ) -> Self
     where
         C: Call + Asks,
         F: Fn(S, C) -> Fut + Clone + Send + Sync + 'static,
@@ -60,11 +122,13 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             let (handler, state) = (handler.clone(), state.clone());
             let began = Instant::now();
             async move {
+                let counted = state.clone();
                 let answer = serve(peer, daemon_uid, body_timeout, request, |call| {
                     handler(state, call)
                 })
-                .await;
-                tell_log::<C>(peer, &answer, began.elapsed());
+                .await
+                .and_then(|answer| write(&answer));
+                counted.count(tell_log(path, peer, &answer, began.elapsed()));
                 answer.unwrap_or_else(|failure| failure_response(&failure))
             }
         };
@@ -72,7 +136,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
             Method::Get => get(serve),
             Method::Post => post(serve),
         };
-        self.router = self.router.route(C::PATH, method);
+        self.router = self.router.route(path, method);
         self
     }
 
@@ -89,7 +153,7 @@ async fn serve<C, Fut>(
     body_timeout: Duration,
     request: Request,
     handler: impl FnOnce(C) -> Fut,
-) -> Result<Response, Failure>
+) -> Result<C::Answer, Failure>
 where
     C: Call + Asks,
     Fut: Future<Output = Result<C::Answer, Failure>> + Send + 'static,
@@ -105,9 +169,7 @@ where
         },
         &call.operation(),
     )?;
-    let answer = tokio::spawn(handler(call)).await.map_err(|_| fault())??;
-    let json = serde_json::to_vec(&answer).map_err(|_| fault())?;
-    Ok(json_response(StatusCode::OK, json))
+    tokio::spawn(handler(call)).await.map_err(|_| fault())?
 }
 
 fn caller(headers: &HeaderMap) -> Result<Caller, Failure> {
@@ -166,6 +228,17 @@ fn failure_response(failure: &Failure) -> Response {
     json_response(status, json)
 }
 
+/// Text for a scraper.
+pub(crate) fn text_response(text: &str) -> Response {
+    const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
+    (
+        StatusCode::OK,
+        [(header::CONTENT_TYPE, PLAIN)],
+        text.to_owned(),
+    )
+        .into_response()
+}
+
 fn json_response(status: StatusCode, json: Vec<u8>) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
@@ -178,12 +251,26 @@ fn fault() -> Failure {
 }
 
 /// Path, code and time; never the message, which may name a pack or a person.
-fn tell_log<C: Call>(peer: Peer, answer: &Result<Response, Failure>, took: Duration) {
-    let (path, pid) = (C::PATH, peer.pid);
+fn tell_log(
+    path: &'static str,
+    peer: Peer,
+    answer: &Result<Response, Failure>,
+    took: Duration,
+) -> Ended {
+    let pid = peer.pid;
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     match answer {
-        Ok(_) => info!(path, pid, micros, "answered"),
-        Err(failure) if failure.code == Code::Internal => error!(path, pid, micros, "fault"),
-        Err(failure) => warn!(path, pid, micros, code = failure.code.as_str(), "refused"),
+        Ok(_) => {
+            info!(path, pid, micros, "answered");
+            Ended::Answered
+        }
+        Err(failure) if failure.code == Code::Internal => {
+            error!(path, pid, micros, "fault");
+            Ended::Faulted
+        }
+        Err(failure) => {
+            warn!(path, pid, micros, code = failure.code.as_str(), "refused");
+            Ended::Refused
+        }
     }
 }

@@ -2,21 +2,19 @@
 
 use crate::api;
 use crate::failure::failed;
+use crate::home::Home;
 use crate::identity::not_initialised;
 use crate::instance::{Instance, storage};
 use crate::log::{self, LogLevel};
+use crate::supervisor::Supervisor;
 use crate::{convert, server};
 use kitbag_engine::{Engine, Settings, home_is_initialised};
 use kitbag_rpc::{Code, Failure, Me};
 use std::path::PathBuf;
-use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use zeroize::Zeroizing;
-
-/// How long the engine gets to close its connections and its database.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a daemon needs to know.
 pub struct Options {
@@ -28,6 +26,8 @@ pub struct Options {
     pub elsewhere: PathBuf,
     /// How much the log tells.
     pub log: LogLevel,
+    /// Who wants to know how this process does, if anybody.
+    pub supervisor: Supervisor,
 }
 
 /// What there is to tell when the daemon serves.
@@ -58,19 +58,21 @@ pub async fn run(options: Options, on_ready: impl FnOnce(&Started)) -> Result<()
         passphrase,
         elsewhere,
         log,
+        supervisor,
     } = options;
     let home = settings.home.clone();
     if !home_is_initialised(&home) {
         return Err(not_initialised());
     }
     let mut instance = Instance::take(&home)?;
-    let _log = log::start(&home, log)?;
+    let log = log::start(&home, log)?;
     let listener = instance.listen(&elsewhere)?;
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
+    supervisor.stay_alive(&stop);
 
     let Some(opened) = stop
-        .run_until_cancelled(Engine::open(settings, passphrase))
+        .run_until_cancelled(Engine::open(settings.clone(), passphrase))
         .await
     else {
         return Ok(());
@@ -79,9 +81,10 @@ pub async fn run(options: Options, on_ready: impl FnOnce(&Started)) -> Result<()
         .map_err(|e| failed(&e))
         .inspect_err(|f| warn!(code = f.code.as_str(), "not started"))?;
     let daemon_uid = server::own_uid().map_err(|e| storage(instance.socket(), &e))?;
-    let router = api::routes(engine.clone(), stop.clone(), daemon_uid);
-
     let started = started(&engine, &instance).await;
+    let supervised = supervisor.clone();
+    let home = Home::new(settings, engine, stop.clone(), supervised, log.dropped());
+    let router = api::routes(home.clone(), daemon_uid);
     info!(
         pid = started.pid,
         endpoint = started.endpoint,
@@ -89,14 +92,10 @@ pub async fn run(options: Options, on_ready: impl FnOnce(&Started)) -> Result<()
         "serving"
     );
     on_ready(&started);
+    supervisor.ready();
     server::serve(listener, router, daemon_uid, stop).await;
 
-    if tokio::time::timeout(SHUTDOWN_TIMEOUT, engine.shutdown())
-        .await
-        .is_err()
-    {
-        warn!("the engine did not close in time");
-    }
+    home.close().await;
     info!("stopped");
     Ok(())
 }
@@ -143,6 +142,7 @@ mod tests {
         SyncPacks, V1, WhoAmI,
     };
     use std::path::Path;
+    use std::time::Duration;
 
     fn options(home: &Path) -> Options {
         let settings = Settings {
@@ -154,6 +154,7 @@ mod tests {
             passphrase: None,
             elsewhere: home.to_owned(),
             log: LogLevel::Debug,
+            supervisor: Supervisor::default(),
         }
     }
 

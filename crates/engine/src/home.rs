@@ -7,12 +7,14 @@
 //!   master-key     how the master key is kept: one line that says which of
 //!                  the keyring, a key file (its path), or a passphrase (the protected key)
 //!   key            the key file, if that is how, 0600
+//!   key-change     while how it is kept changes: the places that may hold it (`protect`)
 //!   setup.lock     held while the home is set up
 //! ```
 //!
 //! Spec: `docs/spec/store.md`, "Home".
 
 use crate::error::file;
+use crate::protect::settle;
 use crate::{EngineError, keyring};
 use data_encoding::BASE32_NOPAD;
 use kitbag_core::id::Incarnation;
@@ -148,10 +150,14 @@ pub fn initialise(
 /// # Errors
 /// [`EngineError::NotInitialised`], or [`EngineError::Integrity`] if the record of it is unreadable.
 pub fn key_protection(home: &Path) -> Result<KeyProtection, EngineError> {
-    match read_record(home)? {
-        KeyRecord::Keyring(_) => Ok(KeyProtection::Keyring),
-        KeyRecord::File(path) => Ok(KeyProtection::KeyFile(path)),
-        KeyRecord::Passphrase(_) => Ok(KeyProtection::Passphrase),
+    Ok(protection_of(&read_record(home)?))
+}
+
+pub(crate) fn protection_of(record: &KeyRecord) -> KeyProtection {
+    match record {
+        KeyRecord::Keyring(_) => KeyProtection::Keyring,
+        KeyRecord::File(path) => KeyProtection::KeyFile(path.clone()),
+        KeyRecord::Passphrase(_) => KeyProtection::Passphrase,
     }
 }
 
@@ -169,18 +175,30 @@ impl Unlocked {
         if !home_is_initialised(home) {
             return Err(EngineError::NotInitialised);
         }
+        let master = read_master_key(home, passphrase)?;
+        if let Err(why) = settle(home, &master) {
+            warn!("an old copy of the key could not be removed: {why}");
+        }
         Ok(Unlocked {
             home: home.to_owned(),
-            master: read_master_key(home, passphrase)?,
+            master,
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn master(&self) -> &MasterKey {
+        &self.master
     }
 
     /// Opens the device. Everything that was open of it before must be gone.
     pub(crate) fn open(&self) -> Result<Node, EngineError> {
-        open_node(
-            &self.home,
-            Store::open(&self.home.join(DATABASE), &self.master, &mut SystemRandom)?,
-        )
+        open_node(&self.home, self.open_store()?)
+    }
+
+    /// Opens the database alone.
+    pub(crate) fn open_store(&self) -> Result<Store, EngineError> {
+        let database = self.home.join(DATABASE);
+        Ok(Store::open(&database, &self.master, &mut SystemRandom)?)
     }
 }
 
@@ -199,13 +217,36 @@ fn open_node(home: &Path, store: Store) -> Result<Node, EngineError> {
     Ok(node)
 }
 
-enum KeyRecord {
+/// What the file `master-key` says.
+pub(crate) enum KeyRecord {
     Keyring(String),
+    /// Read, it is absolute; written, it may be relative to the home.
     File(PathBuf),
     Passphrase(Vec<u8>),
 }
 
-fn read_record(home: &Path) -> Result<KeyRecord, EngineError> {
+impl KeyRecord {
+    /// The line of the file.
+    pub(crate) fn line(&self) -> String {
+        match self {
+            KeyRecord::Keyring(name) => format!("keyring {name}\n"),
+            KeyRecord::File(path) => format!("file {}\n", path.display()),
+            KeyRecord::Passphrase(sealed) => {
+                format!("passphrase {}\n", BASE32_NOPAD.encode(sealed))
+            }
+        }
+    }
+
+    pub(crate) fn is_keyring(&self, name: &str) -> bool {
+        matches!(self, KeyRecord::Keyring(own) if own == name)
+    }
+
+    pub(crate) fn is_file(&self, home: &Path, path: &Path) -> bool {
+        matches!(self, KeyRecord::File(own) if home.join(own) == path)
+    }
+}
+
+pub(crate) fn read_record(home: &Path) -> Result<KeyRecord, EngineError> {
     let path = home.join(MASTER_KEY);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
@@ -250,7 +291,7 @@ fn keep_master_key(
                 &mut SystemRandom,
             )
             .map_err(passphrase_error)?;
-            write_record(&format!("passphrase {}\n", BASE32_NOPAD.encode(&sealed)))?;
+            write_record(&KeyRecord::Passphrase(sealed).line())?;
             Ok(KeyProtection::Passphrase)
         }
         Some(KeyChoice::Keyring) => {
@@ -273,15 +314,10 @@ fn keep_in_file(
     path: Option<PathBuf>,
     write_record: impl Fn(&str) -> Result<(), EngineError>,
 ) -> Result<KeyProtection, EngineError> {
-    let named = path.unwrap_or_else(|| PathBuf::from(KEY_FILE));
+    let named = key_file_path(home, path)?;
     let path = home.join(&named);
-    let text = Zeroizing::new(format!(
-        "{KEY_FILE_PREFIX}{}\n",
-        BASE32_NOPAD
-            .encode(master.danger_expose())
-            .to_ascii_lowercase()
-    ));
     if path != home.join(KEY_FILE) || !path.exists() {
+        let text = key_file_text(master);
         let mut key_file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -294,16 +330,39 @@ fn keep_in_file(
             .and_then(|()| sync_parent(&path))
             .map_err(file("write", &path))?;
     }
-    let absolute = if named.is_absolute() || named == Path::new(KEY_FILE) {
-        named
-    } else {
-        std::path::absolute(&path).map_err(file("find", &path))?
-    };
-    write_record(&format!("file {}\n", absolute.display()))?;
+    write_record(&KeyRecord::File(named).line())?;
     Ok(KeyProtection::KeyFile(path))
 }
 
-fn read_master_key(
+/// How a key file is named in the record: `key` in the home, whatever the home is called, and absolute
+/// elsewhere. The record is one line of text, so the path must survive that.
+pub(crate) fn key_file_path(home: &Path, path: Option<PathBuf>) -> Result<PathBuf, EngineError> {
+    let Some(path) = path else {
+        return Ok(PathBuf::from(KEY_FILE));
+    };
+    let path = std::path::absolute(home.join(&path)).map_err(file("find", &path))?;
+    if std::path::absolute(home.join(KEY_FILE)).is_ok_and(|own| own == path) {
+        return Ok(PathBuf::from(KEY_FILE));
+    }
+    let survives = |text: &str| text.trim_end() == text && !text.contains(char::is_control);
+    if path.to_str().is_some_and(survives) {
+        return Ok(path);
+    }
+    Err(EngineError::BadInput {
+        field: "key file",
+        reason: "its path must be text, without control characters and without a space at its end"
+            .into(),
+    })
+}
+
+/// What stands in a key file.
+pub(crate) fn key_file_text(master: &MasterKey) -> Zeroizing<String> {
+    let key = Zeroizing::new(BASE32_NOPAD.encode(master.danger_expose()));
+    let key = Zeroizing::new(key.to_ascii_lowercase());
+    Zeroizing::new(format!("{KEY_FILE_PREFIX}{}\n", key.as_str()))
+}
+
+pub(crate) fn read_master_key(
     home: &Path,
     passphrase: Option<&Zeroizing<String>>,
 ) -> Result<MasterKey, EngineError> {
@@ -322,7 +381,7 @@ fn read_master_key(
     }
 }
 
-fn read_key_file(path: &Path) -> Result<MasterKey, EngineError> {
+pub(crate) fn read_key_file(path: &Path) -> Result<MasterKey, EngineError> {
     let mut key_file = File::open(path).map_err(file("open the key file", path))?;
     let mode = key_file
         .metadata()
@@ -367,7 +426,7 @@ fn choice_passphrase(choice: Option<&KeyChoice>) -> Option<&Zeroizing<String>> {
     }
 }
 
-fn passphrase_error(error: PassphraseError) -> EngineError {
+pub(crate) fn passphrase_error(error: PassphraseError) -> EngineError {
     match error {
         PassphraseError::Empty => EngineError::BadInput {
             field: "passphrase",
@@ -392,7 +451,7 @@ fn make_home(home: &Path) -> Result<(), EngineError> {
 }
 
 /// Replaces a small file so that either the old or the new content survives a crash.
-fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let fresh = path.with_extension("new");
     let mut file = OpenOptions::new()
         .write(true)
@@ -406,7 +465,7 @@ fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
     sync_parent(path)
 }
 
-fn sync_parent(path: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_parent(path: &Path) -> std::io::Result<()> {
     match path.parent() {
         Some(parent) => File::open(parent)?.sync_all(),
         None => Ok(()),
@@ -415,11 +474,11 @@ fn sync_parent(path: &Path) -> std::io::Result<()> {
 
 const DATABASE: &str = "kitbag.redb";
 const INCARNATION: &str = "incarnation";
-const SETUP_LOCK: &str = "setup.lock";
-const MASTER_KEY: &str = "master-key";
-const KEY_FILE: &str = "key";
+pub(crate) const SETUP_LOCK: &str = "setup.lock";
+pub(crate) const MASTER_KEY: &str = "master-key";
+pub(crate) const KEY_FILE: &str = "key";
 const KEY_FILE_PREFIX: &str = "kitbag-key-1:";
-const KEY_FILE_BYTES_MAX: u64 = 4096;
+pub(crate) const KEY_FILE_BYTES_MAX: u64 = 4096;
 
 #[cfg(test)]
 mod tests {

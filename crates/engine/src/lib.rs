@@ -21,13 +21,16 @@
 
 mod asking;
 mod error;
+mod examine;
 mod explain;
 mod finding;
 mod home;
 mod join;
 mod keyring;
 mod members;
+mod meters;
 mod network;
+mod protect;
 mod random;
 mod review;
 mod settings;
@@ -35,6 +38,7 @@ mod status;
 mod worker;
 
 pub use error::{EngineError, TicketProblem};
+pub use examine::{Examined, examine};
 pub use home::{KeyChoice, KeyProtection, home_is_initialised, initialise, key_protection};
 pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError};
@@ -51,6 +55,8 @@ pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;
 pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};
+pub use meters::{Meters, STEP_BUCKETS};
+pub use protect::{KeyMoved, chosen_protection, key_change_is_pending, protect_key};
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};
 pub use zeroize::Zeroizing;

@@ -6,6 +6,7 @@
 
 use crate::EngineError;
 use crate::home::Unlocked;
+use crate::meters::Counters;
 use kitbag_core::id::{EndpointId, Timestamp};
 use kitbag_net::PeerId;
 use kitbag_node::{CloseReason, LinkId, Node, NodeError, Notice, Output};
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
 
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) notices: broadcast::Sender<Notice>,
     /// Keys to be disconnected, for whoever owns the network.
     pub(crate) disconnects: broadcast::Sender<PeerId>,
+    /// What was done so far, and how long it took.
+    pub(crate) counters: Counters,
 }
 
 /// A handle to the node's thread.
@@ -74,7 +77,9 @@ impl Worker {
             join_open: AtomicBool::new(false),
             notices: broadcast::channel(NOTICES_MAX).0,
             disconnects: broadcast::channel(NOTICES_MAX).0,
+            counters: Counters::default(),
         });
+        shared.counters.look_at(&node);
         let mut desk = Desk {
             links: BTreeMap::new(),
             jobs: jobs.downgrade(),
@@ -85,8 +90,11 @@ impl Worker {
             let mut node = node;
             desk.refresh_gate(&node);
             while let Some(job) = queue.blocking_recv() {
+                let begun = Instant::now();
                 let panicked = catch_unwind(AssertUnwindSafe(|| job(&mut node, &mut desk))).is_err();
+                desk.shared.counters.step(begun.elapsed());
                 if panicked {
+                    desk.shared.counters.fault();
                     desk.links.clear();
                     drop(node);
                     node = match unlocked.open() {
@@ -96,6 +104,7 @@ impl Worker {
                     warn!("a fault was contained; the device was opened anew");
                 }
                 desk.step(&mut node, None, |node, _| node.rest().map(|()| vec![]));
+                desk.shared.counters.look_at(&node);
             }
             if let Err(error) = node.keep_summaries(now()) {
                 warn!(%error, "the next start has to read all packs that changed");
@@ -160,6 +169,7 @@ impl Worker {
 
     /// Hands over a frame; waits while the node is behind, which holds up the peer.
     pub(crate) async fn frame(&self, link: LinkId, frame: Vec<u8>) -> Result<(), EngineError> {
+        self.shared.counters.frame_in(frame.len());
         self.post(Box::new(move |node, desk| {
             desk.step(node, Some(link), |node, now| {
                 node.link_frame(now, link, &frame)
@@ -182,6 +192,11 @@ impl Worker {
         let _ = self
             .post(Box::new(|node, desk| desk.refresh_gate(node)))
             .await; // stopped
+    }
+
+    /// Jobs that wait for the node.
+    pub(crate) fn waiting(&self) -> usize {
+        JOBS_MAX - self.jobs.capacity()
     }
 
     async fn post(&self, job: Job) -> Result<(), EngineError> {
@@ -249,12 +264,14 @@ impl Desk {
     }
 
     fn send(&mut self, node: &mut Node, link: LinkId, frame: Vec<u8>) {
+        self.shared.counters.frame_out(frame.len());
         let full = self
             .links
             .get(&link)
             .is_some_and(|frames| frames.try_send(Command::Send(frame)).is_err());
         if full {
             debug!(link = link.0, "peer reads too slowly");
+            self.shared.counters.slow_reader();
             self.links.remove(&link);
             node.link_closed(link);
         }

@@ -17,8 +17,10 @@ mod code;
 mod explain;
 mod export;
 mod failure;
+mod health;
 mod inspect;
 mod invite;
+mod lock;
 mod member;
 mod membership;
 mod note;
@@ -48,12 +50,14 @@ pub use export::{
     ExportedPack, ExportedSource, PlanExport, ProducedBy, ReadExport, Withheld,
 };
 pub use failure::{ErrorDocument, Failure};
+pub use health::{EngineMeters, Health, Healthy, Meters, ReadMetrics, ServeState};
 pub use inspect::{Field, Inspected, Part, Value};
 pub use invite::{
     ApproveJoin, Asked, CancelInvite, ForgetJoin, Invite, InviteCancelled, InviteJoiner,
     InviteState, Invites, JoinAnswered, JoinForgotten, JoinRequest, JoinRequests, ListInvites,
     ListJoinRequests, RefuseJoin, WaitingJoin,
 };
+pub use lock::{HomeLocked, HomeUnlocked, LockHome, OpensWith, UnlockHome};
 pub use member::{ListMembers, Member, Members};
 pub use membership::{
     Ended, EndedTicket, Held, MembershipChange, NoteCount, PersonChange, PersonRef, RemovalKind,
@@ -76,8 +80,8 @@ pub use socket::{
     LOCK_FILE, LOG_DIR, RECORD_FILE, RUN_DIR, SOCKET_FILE, SOCKET_PATH_BYTES_MAX, recorded_socket,
 };
 pub use status::{
-    Device, Fork, Health, Healthy, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus,
-    Status, Stop, Stopping, SyncPacks, Synced, WhoAmI,
+    Device, Fork, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus, Status, Stop,
+    Stopping, SyncPacks, Synced, WhoAmI,
 };
 pub use time::Time;
 pub use why::{AsideBy, Because, PackWhy, ReadWhy, Renewal, Waiting, WaitingFor, WhyAnswer};

@@ -5,26 +5,6 @@ use crate::{Ended, Held, JoinRequest, PATIENCE, Time, V1, WaitingJoin};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Asks whether the daemon serves.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Health {
-    /// Version.
-    pub v: V1,
-}
-call!(get Health, "/v1/health" => Healthy);
-
-/// The daemon serves.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Healthy {
-    /// Version.
-    pub v: V1,
-    /// Its process.
-    pub pid: u32,
-    /// Its program's version.
-    pub version: String,
-}
-
 /// Asks who this device and its person are.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,6 +61,9 @@ pub struct Status {
     pub pid: u32,
     /// Its program's version.
     pub version: String,
+    /// Whether the home is locked: then all that follows is empty.
+    #[serde(default)]
+    pub locked: bool,
     /// The transport's id of this device.
     pub endpoint: String,
     /// Where it can be reached.

@@ -11,6 +11,11 @@ mod rows;
 mod tables;
 
 pub use reader::Reader;
+mod check;
+mod rows;
+mod tables;
+
+pub use check::TableCheck;
 pub use redb::StorageBackend;
 pub use rows::{LogRow, PackRow};
 

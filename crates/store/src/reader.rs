@@ -273,7 +273,7 @@ impl Reader {
             .collect())
     }
 
-    fn open_row(
+    pub(crate) fn open_row(
         &self,
         table: &'static str,
         key: &[u8],

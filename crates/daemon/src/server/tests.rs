@@ -2,10 +2,10 @@
 //! answer, changes nothing, and the next request works.
 
 use super::*;
-use crate::routes::Routes;
+use crate::routes::{Routes, Serves};
 use kitbag_rpc::{
-    Call, Caller, Client, Code, CreatePack, Failure, Health, Healthy, Pack, PackAnswer,
-    REQUEST_BYTES_MAX, RUN_DIR, SOCKET_FILE, Sensitivity, V1,
+    Call, Caller, Client, Code, CreatePack, Failure, Health, Healthy, Meters, Pack, PackAnswer,
+    REQUEST_BYTES_MAX, RUN_DIR, SOCKET_FILE, Sensitivity, ServeState, V1,
 };
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,6 +54,14 @@ impl Fake {
     }
 }
 
+impl Serves for Arc<AtomicUsize> {
+    type Open = Self;
+
+    fn open(&self) -> Result<Self, Failure> {
+        Ok(Arc::clone(self))
+    }
+}
+
 fn socket(home: &Path) -> PathBuf {
     home.join(RUN_DIR).join(SOCKET_FILE)
 }
@@ -64,6 +72,9 @@ async fn health(handled: Arc<AtomicUsize>, _: Health) -> Result<Healthy, Failure
         v: V1,
         pid: 7,
         version: String::new(),
+        state: ServeState::Open,
+        since: None,
+        meters: Meters::default(),
     })
 }
 

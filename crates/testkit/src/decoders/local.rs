@@ -9,9 +9,9 @@ use kitbag_node::Node;
 use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Call, Caller, CancelInvite, CheckPack, CreatePack, EditNote,
     ExplainPolicy, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests, ListMembers,
-    ListNotes, ListPacks, Method, ReadHistory, ReadStatus, ReadWhy, RefuseJoin, RelabelNote,
-    ReviewPack, SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver,
-    UnsharePack, WhoAmI, decode_request,
+    ListNotes, ListPacks, LockHome, Method, ReadHistory, ReadMetrics, ReadStatus, ReadWhy,
+    RefuseJoin, RelabelNote, ReviewPack, SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop,
+    SyncPacks, TakeOver, UnlockHome, UnsharePack, WhoAmI, decode_request,
 };
 use kitbag_store::{LogRow, PackRow, Store};
 use minicbor::{Decode, Encode};
@@ -50,6 +50,9 @@ pub(super) fn request(bytes: &[u8]) -> Verdict {
         call::<ReadStatus>,
         call::<SyncPacks>,
         call::<Stop>,
+        call::<LockHome>,
+        call::<UnlockHome>,
+        call::<ReadMetrics>,
         call::<ListMembers>,
     ];
     if let Some(caller) = std::str::from_utf8(bytes)

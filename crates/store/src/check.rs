@@ -1,0 +1,168 @@
+//! Looking at every row: does its seal open at its own address?
+
+use crate::tables::{
+    BODIES, ByNumber, ByPosition, EPOCH_KEYS, EPOCHS, HEADERS, HEADS, ITEM_KEYS, LOGS, NOTE_NAMES,
+    NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS, SUMMARIES, SUMMARIES_NAME,
+};
+use crate::{Reader, StoreError, disk, position};
+use redb::{ReadableDatabase, ReadableTable, TableError};
+
+/// What was found in one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableCheck {
+    /// Its name.
+    pub table: &'static str,
+    /// Rows that it has.
+    pub rows: u64,
+    /// Rows that do not open.
+    pub damaged: u64,
+}
+
+impl Reader {
+    /// Opens every row of every table, and keeps none. Takes as long as reading the whole file.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`] if a table cannot be walked; a row that does not open is counted.
+    pub fn check_rows(&self) -> Result<Vec<TableCheck>, StoreError> {
+        let by_position: [(ByPosition, &'static str); 9] = [
+            (OPS, "ops.1"),
+            (PERSONS, "persons.1"),
+            (EPOCHS, "epochs.1"),
+            (EPOCH_KEYS, "epoch-keys.1"),
+            (HEADS, "heads.1"),
+            (HEADERS, "headers.1"),
+            (BODIES, "bodies.1"),
+            (ITEM_KEYS, "item-keys.1"),
+            (QUARANTINE, "quarantine.1"),
+        ];
+        let by_number: [(ByNumber, &'static str); 4] = [
+            (PACKS, "packs.1"),
+            (LOGS, "logs.1"),
+            (SUMMARIES, SUMMARIES_NAME),
+            (NOTE_NAMES, NOTE_NAMES_NAME),
+        ];
+        let mut checks = vec![self.check_settings()?];
+        for (table, name) in by_number {
+            checks.push(self.check_numbered(table, name)?);
+        }
+        for (table, name) in by_position {
+            checks.push(self.check_positioned(table, name)?);
+        }
+        Ok(checks)
+    }
+
+    fn check_settings(&self) -> Result<TableCheck, StoreError> {
+        let mut check = TableCheck::of("settings.1");
+        let read = self.db.begin_read().map_err(disk("read"))?;
+        let table = read.open_table(SETTINGS).map_err(disk("read"))?;
+        for row in table.iter().map_err(disk("read"))? {
+            let (key, sealed) = row.map_err(disk("read"))?;
+            check.count(
+                self.open_row(check.table, key.value(), sealed.value())
+                    .is_ok(),
+            );
+        }
+        Ok(check)
+    }
+
+    fn check_numbered(
+        &self,
+        table: ByNumber,
+        name: &'static str,
+    ) -> Result<TableCheck, StoreError> {
+        let mut check = TableCheck::of(name);
+        let read = self.db.begin_read().map_err(disk("read"))?;
+        let table = match read.open_table(table) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(check), // nothing was derived yet
+            other => other.map_err(disk("read"))?,
+        };
+        for row in table.iter().map_err(disk("read"))? {
+            let (key, sealed) = row.map_err(disk("read"))?;
+            let key = key.value().to_be_bytes();
+            check.count(self.open_row(name, &key, sealed.value()).is_ok());
+        }
+        Ok(check)
+    }
+
+    fn check_positioned(
+        &self,
+        table: ByPosition,
+        name: &'static str,
+    ) -> Result<TableCheck, StoreError> {
+        let mut check = TableCheck::of(name);
+        let read = self.db.begin_read().map_err(disk("read"))?;
+        let table = read.open_table(table).map_err(disk("read"))?;
+        for row in table.iter().map_err(disk("read"))? {
+            let (key, sealed) = row.map_err(disk("read"))?;
+            let (owner, at) = key.value();
+            let opened = self.open_row(name, &position(owner, at), sealed.value());
+            check.count(opened.is_ok());
+        }
+        Ok(check)
+    }
+}
+
+impl TableCheck {
+    fn of(table: &'static str) -> TableCheck {
+        TableCheck {
+            table,
+            rows: 0,
+            damaged: 0,
+        }
+    }
+
+    fn count(&mut self, opened: bool) {
+        self.rows += 1;
+        self.damaged += u64::from(!opened);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kitbag_crypto::MasterKey;
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng;
+    use std::path::Path;
+
+    fn open(path: &Path) -> Store {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        Store::open(path, &MasterKey::from_bytes([1; 32]), &mut rng).unwrap()
+    }
+
+    /// Goal: a row that was changed on disk is counted in its table, and only there.
+    #[test]
+    fn a_damaged_row_is_found_in_its_table() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("db");
+        let mut store = open(&path);
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let mut batch = store.batch(&mut rng).unwrap();
+        batch.put_setting("a", b"1").unwrap();
+        batch.put_setting("b", b"2").unwrap();
+        batch.commit().unwrap();
+        let whole = store.check_rows().unwrap();
+        assert_eq!(whole.iter().map(|check| check.damaged).sum::<u64>(), 0);
+        assert_eq!((whole[0].table, whole[0].rows), ("settings.1", 3));
+
+        let write = store.db.begin_write().unwrap();
+        {
+            let key = store.blind.blind("settings", b"a");
+            let mut table = write.open_table(SETTINGS).unwrap();
+            let mut sealed = table.get(&key).unwrap().unwrap().value().to_vec();
+            *sealed.last_mut().unwrap() ^= 1;
+            table.insert(&key, &sealed[..]).unwrap();
+        }
+        write.commit().unwrap();
+        let checks = store.check_rows().unwrap();
+        let damaged: Vec<_> = checks.iter().filter(|check| check.damaged > 0).collect();
+        assert_eq!(
+            damaged,
+            [&TableCheck {
+                table: "settings.1",
+                rows: 3,
+                damaged: 1
+            }]
+        );
+    }
+}
