@@ -5,6 +5,7 @@ mod asking;
 mod bad_input;
 mod canary;
 mod clearance;
+mod comfort;
 mod explain;
 mod fixture;
 mod kill;

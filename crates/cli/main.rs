@@ -8,6 +8,7 @@
 mod args;
 mod commands;
 mod context;
+mod directory;
 mod editor;
 mod environment;
 mod escape;

@@ -5,13 +5,13 @@ mod list;
 mod requests;
 
 use crate::context::Context;
-use crate::{args, input, launch, when, words};
+use crate::{args, directory, input, launch, when, words};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_rpc::{Code, Failure, Role, Sensitivity, SharePack, Shared, V1, WhoAmI};
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ShareArgs {
     #[command(subcommand)]
     command: Option<ShareCommand>,
@@ -35,8 +35,7 @@ enum ShareCommand {
 
 #[derive(Debug, Args)]
 struct TicketArgs {
-    /// The pack: the start of its id, your name for it, or the title you gave it
-    #[arg(required = true)]
+    /// The pack: the start of its id, your name for it, or the title you gave it; of this directory if it is left out
     pack: Option<String>,
     /// What the other may do
     #[arg(long, value_parser = args::role(), default_value = "editor")]
@@ -74,17 +73,18 @@ pub(super) async fn run(context: &Context, args: ShareArgs) -> anyhow::Result<()
 
 async fn ticket(context: &Context, args: TicketArgs) -> anyhow::Result<()> {
     let now = Zoned::now();
+    let expires_at = when::parse_future(&args.expires, "--expires", &now)?;
+    let client = launch::client(context).await?;
     let mut call = SharePack {
         v: V1,
-        pack: args.pack.unwrap_or_default(),
+        pack: directory::pack(context, &client, args.pack).await?,
         role: args.role,
         clearance: args.clearance,
-        expires_at: Some(when::parse_future(&args.expires, "--expires", &now)?),
+        expires_at: Some(expires_at),
         uses: args.uses,
         ask: args.ask,
         dry_run: true,
     };
-    let client = launch::client(context).await?;
     // Always first: a ticket that cannot be made is told before anybody is asked.
     let preview = client.call(&call).await?;
     if args.dry_run {

@@ -2,6 +2,7 @@
 
 mod explain;
 mod membership;
+mod undo;
 
 use crate::convert;
 use crate::failure::failed;
@@ -51,6 +52,8 @@ pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -
         .on(show_note)
         .on(edit_note)
         .on(relabel_note)
+        .on(undo::delete_note)
+        .on(undo::undo)
         .on(read_history)
         .on(share_pack)
         .on(list_invites)
@@ -229,7 +232,11 @@ async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
     Ok(Notes {
         v: V1,
         pack: served.pack_ref(id).await?,
-        notes: notes.into_iter().map(convert::note_line).collect(),
+        notes: notes
+            .into_iter()
+            .filter(|note| call.listed.holds(&note.status))
+            .map(convert::note_line)
+            .collect(),
         ended: ended.map(convert::ended),
     })
 }

@@ -31,6 +31,7 @@ mod random;
 mod review;
 mod settings;
 mod status;
+mod undo;
 mod worker;
 
 pub use error::{EngineError, TicketProblem};
@@ -42,6 +43,7 @@ pub use kitbag_core::policy::{Role, Sensitivity};
 pub use kitbag_node::Notice;
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
+pub use kitbag_node::undo::{Beyond, Deleted, Undone, UndoneWrite};
 pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};
 pub use settings::{Listen, Relay, Settings};

@@ -89,7 +89,7 @@ impl Node {
             id: pack,
             title: self.title(pack),
             name: replica.row.name.clone(),
-            notes: replica.notes.len() as u64,
+            notes: crate::undo::kept_notes(replica),
             members: replica.policy.members().count() as u64,
             role: me.map(Member::role),
             clearance: me.and_then(Member::clearance),

@@ -44,6 +44,8 @@ pub(crate) struct Staged {
     pub(crate) runs: Vec<VerifiedRun>,
     /// The name that somebody who is let in now told.
     pub(crate) told: Option<(PersonId, String)>,
+    /// Settings of this device that belong to the write, by name.
+    pub(crate) settings: Vec<(String, Vec<u8>)>,
     /// A peer proved that another copy of this device, or an older state of it, wrote on in the log
     /// in which this one writes: not a record, and not stored.
     pub(crate) copied: bool,

@@ -20,4 +20,5 @@ mod it {
     mod story;
     mod support;
     mod tickets;
+    mod undo;
 }

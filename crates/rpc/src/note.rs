@@ -1,7 +1,7 @@
 //! Notes: add, list, show, edit, history.
 
 use crate::call::call;
-use crate::{Ended, PackRef, Sensitivity, Time, V1};
+use crate::{Deletion, Ended, Listed, PackRef, Sensitivity, Time, V1};
 use serde::{Deserialize, Serialize};
 
 /// Adds a note. The same content from the same source again is no change.
@@ -40,6 +40,9 @@ pub struct ListNotes {
     pub v: V1,
     /// The pack.
     pub pack: String,
+    /// Whether deleted notes are in the list.
+    #[serde(default)]
+    pub listed: Listed,
 }
 call!(post ListNotes, "/v1/note/list" => Notes);
 
@@ -312,6 +315,9 @@ pub struct Note {
     /// that it has takes it away.
     #[serde(default)]
     pub shown_below: Option<Sensitivity>,
+    /// Who deleted it, if it is deleted.
+    #[serde(default)]
+    pub deleted: Option<Deletion>,
 }
 
 /// How a note came to be.
