@@ -156,3 +156,162 @@ fn a_note_is_deleted_and_comes_back() {
     let (code, _) = ben.fails(&["undo"], b"");
     assert_eq!(code, 7, "nothing else is Ben's");
 }
+
+fn run_with(args: &[&str], env: &[(&str, &str)]) -> Output {
+    let dir = tempfile::tempdir().unwrap();
+    crate::support::run_in(&dir.path().join("home"), args, b"", env)
+}
+
+/// Goal: into a pipe go neither colour nor cut lines, unless somebody asks for colour.
+#[test]
+fn colour_is_for_terminals_and_for_those_who_ask() {
+    let wrong = ["show", "abc"]; // no home yet
+    for (args, env, coloured) in [
+        (&wrong[..], &[][..], false),
+        (&wrong, &[("CLICOLOR_FORCE", "1")], true),
+        (&wrong, &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+        (
+            &["--color", "always", "show", "abc"],
+            &[("NO_COLOR", "1")],
+            true,
+        ),
+        (
+            &["--color=never", "show", "abc"],
+            &[("CLICOLOR_FORCE", "1")],
+            false,
+        ),
+        (&["add", "--color=always"], &[], true),
+        (&["add"], &[("TERM", "dumb"), ("COLUMNS", "20")], false),
+    ] {
+        let output = run_with(args, env);
+        let (stdout, stderr) = said(&output);
+        assert!(stdout.is_empty(), "{stdout}");
+        assert_eq!(
+            stderr.contains('\x1b'),
+            coloured,
+            "{args:?} {env:?}: {stderr:?}"
+        );
+        assert_eq!(
+            stderr.lines().count(),
+            2,
+            "a message and a hint: {stderr:?}"
+        );
+    }
+    assert!(
+        said(&run_with(&["--help"], &[("CLICOLOR_FORCE", "1")]))
+            .0
+            .contains('\x1b')
+    );
+    assert!(!said(&run_with(&["--help"], &[])).0.contains('\x1b'));
+}
+
+/// Goal: whoever has read enough and hangs up is no error, and nothing is said about it.
+#[test]
+fn a_reader_who_hangs_up_ends_it_quietly() {
+    for args in [
+        &["help", "--all"][..],
+        &["man"],
+        &["completions", "zsh"],
+        &["--help"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kitbag"));
+        command.args(args).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+        assert_eq!(said(&output).1, "", "{args:?}");
+    }
+}
+
+/// Goal: with `--json` help and version are documents too.
+#[test]
+fn help_and_version_are_documents() {
+    for (args, field) in [
+        (&["--json", "--help"][..], "help"),
+        (&["share", "--help", "--json"], "help"),
+        (&["--version", "--json"], "version"),
+        (&["help", "ticket/expired", "--json"], "help"),
+    ] {
+        let output = run_with(args, &[]);
+        let document: serde_json::Value = serde_json::from_str(&said(&output).0).unwrap();
+        assert_eq!(
+            (output.status.code(), &document["v"]),
+            (Some(0), &1.into()),
+            "{args:?}"
+        );
+        assert!(!text(&document[field]).is_empty(), "{args:?}");
+    }
+}
+
+/// Goal: what cannot be a ticket, a file or a code for the camera is told as that, and changes nothing.
+#[test]
+fn hints_fit_what_was_wrong() {
+    let ada = Device::up("Ada");
+    let pack = ada.create_pack("Acme");
+    let (code, error) = ada.fails(&["join", "-"], &[0; 100_000]);
+    assert_eq!(
+        (code, error["code"].as_str()),
+        (2, Some("ticket/not-a-ticket")),
+        "{error}"
+    );
+    let (_, error) = ada.fails(&["join", "-"], b" \n");
+    assert_eq!(error["code"], "ticket/empty");
+    let long = format!("{}.txt", "a".repeat(5_000));
+    let (code, error) = ada.fails(&["inspect", &long], b"");
+    assert_eq!(code, 2, "{error}");
+    assert!(
+        error.to_string().len() < 1_000,
+        "the text is not echoed: {error}"
+    );
+
+    let (code, error) = ada.fails(&["share", &pack, "--yes", "--qr"], b"");
+    assert_eq!(
+        (code, error["code"].as_str()),
+        (2, Some("usage")),
+        "{error}"
+    );
+    assert_eq!(
+        ada.json(&["share", "list", &pack])["invites"]
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+
+    let second = ada.run(&["pack", "create", "Acme"], b"");
+    assert!(
+        said(&second).1.contains("another pack called Acme"),
+        "{second:?}"
+    );
+    let third = ada.run(&["pack", "create", "Plans"], b"");
+    assert!(!said(&third).1.contains("another pack"), "{third:?}");
+}
+
+/// Goal: whoever joins is told for whom they would write, unless they may not.
+#[test]
+fn joining_names_its_audience() {
+    let (ada, ben) = (Device::up("Ada"), Device::up("Ben"));
+    let pack = ada.create_pack("Acme");
+    let ticket = ada.share(&pack);
+    let joined = ben.json_with(&["join", "-", "--as", "mine"], ticket.as_bytes());
+    let names: Vec<&str> = joined["audience"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|member| member["name"].as_str())
+        .collect();
+    assert_eq!(names, ["Ben", "Ada"], "{joined}");
+    let other = ada.create_pack("Plans");
+    let ticket = text(&ada.json(&["share", &other, "--yes", "--role", "reader"])["ticket"]);
+    let (code, _) = ben.fails(&["join", "-", "--as", "mine"], ticket.as_bytes());
+    assert_eq!(code, 2, "another pack goes by that name");
+    let joined = ben.run(&["join", "-"], ticket.as_bytes());
+    assert!(joined.status.success(), "{joined:?}");
+    let (stdout, _) = said(&joined);
+    assert!(
+        !stdout.contains("What you add"),
+        "a reader adds nothing: {stdout}"
+    );
+}

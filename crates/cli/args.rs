@@ -1,5 +1,6 @@
 //! What every subcommand shares on the command line: the global options, and words as values.
 
+use crate::colour::Colour;
 use crate::commands::Command;
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -28,6 +29,10 @@ pub(crate) struct Cli {
     /// Print one JSON document instead of words
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// When to colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: Colour,
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

@@ -33,6 +33,8 @@ mod up;
 mod use_pack;
 mod who;
 
+pub(crate) use help::about;
+
 use crate::context::Context;
 use clap::Subcommand;
 

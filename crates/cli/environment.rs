@@ -23,6 +23,35 @@ pub(crate) struct Environment {
     log: Option<String>,
 }
 
+/// What the environment says about the terminal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terminal {
+    /// `NO_COLOR`: none, whatever else is said here.
+    pub(crate) no_color: bool,
+    /// `CLICOLOR_FORCE`: into pipes too.
+    pub(crate) force_color: bool,
+    /// `CLICOLOR=0`.
+    pub(crate) color_off: bool,
+    /// `TERM=dumb`: it obeys no escapes.
+    pub(crate) is_dumb: bool,
+    /// `COLUMNS`: how wide it is, instead of what it says itself.
+    pub(crate) columns: Option<usize>,
+}
+
+impl Terminal {
+    pub(crate) fn read() -> Terminal {
+        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let columns = set("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
+        Terminal {
+            no_color: set("NO_COLOR").is_some(),
+            force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            color_off: set("CLICOLOR").is_some_and(|value| value == "0"),
+            is_dumb: set("TERM").is_some_and(|value| value == "dumb"),
+            columns: columns.filter(|columns| *columns > 0),
+        }
+    }
+}
+
 impl Environment {
     pub(crate) fn read() -> Environment {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());

@@ -1,7 +1,7 @@
 //! `kitbag check --as`: opens every record with the keys that somebody else gets, and counts.
 
 use crate::context::Context;
-use crate::{directory, launch, reasons, words};
+use crate::{directory, launch, progress, reasons, words};
 use clap::Args;
 use kitbag_rpc::{AccessState, CheckPack, Checked, Named, Sensitivity, Tally, V1};
 
@@ -21,7 +21,10 @@ pub(super) async fn run(context: &Context, args: CheckArgs) -> anyhow::Result<()
         pack: directory::pack(context, &client, args.pack).await?,
         person: args.who,
     };
-    let answer = client.call(&call).await?;
+    let who = words::inline(&call.person);
+    let first = format!("Trying every record with the keys that {who} gets…");
+    let trying = client.call(&call);
+    let answer = progress::during(context.out, &first, progress::no_news, trying).await?;
     if context.out.is_json() {
         return context.out.document(&answer);
     }

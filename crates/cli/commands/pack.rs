@@ -51,6 +51,7 @@ pub(super) async fn run(context: &Context, args: PackArgs) -> anyhow::Result<()>
             context.out.say(format!(
                 "Created {title} · new notes are {default} · readable by you only"
             ));
+            words::warn_if_shared(context, &client, &pack.title).await;
             context
                 .out
                 .say("Next: kitbag add PACK --source LABEL, or kitbag share PACK");

@@ -5,7 +5,7 @@ mod list;
 mod requests;
 
 use crate::context::Context;
-use crate::{args, directory, input, launch, when, words};
+use crate::{args, directory, input, launch, qr, when, words};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_rpc::{Code, Failure, Role, Sensitivity, SharePack, Shared, V1, WhoAmI};
@@ -52,6 +52,9 @@ struct TicketArgs {
     /// Be asked about each joiner before they come in; above Internal you always are
     #[arg(long)]
     ask: bool,
+    /// Draw the ticket as a QR code too, for a camera; only on a terminal
+    #[arg(long, conflicts_with = "dry_run")]
+    qr: bool,
     /// Only say what would be shared
     #[arg(long)]
     dry_run: bool,
@@ -73,6 +76,14 @@ pub(super) async fn run(context: &Context, args: ShareArgs) -> anyhow::Result<()
 
 async fn ticket(context: &Context, args: TicketArgs) -> anyhow::Result<()> {
     let now = Zoned::now();
+    let screen = context.out.watching();
+    if args.qr && screen.is_none() {
+        let failure = Failure::new(
+            Code::Usage,
+            "a QR code is only drawn on a terminal, where nobody keeps it",
+        );
+        return Err(failure.hint("leave out --qr; nothing was shared").into());
+    }
     let expires_at = when::parse_future(&args.expires, "--expires", &now)?;
     let client = launch::client(context).await?;
     let mut call = SharePack {
@@ -114,7 +125,21 @@ async fn ticket(context: &Context, args: TicketArgs) -> anyhow::Result<()> {
         "Send this to them, where nobody else reads it: whoever joins first uses the ticket up.\n"
     });
     context.out.data(message)?;
+    if let (true, Some(screen), Some(ticket)) = (args.qr, screen, &shared.ticket) {
+        match qr::drawn(ticket.expose(), screen.columns)? {
+            Ok(code) => context.out.draw(&format!("\n{code}")),
+            Err(needs) => context.out.say(format!(
+                "\nNo QR code: it takes {needs} columns, and this terminal has {}. The text above says the same.",
+                screen.columns
+            )),
+        }
+    }
     context.out.say(format!("\n{}", afterwards(&shared, &now)));
+    if screen.is_some() && !args.qr {
+        context
+            .out
+            .say("For the camera of a device beside you: kitbag share --qr");
+    }
     Ok(())
 }
 

@@ -10,14 +10,14 @@ use crate::routes::Routes;
 use axum::Router;
 use kitbag_engine::{self as engine, Added, Engine, EntryHash, PackId, PackSummary};
 use kitbag_rpc::{
-    AddNote, ApproveJoin, Audience, CancelInvite, Code, CreatePack, EditNote, Failure, ForgetJoin,
-    Health, Healthy, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten, JoinPack,
-    JoinRequest, JoinRequests, JoinState, Joined, ListInvites, ListJoinRequests, ListMembers,
-    ListNotes, ListPacks, Me, Members, NoteAnswer, NoteEdited, NoteRef, NoteRelabelled,
-    NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadStatus,
-    RefuseJoin, RelabelNote, Review, ReviewPack, Secret, Sensitivity, SharePack, Shared, ShowNote,
-    ShowPack, Status, Stop, Stopping, SyncPacks, Synced, TakeOver, TakenOver, V1, WaitingJoin,
-    WhoAmI,
+    AddNote, ApproveJoin, Audience, AudienceMember, CancelInvite, Code, CreatePack, EditNote,
+    Failure, ForgetJoin, Health, Healthy, History, InviteCancelled, Invites, JoinAnswered,
+    JoinForgotten, JoinPack, JoinRequest, JoinRequests, JoinState, Joined, ListInvites,
+    ListJoinRequests, ListMembers, ListNotes, ListPacks, Me, Members, NoteAnswer, NoteEdited,
+    NoteRef, NoteRelabelled, NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs,
+    ReadHistory, ReadStatus, RefuseJoin, RelabelNote, Review, ReviewPack, Secret, Sensitivity,
+    SharePack, Shared, ShowNote, ShowPack, Status, Stop, Stopping, SyncPacks, Synced, TakeOver,
+    TakenOver, V1, WaitingJoin, WhoAmI,
 };
 use std::collections::{BTreeSet, HashMap};
 use tokio_util::sync::CancellationToken;
@@ -432,6 +432,10 @@ async fn join_pack(served: Served, call: JoinPack) -> Answered<Joined> {
             name,
         },
     };
+    let audience = match &waiting {
+        None => served.audience_of_additions(joined.pack).await,
+        Some(_) => Vec::new(),
+    };
     Ok(Joined {
         v: V1,
         pack,
@@ -442,6 +446,7 @@ async fn join_pack(served: Served, call: JoinPack) -> Answered<Joined> {
         invited_by: joined.invited_by,
         waiting,
         notes: joined.notes,
+        audience,
     })
 }
 
@@ -471,6 +476,20 @@ async fn sync(served: Served, call: SyncPacks) -> Answered<Synced> {
 }
 
 impl Served {
+    /// Who opens what this person adds without saying a sensitivity; nobody if they may not add that.
+    async fn audience_of_additions(&self, pack: PackId) -> Vec<AudienceMember> {
+        let Ok(summary) = self.summary(pack).await else {
+            return Vec::new();
+        };
+        let default = summary.default_sensitivity;
+        let writes =
+            summary.role.is_some_and(engine::Role::may_write) && summary.clearance >= Some(default);
+        match self.engine.audience(pack, default).await {
+            Ok(audience) if writes => convert::audience(audience),
+            _ => Vec::new(),
+        }
+    }
+
     async fn pack(&self, selector: String) -> Answered<PackId> {
         self.engine
             .resolve_pack(selector)

@@ -1,7 +1,7 @@
 //! Tickets: make one, look at one, join with one.
 
 use crate::call::call;
-use crate::{PackRef, Role, Secret, Sensitivity, Time, V1};
+use crate::{AudienceMember, PackRef, Role, Secret, Sensitivity, Time, V1};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -97,6 +97,10 @@ pub struct Joined {
     pub waiting: Option<String>,
     /// Notes that arrived so far.
     pub notes: u64,
+    /// Every member, and whether they open what is added without saying a sensitivity; empty while it
+    /// waits, and for whoever may not add.
+    #[serde(default)]
+    pub audience: Vec<AudienceMember>,
 }
 
 /// Whether a ticket made a member.
