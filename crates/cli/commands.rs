@@ -6,6 +6,8 @@ mod completions;
 mod daemon;
 mod delete;
 mod demo;
+#[cfg(test)]
+mod documented;
 mod down;
 mod edit;
 mod help;
@@ -22,6 +24,8 @@ mod policy;
 mod relabel;
 mod review;
 mod role;
+#[cfg(test)]
+mod schemas;
 mod share;
 mod show;
 mod status;

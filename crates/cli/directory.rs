@@ -152,9 +152,9 @@ mod tests {
     fn the_nearest_directory_decides_and_only_its_user_reads_the_list() {
         let home = tempfile::tempdir().unwrap();
         let mut kept = Directories::read(home.path()).unwrap();
-        assert_eq!(kept.nearest(Path::new("/work/acme")), None);
-        kept.set("/work", "outer".to_owned());
-        kept.set("/work/acme", "inner".to_owned());
+        assert_eq!(kept.nearest(Path::new("/clients/acme")), None);
+        kept.set("/clients", "outer".to_owned());
+        kept.set("/clients/acme", "inner".to_owned());
         kept.write(home.path()).unwrap();
         let mode = fs::metadata(home.path().join(FILE))
             .unwrap()
@@ -167,17 +167,17 @@ mod tests {
             kept.nearest(Path::new(path))
                 .map(|(of, pack)| (of.to_owned(), pack.to_owned()))
         };
-        let inner = Some((PathBuf::from("/work/acme"), "inner".to_owned()));
-        let outer = Some((PathBuf::from("/work"), "outer".to_owned()));
-        assert_eq!(near(&kept, "/work/acme/a/b"), inner);
+        let inner = Some((PathBuf::from("/clients/acme"), "inner".to_owned()));
+        let outer = Some((PathBuf::from("/clients"), "outer".to_owned()));
+        assert_eq!(near(&kept, "/clients/acme/a/b"), inner);
         assert_eq!(
-            near(&kept, "/work/acme2"),
+            near(&kept, "/clients/acme2"),
             outer,
             "a sibling whose name begins the same"
         );
         assert_eq!(near(&kept, "/"), None);
-        assert!(kept.clear("/work/acme") && !kept.clear("/work/acme"));
-        assert_eq!(near(&kept, "/work/acme"), outer);
+        assert!(kept.clear("/clients/acme") && !kept.clear("/clients/acme"));
+        assert_eq!(near(&kept, "/clients/acme"), outer);
     }
 
     #[test]

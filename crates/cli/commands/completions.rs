@@ -14,6 +14,7 @@ pub(crate) struct CompletionsArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Shell {
     /// Put it into /etc/bash_completion.d, or source it from ~/.bashrc
@@ -30,6 +31,7 @@ pub(crate) enum Shell {
 
 /// The document of `completions`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Completions {
     v: V1,
     shell: Shell,

@@ -60,7 +60,8 @@ pub(super) async fn run(context: &Context, args: DaemonArgs) -> anyhow::Result<(
 }
 
 #[derive(Serialize)]
-struct Serving {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Serving {
     v: V1,
     running: bool,
     pid: u32,
@@ -104,7 +105,8 @@ async fn start(context: &Context, args: StartArgs) -> anyhow::Result<()> {
 
 /// The document of `daemon status`.
 #[derive(Serialize)]
-struct DaemonStatus {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DaemonStatus {
     v: V1,
     running: bool,
     pid: Option<u32>,

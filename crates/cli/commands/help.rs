@@ -18,6 +18,7 @@ pub(crate) struct HelpArgs {
 
 /// The document of `help`, and of `--help` with `--json`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Help {
     v: V1,
     help: String,
@@ -25,6 +26,7 @@ pub(crate) struct Help {
 
 /// The document of `--help` or `--version` with `--json`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(crate) enum About {
     Help(Help),

@@ -19,6 +19,7 @@ pub(crate) struct ManArgs {
 
 /// The document of `man`: the page, or the files that were written.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Manual {
     v: V1,
     page: Option<String>,

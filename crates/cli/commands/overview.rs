@@ -7,7 +7,8 @@ use kitbag_rpc::{JoinRequest, ListPacks, Pack, PackStatus, ReadStatus, V1, Waiti
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct Overview {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Overview {
     v: V1,
     initialised: bool,
     running: bool,

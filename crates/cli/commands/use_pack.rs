@@ -19,6 +19,7 @@ pub(crate) struct UseArgs {
 
 /// The document of `use`.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Used {
     v: V1,
     /// The directory that decides; none if no directory from here upwards has a pack.

@@ -1,8 +1,10 @@
 //! What a request is: a type with a path and an answer, in a versioned JSON document.
 
 use crate::{Code, Failure};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Bytes of one request's body, at most. A note's body has at most 64 KiB, of which JSON may make
@@ -44,6 +46,20 @@ pub struct V1;
 impl Serialize for V1 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u8(1)
+    }
+}
+
+impl JsonSchema for V1 {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "V1".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "const": 1 })
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::call::call;
 use crate::{Ended, Held, JoinRequest, PATIENCE, Time, V1, WaitingJoin};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Asks whether the daemon serves.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
     /// Version.
@@ -15,7 +16,7 @@ pub struct Health {
 call!(get Health, "/v1/health" => Healthy);
 
 /// The daemon serves.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Healthy {
     /// Version.
     pub v: V1,
@@ -26,7 +27,7 @@ pub struct Healthy {
 }
 
 /// Asks who this device and its person are.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhoAmI {
     /// Version.
@@ -35,7 +36,7 @@ pub struct WhoAmI {
 call!(get WhoAmI, "/v1/me" => Me);
 
 /// This device and its person.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Me {
     /// Version.
     pub v: V1,
@@ -46,7 +47,7 @@ pub struct Me {
 }
 
 /// A person.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Person {
     /// Their id.
     pub id: String,
@@ -55,7 +56,7 @@ pub struct Person {
 }
 
 /// A device.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Device {
     /// Its id.
     pub id: String,
@@ -64,7 +65,7 @@ pub struct Device {
 }
 
 /// Asks how the daemon and its packs are.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadStatus {
     /// Version.
@@ -73,7 +74,7 @@ pub struct ReadStatus {
 call!(get ReadStatus, "/v1/status" => Status);
 
 /// How the daemon and its packs are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Version.
     pub v: V1,
@@ -98,7 +99,7 @@ pub struct Status {
 }
 
 /// Another device, as the transport sees it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Peer {
     /// Name of the person and device.
     pub name: String,
@@ -111,7 +112,7 @@ pub struct Peer {
 }
 
 /// How one pack is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PackStatus {
     /// Its id.
     pub id: String,
@@ -139,7 +140,7 @@ pub struct PackStatus {
 }
 
 /// A device that wrote more than one history: copied, restored from a backup, or lying.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Fork {
     /// Name of its person and its own.
     pub name: String,
@@ -152,7 +153,7 @@ pub struct Fork {
 }
 
 /// How one pack is with one peer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PeerStatus {
     /// Name of the person and device.
     pub name: String,
@@ -165,7 +166,7 @@ pub struct PeerStatus {
 }
 
 /// State of one pack with one peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerState {
     /// Both held the same at that time, and wanted nothing.
@@ -177,7 +178,7 @@ pub enum PeerState {
 }
 
 /// Syncs one pack, or all.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyncPacks {
     /// Version.
@@ -207,7 +208,7 @@ impl SyncPacks {
 }
 
 /// How the packs are after a sync.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Synced {
     /// Version.
     pub v: V1,
@@ -216,7 +217,7 @@ pub struct Synced {
 }
 
 /// Stops the daemon.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
     /// Version.
@@ -225,7 +226,7 @@ pub struct Stop {
 call!(post Stop, "/v1/stop" => Stopping);
 
 /// The daemon stops after this answer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Stopping {
     /// Version.
     pub v: V1,

@@ -2,10 +2,11 @@
 
 use crate::call::call;
 use crate::{AudienceMember, NoteRef, PackRef, Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Deletes a note, or restores one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteNote {
     /// Version.
@@ -22,7 +23,7 @@ pub struct DeleteNote {
 call!(post DeleteNote, "/v1/note/delete" => NoteDeleted);
 
 /// Takes back what this device wrote last and did not take back yet.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Undo {
     /// Version.
@@ -37,7 +38,7 @@ pub struct Undo {
 call!(post Undo, "/v1/undo" => Undone);
 
 /// What became of a note that was deleted or restored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NoteDeleted {
     /// Version.
     pub v: V1,
@@ -58,7 +59,7 @@ pub struct NoteDeleted {
 }
 
 /// What was taken back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Undone {
     /// Version.
     pub v: V1,
@@ -81,7 +82,7 @@ pub struct Undone {
 }
 
 /// A kind of write that can be taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UndoneWrite {
     /// The note was added: it is deleted now.
@@ -95,7 +96,7 @@ pub enum UndoneWrite {
 }
 
 /// Who deleted a note.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Deletion {
     /// Their name.
     pub by: String,
@@ -104,7 +105,7 @@ pub struct Deletion {
 }
 
 /// Which notes a list holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Listed {
     /// Those that are not deleted.
