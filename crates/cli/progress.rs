@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 const TICK: Duration = Duration::from_millis(250);
+/// News that took long is asked for less often: it must not hold up what it is about.
+const NEWS_SHARE: u32 = 20;
 /// From then on it is said how long it took so far.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -57,11 +59,13 @@ async fn follow<T, W: Write>(
             _ = ticks.tick() => {}
         }
         // The work goes on while the news is fetched, and comes first.
+        let asked = Instant::now();
         let told = tokio::select! {
             biased;
             done = &mut work => return done,
             told = news() => told,
         };
+        ticks.reset_after(TICK.max(asked.elapsed() * NEWS_SHARE));
         let what = told.unwrap_or_else(|| first.to_owned());
         let took = began.elapsed();
         if took < PATIENCE {
