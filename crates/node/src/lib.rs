@@ -596,6 +596,7 @@ impl Node {
             object.sensitivity = sensitivity;
             object.judged = judged;
         }
+        replica.count_deleted(tag);
         replica.keep_refused([tag], &openings, quarantine);
         Ok(())
     }

@@ -89,7 +89,7 @@ impl Node {
             id: pack,
             title: self.title(pack),
             name: replica.row.name.clone(),
-            notes: crate::undo::kept_notes(replica),
+            notes: replica.kept_notes(),
             members: replica.policy.members().count() as u64,
             role: me.map(Member::role),
             clearance: me.and_then(Member::clearance),

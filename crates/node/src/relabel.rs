@@ -324,6 +324,7 @@ impl Node {
                 }
                 Built::Note(_) | Built::Gone => ObjectState::Left,
             };
+            replica.count_deleted(tag);
         }
         let openings = match &built {
             Built::Note(note) => note.openings(),

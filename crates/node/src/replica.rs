@@ -136,6 +136,8 @@ pub(crate) struct Replica {
     pub(crate) places: BTreeMap<EntryHash, Place>,
     pub(crate) objects: BTreeMap<ObjectTag, Object>,
     pub(crate) notes: BTreeMap<ItemId, ObjectTag>,
+    /// Tags of notes that are deleted, so that counting the others looks at none.
+    pub(crate) deleted: BTreeSet<ObjectTag>,
     /// Tags of notes that moved between sensitivities.
     pub(crate) placements: Placements,
     pub(crate) profiles: BTreeMap<DeviceId, Profile>,
@@ -185,6 +187,7 @@ impl Replica {
             places: BTreeMap::new(),
             objects: BTreeMap::new(),
             notes: BTreeMap::new(),
+            deleted: BTreeSet::new(),
             placements: Placements::default(),
             profiles: BTreeMap::new(),
             profile_entries: BTreeMap::new(),

@@ -13,7 +13,7 @@ use crate::view::{AudienceMember, Deletion};
 use crate::{Node, NodeError, SETTING_BYTES_MAX};
 use kitbag_core::codec;
 use kitbag_core::content::EntryKind;
-use kitbag_core::id::{EntryHash, ItemId, PackId, Timestamp};
+use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, Timestamp};
 use kitbag_core::pack::note::Status;
 use kitbag_core::pack::{ChangeHash, CheckedChange, Edit, NoteDocument};
 use kitbag_core::policy::Sensitivity;
@@ -246,13 +246,24 @@ impl Node {
     }
 }
 
-/// Notes of a pack that are not deleted.
-pub(crate) fn kept_notes(replica: &Replica) -> u64 {
-    let kept = |tag| match replica.objects.get(tag).map(|object| &object.state) {
-        Some(ObjectState::Note(meta)) => meta.status != DELETED.as_str(),
-        _ => true,
-    };
-    replica.notes.values().filter(|tag| kept(*tag)).count() as u64
+impl Replica {
+    /// Notes that are not deleted.
+    pub(crate) fn kept_notes(&self) -> u64 {
+        self.notes.len().saturating_sub(self.deleted.len()) as u64
+    }
+
+    /// Counts again whether the note under a tag is deleted, after its state was found.
+    pub(crate) fn count_deleted(&mut self, tag: ObjectTag) {
+        let state = self.objects.get(&tag).map(|object| &object.state);
+        match state {
+            Some(ObjectState::Note(meta)) if meta.status == DELETED.as_str() => {
+                self.deleted.insert(tag);
+            }
+            _ => {
+                self.deleted.remove(&tag);
+            }
+        }
+    }
 }
 
 /// A note that was put away. No other status says so, and only the stricter ones outlast it.

@@ -295,3 +295,28 @@ fn nobody_undoes_what_somebody_else_wrote() {
     );
     assert_eq!(show(&mut world, ana, pack, note).body, secret("Ben's"));
 }
+
+/// Goal: the number of a pack's notes leaves out those that are deleted, wherever they stand by then:
+/// after a move to another sensitivity, after a restart, and back.
+#[test]
+fn deleted_notes_are_not_counted_wherever_they_stand() {
+    let mut world = World::new(49);
+    let ana = world.add(&secret("Ana"));
+    let pack = create(&mut world, ana, &secret("plans"));
+    let (one, _two) = (
+        add(&mut world, ana, pack, "one", Internal),
+        add(&mut world, ana, pack, "two", Internal),
+    );
+    let notes = |world: &mut World| world.node(ana).pack(pack).unwrap().notes;
+    set_deleted(&mut world, ana, pack, one, true);
+    assert_eq!(notes(&mut world), 1);
+    let moved = world.call(ana, |node, now| node.relabel(now, pack, one, Confidential));
+    assert!(moved.done().changed);
+    assert!(is_deleted(&mut world, ana, pack, one));
+    assert_eq!(notes(&mut world), 1);
+    world.kill(ana);
+    assert!(matches!(world.start(ana), Opened::Up));
+    assert_eq!(notes(&mut world), 1);
+    set_deleted(&mut world, ana, pack, one, false);
+    assert_eq!(notes(&mut world), 2);
+}
