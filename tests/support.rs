@@ -56,9 +56,10 @@ impl Device {
     }
 
     pub(crate) fn json_with(&self, args: &[&str], stdin: &[u8]) -> Value {
-        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
-        let document: Value = serde_json::from_str(&self.ok_with(&args, stdin)).unwrap();
+        let with_json: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        let document: Value = serde_json::from_str(&self.ok_with(&with_json, stdin)).unwrap();
         assert_eq!(document["v"], 1);
+        crate::schemas::check(args, &document);
         document
     }
 
@@ -71,6 +72,7 @@ impl Device {
         assert_ne!(code, 0, "kitbag {args:?} succeeded");
         let document: Value = serde_json::from_str(stderr.trim())
             .unwrap_or_else(|_| panic!("no error document: {stderr}"));
+        crate::schemas::check_error(&document);
         (code, document["error"].clone())
     }
 

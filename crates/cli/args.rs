@@ -1,5 +1,6 @@
 //! What every subcommand shares on the command line: the global options, and words as values.
 
+use crate::colour::Colour;
 use crate::commands::Command;
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -28,6 +29,10 @@ pub(crate) struct Cli {
     /// Print one JSON document instead of words
     #[arg(long, global = true)]
     pub(crate) json: bool,
+
+    /// When to colour
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: Colour,
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -147,6 +152,24 @@ mod tests {
             "inspect -",
             "inspect abcdef",
             "help pack create",
+            "use",
+            "use Acme",
+            "use --clear",
+            "add --source CRM",
+            "list",
+            "list --deleted",
+            "share",
+            "share list",
+            "who",
+            "members",
+            "review",
+            "check --as Ben",
+            "policy show",
+            "pack show",
+            "delete abcdef --dry-run",
+            "delete --restore abcdef",
+            "undo",
+            "undo Acme --dry-run",
         ];
         for line in good {
             let words = std::iter::once("kitbag").chain(line.split_whitespace());
@@ -155,8 +178,10 @@ mod tests {
         let bad = [
             "bogus",
             "add Acme",
-            "add --source CRM",
-            "share",
+            "use Acme --clear",
+            "delete",
+            "undo a b",
+            "list --all --deleted",
             "share Acme --role admin",
             "search",
             "search refund --limit 0",
@@ -184,8 +209,8 @@ mod tests {
             "role Acme Ben courier",
             "role Acme Ben owner",
             "role Acme Ben editor --clearance secret",
-            "who",
             "check Acme",
+            "check",
             "policy",
             "policy explain Acme",
             "inspect a b",

@@ -2,9 +2,13 @@
 
 mod add;
 mod check;
+mod completions;
 mod daemon;
+mod delete;
 mod demo;
 mod doctor;
+#[cfg(test)]
+mod documented;
 mod down;
 mod edit;
 mod export;
@@ -16,6 +20,7 @@ mod join;
 mod key;
 mod list;
 mod lock;
+mod man;
 mod members;
 mod overview;
 mod pack;
@@ -23,16 +28,22 @@ mod policy;
 mod relabel;
 mod review;
 mod role;
+#[cfg(test)]
+mod schemas;
 mod search;
 mod share;
 mod show;
 mod status;
 mod sync;
 mod ticket;
+mod undo;
 mod unlock;
 mod unshare;
 mod up;
+mod use_pack;
 mod who;
+
+pub(crate) use help::about;
 
 use crate::context::Context;
 use clap::Subcommand;
@@ -56,6 +67,14 @@ pub(crate) enum Command {
     Search(search::SearchArgs),
     /// Change a note
     Edit(edit::EditArgs),
+    /// Delete a note, or bring it back
+    #[command(hide = true)]
+    Delete(delete::DeleteArgs),
+    /// Take back what you wrote last
+    Undo(undo::UndoArgs),
+    /// Choose the pack that is meant in this directory
+    #[command(hide = true)]
+    Use(use_pack::UseArgs),
     /// Share a pack with somebody: makes a ticket to send
     Share(share::ShareArgs),
     /// Join a pack with a ticket
@@ -116,6 +135,12 @@ pub(crate) enum Command {
     /// Show what some bytes are, for debugging
     #[command(hide = true)]
     Inspect(inspect::InspectArgs),
+    /// Print the completions of a shell
+    #[command(hide = true)]
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    #[command(hide = true)]
+    Man(man::ManArgs),
     /// Show the commands, or one of them
     Help(help::HelpArgs),
 }
@@ -143,6 +168,9 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Show(args)) => show::run(context, args).await,
         Some(Command::Search(args)) => search::run(context, args).await,
         Some(Command::Edit(args)) => edit::run(context, args).await,
+        Some(Command::Delete(args)) => delete::run(context, args).await,
+        Some(Command::Undo(args)) => undo::run(context, args).await,
+        Some(Command::Use(args)) => use_pack::run(context, args).await,
         Some(Command::Share(args)) => share::run(context, args).await,
         Some(Command::Join(args)) => join::run(context, args).await,
         Some(Command::Members(args)) => members::run(context, args).await,
@@ -165,6 +193,28 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Check(args)) => check::run(context, args).await,
         Some(Command::Policy(args)) => policy::run(context, args).await,
         Some(Command::Inspect(args)) => inspect::run(context, args),
+        Some(Command::Completions(args)) => completions::run(context, &args),
+        Some(Command::Man(args)) => man::run(context, args),
         Some(Command::Help(args)) => help::run(context, args),
     }
+}
+
+/// Every command below the root by its path, hidden ones too: what scripts, pages and documents must
+/// not forget.
+#[cfg(test)]
+pub(crate) fn every_command() -> Vec<(Vec<String>, clap::Command)> {
+    use clap::CommandFactory;
+    let mut open: Vec<(Vec<String>, clap::Command)> = vec![(vec![], crate::args::Cli::command())];
+    let mut all = Vec::new();
+    while let Some((path, command)) = open.pop() {
+        for sub in command.get_subcommands() {
+            let mut path = path.clone();
+            path.push(sub.get_name().to_owned());
+            open.push((path, sub.clone()));
+        }
+        if !path.is_empty() {
+            all.push((path, command));
+        }
+    }
+    all
 }

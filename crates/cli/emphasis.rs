@@ -3,6 +3,7 @@
 //! What stands out is said by terminal escapes, which foreign text must never hold: so a line is built
 //! from pieces that are escaped one by one, and only then printed as it is.
 
+use crate::colour::{Style, styled};
 use crate::context::Context;
 use crate::escape::{Lines, escape};
 
@@ -26,7 +27,7 @@ impl Line {
         text: &str,
         marks: &[(usize, usize)],
     ) -> Line {
-        let stands_out = context.out.terminal().is_some() && context.env.emphasis;
+        let stands_out = context.out.colours_data();
         self.mark(stands_out, text, marks);
         self
     }
@@ -43,9 +44,7 @@ impl Line {
             self.text.push_str(&escape(&text[done..from], Lines::One));
             let hit = escape(&text[from..to], Lines::One);
             if stands_out {
-                self.text.push_str(BOLD);
-                self.text.push_str(&hit);
-                self.text.push_str(NORMAL);
+                self.text.push_str(&styled(Style::Hit, &hit));
             } else {
                 self.text.push_str(&hit);
             }
@@ -67,9 +66,6 @@ impl Line {
         &self.text
     }
 }
-
-const BOLD: &str = "\x1b[1m";
-const NORMAL: &str = "\x1b[22m";
 
 #[cfg(test)]
 mod tests {

@@ -22,8 +22,6 @@ pub(crate) struct Environment {
     pub(crate) runtime_dir: Option<PathBuf>,
     /// `USER`, or else `LOGNAME`, or else the name of the person's own directory.
     pub(crate) user: Option<String>,
-    /// Neither `NO_COLOR` nor `TERM=dumb`: what was looked for may stand out on a terminal.
-    pub(crate) emphasis: bool,
     /// Where this user's settings are: `XDG_CONFIG_HOME`, or what the system says.
     pub(crate) config_dir: Option<PathBuf>,
     /// The user's own directory.
@@ -41,6 +39,34 @@ pub(crate) const OF_SUPERVISOR: [&str; 3] = [NOTIFY_SOCKET, WATCHDOG_USEC, WATCH
 const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 const WATCHDOG_USEC: &str = "WATCHDOG_USEC";
 const WATCHDOG_PID: &str = "WATCHDOG_PID";
+/// What the environment says about the terminal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Terminal {
+    /// `NO_COLOR`: none, whatever else is said here.
+    pub(crate) no_color: bool,
+    /// `CLICOLOR_FORCE`: into pipes too.
+    pub(crate) force_color: bool,
+    /// `CLICOLOR=0`.
+    pub(crate) color_off: bool,
+    /// `TERM=dumb`: it obeys no escapes.
+    pub(crate) is_dumb: bool,
+    /// `COLUMNS`: how wide it is, instead of what it says itself.
+    pub(crate) columns: Option<usize>,
+}
+
+impl Terminal {
+    pub(crate) fn read() -> Terminal {
+        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let columns = set("COLUMNS").and_then(|value| value.to_str()?.parse().ok());
+        Terminal {
+            no_color: set("NO_COLOR").is_some(),
+            force_color: set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+            color_off: set("CLICOLOR").is_some_and(|value| value == "0"),
+            is_dumb: set("TERM").is_some_and(|value| value == "dumb"),
+            columns: columns.filter(|columns| *columns > 0),
+        }
+    }
+}
 
 impl Environment {
     pub(crate) fn read() -> Environment {
@@ -60,7 +86,6 @@ impl Environment {
                     .find(|name| !name.is_empty())
                     .map(str::to_owned)
             }),
-            emphasis: set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb"),
             config_dir: base.as_ref().map(BaseStrategy::config_dir),
             user_home: base.as_ref().map(|base| base.home_dir().to_owned()),
             launch_agents: base

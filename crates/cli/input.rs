@@ -147,7 +147,14 @@ pub(crate) fn ticket(given: Option<String>) -> anyhow::Result<Zeroizing<String>>
             Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
         }
     };
-    Ok(ticket_in(&text))
+    let ticket = ticket_in(&text);
+    let is_empty = |failure: Failure| failure.code == Code::TicketEmpty;
+    if !text.trim().is_empty() && kitbag_daemon::inspect_ticket(&ticket).is_err_and(is_empty) {
+        // Something did come in, so asking for some input would not help.
+        let failure = Failure::new(Code::TicketNotATicket, "there is no ticket in that");
+        return Err(failure.into());
+    }
+    Ok(ticket)
 }
 
 fn check_argument(ticket: &str) -> Result<(), Failure> {

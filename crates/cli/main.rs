@@ -7,8 +7,10 @@
 
 mod args;
 mod bundle;
+mod colour;
 mod commands;
 mod context;
+mod directory;
 mod doctor;
 mod editor;
 mod emphasis;
@@ -25,6 +27,8 @@ mod note_filter;
 mod output;
 mod passphrase;
 mod past;
+mod progress;
+mod qr;
 mod reasons;
 mod redact;
 mod service;
@@ -33,21 +37,22 @@ mod when;
 mod words;
 
 use crate::args::Cli;
+use crate::colour::Colour;
 use crate::context::Context;
 use crate::output::Output;
 use anyhow::Error;
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
 use kitbag_rpc::{ClientError, Code, Exit, Failure};
 use std::io;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error),
     };
-    let out = Output::new(cli.json);
+    let out = Output::new(cli.json, cli.color);
     let ended = match Context::new(cli.home, out) {
         Ok(context) => start(&context, cli.command),
         Err(failure) => Err(failure.into()),
@@ -79,18 +84,32 @@ fn start(context: &Context, command: Option<commands::Command>) -> anyhow::Resul
         .block_on(commands::run(context, command))
 }
 
-/// Help and version are data; everything else is a usage error, in JSON too if that was asked for.
+fn parse() -> Result<Cli, clap::Error> {
+    let colour = Colour::asked(std::env::args_os()).for_parser();
+    let mut command = Cli::command().color(colour);
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Help and version are data; everything else is a usage error. Both are documents with `--json`.
 fn not_parsed(error: &clap::Error) -> ExitCode {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
-        let _ = error.print();
-        return exit(Exit::Ok);
-    }
     let json = std::env::args_os()
         .take_while(|arg| arg != "--")
         .any(|arg| arg == "--json");
+    let out = Output::new(json, Colour::asked(std::env::args_os()));
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion if json => {
+            return match out.document(&commands::about(error)) {
+                Err(error) if !is_closed_pipe(&error) => exit(Exit::Internal),
+                _ => exit(Exit::Ok),
+            };
+        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = error.print();
+            return exit(Exit::Ok);
+        }
+        _ => {}
+    }
     if redact::hold_ticket(std::env::args_os()) {
         // Its pieces may stand anywhere in what the parser would say.
         let failure = Failure::new(
@@ -98,20 +117,41 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
             "a ticket does not belong there, or came in pieces",
         );
         let hint = "kitbag join, then paste the ticket; kitbag ticket inspect to look at it";
-        Output::new(json).failure(&failure.hint(hint));
-    } else if json {
-        Output::new(true).failure(&usage(error));
+        out.failure(&failure.hint(hint));
+    } else if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
+        let _ = error.print(); // what there is to choose from
     } else {
-        let _ = error.print();
+        out.failure(&usage(error));
     }
     exit(Exit::Usage)
 }
 
+/// In two lines what the parser says in six: what is wrong, and how it is said right.
 fn usage(error: &clap::Error) -> Failure {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let failure = Failure::new(Code::Usage, "a command of this one is missing");
+        return failure.hint("kitbag help COMMAND lists them");
+    }
     let text = error.render().to_string();
-    let message = text.lines().next().unwrap_or_default();
-    let message = message.strip_prefix("error: ").unwrap_or(message);
-    Failure::new(Code::Usage, message).hint("kitbag help COMMAND")
+    let mut paragraphs = text.split("\n\n").map(|paragraph| {
+        let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
+        lines.join(" ")
+    });
+    let message = paragraphs.next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let mut hints = Vec::new();
+    for paragraph in paragraphs {
+        if let Some(tip) = paragraph.strip_prefix("tip: ") {
+            hints.push(tip.to_owned());
+        } else if let Some(usage) = paragraph.strip_prefix("Usage: ") {
+            let first = usage.split(" kitbag ").next().unwrap_or(usage);
+            hints.push(first.trim_end().to_owned());
+        }
+    }
+    if hints.is_empty() {
+        hints.push("kitbag help COMMAND".to_owned());
+    }
+    Failure::new(Code::Usage, message).hint(hints.join("; "))
 }
 
 fn as_failure(error: Error) -> Failure {
@@ -163,6 +203,47 @@ mod tests {
             (Code::Storage, "read a.txt: gone")
         );
         assert_eq!(as_failure(anyhow::anyhow!("odd")).code, Code::Internal);
+    }
+
+    /// Goal: a usage error takes two lines: what is wrong with all that belongs to it, and the usage.
+    #[test]
+    fn usage_errors_are_one_message_and_one_hint() {
+        let told = |line: &str| {
+            let error = Cli::command()
+                .try_get_matches_from(line.split(' '))
+                .unwrap_err();
+            usage(&error)
+        };
+        for (line, message, hint) in [
+            (
+                "kitbag add",
+                "the following required arguments were not provided: --source <LABEL>",
+                "kitbag add --source <LABEL> [PACK]",
+            ),
+            (
+                "kitbag share Acme --role x",
+                "invalid value 'x' for '--role <ROLE>' [possible values: reader, commenter, editor]",
+                "kitbag help COMMAND",
+            ),
+            (
+                "kitbag lst",
+                "unrecognized subcommand 'lst'",
+                "a similar subcommand exists: 'list'; kitbag",
+            ),
+            (
+                "kitbag pack",
+                "a command of this one is missing",
+                "kitbag help COMMAND lists them",
+            ),
+        ] {
+            let failure = told(line);
+            assert_eq!(failure.message, message, "{line}");
+            let given = failure.hint.unwrap();
+            assert!(
+                given.starts_with(hint) && !given.contains('\n'),
+                "{line}: {given}"
+            );
+        }
     }
 
     /// Goal: the table of codes in `docs/cli.md` is the one in the program, row by row.

@@ -4,13 +4,16 @@
 //! on the standard error stream. Whatever reaches a terminal passes [`escape`] here once more, so
 //! that forgetting it elsewhere does no harm.
 
+use crate::colour::{Colour, Style, styled};
 use crate::emphasis::Line;
+use crate::environment::Terminal;
 use crate::escape::{Lines, escape, is_hostile};
 use crate::redact::without_tickets;
 use kitbag_rpc::Failure;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 const WIDTH_DEFAULT: usize = 80;
 const WIDTH_MIN: usize = 40;
@@ -21,21 +24,49 @@ pub(crate) struct Output {
     json: bool,
     /// Columns, if the standard output is a terminal.
     terminal: Option<usize>,
+    /// The same of the standard error stream.
+    talk: Option<usize>,
+    colours_data: bool,
+    colours_talk: bool,
+    redraws: bool,
+}
+
+/// A terminal on which somebody follows what goes on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watching {
+    pub(crate) columns: usize,
+    /// Whether it can go back to the beginning of a line.
+    pub(crate) redraws: bool,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool) -> Output {
-        let stdout = io::stdout();
-        let terminal = stdout.is_terminal().then(|| {
-            let columns =
-                rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
-            if columns == 0 {
-                WIDTH_DEFAULT
-            } else {
-                columns.max(WIDTH_MIN)
-            }
-        });
-        Output { json, terminal }
+    pub(crate) fn new(json: bool, colour: Colour) -> Output {
+        let environment = Terminal::read();
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let terminal = columns(&stdout, &environment);
+        let talk = columns(&stderr, &environment);
+        Output {
+            json,
+            terminal,
+            talk,
+            colours_data: colour.on(terminal.is_some(), &environment),
+            colours_talk: colour.on(talk.is_some(), &environment),
+            redraws: !environment.is_dumb,
+        }
+    }
+
+    /// Whether data may be coloured.
+    pub(crate) fn colours_data(self) -> bool {
+        self.colours_data
+    }
+
+    /// The terminal of somebody who can be shown what goes on.
+    pub(crate) fn watching(self) -> Option<Watching> {
+        let columns = self.talk.filter(|_| !self.json)?;
+        Some(Watching {
+            columns,
+            redraws: self.redraws,
+        })
     }
 
     /// Whether one document is wanted, not words.
@@ -97,10 +128,41 @@ impl Output {
             talk(&plain_json(&without_tickets(&json)));
             return;
         }
-        talk(&without_tickets(&format!("error: {}", failure.message)));
+        let message = without_tickets(&failure.message);
+        self.labelled(Style::Error, "error:", &message);
         if let Some(hint) = &failure.hint {
-            talk(&format!("hint: {hint}"));
+            self.labelled(Style::Hint, "hint:", hint);
         }
+    }
+
+    fn labelled(self, style: Style, label: &str, text: &str) {
+        let text = escape(text, Lines::Many);
+        let label = match self.colours_talk {
+            true => styled(style, label),
+            false => label.to_owned(),
+        };
+        let _ = writeln!(io::stderr().lock(), "{label} {text}"); // as in `talk`
+    }
+
+    /// A drawing of ours on the terminal: light on dark if it can be coloured.
+    pub(crate) fn draw(self, drawing: &str) {
+        let mut stderr = io::stderr().lock();
+        for line in drawing.lines() {
+            let line = match self.colours_talk {
+                true => styled(Style::Code, line),
+                false => line.to_owned(),
+            };
+            let _ = writeln!(stderr, "{line}");
+        }
+    }
+
+    /// Rows for a person, under the names of their columns.
+    pub(crate) fn rows(self, header: &str, rows: &str) -> io::Result<()> {
+        let header = match self.colours_data {
+            true => styled(Style::Header, header),
+            false => header.to_owned(),
+        };
+        self.write(&format!("{header}\n{}", escape(rows, Lines::Many)))
     }
 
     fn write(self, text: &str) -> io::Result<()> {
@@ -109,6 +171,17 @@ impl Output {
         stdout.write_all(b"\n")?;
         stdout.flush()
     }
+}
+
+/// How wide the terminal at this end is; nothing if it is none.
+fn columns(stream: &(impl IsTerminal + AsFd), environment: &Terminal) -> Option<usize> {
+    stream.is_terminal().then(|| {
+        let own = || rustix::termios::tcgetwinsize(stream).map_or(0, |size| size.ws_col.into());
+        match environment.columns.unwrap_or_else(own) {
+            0 => WIDTH_DEFAULT,
+            columns => columns.max(WIDTH_MIN),
+        }
+    })
 }
 
 /// Nobody may be listening any more; then there is nobody to tell that either.

@@ -41,10 +41,14 @@ impl Table {
         if self.rows.is_empty() {
             return Ok(());
         }
-        out.data(match out.terminal() {
-            Some(width) => self.aligned(width),
-            None => self.separated(),
-        })
+        match out.terminal() {
+            Some(width) => {
+                let text = self.aligned(width);
+                let (header, rows) = text.split_once('\n').unwrap_or((&text, ""));
+                out.rows(header, rows)
+            }
+            None => out.data(self.separated()),
+        }
     }
 
     fn separated(&self) -> String {

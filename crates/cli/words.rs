@@ -1,13 +1,14 @@
 //! The sentences that more than one command says. No words of the machinery in front of a person.
 
+use crate::context::Context;
 use crate::escape::{Lines, escape};
 use crate::output::Output;
 use crate::when;
 use jiff::Zoned;
 use kitbag_daemon::KeyProtection;
 use kitbag_rpc::{
-    AudienceMember, Fork, JoinRequest, PackRef, PackStatus, PeerState, PeerStatus, Role,
-    Sensitivity, WaitingJoin,
+    AudienceMember, Client, ClientError, Code, Fork, JoinRequest, PackRef, PackStatus, PeerState,
+    PeerStatus, Role, Sensitivity, ShowPack, V1, WaitingJoin,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -26,6 +27,21 @@ fn name(id: &str, title: &str, name: Option<&str>) -> String {
     match name.unwrap_or(title) {
         "" => format!("pack {}", short(id)),
         name => inline(name),
+    }
+}
+
+/// Says so when a word that somebody just gave to a pack fits another of theirs as well.
+pub(crate) async fn warn_if_shared(context: &Context, client: &Client, name: &str) {
+    let call = ShowPack {
+        v: V1,
+        pack: name.to_owned(),
+    };
+    let answer = client.call(&call).await;
+    if matches!(answer, Err(ClientError::Failed(failure)) if failure.code == Code::Ambiguous) {
+        context.out.say(format!(
+            "You have another pack called {}: from now on both go by their ids only (kitbag pack list).",
+            inline(name)
+        ));
     }
 }
 
@@ -69,7 +85,8 @@ pub(crate) fn audience(
     )
 }
 
-fn readers(audience: &[AudienceMember]) -> String {
+/// `readable by you, Ben; not Cleo`.
+pub(crate) fn readers(audience: &[AudienceMember]) -> String {
     let names = |opens: bool| -> Vec<String> {
         let mut members: Vec<_> = audience
             .iter()

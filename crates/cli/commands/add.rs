@@ -2,15 +2,15 @@
 
 use crate::context::Context;
 use crate::input::{Standard, standard};
-use crate::{args, editor, input, launch, words};
+use crate::{args, directory, editor, input, launch, words};
 use clap::Args;
 use kitbag_rpc::{AddNote, Code, Failure, NewSource, NoteWritten, Sensitivity, V1};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// The pack: the start of its id, your name for it, or the title you gave it
-    pack: String,
+    /// The pack: the start of its id, your name for it, or the title you gave it; of this directory if it is left out
+    pack: Option<String>,
     /// Where the note comes from, for people: "CRM · Acme · row 14"
     #[arg(long, value_name = "LABEL")]
     source: String,
@@ -50,6 +50,10 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
     if args.source.trim().is_empty() {
         return Err(Failure::new(Code::BadInput, "--source: say where the note comes from").into());
     }
+    let pack = match args.pack {
+        Some(pack) => pack,
+        None => directory::pack(context, &launch::client(context).await?, None).await?,
+    };
     let body = body(context, args.file.as_deref()).await?;
     let title = args.title.unwrap_or_default();
     if body.trim().is_empty() && title.trim().is_empty() {
@@ -60,7 +64,7 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
     }
     let call = AddNote {
         v: V1,
-        pack: args.pack,
+        pack,
         title,
         body,
         source: NewSource {

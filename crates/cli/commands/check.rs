@@ -1,28 +1,30 @@
 //! `kitbag check --as`: opens every record with the keys that somebody else gets, and counts.
 
 use crate::context::Context;
-use crate::{launch, reasons, words};
+use crate::{directory, launch, progress, reasons, words};
 use clap::Args;
 use kitbag_rpc::{AccessState, CheckPack, Checked, Named, Sensitivity, Tally, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// The pack
-    pack: String,
+    /// The pack; of this directory if it is left out
+    pack: Option<String>,
     /// As whom: the name they tell, or the start of their id
     #[arg(long = "as", value_name = "WHO")]
     who: String,
 }
 
 pub(super) async fn run(context: &Context, args: CheckArgs) -> anyhow::Result<()> {
-    let answer = launch::client(context)
-        .await?
-        .call(&CheckPack {
-            v: V1,
-            pack: args.pack,
-            person: args.who,
-        })
-        .await?;
+    let client = launch::client(context).await?;
+    let call = CheckPack {
+        v: V1,
+        pack: directory::pack(context, &client, args.pack).await?,
+        person: args.who,
+    };
+    let who = words::inline(&call.person);
+    let first = format!("Trying every record with the keys that {who} gets…");
+    let trying = client.call(&call);
+    let answer = progress::during(context.out, &first, progress::no_news, trying).await?;
     if context.out.is_json() {
         return context.out.document(&answer);
     }

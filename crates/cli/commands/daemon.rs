@@ -72,7 +72,8 @@ pub(super) async fn run(context: &Context, args: DaemonArgs) -> anyhow::Result<(
 }
 
 #[derive(Serialize)]
-struct Serving {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Serving {
     v: V1,
     running: bool,
     pid: u32,
@@ -116,7 +117,8 @@ async fn start(context: &Context, args: StartArgs) -> anyhow::Result<()> {
 
 /// The document of `daemon status`.
 #[derive(Serialize)]
-struct DaemonStatus {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct DaemonStatus {
     v: V1,
     running: bool,
     /// Whether its packs are closed until somebody unlocks it.

@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::words;
 use anyhow::{Context as _, bail};
 use clap::Args;
+use kitbag_rpc::V1;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use serde::Serialize;
 use serde_json::Value;
@@ -24,8 +25,9 @@ pub(crate) struct DemoArgs {
 
 /// What came of the demo.
 #[derive(Serialize)]
-struct Told {
-    v: u8,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Told {
+    v: V1,
     seconds: f64,
     notes: usize,
     check_words: String,
@@ -159,7 +161,7 @@ impl Stage<'_> {
         let files_with_plaintext = files_with(self.dir, &secrets)?;
         self.say(&format!("Looking through every file of the three devices for the notes' text: found in {files_with_plaintext}."));
         Ok(Told {
-            v: 1,
+            v: V1,
             seconds: 0.0,
             notes: notes.len(),
             check_words,

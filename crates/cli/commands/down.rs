@@ -14,7 +14,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 
 #[derive(Serialize)]
-struct Stopped {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Stopped {
     v: V1,
     /// Whether another command has started the next one already.
     running: bool,

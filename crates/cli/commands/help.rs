@@ -2,6 +2,7 @@
 
 use crate::args::Cli;
 use crate::context::Context;
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory};
 use kitbag_rpc::{Code, Exit, Failure, V1};
 use serde::Serialize;
@@ -11,17 +12,60 @@ pub(crate) struct HelpArgs {
     /// Also the commands for scripts and for looking closer
     #[arg(long)]
     all: bool,
-    /// The command to show
+    /// The command to show, or the code of an error
     command: Vec<String>,
 }
 
+/// The document of `help`, and of `--help` with `--json`.
 #[derive(Serialize)]
-struct Help {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Help {
     v: V1,
     help: String,
 }
 
+/// The document of `--help` or `--version` with `--json`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub(crate) enum About {
+    Help(Help),
+    Version { v: V1, version: String },
+}
+
+/// What the parser shows instead of running anything.
+pub(crate) fn about(shown: &clap::Error) -> About {
+    match shown.kind() {
+        ErrorKind::DisplayVersion => About::Version {
+            v: V1,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        _ => About::Help(Help {
+            v: V1,
+            help: shown.render().to_string(),
+        }),
+    }
+}
+
+const PAGES: &str = include_str!("../../../docs/errors.md");
+
+/// What the page of an error code says.
+fn page(code: Code) -> Option<&'static str> {
+    let (_, rest) = PAGES.split_once(&format!("\n## `{code}`\n\n"))?;
+    let end = rest.find("\n## ").unwrap_or(rest.len());
+    Some(rest[..end].trim_end())
+}
+
 pub(super) fn run(context: &Context, args: HelpArgs) -> anyhow::Result<()> {
+    if let [word] = &args.command[..]
+        && let Some(help) = Code::parse(word).and_then(page)
+    {
+        let help = format!("{word}\n\n{help}");
+        return match context.out.is_json() {
+            true => context.out.document(&Help { v: V1, help }),
+            false => Ok(context.out.data(help)?),
+        };
+    }
     let mut command = Cli::command();
     if args.all {
         let names: Vec<String> = command
@@ -37,7 +81,8 @@ pub(super) fn run(context: &Context, args: HelpArgs) -> anyhow::Result<()> {
     for name in &args.command {
         shown = shown.find_subcommand_mut(name).ok_or_else(|| {
             let message = format!("there is no command {name:?}");
-            Failure::new(Code::Usage, message).hint("kitbag help --all lists them")
+            Failure::new(Code::Usage, message)
+                .hint("kitbag help --all lists them; the code of an error works too")
         })?;
     }
     let mut help = shown.render_long_help().to_string();
@@ -65,6 +110,19 @@ const _: () = assert!(Exit::NoPeer.as_u8() == 11, "the list above is complete");
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Goal: every code has a page that says something, and no page is of a code that is gone.
+    #[test]
+    fn every_code_has_a_page_and_every_page_a_code() {
+        let headings = PAGES.lines().filter_map(|line| line.strip_prefix("## "));
+        let headings: Vec<&str> = headings.map(|word| word.trim_matches('`')).collect();
+        let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(headings, codes, "in the order of the table in docs/cli.md");
+        for &code in Code::ALL {
+            let text = page(code).unwrap();
+            assert!(text.len() > 40 && !text.contains("## "), "{code}: {text}");
+        }
+    }
 
     #[test]
     fn a_dozen_verbs_are_shown_and_the_rest_on_demand() {

@@ -41,7 +41,8 @@ pub(super) struct KeyArgs {
 
 /// A person and device, as `init` and `up` tell it.
 #[derive(Serialize)]
-pub(super) struct Identity {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Identity {
     v: V1,
     person: Person,
     device: Device,

@@ -17,7 +17,10 @@ pub(crate) struct InspectArgs {
 
 pub(super) fn run(context: &Context, args: InspectArgs) -> anyhow::Result<()> {
     let bytes = bytes(args.from)?;
-    let found = look_at(&bytes)?;
+    let found = look_at(&bytes).map_err(|failure| match failure.hint {
+        Some(_) => failure,
+        None => failure.hint("give one record, frame or ticket: raw, in hex or in base32"),
+    })?;
     if context.out.is_json() {
         return context.out.document(&found);
     }
@@ -43,6 +46,15 @@ fn message(bytes: &[u8]) -> Option<&str> {
 /// The longest message that is searched for a ticket.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
+/// Whether a file could be called so; what is longer is the text itself.
+fn can_be_a_path(text: &str) -> bool {
+    text.len() <= PATH_BYTES_MAX && text.split('/').all(|name| name.len() <= NAME_BYTES_MAX)
+}
+
+/// What every system that we know allows, and no more.
+const PATH_BYTES_MAX: usize = 4_095;
+const NAME_BYTES_MAX: usize = 255;
+
 /// What may be a ticket is kept no longer than needed.
 fn bytes(from: Option<String>) -> anyhow::Result<Zeroizing<Vec<u8>>> {
     let Some(from) = from.map(Zeroizing::new) else {
@@ -55,7 +67,7 @@ fn bytes(from: Option<String>) -> anyhow::Result<Zeroizing<Vec<u8>>> {
         return read(Path::new("-"));
     };
     let is_path = from.as_str() == "-" || Path::new(from.as_str()).exists();
-    if is_path || from.contains(['/', '.']) {
+    if is_path || (from.contains(['/', '.']) && can_be_a_path(&from)) {
         return read(Path::new(from.as_str()));
     }
     Ok(Zeroizing::new(from.as_bytes().to_vec()))

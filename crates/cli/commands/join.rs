@@ -1,7 +1,7 @@
 //! `kitbag join`: becomes a member of somebody's pack.
 
 use crate::context::Context;
-use crate::{input, launch, words};
+use crate::{input, launch, progress, words};
 use clap::Args;
 use kitbag_daemon::inspect_ticket;
 use kitbag_rpc::{ForgetJoin, JoinPack, JoinState, Joined, Secret, V1};
@@ -23,17 +23,24 @@ pub(super) async fn run(context: &Context, args: JoinArgs) -> anyhow::Result<()>
         return forget(context, id).await;
     }
     let ticket = input::ticket(args.ticket)?;
-    inspect_ticket(&ticket)?; // a text that is no ticket is told at once, and starts nothing
+    // A text that is no ticket is told at once, and starts nothing.
+    let told = inspect_ticket(&ticket)?;
     let call = JoinPack {
         v: V1,
         ticket: Secret::new(ticket.to_string()),
         name: args.name.clone(),
     };
-    let joined = launch::client(context).await?.call(&call).await?;
+    let client = launch::client(context).await?;
+    let asked = asked(&told.peers);
+    let joining = client.call(&call);
+    let joined = progress::during(context.out, &asked, progress::no_news, joining).await?;
     if context.out.is_json() {
         return context.out.document(&joined);
     }
     context.out.data(in_words(&joined))?;
+    if let Some(name) = &args.name {
+        words::warn_if_shared(context, &client, name).await;
+    }
     if let Some(unused) = unused_name(&joined, args.name.as_deref()) {
         context.out.say(unused);
     }
@@ -53,6 +60,15 @@ async fn forget(context: &Context, id: String) -> anyhow::Result<()> {
     ))?)
 }
 
+/// Whom it asks; several are asked at once.
+fn asked(peers: &[String]) -> String {
+    match peers {
+        [] => "Looking for whoever made the ticket…".to_owned(),
+        [one] => format!("Dialling {}…", words::inline(one)),
+        [first, rest @ ..] => format!("Dialling {} and {} more…", words::inline(first), rest.len()),
+    }
+}
+
 fn in_words(joined: &Joined) -> String {
     let pack = words::pack(&joined.pack);
     let from = words::inline(&joined.invited_by);
@@ -69,6 +85,12 @@ fn in_words(joined: &Joined) -> String {
         _ => format!("You can {can} up to {up_to}: {notes} so far."),
     };
     let mut lines = vec![state, reach];
+    if !joined.audience.is_empty() {
+        let readers = words::readers(&joined.audience);
+        lines.push(format!(
+            "What you add is {readers}, unless you say another sensitivity."
+        ));
+    }
     if !joined.check_words.is_empty() {
         lines.push(format!(
             "Check words: {}",
@@ -134,6 +156,7 @@ mod tests {
             invited_by: "Ben".to_owned(),
             waiting: None,
             notes: 1,
+            audience: vec![],
         };
         assert_eq!(
             in_words(&joined),

@@ -2,33 +2,44 @@
 
 use crate::context::Context;
 use crate::table::Table;
-use crate::{launch, membership, words};
+use crate::{directory, launch, membership, words};
 use clap::Args;
 use jiff::Zoned;
-use kitbag_rpc::{ListNotes, V1};
+use kitbag_rpc::{ListNotes, Listed, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// The pack: the start of its id, your name for it, or the title you gave it
-    pack: String,
+    /// The pack: the start of its id, your name for it, or the title you gave it; of this directory if it is left out
+    pack: Option<String>,
+    /// Show deleted notes too
+    #[arg(long, conflicts_with = "deleted")]
+    all: bool,
+    /// Show only deleted notes
+    #[arg(long)]
+    deleted: bool,
 }
 
 pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()> {
-    let answer = launch::client(context)
-        .await?
-        .call(&ListNotes {
-            v: V1,
-            pack: args.pack,
-        })
-        .await?;
+    let client = launch::client(context).await?;
+    let call = ListNotes {
+        v: V1,
+        pack: directory::pack(context, &client, args.pack).await?,
+        listed: match (args.all, args.deleted) {
+            (true, _) => Listed::All,
+            (_, true) => Listed::Deleted,
+            _ => Listed::Kept,
+        },
+    };
+    let answer = client.call(&call).await?;
     if context.out.is_json() {
         return context.out.document(&answer);
     }
     if answer.notes.is_empty() && answer.ended.is_none() {
-        context.out.say(format!(
-            "No notes in {} yet. Next: kitbag add PACK --source LABEL",
-            words::pack(&answer.pack)
-        ));
+        let pack = words::pack(&answer.pack);
+        context.out.say(match call.listed {
+            Listed::Deleted => format!("No deleted notes in {pack}."),
+            _ => format!("No notes in {pack} yet. Next: kitbag add PACK --source LABEL"),
+        });
     }
     let mut table = Table::new(["id", "sensitivity", "title", "source", "status"], 2);
     for note in &answer.notes {
@@ -38,7 +49,7 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
             note.sensitivity.as_str(),
             &note.title,
             &note.source,
-            &note.status,
+            status(&note.status),
         ]);
     }
     table.print(context.out)?;
@@ -46,4 +57,12 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
         context.out.say(membership::ended(ended, &Zoned::now()));
     }
     Ok(())
+}
+
+/// A person deletes; the record says that a note is put away.
+pub(super) fn status(word: &str) -> &str {
+    match word {
+        "archived" => "deleted",
+        word => word,
+    }
 }

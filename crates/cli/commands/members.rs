@@ -2,24 +2,20 @@
 
 use crate::context::Context;
 use crate::table::Table;
-use crate::{launch, membership, words};
+use crate::{directory, launch, membership, words};
 use clap::Args;
 use kitbag_rpc::{ListMembers, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct MembersArgs {
-    /// The pack: the start of its id, your name for it, or the title you gave it
-    pack: String,
+    /// The pack: the start of its id, your name for it, or the title you gave it; of this directory if it is left out
+    pack: Option<String>,
 }
 
 pub(super) async fn run(context: &Context, args: MembersArgs) -> anyhow::Result<()> {
-    let answer = launch::client(context)
-        .await?
-        .call(&ListMembers {
-            v: V1,
-            pack: args.pack,
-        })
-        .await?;
+    let client = launch::client(context).await?;
+    let pack = directory::pack(context, &client, args.pack).await?;
+    let answer = client.call(&ListMembers { v: V1, pack }).await?;
     if context.out.is_json() {
         return context.out.document(&answer);
     }

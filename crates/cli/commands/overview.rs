@@ -9,7 +9,8 @@ use kitbag_rpc::{
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct Overview {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Overview {
     v: V1,
     initialised: bool,
     running: bool,

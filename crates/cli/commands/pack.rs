@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::table::Table;
-use crate::{args, launch, words};
+use crate::{args, directory, launch, words};
 use clap::{Args, Subcommand};
 use kitbag_rpc::{CreatePack, ListPacks, Pack, Sensitivity, ShowPack, V1};
 
@@ -26,8 +26,8 @@ enum PackCommand {
     List,
     /// Show one pack
     Show {
-        /// The pack: the start of its id, your name for it, or the title you gave it
-        pack: String,
+        /// The pack: the start of its id, your name for it, or the title you gave it; of this directory if it is left out
+        pack: Option<String>,
     },
 }
 
@@ -51,6 +51,7 @@ pub(super) async fn run(context: &Context, args: PackArgs) -> anyhow::Result<()>
             context.out.say(format!(
                 "Created {title} · new notes are {default} · readable by you only"
             ));
+            words::warn_if_shared(context, &client, &pack.title).await;
             context
                 .out
                 .say("Next: kitbag add PACK --source LABEL, or kitbag share PACK");
@@ -71,6 +72,7 @@ pub(super) async fn run(context: &Context, args: PackArgs) -> anyhow::Result<()>
             }
         }
         PackCommand::Show { pack } => {
+            let pack = directory::pack(context, &client, pack).await?;
             let answer = client.call(&ShowPack { v: V1, pack }).await?;
             if context.out.is_json() {
                 return context.out.document(&answer);

@@ -1,7 +1,7 @@
 //! `kitbag policy show|explain`: a pack's rules, and which of them decides.
 
 use crate::context::Context;
-use crate::{launch, reasons, when, words};
+use crate::{directory, launch, reasons, when, words};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_rpc::{
@@ -18,8 +18,8 @@ pub(crate) struct PolicyArgs {
 enum PolicyCommand {
     /// Show members, how they came in, open tickets, and what waits
     Show {
-        /// The pack
-        pack: String,
+        /// The pack; of this directory if it is left out
+        pack: Option<String>,
     },
     /// Show what decides whether somebody may read, write and share
     Explain {
@@ -38,6 +38,7 @@ pub(super) async fn run(context: &Context, args: PolicyArgs) -> anyhow::Result<(
     let now = Zoned::now();
     match args.command {
         PolicyCommand::Show { pack } => {
+            let pack = directory::pack(context, &client, pack).await?;
             let policy = client.call(&ShowPolicy { v: V1, pack }).await?;
             if context.out.is_json() {
                 return context.out.document(&policy);

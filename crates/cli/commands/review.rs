@@ -1,7 +1,7 @@
 //! `kitbag review`: what is set aside in a pack, and taking it over.
 
 use crate::context::Context;
-use crate::{input, launch, when, words};
+use crate::{directory, input, launch, when, words};
 use clap::Args;
 use jiff::Zoned;
 use kitbag_rpc::{
@@ -11,8 +11,8 @@ use kitbag_rpc::{
 
 #[derive(Debug, Args)]
 pub(crate) struct ReviewArgs {
-    /// The pack: the start of its id, your name for it, or the title you gave it
-    pack: String,
+    /// The pack: the start of its id, your name for it, or the title you gave it; of this directory if it is left out
+    pack: Option<String>,
     /// Write these anew as your own: the starts of their ids
     #[arg(long, value_name = "ENTRY", num_args = 1.., conflicts_with = "all")]
     take: Vec<String>,
@@ -29,12 +29,8 @@ pub(crate) struct ReviewArgs {
 
 pub(super) async fn run(context: &Context, args: ReviewArgs) -> anyhow::Result<()> {
     let client = launch::client(context).await?;
-    let review = client
-        .call(&ReviewPack {
-            v: V1,
-            pack: args.pack,
-        })
-        .await?;
+    let pack = directory::pack(context, &client, args.pack).await?;
+    let review = client.call(&ReviewPack { v: V1, pack }).await?;
     let now = Zoned::now();
     let takes = args.all || !args.take.is_empty();
     if !takes || (args.all && review.total == 0) {

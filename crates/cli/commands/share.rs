@@ -5,13 +5,13 @@ mod list;
 mod requests;
 
 use crate::context::Context;
-use crate::{args, input, launch, when, words};
+use crate::{args, directory, input, launch, qr, when, words};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_rpc::{Code, Failure, Role, Sensitivity, SharePack, Shared, V1, WhoAmI};
 
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ShareArgs {
     #[command(subcommand)]
     command: Option<ShareCommand>,
@@ -35,8 +35,7 @@ enum ShareCommand {
 
 #[derive(Debug, Args)]
 struct TicketArgs {
-    /// The pack: the start of its id, your name for it, or the title you gave it
-    #[arg(required = true)]
+    /// The pack: the start of its id, your name for it, or the title you gave it; of this directory if it is left out
     pack: Option<String>,
     /// What the other may do
     #[arg(long, value_parser = args::role(), default_value = "editor")]
@@ -53,6 +52,9 @@ struct TicketArgs {
     /// Be asked about each joiner before they come in; above Internal you always are
     #[arg(long)]
     ask: bool,
+    /// Draw the ticket as a QR code too, for a camera; only on a terminal
+    #[arg(long, conflicts_with = "dry_run")]
+    qr: bool,
     /// Only say what would be shared
     #[arg(long)]
     dry_run: bool,
@@ -74,17 +76,26 @@ pub(super) async fn run(context: &Context, args: ShareArgs) -> anyhow::Result<()
 
 async fn ticket(context: &Context, args: TicketArgs) -> anyhow::Result<()> {
     let now = Zoned::now();
+    let screen = context.out.watching();
+    if args.qr && screen.is_none() {
+        let failure = Failure::new(
+            Code::Usage,
+            "a QR code is only drawn on a terminal, where nobody keeps it",
+        );
+        return Err(failure.hint("leave out --qr; nothing was shared").into());
+    }
+    let expires_at = when::parse_future(&args.expires, "--expires", &now)?;
+    let client = launch::client(context).await?;
     let mut call = SharePack {
         v: V1,
-        pack: args.pack.unwrap_or_default(),
+        pack: directory::pack(context, &client, args.pack).await?,
         role: args.role,
         clearance: args.clearance,
-        expires_at: Some(when::parse_future(&args.expires, "--expires", &now)?),
+        expires_at: Some(expires_at),
         uses: args.uses,
         ask: args.ask,
         dry_run: true,
     };
-    let client = launch::client(context).await?;
     // Always first: a ticket that cannot be made is told before anybody is asked.
     let preview = client.call(&call).await?;
     if args.dry_run {
@@ -114,7 +125,21 @@ async fn ticket(context: &Context, args: TicketArgs) -> anyhow::Result<()> {
         "Send this to them, where nobody else reads it: whoever joins first uses the ticket up.\n"
     });
     context.out.data(message)?;
+    if let (true, Some(screen), Some(ticket)) = (args.qr, screen, &shared.ticket) {
+        match qr::drawn(ticket.expose(), screen.columns)? {
+            Ok(code) => context.out.draw(&format!("\n{code}")),
+            Err(needs) => context.out.say(format!(
+                "\nNo QR code: it takes {needs} columns, and this terminal has {}. The text above says the same.",
+                screen.columns
+            )),
+        }
+    }
     context.out.say(format!("\n{}", afterwards(&shared, &now)));
+    if screen.is_some() && !args.qr {
+        context
+            .out
+            .say("For the camera of a device beside you: kitbag share --qr");
+    }
     Ok(())
 }
 

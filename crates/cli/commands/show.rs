@@ -56,7 +56,7 @@ fn in_words(note: &Note) -> String {
     ));
     head.push(("captured by", words::inline(&note.captured_by)));
     head.push(("trust", words::inline(&note.trust)));
-    head.push(("status", words::inline(&note.status)));
+    head.push(("status", status(note)));
     if note.edits > 0 {
         head.push(("edits", note.edits.to_string()));
     }
@@ -94,6 +94,19 @@ fn in_words(note: &Note) -> String {
         .map(|(key, value)| format!("{key}: {value}"))
         .collect();
     format!("{}\n\n{}", head.join("\n"), note.body)
+}
+
+/// In words; with who deleted it, if it is deleted.
+fn status(note: &Note) -> String {
+    match &note.deleted {
+        Some(deleted) => format!(
+            "deleted {} by {}; to bring it back: kitbag delete --restore {}",
+            deleted.at,
+            words::inline(&deleted.by),
+            words::short(&note.id)
+        ),
+        None => words::inline(super::list::status(&note.status)),
+    }
 }
 
 /// What sets it right, and who can.
@@ -140,6 +153,7 @@ mod tests {
             left_above: 1,
             hidden_below: true,
             shown_below: Some(Sensitivity::Internal),
+            deleted: None,
         };
         let words = in_words(&note);
         let (head, body) = words.split_once("\n\n").unwrap();

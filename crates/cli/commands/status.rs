@@ -18,7 +18,8 @@ pub(crate) struct StatusArgs {
 }
 
 #[derive(Serialize)]
-struct Explained {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Explained {
     #[serde(flatten)]
     status: Status,
     why: Vec<PackWhy>,

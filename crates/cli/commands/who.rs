@@ -2,23 +2,22 @@
 
 use crate::context::Context;
 use crate::table::Table;
-use crate::{launch, reasons, when, words};
+use crate::{directory, launch, reasons, when, words};
 use clap::Args;
 use jiff::Zoned;
 use kitbag_rpc::{Access, AccessState, AskWho, PersonOpens, Raised, V1, Who};
 
 #[derive(Debug, Args)]
 pub(crate) struct WhoArgs {
-    /// The pack, or the start of a note's id
+    /// The pack, or the start of a note's id; the pack of this directory if it is left out
     #[arg(value_name = "PACK|NOTE")]
-    of: String,
+    of: Option<String>,
 }
 
 pub(super) async fn run(context: &Context, args: WhoArgs) -> anyhow::Result<()> {
-    let answer = launch::client(context)
-        .await?
-        .call(&AskWho { v: V1, of: args.of })
-        .await?;
+    let client = launch::client(context).await?;
+    let of = directory::pack(context, &client, args.of).await?;
+    let answer = client.call(&AskWho { v: V1, of }).await?;
     if context.out.is_json() {
         return context.out.document(&answer);
     }

@@ -4,6 +4,7 @@ mod explain;
 mod finding;
 mod keeping;
 mod membership;
+mod undo;
 
 use crate::convert;
 use crate::failure::failed;
@@ -12,8 +13,8 @@ use crate::routes::{Routes, Serves};
 use axum::Router;
 use kitbag_engine::{self as engine, Added, Engine, EntryHash, PackId, PackSummary};
 use kitbag_rpc::{
-    AddNote, ApproveJoin, Audience, Call, CancelInvite, Code, CreatePack, EditNote, Failure,
-    ForgetJoin, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten, JoinPack,
+    AddNote, ApproveJoin, Audience, AudienceMember, Call, CancelInvite, Code, CreatePack, EditNote,
+    Failure, ForgetJoin, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten, JoinPack,
     JoinRequest, JoinRequests, JoinState, Joined, ListInvites, ListJoinRequests, ListMembers,
     ListNotes, ListPacks, Me, Members, NoteAnswer, NoteEdited, NoteRef, NoteRelabelled,
     NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadMetrics,
@@ -58,6 +59,8 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(show_note)
         .on(edit_note)
         .on(relabel_note)
+        .on(undo::delete_note)
+        .on(undo::undo)
         .on(read_history)
         .on(share_pack)
         .on(list_invites)
@@ -228,7 +231,11 @@ async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
     Ok(Notes {
         v: V1,
         pack: served.pack_ref(id).await?,
-        notes: notes.into_iter().map(convert::note_line).collect(),
+        notes: notes
+            .into_iter()
+            .filter(|note| call.listed.holds(&note.status))
+            .map(convert::note_line)
+            .collect(),
         ended: ended.map(convert::ended),
     })
 }
@@ -424,6 +431,10 @@ async fn join_pack(served: Served, call: JoinPack) -> Answered<Joined> {
             name,
         },
     };
+    let audience = match &waiting {
+        None => served.audience_of_additions(joined.pack).await,
+        Some(_) => Vec::new(),
+    };
     Ok(Joined {
         v: V1,
         pack,
@@ -434,6 +445,7 @@ async fn join_pack(served: Served, call: JoinPack) -> Answered<Joined> {
         invited_by: joined.invited_by,
         waiting,
         notes: joined.notes,
+        audience,
     })
 }
 
@@ -463,6 +475,20 @@ async fn sync(served: Served, call: SyncPacks) -> Answered<Synced> {
 }
 
 impl Served {
+    /// Who opens what this person adds without saying a sensitivity; nobody if they may not add that.
+    async fn audience_of_additions(&self, pack: PackId) -> Vec<AudienceMember> {
+        let Ok(summary) = self.summary(pack).await else {
+            return Vec::new();
+        };
+        let default = summary.default_sensitivity;
+        let writes =
+            summary.role.is_some_and(engine::Role::may_write) && summary.clearance >= Some(default);
+        match self.engine.audience(pack, default).await {
+            Ok(audience) if writes => convert::audience(audience),
+            _ => Vec::new(),
+        }
+    }
+
     async fn pack(&self, selector: String) -> Answered<PackId> {
         self.engine
             .resolve_pack(selector)

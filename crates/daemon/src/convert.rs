@@ -116,6 +116,19 @@ pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
         left_above: note.left_above,
         hidden_below: note.hidden_below,
         shown_below: note.shown_below.map(sensitivity),
+        deleted: note.deleted.map(|deletion| rpc::Deletion {
+            by: deletion.by,
+            at: time(deletion.at),
+        }),
+    }
+}
+
+pub(crate) fn undone_write(what: engine::UndoneWrite) -> rpc::UndoneWrite {
+    match what {
+        engine::UndoneWrite::Added => rpc::UndoneWrite::Added,
+        engine::UndoneWrite::Edited => rpc::UndoneWrite::Edited,
+        engine::UndoneWrite::Deleted => rpc::UndoneWrite::Deleted,
+        engine::UndoneWrite::Restored => rpc::UndoneWrite::Restored,
     }
 }
 

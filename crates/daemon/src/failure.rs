@@ -2,7 +2,7 @@
 
 use crate::convert::time;
 use crate::identity::not_initialised;
-use kitbag_engine::{EngineError, TicketProblem};
+use kitbag_engine::{Beyond, EngineError, TicketProblem};
 use kitbag_rpc::{Code, Failure};
 
 /// The failure that tells this error. The log gets its code only.
@@ -43,6 +43,7 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
             ),
         )
         .hint("only one of its admins can let you in again"),
+        EngineError::BeyondUndo(beyond) => beyond_undo(*beyond),
         EngineError::BadInput { .. } => told(Code::BadInput),
         EngineError::Ticket(problem) => ticket(problem),
         EngineError::NoPeer { .. } => told(Code::NoPeer),
@@ -57,6 +58,37 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::Stopped => Failure::new(Code::DaemonUnreachable, "the daemon is stopping"),
         _ => told(Code::Internal),
     }
+}
+
+/// What repairs it instead, and how to undo what was written before it.
+fn beyond_undo(beyond: Beyond) -> Failure {
+    let (what, repair) = match beyond {
+        Beyond::Relabelled(note) => (
+            "made a note more or less sensitive",
+            format!(
+                "the same way back: kitbag edit {} --sensitivity S",
+                &note.to_string()[..10]
+            ),
+        ),
+        Beyond::Shared => (
+            "shared the pack",
+            "kitbag share list PACK shows the ticket; kitbag share cancel PACK ID takes it back"
+                .into(),
+        ),
+        Beyond::Membership => (
+            "changed what a member may do",
+            "kitbag role PACK WHO gives it back; kitbag unshare PACK WHO takes it away".into(),
+        ),
+        Beyond::Left => (
+            "left the pack",
+            "ask one of its admins to let you in".into(),
+        ),
+    };
+    let message =
+        format!("undo does not take that back: the last thing you did was that you {what}");
+    Failure::new(Code::Conflict, message).hint(format!(
+        "{repair}; what you wrote before it: kitbag undo NOTE"
+    ))
 }
 
 pub(crate) fn ticket(problem: &TicketProblem) -> Failure {

@@ -138,8 +138,8 @@ mod tests {
     use kitbag_engine::KeyChoice;
     use kitbag_rpc::{
         AddNote, Caller, Client, CreatePack, EditNote, Health, ListMembers, ListNotes, ListPacks,
-        NewSource, ReadHistory, ReadStatus, Role, Sensitivity, SharePack, ShowNote, ShowPack, Stop,
-        SyncPacks, V1, WhoAmI,
+        Listed, NewSource, ReadHistory, ReadStatus, Role, Sensitivity, SharePack, ShowNote,
+        ShowPack, Stop, SyncPacks, V1, WhoAmI,
     };
     use std::path::Path;
     use std::time::Duration;
@@ -245,7 +245,8 @@ mod tests {
             client
                 .call(&ListNotes {
                     v: V1,
-                    pack: pack.id.clone()
+                    pack: pack.id.clone(),
+                    listed: Listed::Kept,
                 })
                 .await
                 .unwrap()

@@ -4,6 +4,7 @@ use kitbag_core::id::Timestamp;
 use kitbag_core::policy::fold::Refused;
 use kitbag_core::ticket::TicketError;
 use kitbag_core::wire::JoinRefusal;
+use kitbag_node::undo::Beyond;
 use kitbag_node::view::Ending;
 use kitbag_node::{Denied, NodeError};
 use kitbag_store::StoreError;
@@ -84,6 +85,9 @@ pub enum EngineError {
         /// What.
         what: String,
     },
+    /// The last write is of a kind that undo does not take back.
+    #[error("undo does not take back the last write")]
+    BeyondUndo(Beyond),
     /// A file could not be read or written.
     #[error("{operation} {}: {source}", path.display())]
     File {
@@ -245,6 +249,10 @@ impl From<NodeError> for EngineError {
             NodeError::Denied(denied) => denied.into(),
             NodeError::BadInput { field, reason } => EngineError::BadInput { field, reason },
             NodeError::Stale(what) => EngineError::Conflict { what },
+            NodeError::NothingToUndo => EngineError::Conflict {
+                what: error.to_string(),
+            },
+            NodeError::BeyondUndo(beyond) => EngineError::BeyondUndo(beyond),
             NodeError::InviteOver(condition) => EngineError::Conflict {
                 what: format!("that ticket lets nobody in any more: it {condition}"),
             },

@@ -35,6 +35,7 @@ mod random;
 mod review;
 mod settings;
 mod status;
+mod undo;
 mod worker;
 
 pub use error::{EngineError, TicketProblem};
@@ -53,6 +54,7 @@ pub use kitbag_node::Notice;
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;
+pub use kitbag_node::undo::{Beyond, Deleted, Undone, UndoneWrite};
 pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};
 pub use meters::{Meters, STEP_BUCKETS};

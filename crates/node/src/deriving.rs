@@ -203,6 +203,7 @@ impl Deriving<'_> {
             object.sensitivity = sensitivity;
             object.judged = judged;
         }
+        replica.count_deleted(tag);
         replica.keep_refused([tag], &openings, quarantine);
         Ok(())
     }
@@ -274,6 +275,7 @@ impl Deriving<'_> {
                 }
                 Built::Note(_) | Built::Gone => ObjectState::Left,
             };
+            replica.count_deleted(tag);
         }
         let openings = match &built {
             Built::Note(note) => note.openings(),

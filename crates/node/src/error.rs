@@ -1,5 +1,6 @@
 //! What can go wrong, grouped by who can act on it.
 
+use crate::undo::Beyond;
 use crate::view::{Ending, HeldView, InviteCondition};
 use kitbag_core::content::BodyError;
 use kitbag_core::pack::{EditError, NoteError};
@@ -32,6 +33,12 @@ pub enum NodeError {
     /// The invite lets nobody in any more, so there is nothing to cancel.
     #[error("that ticket lets nobody in any more: it {0}")]
     InviteOver(InviteCondition),
+    /// Nothing that this device wrote there is left to take back.
+    #[error("there is nothing left to undo")]
+    NothingToUndo,
+    /// The last write is of a kind that undo does not take back.
+    #[error("undo does not take back the last write")]
+    BeyondUndo(Beyond),
     /// A ticket that is none.
     #[error(transparent)]
     Ticket(#[from] TicketError),

@@ -112,6 +112,7 @@ impl Node {
         let (secret, act) = self.new_invite(options);
         let mut staged = Staged::default();
         let op = self.stage_op(pack, vec![act], now, &mut staged)?;
+        self.remember(pack, &mut staged)?;
         self.commit(pack, staged)?;
         let invite = GrantRef { op, act: 0 };
         let ticket =

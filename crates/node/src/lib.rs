@@ -41,6 +41,7 @@ mod relabel;
 mod replica;
 mod serve;
 mod taking_over;
+pub mod undo;
 pub mod view;
 mod waiting;
 pub mod why;
@@ -410,6 +411,9 @@ impl Node {
         }
         if let Some((person, name)) = &staged.told {
             batch.put_setting(&told_name(pack, *person), name.as_bytes())?;
+        }
+        for (name, value) in &staged.settings {
+            batch.put_setting(name, value)?;
         }
         for (order, person) in (replica.persons.len() as u64..).zip(&staged.persons) {
             batch.put_person(number, order, person)?;

@@ -76,7 +76,13 @@ impl Node {
         Ok(preview)
     }
 
-    fn keep_ops(&mut self, now: Timestamp, pack: PackId, staged: Staged) -> Result<(), NodeError> {
+    fn keep_ops(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        mut staged: Staged,
+    ) -> Result<(), NodeError> {
+        self.remember(pack, &mut staged)?;
         self.commit(pack, staged)?;
         self.maintain(pack, now)
     }

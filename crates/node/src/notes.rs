@@ -47,6 +47,7 @@ impl Node {
             self.add_at(now, pack, sensitivity, &checked, &mut added, &mut staged)?;
         }
         if !staged.is_empty() {
+            self.remember(pack, &mut staged)?;
             self.commit(pack, staged)?;
         }
         Ok(added
@@ -264,6 +265,7 @@ impl Node {
             left_above: built.placed.above,
             hidden_below: built.placed.hidden_below(),
             shown_below: built.placed.shown_below().first().map(|(at, _, _)| *at),
+            deleted: self.deletion(replica, &built)?,
         })
     }
 
@@ -279,10 +281,6 @@ impl Node {
         id: ItemId,
         edit: &NoteEdit,
     ) -> Result<Option<Added>, NodeError> {
-        let (tag, sensitivity, mut built) = self.built_note(pack, id)?;
-        let mut staged = Staged::default();
-        let mut pen = self.pen(pack, sensitivity, true, &mut staged)?;
-        let mut document = built.open_document();
         let wanted = Edit {
             title: edit.title.clone(),
             body: edit.body.clone(),
@@ -290,14 +288,44 @@ impl Node {
             remove_tags: edit.remove_tags.iter().cloned().collect(),
             ..Edit::default()
         };
-        let change = match &edit.seen {
-            Some(text) => {
-                let seen = parse_version(text).ok_or(NodeError::BadInput {
-                    field: "seen",
-                    reason: "is no version of a note".into(),
-                })?;
-                document.edit_at(&seen, pen.log, &wanted)?
-            }
+        let seen = match &edit.seen {
+            None => None,
+            Some(text) => Some(parse_version(text).ok_or(NodeError::BadInput {
+                field: "seen",
+                reason: "is no version of a note".into(),
+            })?),
+        };
+        let mut staged = Staged::default();
+        let written = self.stage_edit(now, pack, id, &wanted, seen.as_deref(), &mut staged)?;
+        let Some(sensitivity) = written.map(|(sensitivity, _)| sensitivity) else {
+            return Ok(None);
+        };
+        self.remember(pack, &mut staged)?;
+        self.commit(pack, staged)?;
+        Ok(Some(Added {
+            id,
+            existing: true,
+            sensitivity,
+            audience: self.audience(pack, sensitivity),
+        }))
+    }
+
+    /// Stages an edit of a note as it stands, or as its writer saw it. Says where the note stands and
+    /// which entry carries the edit; nothing, with nothing staged, if the edit changes nothing.
+    pub(crate) fn stage_edit(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        id: ItemId,
+        wanted: &Edit,
+        seen: Option<&[ChangeHash]>,
+        staged: &mut Staged,
+    ) -> Result<Option<(Sensitivity, EntryHash)>, NodeError> {
+        let (tag, sensitivity, mut built) = self.built_note(pack, id)?;
+        let mut pen = self.pen(pack, sensitivity, true, staged)?;
+        let mut document = built.open_document();
+        let change = match seen {
+            Some(seen) => document.edit_at(seen, pen.log, wanted)?,
             None => {
                 // Somebody may have left more loose ends than one change can tie up.
                 while let Some(join) = document.join(pen.log)? {
@@ -313,28 +341,20 @@ impl Node {
                         TakesOver::default(),
                     )?;
                 }
-                document.edit(pen.log, &wanted)?
+                document.edit(pen.log, wanted)?
             }
         };
         let Some(change) = change else {
             return Ok(None);
         };
-        self.append_change(
-            now,
-            &mut pen,
-            tag,
-            &mut built,
-            &change,
-            TakesOver::default(),
-        )?;
-        self.put_down(pen, &mut staged);
-        self.commit(pack, staged)?;
-        Ok(Some(Added {
-            id,
-            existing: true,
+        let none = TakesOver::default();
+        self.append_change(now, &mut pen, tag, &mut built, &change, none)?;
+        let entry = built.carriers.get(&change.hash).copied();
+        self.put_down(pen, staged);
+        Ok(Some((
             sensitivity,
-            audience: self.audience(pack, sensitivity),
-        }))
+            entry.ok_or(NodeError::Damaged("note"))?,
+        )))
     }
 
     /// Appends the entry that carries a change of this device.

@@ -150,6 +150,7 @@ impl Node {
         for pen in pens {
             self.put_down(pen, &mut staged);
         }
+        self.remember(pack, &mut staged)?;
         self.commit(pack, staged)
     }
 
@@ -168,6 +169,7 @@ impl Node {
         for pen in pens {
             self.put_down(pen, &mut staged);
         }
+        self.remember(pack, &mut staged)?;
         self.commit(pack, staged)
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct Staged {
     pub(crate) runs: Vec<VerifiedRun>,
     /// The name that somebody who is let in now told.
     pub(crate) told: Option<(PersonId, String)>,
+    /// Settings of this device that belong to the write, by name.
+    pub(crate) settings: Vec<(String, Vec<u8>)>,
     /// A peer proved that another copy of this device, or an older state of it, wrote on in the log
     /// in which this one writes: not a record, and not stored.
     pub(crate) copied: bool,
@@ -134,6 +136,8 @@ pub(crate) struct Replica {
     pub(crate) places: BTreeMap<EntryHash, Place>,
     pub(crate) objects: BTreeMap<ObjectTag, Object>,
     pub(crate) notes: BTreeMap<ItemId, ObjectTag>,
+    /// Tags of notes that are deleted, so that counting the others looks at none.
+    pub(crate) deleted: BTreeSet<ObjectTag>,
     /// Tags of notes that moved between sensitivities.
     pub(crate) placements: Placements,
     pub(crate) profiles: BTreeMap<DeviceId, Profile>,
@@ -183,6 +187,7 @@ impl Replica {
             places: BTreeMap::new(),
             objects: BTreeMap::new(),
             notes: BTreeMap::new(),
+            deleted: BTreeSet::new(),
             placements: Placements::default(),
             profiles: BTreeMap::new(),
             profile_entries: BTreeMap::new(),

@@ -36,6 +36,7 @@ impl Node {
         let mut staged = Staged::default();
         let taken = self.stage_take_over(now, pack, entries, &mut staged)?;
         if !staged.is_empty() {
+            self.remember(pack, &mut staged)?;
             self.commit(pack, staged)?;
         }
         Ok(taken)

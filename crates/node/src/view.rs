@@ -167,6 +167,17 @@ pub struct Note {
     /// The lowest sensitivity at which members who cannot see it here still do, because it was
     /// lowered while somebody raised it: an editor who moves the note to where it is takes it away.
     pub shown_below: Option<Sensitivity>,
+    /// Who deleted it, if it is deleted.
+    pub deleted: Option<Deletion>,
+}
+
+/// Who deleted a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Their name.
+    pub by: String,
+    /// When, by their clock.
+    pub at: Timestamp,
 }
 
 /// What becomes of a note that is made more or less sensitive.

@@ -21,4 +21,5 @@ mod it {
     mod story;
     mod support;
     mod tickets;
+    mod undo;
 }

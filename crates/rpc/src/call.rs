@@ -1,8 +1,10 @@
 //! What a request is: a type with a path and an answer, in a versioned JSON document.
 
 use crate::{Code, Failure};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Bytes of one request's body, at most. A note's body has at most 64 KiB, of which JSON may make
@@ -47,6 +49,20 @@ impl Serialize for V1 {
     }
 }
 
+impl JsonSchema for V1 {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "V1".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "const": 1 })
+    }
+}
+
 impl<'de> Deserialize<'de> for V1 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<V1, D::Error> {
         match u64::deserialize(deserializer)? {
@@ -86,7 +102,7 @@ fn utf8(body: &[u8]) -> Result<&str, Failure> {
 }
 
 fn check_version(body: &str) -> Result<(), Failure> {
-    #[derive(Deserialize)]
+    #[derive(Deserialize, JsonSchema)]
     struct Versioned {
         v: Option<serde_json::Value>,
     }

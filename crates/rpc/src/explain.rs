@@ -2,11 +2,12 @@
 
 use crate::call::call;
 use crate::{PackRef, Role, Sensitivity, Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Asks who opens a pack, or a note.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AskWho {
     /// Version.
@@ -17,7 +18,7 @@ pub struct AskWho {
 call!(post AskWho, "/v1/who" => Who);
 
 /// Asks what decides what a person may do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainPolicy {
     /// Version.
@@ -33,7 +34,7 @@ pub struct ExplainPolicy {
 call!(post ExplainPolicy, "/v1/policy/explain" => Explained);
 
 /// Asks for a pack's policy.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShowPolicy {
     /// Version.
@@ -44,7 +45,7 @@ pub struct ShowPolicy {
 call!(post ShowPolicy, "/v1/policy/show" => Policy);
 
 /// Tries every record of a pack with the keys that a person gets.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckPack {
     /// Version.
@@ -60,7 +61,7 @@ call!(post CheckPack, "/v1/check" => Checked, patience |_| CHECK_PATIENCE);
 const CHECK_PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// A person by the name that this device knows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Named {
     /// The person's id.
     pub person: String,
@@ -71,7 +72,7 @@ pub struct Named {
 }
 
 /// How somebody came to a grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// They founded the pack.
@@ -83,7 +84,7 @@ pub enum Via {
 }
 
 /// One grant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GrantShown {
     /// Id of the operation that made it.
     pub op: String,
@@ -102,7 +103,7 @@ pub struct GrantShown {
 }
 
 /// What an act did that took something away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActKind {
     /// Somebody was removed.
@@ -122,7 +123,7 @@ pub enum ActKind {
 }
 
 /// What an act waits for before it counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitsFor {
     /// Its author was removed too: an admin must make it anew, or grant anew.
@@ -132,7 +133,7 @@ pub enum WaitsFor {
 }
 
 /// A role and a clearance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Terms {
     /// What it lets do.
     pub role: Role,
@@ -141,7 +142,7 @@ pub struct Terms {
 }
 
 /// An act that takes something away.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ActShown {
     /// Id of its operation.
     pub op: String,
@@ -160,7 +161,7 @@ pub struct ActShown {
 }
 
 /// What somebody may or may not do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Right {
     /// Open notes.
@@ -172,7 +173,7 @@ pub enum Right {
 }
 
 /// What kind of thing decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// A grant gives it.
@@ -192,7 +193,7 @@ pub enum Why {
 }
 
 /// Whether a person may do something, and the one rule that decides.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rule {
     /// What was asked about.
     pub right: Right,
@@ -209,7 +210,7 @@ pub struct Rule {
 }
 
 /// What decides what a person may do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Explained {
     /// Version.
     pub v: V1,
@@ -224,7 +225,7 @@ pub struct Explained {
 }
 
 /// Whether somebody opens a sensitivity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccessState {
     /// Now.
@@ -236,7 +237,7 @@ pub enum AccessState {
 }
 
 /// Whether somebody opens a sensitivity, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Access {
     /// Which.
     pub sensitivity: Sensitivity,
@@ -252,7 +253,7 @@ pub struct Access {
 }
 
 /// A note that was taken above what somebody opens. They keep what it said until then.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Raised {
     /// Where they could read it.
     pub from: Sensitivity,
@@ -263,7 +264,7 @@ pub struct Raised {
 }
 
 /// One person, and what they open.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PersonOpens {
     /// Who.
     #[serde(flatten)]
@@ -275,7 +276,7 @@ pub struct PersonOpens {
 }
 
 /// Who opens a pack, or a note.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Who {
     /// Version.
     pub v: V1,
@@ -288,7 +289,7 @@ pub struct Who {
 }
 
 /// A grant in a policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GrantHeld {
     /// The grant.
     #[serde(flatten)]
@@ -298,7 +299,7 @@ pub struct GrantHeld {
 }
 
 /// One person in a policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyMember {
     /// Who.
     #[serde(flatten)]
@@ -308,7 +309,7 @@ pub struct PolicyMember {
 }
 
 /// An open ticket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenTicket {
     /// Short id of the invite.
     pub invite: String,
@@ -331,7 +332,7 @@ pub struct OpenTicket {
 }
 
 /// A pack's policy.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Policy {
     /// Version.
     pub v: V1,
@@ -354,7 +355,7 @@ pub struct Policy {
 }
 
 /// How records fared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tally {
     /// Opened with the person's keys.
     pub opens: u64,
@@ -383,7 +384,7 @@ impl Tally {
 }
 
 /// The records of one sensitivity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tried {
     /// Which.
     pub sensitivity: Sensitivity,
@@ -399,7 +400,7 @@ pub struct Tried {
 }
 
 /// What trying every record as somebody else showed.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Checked {
     /// Version.
     pub v: V1,

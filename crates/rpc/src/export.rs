@@ -4,12 +4,13 @@
 
 use crate::call::call;
 use crate::{NoteFilter, Sensitivity, Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Asks which notes an export holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanExport {
     /// Version.
@@ -20,7 +21,7 @@ pub struct PlanExport {
 call!(post PlanExport, "/v1/export/plan" => ExportPlan, patience |_| EXPORT_PATIENCE);
 
 /// Asks for notes of an export.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadExport {
     /// Version.
@@ -38,7 +39,7 @@ pub const EXPORT_PAGE_NOTES_MAX: usize = 256;
 const EXPORT_PATIENCE: Duration = Duration::from_secs(10 * 60);
 
 /// What to export.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExportWish {
     /// The pack.
@@ -55,7 +56,7 @@ pub struct ExportWish {
 }
 
 /// A pack as an export names it: never by the name that the exporting person gave it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExportedPack {
     /// Its id.
     pub id: String,
@@ -64,7 +65,7 @@ pub struct ExportedPack {
 }
 
 /// Which notes an export holds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ExportPlan {
     /// Version.
     pub v: V1,
@@ -79,7 +80,7 @@ pub struct ExportPlan {
 }
 
 /// Notes of an export.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ExportPage {
     /// Version.
     pub v: V1,
@@ -92,7 +93,7 @@ pub struct ExportPage {
 }
 
 /// What was withheld, by reason; never what it says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Withheld {
     /// Notes in all; the next five add up to it.
     pub notes: u64,
@@ -134,7 +135,7 @@ impl Withheld {
 }
 
 /// A note in full, as it leaves. Absent fields are null or empty.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExportedNote {
     /// Its id.
     pub id: String,
@@ -184,7 +185,7 @@ pub struct ExportedNote {
 }
 
 /// Where an exported note comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExportedSource {
     /// What sort of source.
     pub kind: String,
@@ -209,7 +210,7 @@ pub struct ExportedSource {
 }
 
 /// What wrote a note, if no person did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProducedBy {
     /// The agent.
     pub agent: Option<String>,
@@ -220,7 +221,7 @@ pub struct ProducedBy {
 }
 
 /// What the person concerned said about the use of a note.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ExportedConsent {
     /// not_required, granted or limited.
     pub status: String,

@@ -1,6 +1,7 @@
 //! A failure as it travels: a code for programs, a message for people, and what to do about it.
 
 use crate::{Code, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -51,14 +52,14 @@ impl Failure {
 }
 
 /// `{"v":1,"error":{"code","message","hint"}}`, over the socket and on the standard error stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorDocument {
     /// Version.
     pub v: V1,
     error: ErrorBody,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 struct ErrorBody {
     code: String,
     message: String,

@@ -3,10 +3,11 @@
 
 use crate::call::call;
 use crate::{Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Asks whether the daemon serves, and how it does.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Health {
     /// Version.
@@ -15,7 +16,7 @@ pub struct Health {
 call!(get Health, "/v1/health" => Healthy);
 
 /// The daemon serves.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Healthy {
     /// Version.
     pub v: V1,
@@ -35,7 +36,7 @@ pub struct Healthy {
 }
 
 /// Whether a daemon can answer for its packs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ServeState {
     /// It can.
@@ -46,7 +47,7 @@ pub enum ServeState {
 }
 
 /// What the daemon counted since it started.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Meters {
     /// Seconds since its start.
@@ -68,7 +69,7 @@ pub struct Meters {
 }
 
 /// What the engine counted since it was opened.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EngineMeters {
     /// Whether it was told to reach nobody.
@@ -105,7 +106,7 @@ pub struct EngineMeters {
 
 /// Asks for the meters as text for a scraper, in the exposition format of Prometheus. The one call
 /// whose answer is no JSON, so [`crate::Client`] has no use for it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadMetrics {
     /// Version.

@@ -1,10 +1,11 @@
 //! What some bytes are, as a document. There is no request: no daemon is asked.
 
 use crate::V1;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What some bytes are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Inspected {
     /// Version.
     pub v: V1,
@@ -15,7 +16,7 @@ pub struct Inspected {
 }
 
 /// One record, or a part of one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Part {
     /// What it is.
     pub kind: String,
@@ -26,7 +27,7 @@ pub struct Part {
 }
 
 /// What one field says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Field {
     /// Its name.
     pub name: String,
@@ -35,7 +36,7 @@ pub struct Field {
 }
 
 /// A value in a record. A list names how many of its items are left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Value {
     /// Yes or no.

@@ -2,10 +2,11 @@
 
 use crate::call::call;
 use crate::{PackRef, Role, Sensitivity, Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Lists a pack's invites.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListInvites {
     /// Version.
@@ -16,7 +17,7 @@ pub struct ListInvites {
 call!(post ListInvites, "/v1/pack/invites" => Invites);
 
 /// A pack's invites, oldest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Invites {
     /// Version.
     pub v: V1,
@@ -27,7 +28,7 @@ pub struct Invites {
 }
 
 /// One invite.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Invite {
     /// Its id.
     pub id: String,
@@ -58,7 +59,7 @@ pub struct Invite {
 }
 
 /// What an invite is to somebody who comes with its ticket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InviteState {
     /// It lets people in.
@@ -74,7 +75,7 @@ pub enum InviteState {
 }
 
 /// Somebody who came in by an invite.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct InviteJoiner {
     /// The person's id.
     pub person: String,
@@ -89,7 +90,7 @@ pub struct InviteJoiner {
 }
 
 /// Ends an invite, keeping who came in by it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelInvite {
     /// Version.
@@ -105,7 +106,7 @@ pub struct CancelInvite {
 call!(post CancelInvite, "/v1/pack/invite/cancel" => InviteCancelled);
 
 /// An invite that was ended, or would be.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct InviteCancelled {
     /// Version.
     pub v: V1,
@@ -118,7 +119,7 @@ pub struct InviteCancelled {
 }
 
 /// Lists who waits for this person's answer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListJoinRequests {
     /// Version.
@@ -130,7 +131,7 @@ pub struct ListJoinRequests {
 call!(post ListJoinRequests, "/v1/pack/requests" => JoinRequests);
 
 /// Who waits for this person's answer, oldest first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct JoinRequests {
     /// Version.
     pub v: V1,
@@ -139,7 +140,7 @@ pub struct JoinRequests {
 }
 
 /// Somebody who asks to be let in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct JoinRequest {
     /// Its id.
     pub id: String,
@@ -164,7 +165,7 @@ pub struct JoinRequest {
 }
 
 /// Lets somebody in who waits.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApproveJoin {
     /// Version.
@@ -178,7 +179,7 @@ pub struct ApproveJoin {
 call!(post ApproveJoin, "/v1/pack/request/approve" => JoinAnswered);
 
 /// Turns somebody away who waits, until the invite ends.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefuseJoin {
     /// Version.
@@ -192,7 +193,7 @@ pub struct RefuseJoin {
 call!(post RefuseJoin, "/v1/pack/request/refuse" => JoinAnswered);
 
 /// A request that was answered, or would be.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct JoinAnswered {
     /// Version.
     pub v: V1,
@@ -205,7 +206,7 @@ pub struct JoinAnswered {
 }
 
 /// A ticket of this person that waits for somebody's answer, or got a no.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WaitingJoin {
     /// Its id: that of the invite.
     pub id: String,
@@ -222,7 +223,7 @@ pub struct WaitingJoin {
 }
 
 /// Somebody who is asked to let this person in, as their device told it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Asked {
     /// Their name.
     pub name: String,
@@ -239,7 +240,7 @@ pub struct Asked {
 }
 
 /// Stops asking with a ticket and forgets it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForgetJoin {
     /// Version.
@@ -250,7 +251,7 @@ pub struct ForgetJoin {
 call!(post ForgetJoin, "/v1/pack/join/forget" => JoinForgotten);
 
 /// A ticket that was forgotten.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct JoinForgotten {
     /// Version.
     pub v: V1,

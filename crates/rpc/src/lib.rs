@@ -32,6 +32,7 @@ mod share;
 mod socket;
 mod status;
 mod time;
+mod undo;
 
 mod why;
 mod words;
@@ -84,5 +85,6 @@ pub use status::{
     Stopping, SyncPacks, Synced, WhoAmI,
 };
 pub use time::Time;
+pub use undo::{DeleteNote, Deletion, Listed, NoteDeleted, Undo, Undone, UndoneWrite};
 pub use why::{AsideBy, Because, PackWhy, ReadWhy, Renewal, Waiting, WaitingFor, WhyAnswer};
 pub use words::{Role, Sensitivity};

@@ -2,12 +2,13 @@
 
 use crate::call::call;
 use crate::{Secret, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Makes the daemon close its database and forget the key. It goes on to run, and answers that it is
 /// locked.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockHome {
     /// Version.
@@ -16,7 +17,7 @@ pub struct LockHome {
 call!(post LockHome, "/v1/lock" => HomeLocked);
 
 /// The home is locked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HomeLocked {
     /// Version.
     pub v: V1,
@@ -29,7 +30,7 @@ pub struct HomeLocked {
 }
 
 /// Opens a locked home again.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnlockHome {
     /// Version.
@@ -46,7 +47,7 @@ impl UnlockHome {
 }
 
 /// The home is open.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct HomeUnlocked {
     /// Version.
     pub v: V1,
@@ -59,7 +60,7 @@ pub struct HomeUnlocked {
 }
 
 /// What a locked home asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OpensWith {
     /// A person who knows the passphrase.

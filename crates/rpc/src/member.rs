@@ -2,10 +2,11 @@
 
 use crate::call::call;
 use crate::{Held, PackRef, Role, Sensitivity, Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Lists the members of a pack.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListMembers {
     /// Version.
@@ -16,7 +17,7 @@ pub struct ListMembers {
 call!(post ListMembers, "/v1/pack/members" => Members);
 
 /// The members of a pack.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Members {
     /// Version.
     pub v: V1,
@@ -27,7 +28,7 @@ pub struct Members {
 }
 
 /// One member.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Member {
     /// The person's id.
     pub person: String,

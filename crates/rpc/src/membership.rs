@@ -2,10 +2,11 @@
 
 use crate::call::call;
 use crate::{PackRef, Role, Sensitivity, Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Removes somebody from a pack, or says what that would do. For `me`: leaves.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnsharePack {
     /// Version.
@@ -24,7 +25,7 @@ pub struct UnsharePack {
 call!(post UnsharePack, "/v1/pack/unshare" => MembershipChange);
 
 /// Gives somebody another role, or lets them in again, or says what that would do.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetRole {
     /// Version.
@@ -46,7 +47,7 @@ pub struct SetRole {
 call!(post SetRole, "/v1/pack/role" => MembershipChange);
 
 /// What a change of membership does or would do, as far as this device knows.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct MembershipChange {
     /// Version.
     pub v: V1,
@@ -79,7 +80,7 @@ pub struct MembershipChange {
 }
 
 /// A person beside something else.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PersonRef {
     /// Their id.
     pub id: String,
@@ -90,7 +91,7 @@ pub struct PersonRef {
 }
 
 /// One person whose rights change.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PersonChange {
     /// Who.
     pub person: PersonRef,
@@ -105,7 +106,7 @@ pub struct PersonChange {
 }
 
 /// What somebody may do in a pack.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rights {
     /// The role; absent for somebody who is not in the pack.
     pub role: Option<Role>,
@@ -120,7 +121,7 @@ pub struct Rights {
 }
 
 /// So many notes of one sensitivity.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NoteCount {
     /// The sensitivity.
     pub sensitivity: Sensitivity,
@@ -129,7 +130,7 @@ pub struct NoteCount {
 }
 
 /// A ticket that ends.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct EndedTicket {
     /// Short id of its invite.
     pub invite: String,
@@ -142,7 +143,7 @@ pub struct EndedTicket {
 }
 
 /// Edits that are set aside.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SetAsideOf {
     /// Whose.
     pub person: String,
@@ -153,7 +154,7 @@ pub struct SetAsideOf {
 }
 
 /// A removal that keeps somebody out until an admin answers it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
     /// Id of the person who is kept out.
     pub person: String,
@@ -172,7 +173,7 @@ pub struct Held {
 }
 
 /// How somebody's membership ended.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Ended {
     /// By what.
     pub what: RemovalKind,
@@ -187,7 +188,7 @@ pub struct Ended {
 }
 
 /// What ends somebody's place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RemovalKind {
     /// They were removed.

@@ -1,11 +1,12 @@
 //! Notes: add, list, show, edit, history.
 
 use crate::call::call;
-use crate::{Ended, PackRef, Sensitivity, Time, V1};
+use crate::{Deletion, Ended, Listed, PackRef, Sensitivity, Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Adds a note. The same content from the same source again is no change.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddNote {
     /// Version.
@@ -33,18 +34,21 @@ pub struct AddNote {
 call!(post AddNote, "/v1/note/add" => NoteWritten);
 
 /// Lists the notes of a pack.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListNotes {
     /// Version.
     pub v: V1,
     /// The pack.
     pub pack: String,
+    /// Whether deleted notes are in the list.
+    #[serde(default)]
+    pub listed: Listed,
 }
 call!(post ListNotes, "/v1/note/list" => Notes);
 
 /// Shows a note.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShowNote {
     /// Version.
@@ -55,7 +59,7 @@ pub struct ShowNote {
 call!(post ShowNote, "/v1/note/show" => NoteAnswer);
 
 /// Changes a note; absent fields stay.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditNote {
     /// Version.
@@ -82,7 +86,7 @@ pub struct EditNote {
 call!(post EditNote, "/v1/note/edit" => NoteEdited);
 
 /// Makes a note more or less sensitive. With `dry_run` only says who would gain and lose it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RelabelNote {
     /// Version.
@@ -98,7 +102,7 @@ pub struct RelabelNote {
 call!(post RelabelNote, "/v1/note/relabel" => NoteRelabelled);
 
 /// Reads how a note came to be.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadHistory {
     /// Version.
@@ -109,7 +113,7 @@ pub struct ReadHistory {
 call!(post ReadHistory, "/v1/note/history" => History);
 
 /// Where a note comes from, as the caller states it.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSource {
     /// A label made for a human, required: "CRM · Acme · row 14".
@@ -132,7 +136,7 @@ pub struct NewSource {
 }
 
 /// Where a note comes from.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// A label made for a human: "CRM · Acme · row 14".
     pub label: String,
@@ -149,7 +153,7 @@ pub struct Source {
 }
 
 /// A note by its id, beside something else.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NoteRef {
     /// Its id.
     pub id: String,
@@ -158,7 +162,7 @@ pub struct NoteRef {
 }
 
 /// One member as seen from a note.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AudienceMember {
     /// The person's id.
     pub person: String,
@@ -171,7 +175,7 @@ pub struct AudienceMember {
 }
 
 /// What became of a note that was added.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NoteWritten {
     /// Version.
     pub v: V1,
@@ -186,7 +190,7 @@ pub struct NoteWritten {
 }
 
 /// What became of an edit.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NoteEdited {
     /// Version.
     pub v: V1,
@@ -201,7 +205,7 @@ pub struct NoteEdited {
 }
 
 /// What became, or would become, of a note that is made more or less sensitive.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NoteRelabelled {
     /// Version.
     pub v: V1,
@@ -226,7 +230,7 @@ pub struct NoteRelabelled {
 }
 
 /// The notes of a pack.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Notes {
     /// Version.
     pub v: V1,
@@ -239,7 +243,7 @@ pub struct Notes {
 }
 
 /// One note in a list.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NoteLine {
     /// Its id.
     pub id: String,
@@ -256,7 +260,7 @@ pub struct NoteLine {
 }
 
 /// One note.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct NoteAnswer {
     /// Version.
     pub v: V1,
@@ -265,7 +269,7 @@ pub struct NoteAnswer {
 }
 
 /// A note in full.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Note {
     /// Its id.
     pub id: String,
@@ -312,10 +316,13 @@ pub struct Note {
     /// that it has takes it away.
     #[serde(default)]
     pub shown_below: Option<Sensitivity>,
+    /// Who deleted it, if it is deleted.
+    #[serde(default)]
+    pub deleted: Option<Deletion>,
 }
 
 /// How a note came to be.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct History {
     /// Version.
     pub v: V1,
@@ -326,7 +333,7 @@ pub struct History {
 }
 
 /// One step in a note's history.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Revision {
     /// Who wrote it.
     pub by: String,

@@ -2,10 +2,11 @@
 
 use crate::call::call;
 use crate::{Role, Sensitivity, V1, WaitingJoin};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Creates a pack of one's own.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreatePack {
     /// Version.
@@ -19,7 +20,7 @@ pub struct CreatePack {
 call!(post CreatePack, "/v1/pack/create" => PackAnswer);
 
 /// Lists all packs of this device.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListPacks {
     /// Version.
@@ -28,7 +29,7 @@ pub struct ListPacks {
 call!(get ListPacks, "/v1/pack/list" => Packs);
 
 /// Shows one pack.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShowPack {
     /// Version.
@@ -39,7 +40,7 @@ pub struct ShowPack {
 call!(post ShowPack, "/v1/pack/show" => PackAnswer);
 
 /// One pack.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PackAnswer {
     /// Version.
     pub v: V1,
@@ -48,7 +49,7 @@ pub struct PackAnswer {
 }
 
 /// All packs.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Packs {
     /// Version.
     pub v: V1,
@@ -60,7 +61,7 @@ pub struct Packs {
 }
 
 /// A pack as its member sees it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Pack {
     /// Its id.
     pub id: String,
@@ -81,7 +82,7 @@ pub struct Pack {
 }
 
 /// A pack by its id and names, beside something else.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PackRef {
     /// Its id.
     pub id: String,

@@ -2,10 +2,11 @@
 
 use crate::call::call;
 use crate::{AudienceMember, PackRef, Sensitivity, Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Lists what is set aside in a pack.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewPack {
     /// Version.
@@ -16,7 +17,7 @@ pub struct ReviewPack {
 call!(post ReviewPack, "/v1/pack/review" => Review);
 
 /// What is set aside in a pack.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Review {
     /// Version.
     pub v: V1,
@@ -38,7 +39,7 @@ impl Review {
 }
 
 /// One entry that is set aside: kept, and not shown among the rest.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SetAside {
     /// Its id.
     pub entry: String,
@@ -74,7 +75,7 @@ pub struct SetAside {
 }
 
 /// What an entry that is set aside would be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SetAsideKind {
     /// A note.
@@ -90,7 +91,7 @@ pub enum SetAsideKind {
 }
 
 /// Why an entry is set aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SetAsideWhy {
     /// Written after what its author's removal, or leaving, names as the last.
@@ -104,7 +105,7 @@ pub enum SetAsideWhy {
 }
 
 /// Writes content that is set aside anew, as one's own.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TakeOver {
     /// Version.
@@ -124,7 +125,7 @@ pub struct TakeOver {
 call!(post TakeOver, "/v1/pack/take-over" => TakenOver);
 
 /// What was taken over.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TakenOver {
     /// Version.
     pub v: V1,
@@ -139,7 +140,7 @@ pub struct TakenOver {
 }
 
 /// One entry, taken over or not.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Taken {
     /// The entry.
     pub entry: String,
@@ -150,7 +151,7 @@ pub struct Taken {
 }
 
 /// What becomes of an entry that somebody takes over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TakeOverOutcome {
     /// A new note.
@@ -169,7 +170,7 @@ pub enum TakeOverOutcome {
 }
 
 /// Who can read notes of one sensitivity.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Audience {
     /// Sensitivity.
     pub sensitivity: Sensitivity,

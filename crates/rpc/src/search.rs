@@ -2,11 +2,12 @@
 
 use crate::call::call;
 use crate::{PackRef, Sensitivity, Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Looks for words in notes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchNotes {
     /// Version.
@@ -32,7 +33,7 @@ const SEARCH_PATIENCE: Duration = Duration::from_secs(10 * 60);
 pub const SEARCH_PACKS_MAX: usize = 64;
 
 /// What notes must be like; what is absent or empty asks for nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoteFilter {
     /// They have all of these tags.
@@ -56,7 +57,7 @@ pub struct NoteFilter {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Found {
     /// Version.
     pub v: V1,
@@ -79,7 +80,7 @@ pub struct Found {
 }
 
 /// Why a search finds nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptyReason {
     /// This device has no pack.
@@ -95,7 +96,7 @@ pub enum EmptyReason {
 }
 
 /// A note that was found. Its text is data from outside.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Hit {
     /// The note.
     pub id: String,

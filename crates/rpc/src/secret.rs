@@ -1,5 +1,6 @@
 //! Text that must not be seen by accident: tickets.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use zeroize::Zeroizing;
@@ -8,9 +9,13 @@ use zeroize::Zeroizing;
 ///
 /// It does serialise, which secrets elsewhere in this project never do: it travels over a socket
 /// that only its own user can open, and in answers whose point it is.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Secret(#[serde(with = "plain")] Zeroizing<String>);
+pub struct Secret(
+    #[serde(with = "plain")]
+    #[schemars(with = "String")]
+    Zeroizing<String>,
+);
 
 impl Secret {
     /// Takes over the text.

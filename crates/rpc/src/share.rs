@@ -1,7 +1,8 @@
 //! Tickets: make one, look at one, join with one.
 
 use crate::call::call;
-use crate::{PackRef, Role, Secret, Sensitivity, Time, V1};
+use crate::{AudienceMember, PackRef, Role, Secret, Sensitivity, Time, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 const JOIN_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Makes a ticket for a pack, or says what it would give.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SharePack {
     /// Version.
@@ -34,7 +35,7 @@ pub struct SharePack {
 call!(post SharePack, "/v1/pack/share" => Shared);
 
 /// A ticket that was made, or would be.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Shared {
     /// Version.
     pub v: V1,
@@ -62,7 +63,7 @@ pub struct Shared {
 }
 
 /// Joins a pack with a ticket.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinPack {
     /// Version.
@@ -76,7 +77,7 @@ pub struct JoinPack {
 call!(post JoinPack, "/v1/pack/join" => Joined, patience |_| JOIN_PATIENCE);
 
 /// What became of a ticket.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Joined {
     /// Version.
     pub v: V1,
@@ -97,10 +98,14 @@ pub struct Joined {
     pub waiting: Option<String>,
     /// Notes that arrived so far.
     pub notes: u64,
+    /// Every member, and whether they open what is added without saying a sensitivity; empty while it
+    /// waits, and for whoever may not add.
+    #[serde(default)]
+    pub audience: Vec<AudienceMember>,
 }
 
 /// Whether a ticket made a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JoinState {
     /// Now a member.
@@ -112,7 +117,7 @@ pub enum JoinState {
 }
 
 /// One ticket, looked at.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TicketAnswer {
     /// Version.
     pub v: V1,
@@ -121,7 +126,7 @@ pub struct TicketAnswer {
 }
 
 /// What a ticket says, without its secret. No daemon is needed to read it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TicketInfo {
     /// Version of the format.
     pub version: u16,

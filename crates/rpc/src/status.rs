@@ -2,11 +2,12 @@
 
 use crate::call::call;
 use crate::{Ended, Held, JoinRequest, PATIENCE, Time, V1, WaitingJoin};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Asks who this device and its person are.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhoAmI {
     /// Version.
@@ -15,7 +16,7 @@ pub struct WhoAmI {
 call!(get WhoAmI, "/v1/me" => Me);
 
 /// This device and its person.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Me {
     /// Version.
     pub v: V1,
@@ -26,7 +27,7 @@ pub struct Me {
 }
 
 /// A person.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Person {
     /// Their id.
     pub id: String,
@@ -35,7 +36,7 @@ pub struct Person {
 }
 
 /// A device.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Device {
     /// Its id.
     pub id: String,
@@ -44,7 +45,7 @@ pub struct Device {
 }
 
 /// Asks how the daemon and its packs are.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadStatus {
     /// Version.
@@ -53,7 +54,7 @@ pub struct ReadStatus {
 call!(get ReadStatus, "/v1/status" => Status);
 
 /// How the daemon and its packs are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Version.
     pub v: V1,
@@ -81,7 +82,7 @@ pub struct Status {
 }
 
 /// Another device, as the transport sees it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Peer {
     /// Name of the person and device.
     pub name: String,
@@ -94,7 +95,7 @@ pub struct Peer {
 }
 
 /// How one pack is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PackStatus {
     /// Its id.
     pub id: String,
@@ -122,7 +123,7 @@ pub struct PackStatus {
 }
 
 /// A device that wrote more than one history: copied, restored from a backup, or lying.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Fork {
     /// Name of its person and its own.
     pub name: String,
@@ -135,7 +136,7 @@ pub struct Fork {
 }
 
 /// How one pack is with one peer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct PeerStatus {
     /// Name of the person and device.
     pub name: String,
@@ -148,7 +149,7 @@ pub struct PeerStatus {
 }
 
 /// State of one pack with one peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerState {
     /// Both held the same at that time, and wanted nothing.
@@ -160,7 +161,7 @@ pub enum PeerState {
 }
 
 /// Syncs one pack, or all.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyncPacks {
     /// Version.
@@ -190,7 +191,7 @@ impl SyncPacks {
 }
 
 /// How the packs are after a sync.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Synced {
     /// Version.
     pub v: V1,
@@ -199,7 +200,7 @@ pub struct Synced {
 }
 
 /// Stops the daemon.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
     /// Version.
@@ -208,7 +209,7 @@ pub struct Stop {
 call!(post Stop, "/v1/stop" => Stopping);
 
 /// The daemon stops after this answer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Stopping {
     /// Version.
     pub v: V1,

@@ -2,10 +2,11 @@
 
 use crate::call::call;
 use crate::{ActShown, Named, Sensitivity, V1};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Asks why packs are not all well.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReadWhy {
     /// Version.
@@ -14,7 +15,7 @@ pub struct ReadWhy {
 call!(get ReadWhy, "/v1/status/why" => WhyAnswer);
 
 /// Why packs are not all well.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct WhyAnswer {
     /// Version.
     pub v: V1,
@@ -23,7 +24,7 @@ pub struct WhyAnswer {
 }
 
 /// Why one pack is not all well.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PackWhy {
     /// The pack.
     pub id: String,
@@ -42,7 +43,7 @@ pub struct PackWhy {
 }
 
 /// What notes wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum WaitingFor {
     /// An earlier change that is not here.
@@ -52,7 +53,7 @@ pub enum WaitingFor {
 }
 
 /// Notes of one sensitivity that wait for one thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waiting {
     /// For what.
     #[serde(rename = "for")]
@@ -64,7 +65,7 @@ pub struct Waiting {
 }
 
 /// Why changes are set aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Because {
     /// Their author's access had ended.
@@ -78,7 +79,7 @@ pub enum Because {
 }
 
 /// Changes by one author that are set aside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AsideBy {
     /// Who wrote them, if that is known.
     pub by: Option<Named>,
@@ -91,7 +92,7 @@ pub struct AsideBy {
 }
 
 /// A sensitivity whose next note is locked anew, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Renewal {
     /// Which.
     pub sensitivity: Sensitivity,

@@ -120,6 +120,7 @@ impl TableCheck {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Store;
     use kitbag_crypto::MasterKey;
     use rand_chacha::ChaCha20Rng;
     use rand_chacha::rand_core::SeedableRng;

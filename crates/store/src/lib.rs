@@ -6,16 +6,13 @@
 //! in, because its seal opened at its own address. The store knows no policy.
 //! Spec: `docs/spec/store.md`.
 
+mod check;
 mod reader;
 mod rows;
 mod tables;
 
-pub use reader::Reader;
-mod check;
-mod rows;
-mod tables;
-
 pub use check::TableCheck;
+pub use reader::Reader;
 pub use redb::StorageBackend;
 pub use rows::{LogRow, PackRow};
 

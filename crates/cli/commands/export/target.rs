@@ -118,7 +118,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn written(path: &Path, force: bool, text: &str) -> Result<(), Failure> {
-        let mut target = Target::open(Output::new(true), Some(path), force)?;
+        let mut target = Target::open(
+            Output::new(true, crate::colour::Colour::Never),
+            Some(path),
+            force,
+        )?;
         target.write(text).unwrap();
         target.finish().map(drop)
     }
@@ -140,13 +144,23 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "second");
 
         let late = dir.path().join("late.md");
-        let mut target = Target::open(Output::new(true), Some(&late), false).unwrap();
+        let mut target = Target::open(
+            Output::new(true, crate::colour::Colour::Never),
+            Some(&late),
+            false,
+        )
+        .unwrap();
         target.write("mine").unwrap();
         std::fs::write(&late, "theirs").unwrap();
         assert_eq!(target.finish().unwrap_err().code, Code::Conflict);
         assert_eq!(std::fs::read_to_string(&late).unwrap(), "theirs");
 
-        let mut target = Target::open(Output::new(true), Some(&path), true).unwrap();
+        let mut target = Target::open(
+            Output::new(true, crate::colour::Colour::Never),
+            Some(&path),
+            true,
+        )
+        .unwrap();
         target.write("half").unwrap();
         drop(target);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "second");

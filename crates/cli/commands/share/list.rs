@@ -2,23 +2,21 @@
 
 use crate::context::Context;
 use crate::table::Table;
-use crate::{launch, when, words};
+use crate::{directory, launch, when, words};
 use clap::Args;
 use jiff::Zoned;
 use kitbag_rpc::{Invite, InviteJoiner, InviteState, ListInvites, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// The pack: the start of its id, your name for it, or the title you gave it
-    pack: String,
+    /// The pack: the start of its id, your name for it, or the title you gave it; of this directory if it is left out
+    pack: Option<String>,
 }
 
 pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()> {
-    let call = ListInvites {
-        v: V1,
-        pack: args.pack,
-    };
-    let answer = launch::client(context).await?.call(&call).await?;
+    let client = launch::client(context).await?;
+    let pack = directory::pack(context, &client, args.pack).await?;
+    let answer = client.call(&ListInvites { v: V1, pack }).await?;
     if context.out.is_json() {
         return context.out.document(&answer);
     }

@@ -114,7 +114,10 @@ impl Served {
     }
 
     /// A pack, or a note with its pack. What fits one of each is not guessed.
-    async fn pack_or_note(&self, selector: String) -> Answered<(PackId, Option<ItemId>)> {
+    pub(super) async fn pack_or_note(
+        &self,
+        selector: String,
+    ) -> Answered<(PackId, Option<ItemId>)> {
         let pack = self.engine.resolve_pack(selector.clone()).await;
         let note = self.engine.resolve_note(selector.clone()).await;
         match (pack, note) {

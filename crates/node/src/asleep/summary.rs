@@ -173,7 +173,7 @@ impl Summary {
         Summary {
             row: replica.row.clone(),
             title: title_of(replica),
-            notes: replica.notes.len() as u64,
+            notes: replica.kept_notes(),
             members: policy.members().count() as u64,
             role: membership.map(Member::role),
             clearance: membership.and_then(Member::clearance),

@@ -1,0 +1,127 @@
+//! The schema of every document, as it is committed in `docs/schemas`.
+//!
+//! A file is the promise that scripts rely on: it changes only when somebody renews it, and the
+//! difference is then there to be read. `tests/schemas.rs` holds real outputs against the files.
+
+use super::{
+    completions, daemon, demo, down, every_command, help, init, man, overview, status, use_pack,
+};
+use kitbag_rpc::*;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// Commands that will have a file when they have a document.
+const WITHOUT: [&str; 0] = [];
+
+/// One of two documents, by the options of the command.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Either<A, B> {
+    One(A),
+    Other(B),
+}
+
+fn schema_of<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<T>()
+}
+
+/// By the words of the command, with hyphens; `kitbag` is the bare command, `error` what failed.
+fn schemas() -> BTreeMap<&'static str, Schema> {
+    BTreeMap::from([
+        ("kitbag", schema_of::<overview::Overview>()),
+        ("error", schema_of::<ErrorDocument>()),
+        ("about", schema_of::<help::About>()),
+        ("up", schema_of::<init::Identity>()),
+        ("init", schema_of::<init::Identity>()),
+        ("down", schema_of::<down::Stopped>()),
+        ("daemon-run", schema_of::<daemon::Serving>()),
+        ("daemon-start", schema_of::<daemon::DaemonStatus>()),
+        ("daemon-status", schema_of::<daemon::DaemonStatus>()),
+        ("daemon-stop", schema_of::<down::Stopped>()),
+        ("pack-create", schema_of::<PackAnswer>()),
+        ("pack-show", schema_of::<PackAnswer>()),
+        ("pack-list", schema_of::<Packs>()),
+        ("use", schema_of::<use_pack::Used>()),
+        ("add", schema_of::<NoteWritten>()),
+        ("edit", schema_of::<Either<NoteEdited, NoteRelabelled>>()),
+        ("delete", schema_of::<NoteDeleted>()),
+        ("undo", schema_of::<Undone>()),
+        ("list", schema_of::<Notes>()),
+        ("show", schema_of::<NoteAnswer>()),
+        ("history", schema_of::<History>()),
+        ("review", schema_of::<Either<Review, TakenOver>>()),
+        ("share", schema_of::<Shared>()),
+        ("share-list", schema_of::<Invites>()),
+        ("share-cancel", schema_of::<InviteCancelled>()),
+        ("share-requests", schema_of::<JoinRequests>()),
+        ("share-approve", schema_of::<JoinAnswered>()),
+        ("share-refuse", schema_of::<JoinAnswered>()),
+        ("join", schema_of::<Either<Joined, JoinForgotten>>()),
+        ("ticket-inspect", schema_of::<TicketAnswer>()),
+        ("members", schema_of::<Members>()),
+        ("unshare", schema_of::<MembershipChange>()),
+        ("role", schema_of::<MembershipChange>()),
+        ("sync", schema_of::<Synced>()),
+        ("status", schema_of::<Either<Status, status::Explained>>()),
+        ("who", schema_of::<Who>()),
+        ("check", schema_of::<Checked>()),
+        ("policy-show", schema_of::<Policy>()),
+        ("policy-explain", schema_of::<Explained>()),
+        ("inspect", schema_of::<Inspected>()),
+        ("demo", schema_of::<demo::Told>()),
+        ("completions", schema_of::<completions::Completions>()),
+        ("man", schema_of::<man::Manual>()),
+        ("help", schema_of::<help::Help>()),
+    ])
+}
+
+fn directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/schemas")
+}
+
+/// Goal: the committed schemas are those of the types, file by file. With `KITBAG_RENEW_SCHEMAS=1` the
+/// files are written anew instead, for somebody to look at the difference.
+#[test]
+fn the_committed_schemas_are_the_real_ones() {
+    let renew = std::env::var_os("KITBAG_RENEW_SCHEMAS").is_some();
+    let mut kept = BTreeSet::new();
+    for (name, schema) in schemas() {
+        let file = directory().join(format!("{name}.json"));
+        let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
+        kept.insert(format!("{name}.json"));
+        if renew {
+            std::fs::create_dir_all(directory()).unwrap();
+            std::fs::write(&file, text).unwrap();
+            continue;
+        }
+        let committed = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            committed == text,
+            "docs/schemas/{name}.json is not what the type says. If the change is meant:\n\
+             KITBAG_RENEW_SCHEMAS=1 cargo test --workspace --bins schemas\nthen look at the difference.\n{text}"
+        );
+    }
+    for entry in std::fs::read_dir(directory()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(kept.contains(&name), "{name} is of no document");
+    }
+}
+
+/// Goal: no command is forgotten.
+#[test]
+fn every_command_has_a_schema() {
+    let schemas = schemas();
+    for (path, command) in every_command() {
+        let name = path.join("-");
+        let only_groups = command.is_subcommand_required_set();
+        assert!(
+            only_groups || schemas.contains_key(name.as_str()) || WITHOUT.contains(&name.as_str()),
+            "{name} has no schema: add its document in {}",
+            file!()
+        );
+    }
+}

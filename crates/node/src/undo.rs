@@ -1,0 +1,511 @@
+//! Deleting a note, and taking back what this device wrote last.
+//!
+//! A note is deleted by an edit of its status, so everything that merges edits merges deletions: of
+//! several statuses that were set at once the strictest counts. What undo takes back is found in this
+//! device's own logs, newest first; only which entries were taken back already is kept besides. To
+//! take back an edit is to make the opposite edit on the state that the edit led to, so that what
+//! others wrote since then stays.
+//! Design: `docs/design/0014-undo.md`. Spec: `docs/spec/notes.md`, "Deleted".
+
+use crate::objects::{BuiltNote, ObjectState};
+use crate::replica::{Replica, Staged};
+use crate::view::{AudienceMember, Deletion};
+use crate::{Node, NodeError, SETTING_BYTES_MAX};
+use kitbag_core::codec;
+use kitbag_core::content::EntryKind;
+use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, Timestamp};
+use kitbag_core::pack::note::Status;
+use kitbag_core::pack::{ChangeHash, CheckedChange, Edit, NoteDocument};
+use kitbag_core::policy::Sensitivity;
+use kitbag_core::policy::op::{Act, Body};
+use minicbor::{Decode, Encode};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A note that was deleted or restored, or would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// The note.
+    pub id: ItemId,
+    /// Its title; if it has none, the start of its body.
+    pub title: String,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
+    /// Whether anything was, or is to be, written.
+    pub changed: bool,
+    /// Every member, and whether they can open it.
+    pub audience: Vec<AudienceMember>,
+}
+
+/// What was taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UndoneWrite {
+    /// The note was added: it is deleted now.
+    Added,
+    /// Its text or tags were changed.
+    Edited,
+    /// It was deleted: it is there again.
+    Deleted,
+    /// It was restored: it is deleted again.
+    Restored,
+}
+
+/// A write that was taken back, or would be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone {
+    /// The pack.
+    pub pack: PackId,
+    /// The note.
+    pub id: ItemId,
+    /// Its title as it is now; if it has none, the start of its body.
+    pub title: String,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
+    /// What the write was.
+    pub what: UndoneWrite,
+    /// When it was written.
+    pub at: Timestamp,
+    /// Its status now. A note that somebody else deleted as well stays deleted.
+    pub status: String,
+    /// Every member, and whether they can open it.
+    pub audience: Vec<AudienceMember>,
+}
+
+/// The last write, if it is none that undo takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beyond {
+    /// A note was made more or less sensitive.
+    Relabelled(ItemId),
+    /// A ticket was made.
+    Shared,
+    /// Somebody was removed, lowered, raised or let in again.
+    Membership,
+    /// This person left.
+    Left,
+}
+
+impl Node {
+    /// The pack in which this device wrote last on behalf of its person, if it is known.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn last_written(&self) -> Result<Option<PackId>, NodeError> {
+        let kept = self.store.setting(LAST_WRITTEN)?;
+        let pack = kept.and_then(|bytes| codec::decode(&bytes, SETTING_BYTES_MAX).ok());
+        Ok(pack.filter(|pack| self.packs.contains(pack)))
+    }
+
+    /// Deletes a note, or restores one, whoever deleted it. With `plan` only says what it would do.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`]; [`NodeError::Denied`] if this person may not write there.
+    pub fn set_deleted(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        id: ItemId,
+        deleted: bool,
+        plan: bool,
+    ) -> Result<Deleted, NodeError> {
+        let (_, sensitivity, built) = self.built_note(pack, id)?;
+        let title = built.meta().title;
+        let changed = (built.view().status == DELETED) != deleted;
+        if changed {
+            let edit = Edit {
+                status: Some(if deleted { DELETED } else { Status::Active }),
+                ..Edit::default()
+            };
+            let mut staged = staged(plan);
+            self.stage_edit(now, pack, id, &edit, None, &mut staged)?;
+            if !plan {
+                self.remember(pack, &mut staged)?;
+                self.commit(pack, staged)?;
+            }
+        }
+        Ok(Deleted {
+            id,
+            title,
+            sensitivity,
+            changed,
+            audience: self.audience(pack, sensitivity),
+        })
+    }
+
+    /// Takes back what this device wrote last in a pack, or in one note of it, and did not take back
+    /// yet. With `plan` only says what that is.
+    ///
+    /// # Errors
+    /// [`NodeError::NothingToUndo`]; [`NodeError::BeyondUndo`] if the last write is of another kind;
+    /// [`NodeError::Denied`] if this person may not write there any more.
+    pub fn undo(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        only: Option<ItemId>,
+        plan: bool,
+    ) -> Result<Undone, NodeError> {
+        let mut taken_back = self.taken_back(pack)?;
+        let mut walk = Walk::new(self, pack, only)?;
+        while let Some(write) = walk.next(self, &taken_back)? {
+            if only.is_none()
+                && let Some((beyond, at)) = self.last_act(pack)?
+                && at > write.at
+            {
+                return Err(NodeError::BeyondUndo(beyond));
+            }
+            let Some(Opposite { what, on, edit }) = opposite(&write, &taken_back)? else {
+                continue;
+            };
+            let mut staged = staged(plan);
+            let id = write.item;
+            let seen = on.as_ref().map(std::slice::from_ref);
+            let written = self.stage_edit(now, pack, id, &edit, seen, &mut staged)?;
+            let Some((sensitivity, entry)) = written else {
+                continue;
+            };
+            if !plan {
+                taken_back.keep(write.entry, entry);
+                let settings = &mut staged.settings;
+                settings.push((taken_back_in(pack), codec::encode(&taken_back)));
+                self.remember(pack, &mut staged)?;
+                self.commit(pack, staged)?;
+            }
+            let (_, _, built) = self.built_note(pack, id)?;
+            return Ok(Undone {
+                pack,
+                id,
+                title: built.meta().title,
+                sensitivity,
+                what,
+                at: write.at,
+                status: built.view().status.as_str().to_owned(),
+                audience: self.audience(pack, sensitivity),
+            });
+        }
+        match self.last_act(pack)? {
+            Some((beyond, _)) if only.is_none() => Err(NodeError::BeyondUndo(beyond)),
+            _ => Err(NodeError::NothingToUndo),
+        }
+    }
+
+    /// Keeps with a write that its pack is the last in which this person wrote.
+    pub(crate) fn remember(&self, pack: PackId, staged: &mut Staged) -> Result<(), NodeError> {
+        if self.last_written()? != Some(pack) {
+            let settings = &mut staged.settings;
+            settings.push((LAST_WRITTEN.to_owned(), codec::encode(&pack)));
+        }
+        Ok(())
+    }
+
+    /// Who deleted this note, if it is deleted: the first step after which it never was restored.
+    pub(crate) fn deletion(
+        &self,
+        replica: &Replica,
+        built: &BuiltNote,
+    ) -> Result<Option<Deletion>, NodeError> {
+        if built.view().status != DELETED {
+            return Ok(None);
+        }
+        let mut document = NoteDocument::derive(built.item, &built.record);
+        let mut by = None;
+        for step in built.history() {
+            if let Some(change) = &step.change {
+                let applied = document.apply(change);
+                applied.map_err(|_| NodeError::Damaged("note"))?;
+            }
+            match document.view().status {
+                DELETED if by.is_none() => by = Some((step.by, step.at)),
+                DELETED => {}
+                _ => by = None,
+            }
+        }
+        Ok(by.map(|(person, at)| Deletion {
+            by: self.author(replica, person),
+            at,
+        }))
+    }
+
+    fn taken_back(&self, pack: PackId) -> Result<TakenBack, NodeError> {
+        let kept = self.store.setting(&taken_back_in(pack))?;
+        let kept = kept.map(|bytes| codec::decode(&bytes, TAKEN_BACK_BYTES_MAX));
+        let kept = kept.transpose();
+        Ok(kept
+            .map_err(|_| NodeError::Damaged("list of undone writes"))?
+            .unwrap_or_default())
+    }
+
+    /// The newest operation on members or tickets that this person made on this device.
+    fn last_act(&self, pack: PackId) -> Result<Option<(Beyond, Timestamp)>, NodeError> {
+        let replica = self.packs.need(pack)?;
+        let own = replica.ops.values().map(|signed| signed.op());
+        let own = own.filter(|op| op.device == self.me.device());
+        let acts = own.filter_map(|op| match &op.body {
+            Body::Genesis { .. } => None,
+            Body::Acts(acts) => Some((beyond(acts)?, op.at)),
+        });
+        Ok(acts.max_by_key(|(_, at)| *at))
+    }
+}
+
+impl Replica {
+    /// Notes that are not deleted.
+    pub(crate) fn kept_notes(&self) -> u64 {
+        self.notes.len().saturating_sub(self.deleted.len()) as u64
+    }
+
+    /// Counts again whether the note under a tag is deleted, after its state was found.
+    pub(crate) fn count_deleted(&mut self, tag: ObjectTag) {
+        let state = self.objects.get(&tag).map(|object| &object.state);
+        match state {
+            Some(ObjectState::Note(meta)) if meta.status == DELETED.as_str() => {
+                self.deleted.insert(tag);
+            }
+            _ => {
+                self.deleted.remove(&tag);
+            }
+        }
+    }
+}
+
+/// A note that was put away. No other status says so, and only the stricter ones outlast it.
+const DELETED: Status = Status::Archived;
+const LAST_WRITTEN: &str = "last-written";
+/// Writes that stay known as taken back, at most. When more were, the oldest count as writes again.
+const TAKEN_BACK_MAX: usize = 1_024;
+const TAKEN_BACK_BYTES_MAX: usize = TAKEN_BACK_MAX * 80 + 16;
+
+fn taken_back_in(pack: PackId) -> String {
+    format!("undone/{pack}")
+}
+
+/// Entries that were taken back, each with the one that did it, oldest first.
+#[derive(Debug, Default, Encode, Decode)]
+#[cbor(map)]
+struct TakenBack {
+    #[n(0)]
+    pairs: Vec<(EntryHash, EntryHash)>,
+}
+
+impl TakenBack {
+    fn has(&self, entry: &EntryHash) -> bool {
+        let mut pairs = self.pairs.iter();
+        pairs.any(|(write, undo)| write == entry || undo == entry)
+    }
+
+    fn keep(&mut self, write: EntryHash, undo: EntryHash) {
+        let surplus = (self.pairs.len() + 1).saturating_sub(TAKEN_BACK_MAX);
+        self.pairs.drain(..surplus);
+        self.pairs.push((write, undo));
+    }
+}
+
+/// An entry of this device that says something of a note.
+struct Write {
+    entry: EntryHash,
+    item: ItemId,
+    at: Timestamp,
+    kind: WriteKind,
+    built: BuiltNote,
+}
+
+enum WriteKind {
+    Create,
+    Edit(ChangeHash),
+    Move,
+}
+
+/// Entries of this device's logs of one pack, newest first by its own clock.
+struct Walk {
+    pack: PackId,
+    only: Option<ItemId>,
+    /// Of each log the entries that are still to come, oldest first, and the newest of them opened.
+    logs: Vec<(Vec<EntryHash>, Option<Write>)>,
+}
+
+impl Walk {
+    fn new(node: &Node, pack: PackId, only: Option<ItemId>) -> Result<Walk, NodeError> {
+        let replica = node.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let own = replica.logs.values();
+        let own = own.filter(|log| log.opening.device == node.me.device());
+        let entries = own.filter_map(|log| Some((log.trunk()?.entries.clone(), None)));
+        Ok(Walk {
+            pack,
+            only,
+            logs: entries.collect(),
+        })
+    }
+
+    fn next(&mut self, node: &mut Node, known: &TakenBack) -> Result<Option<Write>, NodeError> {
+        for (entries, newest) in &mut self.logs {
+            while newest.is_none()
+                && let Some(entry) = entries.pop()
+            {
+                if !known.has(&entry) {
+                    *newest = opened(node, self.pack, entry, self.only)?;
+                }
+            }
+        }
+        let newest = self.logs.iter_mut().map(|(_, newest)| newest);
+        let newest = newest.max_by_key(|write| write.as_ref().map(|write| write.at));
+        Ok(newest.and_then(Option::take))
+    }
+}
+
+/// What an entry says of a note that is to be seen here; nothing of any other entry.
+fn opened(
+    node: &mut Node,
+    pack: PackId,
+    entry: EntryHash,
+    only: Option<ItemId>,
+) -> Result<Option<Write>, NodeError> {
+    let replica = node.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+    let Some(place) = replica.places.get(&entry) else {
+        return Ok(None);
+    };
+    let (kind, object) = (place.kind.clone(), place.object);
+    if !matches!(kind, EntryKind::Create | EntryKind::Edit | EntryKind::Move) {
+        return Ok(None);
+    }
+    let item = object.and_then(|tag| match replica.placements.item(&tag) {
+        Some(item) => Some(item),
+        None => match &replica.objects.get(&tag)?.state {
+            ObjectState::Note(meta) => Some(meta.item),
+            _ => None,
+        },
+    });
+    let Some(item) = item.filter(|item| only.is_none_or(|only| *item == only)) else {
+        return Ok(None);
+    };
+    let built = match node.built_note(pack, item) {
+        Ok((_, _, built)) => built,
+        Err(NodeError::NotFound(_) | NodeError::Denied(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mover = built.movers.iter().find(|mover| mover.entry == entry);
+    if let (EntryKind::Move, Some(mover)) = (&kind, mover) {
+        let (at, kind) = (mover.at, WriteKind::Move);
+        return Ok(Some(Write {
+            entry,
+            item,
+            at,
+            kind,
+            built,
+        }));
+    }
+    // What does not count is not in the note, and there is nothing of it to take back.
+    let step = built.steps.iter().find(|step| step.entry == entry);
+    Ok(step
+        .map(|step| (step.at, step.change.as_ref().map(|change| change.hash())))
+        .map(|(at, change)| Write {
+            entry,
+            item,
+            at,
+            kind: change.map_or(WriteKind::Create, WriteKind::Edit),
+            built,
+        }))
+}
+
+/// The edit that takes a write back.
+struct Opposite {
+    what: UndoneWrite,
+    /// The state on which it is made, if that is not the newest.
+    on: Option<ChangeHash>,
+    edit: Edit,
+}
+
+/// How to take a write back; nothing if nothing of it is left.
+fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeError> {
+    let built = &write.built;
+    let change = match write.kind {
+        WriteKind::Move => return Err(NodeError::BeyondUndo(Beyond::Relabelled(write.item))),
+        WriteKind::Create if built.view().status == DELETED => return Ok(None),
+        WriteKind::Create => {
+            return Ok(Some(Opposite {
+                what: UndoneWrite::Added,
+                on: None,
+                edit: Edit {
+                    status: Some(DELETED),
+                    ..Edit::default()
+                },
+            }));
+        }
+        WriteKind::Edit(change) => change,
+    };
+    let document = built.document();
+    let made = changes(built).find(|made| made.hash() == change);
+    let deps = made.ok_or(NodeError::Damaged("note"))?.deps();
+    let (before, after) = (document.view_at(deps)?, document.view_at(&[change])?);
+    if before == after {
+        return Ok(None); // it only joined what others wrote
+    }
+    let what = match (before.status, after.status) {
+        (DELETED, DELETED) => UndoneWrite::Edited,
+        (_, DELETED) => UndoneWrite::Deleted,
+        (DELETED, _) => UndoneWrite::Restored,
+        _ => UndoneWrite::Edited,
+    };
+    // Text that a later undo put back is not the text that this edit touched, though it reads the same.
+    let is_text = (&before.title, &before.body) != (&after.title, &after.body);
+    let later = is_text.then(|| later_undo(built, known, change)).flatten();
+    let on = later.unwrap_or(change);
+    let edit = Edit::carried(&after, &before, &document.view_at(&[on])?)?;
+    Ok(Some(Opposite {
+        what,
+        on: Some(on),
+        edit,
+    }))
+}
+
+/// The newest undo in this note that was made knowing this change.
+fn later_undo(built: &BuiltNote, known: &TakenBack, of: ChangeHash) -> Option<ChangeHash> {
+    let of_entry = |entry: &EntryHash| {
+        let mut steps = built.steps.iter();
+        let step = steps.find(|step| step.entry == *entry)?;
+        Some(step.change.as_ref()?.hash())
+    };
+    let undos = known.pairs.iter().rev();
+    undos
+        .filter_map(|(_, undo)| of_entry(undo))
+        .find(|undo| builds_on(built, *undo, of))
+}
+
+/// Whether a change builds on another, directly or not.
+fn builds_on(built: &BuiltNote, change: ChangeHash, on: ChangeHash) -> bool {
+    let deps: BTreeMap<ChangeHash, &[ChangeHash]> = changes(built)
+        .map(|change| (change.hash(), change.deps()))
+        .collect();
+    let (mut open, mut seen) = (vec![change], BTreeSet::new());
+    while let Some(next) = open.pop() {
+        if next == on {
+            return true;
+        }
+        if seen.insert(next) {
+            open.extend(deps.get(&next).into_iter().copied().flatten());
+        }
+    }
+    false
+}
+
+/// The changes of a note, those too of which only a move tells.
+fn changes(built: &BuiltNote) -> impl Iterator<Item = &CheckedChange> {
+    let steps = built.steps.iter().filter_map(|step| step.change.as_ref());
+    steps.chain(built.told.values().map(|told| &told.change))
+}
+
+/// What these acts are for the person who made them. Letting somebody in, and closing what is used up,
+/// the device does by itself.
+fn beyond(acts: &[Act]) -> Option<Beyond> {
+    acts.iter().find_map(|act| match act {
+        Act::Invite { .. } => Some(Beyond::Shared),
+        Act::Grant { .. } | Act::Remove { .. } => Some(Beyond::Membership),
+        Act::Leave { .. } => Some(Beyond::Left),
+        Act::Admit { .. } | Act::Close { .. } => None,
+    })
+}
+
+fn staged(plan: bool) -> Staged {
+    if plan {
+        Staged::plan()
+    } else {
+        Staged::default()
+    }
+}
