@@ -1,0 +1,4 @@
+//! Engines with real homes on loopback.
+
+mod soak;
+mod support;
