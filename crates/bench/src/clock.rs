@@ -52,19 +52,22 @@ pub(crate) fn forget_peak(pid: u32) -> Result<()> {
     fs::write(&path, "5").with_context(|| path.clone())
 }
 
-/// Seconds of processor time that all threads of a process have used.
+/// Seconds of processor time that a process has used, threads that have ended included. The kernel
+/// counts in hundredths.
 pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
-    let mut seconds = 0.0;
-    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let path = task?.path().join("schedstat");
-        let Ok(text) = fs::read_to_string(&path) else {
-            continue; // the thread has ended meanwhile
-        };
-        let on_cpu = text.split_whitespace().next().unwrap_or("0");
-        seconds += on_cpu.parse::<f64>()? / 1e9;
+    let path = format!("/proc/{pid}/stat");
+    let text = fs::read_to_string(&path).with_context(|| path.clone())?;
+    // The name of the program stands in brackets and may hold anything.
+    let (_, fields) = text.rsplit_once(')').context("no name in it")?;
+    let mut ticks = 0.0;
+    for field in fields.split_whitespace().skip(11).take(2) {
+        ticks += field.parse::<f64>()?; // in user mode, in the kernel
     }
-    Ok(seconds)
+    Ok(ticks / TICKS_PER_SECOND)
 }
+
+/// What the kernel tells other programs, whatever it counts in itself.
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// Bytes that went over the loopback device since the system started, headers included. Everything
 /// on the machine counts, so the least of several differences is the one to believe.
@@ -72,4 +75,28 @@ pub(crate) fn loopback_bytes() -> Result<u64> {
     let path = "/sys/class/net/lo/statistics/tx_bytes";
     let text = fs::read_to_string(path).context(path)?;
     Ok(text.trim().parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    /// Goal: processor time grows while threads work, and what an ended thread used stays counted.
+    #[test]
+    fn an_ended_thread_stays_counted() {
+        let own = std::process::id();
+        let before = cpu_seconds(own).expect("this process exists");
+        let work = std::thread::spawn(|| {
+            let until = Instant::now() + Duration::from_millis(400);
+            while Instant::now() < until {
+                std::hint::spin_loop();
+            }
+        });
+        work.join().expect("it spins");
+        let used = cpu_seconds(own).expect("it still does") - before;
+        assert!((0.02..10.0).contains(&used), "{used}");
+        let memory = memory(own).expect("it has memory");
+        assert!(memory.now > 0.0 && memory.peak >= memory.now);
+    }
 }

@@ -45,7 +45,7 @@ fn paint(
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
-        .caption(&curve.title, ("sans-serif", 18))
+        .caption(&curve.title, ("sans-serif", 20))
         .margin(12)
         .x_label_area_size(44)
         .y_label_area_size(70)
@@ -54,6 +54,8 @@ fn paint(
         .configure_mesh()
         .x_desc(&curve.across)
         .y_desc(&curve.up)
+        .label_style(("sans-serif", 15))
+        .axis_desc_style(("sans-serif", 16))
         .draw()?;
     for (line, colour) in curve.lines.iter().zip(COLOURS.iter().cycle()) {
         let shown = || {
@@ -70,6 +72,7 @@ fn paint(
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperLeft)
+        .label_font(("sans-serif", 15))
         .background_style(WHITE.filled())
         .draw()?;
     area.present()?;

@@ -61,6 +61,7 @@ pub(super) async fn run(context: &Context) -> Result<Item> {
         "times as fast",
         faster(&all.kitbag.time, &all.text.time),
     );
+    item.beside("held to the same bound, for want of one of its own");
     for (peaks, of) in [(&all.kitbag.peak_a, "A"), (&all.kitbag.peak_b, "B")] {
         item.at_most(
             &format!("peak memory of {of} during the first sync of {notes} notes"),
