@@ -1,6 +1,6 @@
 //! The network side of the engine: accepting, dialling with backoff, and pumping frames.
 
-use crate::worker::{Command, Shared, Worker, now};
+use crate::worker::{Command, Shared, Waiting, Worker, now};
 use crate::{EngineError, Listen, Relay, Settings};
 use kitbag_core::id::EndpointId;
 use kitbag_core::sync::Side;
@@ -377,13 +377,13 @@ impl Pump {
             } else {
                 Side::Listener
             };
-            if let Ok(queue) = pump
+            if let Ok(waiting) = pump
                 .worker
                 .open_link(id, EndpointId::from_bytes(peer.0), side)
                 .await
             {
                 let reading = pump.read(id, receiver);
-                let writing = write(sender, queue);
+                let writing = write(sender, waiting);
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = reading => {}
@@ -489,8 +489,8 @@ impl Pump {
     }
 }
 
-async fn write(mut sender: FrameSender, mut queue: tokio::sync::mpsc::Receiver<Command>) {
-    while let Some(command) = queue.recv().await {
+async fn write(mut sender: FrameSender, mut waiting: Waiting) {
+    while let Some(command) = waiting.next().await {
         match command {
             Command::Send(frame) => {
                 if let Err(error) = sender.send(&frame).await {

@@ -8,11 +8,12 @@ use crate::EngineError;
 use crate::home::Unlocked;
 use crate::meters::Counters;
 use kitbag_core::id::{EndpointId, Timestamp};
+use kitbag_core::sync::PULLS_MAX;
 use kitbag_net::PeerId;
 use kitbag_node::{CloseReason, LinkId, Node, NodeError, Notice, Output};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -20,9 +21,12 @@ use tracing::{debug, error, warn};
 
 /// Jobs that wait for the node, at most; whoever brings one more waits.
 const JOBS_MAX: usize = 256;
-/// Frames that wait for one connection, at most. A peer that reads slower than it asks is cut off;
-/// it asks again when it reconnects.
-const FRAMES_MAX: usize = 16;
+/// Frames that wait for one connection, at most. Each write is a short greeting to every peer, and many
+/// come at once: a burst of them must not cost a peer that reads as fast as it can.
+const FRAMES_MAX: usize = 1024;
+/// Their bytes, at most: all pages that a session asks for at once, however long, and greetings beside
+/// them. A peer that asks for more than it reads is cut off; it asks again when it reconnects.
+const FRAMES_BYTES_MAX: usize = PULLS_MAX * kitbag_net::FRAME_BYTES_MAX + (256 << 10);
 /// News kept for a listener that lags.
 const NOTICES_MAX: usize = 256;
 
@@ -34,9 +38,54 @@ pub(crate) enum Command {
     Misbehaved,
 }
 
+/// The frames that wait for one connection, as its writer takes them.
+pub(crate) struct Waiting {
+    queue: mpsc::Receiver<Command>,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Waiting {
+    /// The next one; none once the connection is forgotten.
+    pub(crate) async fn next(&mut self) -> Option<Command> {
+        let command = self.queue.recv().await;
+        if let Some(Command::Send(frame)) = &command {
+            self.bytes.fetch_sub(frame.len(), Ordering::Relaxed);
+        }
+        command
+    }
+}
+
+/// The same, as the node's thread fills them.
+struct Outbox {
+    queue: mpsc::Sender<Command>,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Outbox {
+    fn new() -> (Outbox, Waiting) {
+        let ((sender, receiver), bytes) = (mpsc::channel(FRAMES_MAX), Arc::default());
+        let outbox = Outbox {
+            queue: sender,
+            bytes: Arc::clone(&bytes),
+        };
+        let waiting = Waiting {
+            queue: receiver,
+            bytes,
+        };
+        (outbox, waiting)
+    }
+
+    /// Whether there was room; if not, the connection is given up.
+    fn put(&self, frame: Vec<u8>) -> bool {
+        let len = frame.len();
+        let before = self.bytes.fetch_add(len, Ordering::Relaxed); // only this thread adds
+        before + len <= FRAMES_BYTES_MAX && self.queue.try_send(Command::Send(frame)).is_ok()
+    }
+}
+
 /// Where the node's outputs go.
 pub(crate) struct Desk {
-    links: BTreeMap<LinkId, mpsc::Sender<Command>>,
+    links: BTreeMap<LinkId, Outbox>,
     jobs: mpsc::WeakSender<Job>,
     runtime: tokio::runtime::Handle,
     shared: Arc<Shared>,
@@ -155,8 +204,8 @@ impl Worker {
         link: LinkId,
         peer: EndpointId,
         side: kitbag_core::sync::Side,
-    ) -> Result<mpsc::Receiver<Command>, EngineError> {
-        let (frames, queue) = mpsc::channel(FRAMES_MAX);
+    ) -> Result<Waiting, EngineError> {
+        let (frames, waiting) = Outbox::new();
         self.post(Box::new(move |node, desk| {
             desk.links.insert(link, frames);
             desk.step(node, Some(link), |node, now| {
@@ -164,7 +213,7 @@ impl Worker {
             });
         }))
         .await?;
-        Ok(queue)
+        Ok(waiting)
     }
 
     /// Hands over a frame; waits while the node is behind, which holds up the peer.
@@ -268,7 +317,7 @@ impl Desk {
         let full = self
             .links
             .get(&link)
-            .is_some_and(|frames| frames.try_send(Command::Send(frame)).is_err());
+            .is_some_and(|frames| !frames.put(frame));
         if full {
             debug!(link = link.0, "peer reads too slowly");
             self.shared.counters.slow_reader();
@@ -280,7 +329,7 @@ impl Desk {
     fn close(&mut self, link: LinkId, reason: &CloseReason) {
         debug!(link = link.0, ?reason, "closing a connection");
         if let Some(frames) = self.links.remove(&link) {
-            let _ = frames.try_send(Command::Misbehaved); // full: dropping the queue closes it too
+            let _ = frames.queue.try_send(Command::Misbehaved); // full: dropping the queue closes it too
         }
     }
 
@@ -328,6 +377,25 @@ mod tests {
     use super::*;
     use crate::{KeyChoice, initialise};
     use kitbag_core::policy::Sensitivity;
+
+    /// Goal: what waits for a peer that does not read is bounded in frames and in bytes, and what it
+    /// has taken makes room.
+    #[tokio::test]
+    async fn what_waits_for_one_connection_is_bounded() {
+        let (outbox, mut waiting) = Outbox::new();
+        let short = (0..2 * FRAMES_MAX).filter(|_| outbox.put(vec![0; 100]));
+        assert_eq!(short.count(), FRAMES_MAX);
+        assert!(matches!(waiting.next().await, Some(Command::Send(_))));
+
+        let (outbox, mut waiting) = Outbox::new();
+        let long = kitbag_net::FRAME_BYTES_MAX;
+        assert!((0..PULLS_MAX).all(|_| outbox.put(vec![0; long])));
+        for _ in 0..20 {
+            waiting.next().await.unwrap();
+            assert!(outbox.put(vec![0; long]), "what was taken makes room");
+        }
+        assert!(!outbox.put(vec![0; long]));
+    }
 
     /// Goal: a fault inside the node costs the request that met it, and nothing that was durable.
     #[tokio::test]

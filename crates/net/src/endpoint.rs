@@ -15,7 +15,7 @@ use iroh::{Endpoint, RelayMode};
 use iroh_mdns_address_lookup::MdnsAddressLookup;
 
 use crate::gate::GateHook;
-use crate::limits::{IDLE_TIMEOUT, KEEP_ALIVE, STREAMS_PER_CONNECTION_MAX};
+use crate::limits::{DIAL_FIRST_RTT, IDLE_TIMEOUT, KEEP_ALIVE, STREAMS_PER_CONNECTION_MAX};
 use crate::{
     ALPN_JOIN, ALPN_SYNC, BindError, Config, Discovery, EndpointSecret, Gate, Listen, Relay,
 };
@@ -48,6 +48,7 @@ pub(crate) async fn bind(
 /// Transport settings of connections that we dial: the acceptor opens no streams.
 pub(crate) fn dialling() -> QuicTransportConfig {
     transport()
+        .initial_rtt(DIAL_FIRST_RTT)
         .max_concurrent_bidi_streams(VarInt::from_u32(0))
         .build()
 }

@@ -58,6 +58,11 @@ pub const JOIN_ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// For a finished stream to be acknowledged.
 pub(crate) const FINISH_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a dial takes for a round trip until it has measured one. QUIC's usual third of a second makes a
+/// dial to nobody drain for three seconds, and every shutdown wait for it; over a longer path than this
+/// the first packet is sent once more, which harms nobody.
+pub(crate) const DIAL_FIRST_RTT: Duration = Duration::from_millis(100);
+
 /// For the peers to hear of our shutdown.
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -18,6 +18,7 @@ mod it {
     mod set_aside;
     #[cfg(not(feature = "planted"))] // there it belongs to `planted.rs`
     mod simulator;
+    mod soak;
     mod story;
     mod support;
     mod tickets;

@@ -4,4 +4,5 @@ mod gate;
 mod joins;
 mod lifecycle;
 mod links;
+mod soak;
 mod support;

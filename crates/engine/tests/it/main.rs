@@ -1,0 +1,5 @@
+//! Engines with real homes on loopback.
+#![cfg(test)]
+
+mod soak;
+mod support;
