@@ -8,6 +8,7 @@ mod clearance;
 mod explain;
 mod fixture;
 mod kill;
+mod long_text;
 mod members;
 mod peers;
 mod sample;

@@ -65,6 +65,15 @@ impl Output {
         }
     }
 
+    /// A part of data that is longer than one answer, as [`Output::data`], without a line break after it.
+    pub(crate) fn part(self, text: impl AsRef<str>) -> io::Result<()> {
+        let text = match self.terminal {
+            Some(_) => &*escape(text.as_ref(), Lines::Many),
+            None => text.as_ref(),
+        };
+        io::stdout().lock().write_all(text.as_bytes())
+    }
+
     /// Talk: what happened, what comes next. Not with `--json`.
     pub(crate) fn say(self, text: impl AsRef<str>) {
         if !self.json {

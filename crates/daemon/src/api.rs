@@ -2,6 +2,7 @@
 
 mod explain;
 mod membership;
+mod text;
 
 use crate::convert;
 use crate::failure::failed;
@@ -49,6 +50,7 @@ pub(crate) fn routes(engine: Engine, stop: CancellationToken, daemon_uid: u32) -
         .on(add_note)
         .on(list_notes)
         .on(show_note)
+        .on(text::read_text)
         .on(edit_note)
         .on(relabel_note)
         .on(read_history)

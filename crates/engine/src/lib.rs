@@ -31,6 +31,7 @@ mod random;
 mod review;
 mod settings;
 mod status;
+mod text;
 mod worker;
 
 pub use error::{EngineError, TicketProblem};
@@ -46,6 +47,7 @@ pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};
+pub use text::TEXT_BYTES_MAX;
 pub use zeroize::Zeroizing;
 
 use home::Unlocked;

@@ -1,6 +1,7 @@
 //! Notes: added, listed, shown, edited, with their history.
 
 use crate::error::Denied;
+use crate::long_text::{must_be_short, parts_before, set_text};
 use crate::objects::{BuiltNote, NoteMeta, ObjectState, build_note};
 use crate::placement::{Built, Scope, build_moved};
 use crate::replica::{Replica, Staged};
@@ -44,7 +45,14 @@ impl Node {
             .map(|(sensitivity, _)| *sensitivity)
             .collect();
         for sensitivity in wanted {
-            self.add_at(now, pack, sensitivity, &checked, &mut added, &mut staged)?;
+            self.add_at(
+                now,
+                pack,
+                sensitivity,
+                (notes, &checked),
+                &mut added,
+                &mut staged,
+            )?;
         }
         if !staged.is_empty() {
             self.commit(pack, staged)?;
@@ -64,7 +72,7 @@ impl Node {
         now: Timestamp,
         pack: PackId,
         sensitivity: Sensitivity,
-        checked: &[(Sensitivity, Record)],
+        (notes, checked): (&[NewNote], &[(Sensitivity, Record)]),
         added: &mut [Option<Added>],
         staged: &mut Staged,
     ) -> Result<(), NodeError> {
@@ -90,9 +98,14 @@ impl Node {
                 });
                 continue;
             }
-            let id = item_id(pen.log, pen.next_seq(), &record.salt);
+            let seq = pen.next_seq() + parts_before(record);
+            let id = item_id(pen.log, seq, &record.salt);
             let tag = object_tag(pack, id, sensitivity, 0);
             let item_key = ItemKey::generate(&mut *self.rng);
+            let parts = match record.long {
+                None => vec![],
+                Some(_) => self.append_parts(&mut pen, tag, &item_key, &notes[at].body)?,
+            };
             let body = EntryBody::Create {
                 record: record.clone(),
                 at: now,
@@ -103,7 +116,7 @@ impl Node {
                 &Draft {
                     kind: EntryKind::Create,
                     object: tag,
-                    deps: vec![],
+                    deps: parts,
                     body: &body,
                     item_key: &item_key,
                 },
@@ -165,7 +178,7 @@ impl Node {
         };
         let mut record = Record::new(salt, note_type, source);
         record.title = note.title.clone();
-        record.body = note.body.clone();
+        set_text(&mut record, &note.body)?;
         record.tags = note.tags.iter().cloned().collect();
         if record.title.trim().is_empty() && record.body.trim().is_empty() {
             return Err(NodeError::BadInput {
@@ -241,6 +254,7 @@ impl Node {
             note_type: record.note_type.as_str().to_owned(),
             title: view.title,
             body: view.body,
+            long_text_bytes: record.long.map(|long| long.bytes.into()),
             tags: view.tags.into_iter().collect(),
             source: NewSource {
                 label: record.source.label.clone(),
@@ -278,6 +292,9 @@ impl Node {
         edit: &NoteEdit,
     ) -> Result<Option<Added>, NodeError> {
         let (tag, sensitivity, mut built) = self.built_note(pack, id)?;
+        if edit.body.is_some() {
+            must_be_short(&built, "can only be read")?;
+        }
         let mut staged = Staged::default();
         let mut pen = self.pen(pack, sensitivity, true, &mut staged)?;
         let mut document = built.open_document();

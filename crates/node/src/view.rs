@@ -134,8 +134,10 @@ pub struct Note {
     pub note_type: String,
     /// Title.
     pub title: String,
-    /// Body.
+    /// Body; of a long text the beginning.
     pub body: String,
+    /// Bytes of the whole text, if `body` holds only its beginning: it can only be read, page by page.
+    pub long_text_bytes: Option<u64>,
     /// Tags, sorted.
     pub tags: Vec<String>,
     /// Where it comes from.
@@ -167,6 +169,17 @@ pub struct Note {
     /// The lowest sensitivity at which members who cannot see it here still do, because it was
     /// lowered while somebody raised it: an editor who moves the note to where it is takes it away.
     pub shown_below: Option<Sensitivity>,
+}
+
+/// A piece of a note's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextPage {
+    /// The text.
+    pub text: String,
+    /// Where the next piece begins, in bytes; none at the end.
+    pub next: Option<u64>,
+    /// Bytes of the whole text.
+    pub bytes: u64,
 }
 
 /// What becomes of a note that is made more or less sensitive.

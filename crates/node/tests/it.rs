@@ -10,6 +10,7 @@ mod it {
     mod hostile;
     mod invites;
     mod large;
+    mod long_texts;
     mod members;
     mod merging;
     mod relabel;

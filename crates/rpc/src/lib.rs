@@ -27,6 +27,7 @@ mod secret;
 mod share;
 mod socket;
 mod status;
+mod text;
 mod time;
 
 mod why;
@@ -72,6 +73,7 @@ pub use status::{
     Device, Fork, Health, Healthy, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus,
     Status, Stop, Stopping, SyncPacks, Synced, WhoAmI,
 };
+pub use text::{NOTE_REQUEST_BYTES_MAX, ReadText, TEXT_BYTES_MAX, TextPiece};
 pub use time::Time;
 pub use why::{AsideBy, Because, PackWhy, ReadWhy, Renewal, Waiting, WaitingFor, WhyAnswer};
 pub use words::{Role, Sensitivity};
