@@ -124,6 +124,7 @@ fn bad_commands_fail_by_kind_and_change_nothing() {
     let pack = ada.create_pack("Acme");
     let note = ada.add(&pack, "one", "body");
     let long = "x".repeat(70_000);
+    let too_long = "x".repeat(4_000_001);
     let before = ada.json(&["list", &pack]);
     let cases: Vec<(Vec<&str>, &[u8], i32)> = vec![
         (vec!["list", "nosuchpack"], b"", 3),
@@ -132,7 +133,8 @@ fn bad_commands_fail_by_kind_and_change_nothing() {
         (vec!["add", &pack, "--source", ""], b"body", 2),
         (vec!["add", &pack, "--source", "s", "--title", ""], b"", 2),
         (vec!["add", &pack, "--source", "s"], b"\xff\xfe", 2),
-        (vec!["add", &pack, "--source", "s"], long.as_bytes(), 2),
+        (vec!["add", &pack, "--source", "s"], too_long.as_bytes(), 2),
+        (vec!["edit", &note, "--file", "-"], long.as_bytes(), 2),
         (vec!["add", &pack, "--source", "two\nlines"], b"body", 2),
         (
             vec!["add", &pack, "--source", "s", "--sensitivity", "secret"],

@@ -13,6 +13,7 @@ mod finding;
 mod fixture;
 mod keeping;
 mod kill;
+mod long_text;
 mod members;
 mod peers;
 mod protect;

@@ -82,7 +82,7 @@ mod tests {
         let text = "a \x1b[31mé\nhit";
         assert_eq!(
             marked(true, text, &[(2, 3), (7, 8)]),
-            "a \x1b[1m\\u{1b}\x1b[22m[31m\x1b[1mé\x1b[22m\\nhit"
+            "a \x1b[1m\\u{1b}\x1b[0m[31m\x1b[1mé\x1b[0m\\nhit"
         );
         assert_eq!(marked(false, text, &[(2, 3)]), "a \\u{1b}[31mé\\nhit");
         assert_eq!(Line::default().plain("\x1b\n").as_str(), "\\u{1b}\\n");

@@ -2,7 +2,7 @@
 
 use crate::output::Output;
 use anyhow::Context as _;
-use kitbag_rpc::{Code, Failure, REQUEST_BYTES_MAX};
+use kitbag_rpc::{Code, Failure, REQUEST_BYTES_MAX, TEXT_BYTES_MAX};
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::os::fd::AsFd;
@@ -51,12 +51,13 @@ pub(crate) fn bytes(file: &Path, limit: usize) -> anyhow::Result<Vec<u8>> {
 ///
 /// One line break at the end is not part of the text.
 pub(crate) fn text(file: &Path) -> anyhow::Result<String> {
-    let bytes = if file == Path::new("-") {
-        read(io::stdin().lock(), "the standard input")?
-    } else {
-        read(open(file)?, &file.display().to_string())?
-    };
-    Ok(as_text(bytes, &file.display().to_string())?)
+    // Two bytes more: the line break that is left out.
+    let bytes = bytes(file, TEXT_BYTES_MAX + 2)?;
+    let text = as_text(bytes, &file.display().to_string())?;
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(too_long(&file.display().to_string(), TEXT_BYTES_MAX).into());
+    }
+    Ok(text)
 }
 
 fn open(path: &Path) -> Result<File, Failure> {
@@ -80,31 +81,42 @@ fn not_there(name: &str, error: &io::Error) -> Failure {
         .hint("give a file that can be read, or - for the standard input")
 }
 
-fn read(from: impl Read, name: &str) -> anyhow::Result<Vec<u8>> {
-    read_up_to(from, name, REQUEST_BYTES_MAX)
-}
-
 fn read_up_to(from: impl Read, name: &str, limit: usize) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     from.take(limit as u64 + 1)
         .read_to_end(&mut bytes)
         .with_context(|| format!("read {name}"))?;
     if bytes.len() > limit {
-        return Err(Failure::new(
-            Code::RequestTooLarge,
-            format!("{name} has more than {} MiB", limit / (1024 * 1024)),
-        )
-        .into());
+        return Err(too_long(name, limit).into());
     }
     Ok(bytes)
 }
 
-fn as_text(bytes: Vec<u8>, name: &str) -> Result<String, Failure> {
-    let name = if name == "-" {
-        "the standard input"
-    } else {
-        name
+fn too_long(name: &str, limit: usize) -> Failure {
+    const MIB: usize = 1024 * 1024;
+    let most = match limit {
+        _ if limit.is_multiple_of(MIB) => format!("{} MiB", limit / MIB),
+        _ => format!(
+            "{} MB, which is the most that a note holds",
+            limit / 1_000_000
+        ),
     };
+    Failure::new(
+        Code::RequestTooLarge,
+        format!("{} has more than {most}", called(name)),
+    )
+}
+
+/// How a file is named to people.
+fn called(name: &str) -> &str {
+    match name {
+        "-" => "the standard input",
+        name => name,
+    }
+}
+
+fn as_text(bytes: Vec<u8>, name: &str) -> Result<String, Failure> {
+    let name = called(name);
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         Failure::new(
@@ -142,7 +154,7 @@ pub(crate) fn ticket(given: Option<String>) -> anyhow::Result<Zeroizing<String>>
             rpassword::prompt_password("Ticket (it is not shown): ").context("read the ticket")?,
         ),
         _ => {
-            let bytes = Zeroizing::new(read(io::stdin().lock(), "the standard input")?);
+            let bytes = Zeroizing::new(bytes(Path::new("-"), REQUEST_BYTES_MAX)?);
             // What is not UTF-8 is no ticket; the ticket's own check says so.
             Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
         }
@@ -256,15 +268,29 @@ mod tests {
 
     #[test]
     fn input_is_bounded_and_a_missing_file_is_not_found() {
-        assert!(read(io::repeat(b'a').take(REQUEST_BYTES_MAX as u64), "x").is_ok());
-        let error = read(io::repeat(b'a'), "x").unwrap_err();
-        assert_eq!(
-            error.downcast::<Failure>().unwrap().code,
-            Code::RequestTooLarge
-        );
+        let of = |bytes: usize| io::repeat(b'a').take(bytes as u64);
+        assert!(read_up_to(of(TEXT_BYTES_MAX), "x", TEXT_BYTES_MAX).is_ok());
+        for (limit, told) in [
+            (
+                TEXT_BYTES_MAX,
+                "x has more than 4 MB, which is the most that a note holds",
+            ),
+            (1 << 20, "x has more than 1 MiB"),
+        ] {
+            let error = read_up_to(of(limit + 1), "x", limit).unwrap_err();
+            let failure = error.downcast::<Failure>().unwrap();
+            assert_eq!(failure.code, Code::RequestTooLarge);
+            assert_eq!(failure.message, told);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("long.txt");
+        for (break_, extra, fits) in [("\r\n", 0, true), ("\n", 1, false), ("", 0, true)] {
+            let long = "a".repeat(TEXT_BYTES_MAX + extra) + break_;
+            std::fs::write(&file, long).unwrap();
+            assert_eq!(text(&file).is_ok(), fits, "{break_:?} {extra}");
+        }
         let error = text(Path::new("there/is/no/such.txt")).unwrap_err();
         assert_eq!(error.downcast::<Failure>().unwrap().code, Code::NotFound);
-        let dir = tempfile::tempdir().unwrap();
         for error in [
             bytes(dir.path(), 10).unwrap_err(),
             text(dir.path()).unwrap_err(),

@@ -94,6 +94,12 @@ async fn in_editor(context: &Context, client: &Client, call: &mut EditNote) -> a
         })
         .await?
         .note;
+    if note.long_text_bytes.is_some() {
+        let message = "the text of this note is longer than 64 KiB: it can only be read";
+        let failure = Failure::new(Code::BadInput, message);
+        let hint = "change its title or tags with options, or add the text anew";
+        return Err(failure.hint(hint).into());
+    }
     call.body = Some(editor::edit(context, &format!("{}\n", note.body)).await?);
     call.note = note.id;
     call.seen = Some(note.version);

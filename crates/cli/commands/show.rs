@@ -1,9 +1,9 @@
-//! `kitbag show`: one note.
+//! `kitbag show`: one note, with all of its text.
 
 use crate::context::Context;
 use crate::{launch, words};
 use clap::Args;
-use kitbag_rpc::{Note, ShowNote, V1};
+use kitbag_rpc::{Client, Note, ReadText, ShowNote, TextPiece, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
@@ -12,17 +12,57 @@ pub(crate) struct ShowArgs {
 }
 
 pub(super) async fn run(context: &Context, args: ShowArgs) -> anyhow::Result<()> {
-    let answer = launch::client(context)
-        .await?
+    let client = launch::client(context).await?;
+    let mut answer = client
         .call(&ShowNote {
             v: V1,
             note: args.note,
         })
         .await?;
+    let is_long = answer.note.long_text_bytes.is_some();
     if context.out.is_json() {
+        if is_long {
+            answer.note.body = whole_text(&client, &answer.note).await?;
+        }
         return context.out.document(&answer);
     }
-    Ok(context.out.data(in_words(&answer.note))?)
+    if !is_long {
+        return Ok(context.out.data(in_words(&answer.note))?);
+    }
+    answer.note.body.clear();
+    context.out.part(in_words(&answer.note))?;
+    let mut from = Some(0);
+    while let Some(at) = from {
+        let piece = piece(&client, &answer.note, at).await?;
+        context.out.part(&piece.text)?;
+        from = piece.next;
+    }
+    Ok(context.out.part("\n")?)
+}
+
+async fn whole_text(client: &Client, note: &Note) -> anyhow::Result<String> {
+    let (mut text, mut from) = (String::new(), Some(0));
+    while let Some(at) = from {
+        let piece = piece(client, note, at).await?;
+        text.push_str(&piece.text);
+        from = piece.next;
+    }
+    Ok(text)
+}
+
+async fn piece(client: &Client, note: &Note, from: u64) -> anyhow::Result<TextPiece> {
+    let call = ReadText {
+        v: V1,
+        note: note.id.clone(),
+        from,
+    };
+    let piece = client.call(&call).await?;
+    let goes_on = piece.next.is_none_or(|next| next > from);
+    anyhow::ensure!(
+        goes_on,
+        "the daemon's answer does not go on where it should"
+    );
+    Ok(piece)
 }
 
 /// A head of `key: value` lines, an empty line, the body as it is.
@@ -57,6 +97,9 @@ fn in_words(note: &Note) -> String {
     head.push(("captured by", words::inline(&note.captured_by)));
     head.push(("trust", words::inline(&note.trust)));
     head.push(("status", status(note)));
+    if let Some(bytes) = note.long_text_bytes {
+        head.push(("text", format!("{bytes} bytes, can only be read")));
+    }
     if note.edits > 0 {
         head.push(("edits", note.edits.to_string()));
     }
@@ -132,6 +175,7 @@ mod tests {
             note_type: "note".to_owned(),
             title: "T\nsensitivity: public".to_owned(),
             body: "line 1\nline 2".to_owned(),
+            long_text_bytes: None,
             tags: vec!["a".to_owned(), "b\nc".to_owned()],
             source: Source {
                 label: "CRM".to_owned(),

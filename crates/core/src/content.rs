@@ -139,6 +139,9 @@ pub enum EntryKind {
     /// body: who reads here need not learn where it went.
     #[n(6)]
     Moved(#[n(0)] EntryHash),
+    /// A part of a note's text that is too long for its record; the create after it builds on it.
+    #[n(7)]
+    Part,
 }
 
 /// The plaintext header of an entry.
@@ -612,7 +615,7 @@ fn check_entry(
             rule(!sealed && !about, "a frontier is bare")?;
         }
         EntryKind::Create => rule(
-            has_body && raw.wrap.is_some() && header.deps.is_empty(),
+            has_body && raw.wrap.is_some(),
             "a create has a body and an item key",
         )?,
         EntryKind::Edit => rule(
@@ -627,6 +630,10 @@ fn check_entry(
         EntryKind::Move => rule(
             has_body && raw.wrap.is_some() && !header.deps.is_empty(),
             "a move has a body and an item key and builds on something",
+        )?,
+        EntryKind::Part => rule(
+            has_body && raw.wrap.is_none() && header.deps.is_empty(),
+            "a part of a text has a body",
         )?,
         EntryKind::Moved(_) => {
             let sealed = raw.body.is_some()

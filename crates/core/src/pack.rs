@@ -14,6 +14,7 @@ mod diff;
 mod document;
 mod history;
 pub mod index;
+pub mod long_text;
 pub mod note;
 mod note_document;
 
@@ -22,6 +23,7 @@ pub use carry::carries;
 pub use change::{ChangeRefused, CheckedChange, NewChange, Schema, check_change};
 pub use document::{EditError, StaleCache};
 pub use index::{IndexDocument, IndexEdit, IndexView};
+pub use long_text::{LongText, LongTextReader, LongTextRefused};
 pub use note::{NoteError, NoteView, Record};
 pub use note_document::{DateEdit, Edit, NoteDocument};
 

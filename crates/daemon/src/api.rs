@@ -4,6 +4,7 @@ mod explain;
 mod finding;
 mod keeping;
 mod membership;
+mod text;
 mod undo;
 
 use crate::convert;
@@ -57,6 +58,7 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(add_note)
         .on(list_notes)
         .on(show_note)
+        .on(text::read_text)
         .on(edit_note)
         .on(relabel_note)
         .on(undo::delete_note)

@@ -9,9 +9,9 @@ use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CheckPack, Code, CreatePack, DeleteNote,
     EditNote, ExplainPolicy, Failure, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests,
     ListMembers, ListNotes, ListPacks, LockHome, PlanExport, ReadExport, ReadHistory, ReadMetrics,
-    ReadStatus, ReadWhy, RefuseJoin, RelabelNote, ReviewPack, SearchNotes, Sensitivity, SetRole,
-    SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver, Undo, UnlockHome,
-    UnsharePack, WhoAmI,
+    ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, ReviewPack, SearchNotes, Sensitivity,
+    SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver, Undo,
+    UnlockHome, UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -116,7 +116,7 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
+    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
     Write: CreatePack, AddNote, EditNote, DeleteNote, Undo, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
     Join: JoinPack, ForgetJoin;

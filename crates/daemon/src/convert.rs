@@ -95,6 +95,7 @@ pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
         note_type: note.note_type,
         title: note.title,
         body: note.body,
+        long_text_bytes: note.long_text_bytes,
         tags: note.tags,
         source: rpc::Source {
             label: note.source.label,

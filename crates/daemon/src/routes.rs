@@ -12,9 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use kitbag_rpc::{
-    CALLER_HEADER, Call, Caller, Code, Failure, Method, REQUEST_BYTES_MAX, decode_request,
-};
+use kitbag_rpc::{CALLER_HEADER, Call, Caller, Code, Failure, Method, decode_request};
 use std::future::Future;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
@@ -159,7 +157,7 @@ where
     Fut: Future<Output = Result<C::Answer, Failure>> + Send + 'static,
 {
     let says = caller(request.headers())?;
-    let body = read_body(request.into_body(), body_timeout).await?;
+    let body = read_body(request.into_body(), C::BYTES_MAX, body_timeout).await?;
     let call: C = decode_request(&body)?;
     authorise(
         &Asker {
@@ -190,8 +188,8 @@ fn caller(headers: &HeaderMap) -> Result<Caller, Failure> {
     }
 }
 
-async fn read_body(body: Body, timeout: Duration) -> Result<Vec<u8>, Failure> {
-    let body = Limited::new(body, REQUEST_BYTES_MAX).collect();
+async fn read_body(body: Body, limit: usize, timeout: Duration) -> Result<Vec<u8>, Failure> {
+    let body = Limited::new(body, limit).collect();
     let incomplete = || {
         Failure::new(
             Code::RequestIncomplete,
@@ -202,7 +200,7 @@ async fn read_body(body: Body, timeout: Duration) -> Result<Vec<u8>, Failure> {
         Ok(Ok(body)) => Ok(body.to_bytes().into()),
         Ok(Err(e)) if e.downcast_ref::<LengthLimitError>().is_some() => Err(Failure::new(
             Code::RequestTooLarge,
-            format!("the request has more than {REQUEST_BYTES_MAX} bytes, which is the limit"),
+            format!("the request has more than {limit} bytes, which is the limit"),
         )),
         Ok(Err(_)) | Err(_) => Err(incomplete()),
     }

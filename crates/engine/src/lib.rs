@@ -35,6 +35,7 @@ mod random;
 mod review;
 mod settings;
 mod status;
+mod text;
 mod undo;
 mod worker;
 
@@ -61,6 +62,7 @@ pub use meters::{Meters, STEP_BUCKETS};
 pub use protect::{KeyMoved, chosen_protection, key_change_is_pending, protect_key};
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};
+pub use text::TEXT_BYTES_MAX;
 pub use zeroize::Zeroizing;
 
 use home::Unlocked;

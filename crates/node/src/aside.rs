@@ -79,7 +79,7 @@ impl Node {
         };
         let mut listed = Vec::new();
         for (tag, object) in replica.objects.iter().filter(|(_, of)| may_hold(of)) {
-            let aside = replica.set_aside_of(object);
+            let aside = replica.told_aside_of(object);
             listed.extend(aside.into_iter().map(|(hash, why)| (*tag, hash, why)));
         }
         if listed.is_empty() {

@@ -245,7 +245,8 @@ impl Trial {
             let places = places.filter(move |(_, place)| wanted(&place.kind));
             places.map(|(hash, _)| *hash)
         };
-        let others = |kind: &EntryKind| matches!(kind, EntryKind::Edit | EntryKind::Index);
+        let others =
+            |kind: &EntryKind| matches!(kind, EntryKind::Edit | EntryKind::Index | EntryKind::Part);
         let todo: Vec<EntryHash> = of(is_opening).chain(of(others)).collect();
         Trial {
             keys,

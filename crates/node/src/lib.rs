@@ -26,12 +26,15 @@ mod hostile_changes;
 mod hostile_entries;
 #[cfg(test)]
 mod hostile_moves;
+#[cfg(test)]
+mod hostile_parts;
 mod identity;
 mod intake;
 mod invites;
 mod joining;
 mod links;
 mod logs;
+pub mod long_text;
 mod membership;
 mod notes;
 mod objects;

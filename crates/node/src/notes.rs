@@ -1,6 +1,7 @@
 //! Notes: added, listed, shown, edited, with their history.
 
 use crate::error::Denied;
+use crate::long_text::{must_be_short, parts_before, set_text};
 use crate::objects::{BuiltNote, NoteMeta, ObjectState, build_note};
 use crate::placement::{Built, Scope, build_moved};
 use crate::replica::{Replica, Staged};
@@ -44,7 +45,14 @@ impl Node {
             .map(|(sensitivity, _)| *sensitivity)
             .collect();
         for sensitivity in wanted {
-            self.add_at(now, pack, sensitivity, &checked, &mut added, &mut staged)?;
+            self.add_at(
+                now,
+                pack,
+                sensitivity,
+                (notes, &checked),
+                &mut added,
+                &mut staged,
+            )?;
         }
         if !staged.is_empty() {
             self.remember(pack, &mut staged)?;
@@ -65,7 +73,7 @@ impl Node {
         now: Timestamp,
         pack: PackId,
         sensitivity: Sensitivity,
-        checked: &[(Sensitivity, Record)],
+        (notes, checked): (&[NewNote], &[(Sensitivity, Record)]),
         added: &mut [Option<Added>],
         staged: &mut Staged,
     ) -> Result<(), NodeError> {
@@ -91,9 +99,14 @@ impl Node {
                 });
                 continue;
             }
-            let id = item_id(pen.log, pen.next_seq(), &record.salt);
+            let seq = pen.next_seq() + parts_before(record);
+            let id = item_id(pen.log, seq, &record.salt);
             let tag = object_tag(pack, id, sensitivity, 0);
             let item_key = ItemKey::generate(&mut *self.rng);
+            let parts = match record.long {
+                None => vec![],
+                Some(_) => self.append_parts(&mut pen, tag, &item_key, &notes[at].body)?,
+            };
             let body = EntryBody::Create {
                 record: record.clone(),
                 at: now,
@@ -104,7 +117,7 @@ impl Node {
                 &Draft {
                     kind: EntryKind::Create,
                     object: tag,
-                    deps: vec![],
+                    deps: parts,
                     body: &body,
                     item_key: &item_key,
                 },
@@ -166,7 +179,7 @@ impl Node {
         };
         let mut record = Record::new(salt, note_type, source);
         record.title = note.title.clone();
-        record.body = note.body.clone();
+        set_text(&mut record, &note.body)?;
         record.tags = note.tags.iter().cloned().collect();
         if record.title.trim().is_empty() && record.body.trim().is_empty() {
             return Err(NodeError::BadInput {
@@ -244,6 +257,7 @@ impl Node {
             note_type: record.note_type.as_str().to_owned(),
             title: view.title,
             body: view.body,
+            long_text_bytes: record.long.map(|long| long.bytes.into()),
             tags: view.tags.into_iter().collect(),
             source: NewSource {
                 label: record.source.label.clone(),
@@ -322,6 +336,9 @@ impl Node {
         staged: &mut Staged,
     ) -> Result<Option<(Sensitivity, EntryHash)>, NodeError> {
         let (tag, sensitivity, mut built) = self.built_note(pack, id)?;
+        if wanted.body.is_some() {
+            must_be_short(&built, "can only be read")?;
+        }
         let mut pen = self.pen(pack, sensitivity, true, staged)?;
         let mut document = built.open_document();
         let change = match seen {

@@ -24,7 +24,8 @@ use kitbag_core::id::{EntryHash, ItemId};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, open};
 use kitbag_store::{Reader, StoreError};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All entries under one tag, and what is known of them without opening them again.
 pub(crate) struct Object {
@@ -35,6 +36,8 @@ pub(crate) struct Object {
     /// it is the same.
     pub(crate) judged: Vec<(Authority, bool)>,
     pub(crate) refused: Refused,
+    /// Creates whose long text was found to be whole: it stays so.
+    pub(crate) whole_texts: RefCell<BTreeSet<EntryHash>>,
 }
 
 /// Entries that are refused as their note stands now, and why. Found anew whenever another create or
@@ -110,6 +113,7 @@ impl Object {
             state: ObjectState::Waiting,
             judged: Vec::new(),
             refused: Refused::default(),
+            whole_texts: RefCell::default(),
         }
     }
 }

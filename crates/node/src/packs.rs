@@ -427,10 +427,7 @@ impl Node {
         for object in replica.objects.values() {
             waiting += match &object.state {
                 ObjectState::Note(meta) => meta.waiting,
-                ObjectState::Waiting => {
-                    let aside = replica.set_aside_of(object);
-                    (object.entries.len() - aside.len()) as u64
-                }
+                ObjectState::Waiting => replica.waiting_in(object),
                 ObjectState::Index { waiting, .. } => *waiting,
                 ObjectState::Left => 0,
             };

@@ -6,6 +6,7 @@
 //! Spec: `docs/spec/notes.md`, "Moving".
 
 use crate::error::Denied;
+use crate::long_text::must_be_short;
 use crate::objects::BuiltNote;
 use crate::placement::{Built, Entries, Scope, build_moved};
 use crate::replica::{Replica, Staged};
@@ -85,6 +86,9 @@ impl Node {
             return Err(Denied::NewerRules.into());
         }
         let me = self.me.person();
+        if to != from {
+            must_be_short(&built, "does not move to another sensitivity")?;
+        }
         if is_settled(&built, to) {
             let below = !built.placed.shown_below().is_empty();
             let grant = below.then(|| own_grant(replica, me, from, to, Role::Editor));
@@ -235,6 +239,7 @@ impl Node {
 
 /// What a move of this note carries.
 pub(crate) fn relocation(built: &BuiltNote, now: Timestamp) -> Result<Relocation, NodeError> {
+    must_be_short(built, "does not move")?;
     let history = built.history();
     let created = history.first().ok_or(NodeError::Damaged("note"))?;
     let mut carried = BTreeSet::new();

@@ -5,6 +5,7 @@
 //! nothing of what it was made on.
 //! Spec: `docs/spec/notes.md`, "Written anew".
 
+use crate::long_text::{parts_before, whole_text};
 use crate::objects::{BuiltNote, Step, build_note};
 use crate::placement::{Built, Placed, Scope, build_moved};
 use crate::replica::{Replica, Staged};
@@ -200,10 +201,21 @@ impl Node {
         ));
         let record = old.record.taken_over(old.item, salt, captured_by);
         record.check()?;
-        let seq = pen.next_seq();
+        let text = match record.long {
+            None => None,
+            Some(_) => {
+                let text = whole_text(replica, &self.store, old)?;
+                Some(text.ok_or(NodeError::Damaged("part of a note's text"))?)
+            }
+        };
+        let seq = pen.next_seq() + parts_before(&record);
         let item = item_id(pen.log, seq, &record.salt);
         let tag = object_tag(pack, item, old.sensitivity, 0);
         let item_key = ItemKey::generate(&mut *self.rng);
+        let parts = match &text {
+            None => vec![],
+            Some(text) => self.append_parts(pen, tag, &item_key, text)?,
+        };
         let takes_over = TakesOver::new([create.entry]);
         let body = EntryBody::Create {
             record: record.clone(),
@@ -213,7 +225,7 @@ impl Node {
         let draft = Draft {
             kind: EntryKind::Create,
             object: tag,
-            deps: vec![],
+            deps: parts,
             body: &body,
             item_key: &item_key,
         };

@@ -134,8 +134,10 @@ pub struct Note {
     pub note_type: String,
     /// Title.
     pub title: String,
-    /// Body.
+    /// Body; of a long text the beginning.
     pub body: String,
+    /// Bytes of the whole text, if `body` holds only its beginning: it can only be read, page by page.
+    pub long_text_bytes: Option<u64>,
     /// Tags, sorted.
     pub tags: Vec<String>,
     /// Where it comes from.
@@ -178,6 +180,17 @@ pub struct Deletion {
     pub by: String,
     /// When, by their clock.
     pub at: Timestamp,
+}
+
+/// A piece of a note's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextPage {
+    /// The text.
+    pub text: String,
+    /// Where the next piece begins, in bytes; none at the end.
+    pub next: Option<u64>,
+    /// Bytes of the whole text.
+    pub bytes: u64,
 }
 
 /// What becomes of a note that is made more or less sensitive.

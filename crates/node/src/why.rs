@@ -254,7 +254,11 @@ fn waits_for(replica: &Replica, objects: &[&Object]) -> Option<(WaitingFor, Sens
     if let Some(place) = keyless {
         return Some((WaitingFor::Key, sensitivity(place)));
     }
-    let complete = entries().any(|place| matches!(place.kind, EntryKind::Create | EntryKind::Move));
+    let complete = entries().any(|place| match place.kind {
+        EntryKind::Create => replica.has_parts(place),
+        EntryKind::Move => true,
+        _ => false,
+    });
     // Its note is here and cannot be used: that is told under what is set aside.
     let unusable = complete && unopened;
     (!unusable).then(|| (WaitingFor::Earlier, sensitivity(first)))

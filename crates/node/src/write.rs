@@ -380,6 +380,12 @@ impl Pen {
         self.next
     }
 
+    /// Bytes of what was appended and is not yet durable.
+    pub(crate) fn pending_bytes(&self) -> usize {
+        let runs = self.runs.iter().flat_map(VerifiedRun::entries);
+        self.bytes + runs.map(|entry| entry.raw().size()).sum::<usize>()
+    }
+
     fn push(&mut self, entry: VerifiedEntry, key: &kitbag_crypto::SigningKey) {
         let size = entry.raw().size();
         if self.bytes + size > RUN_BYTES_MAX || self.entries.len() as u64 >= RUN_ENTRIES_MAX {

@@ -11,6 +11,7 @@ mod it {
     mod hostile;
     mod invites;
     mod large;
+    mod long_texts;
     mod members;
     mod merging;
     mod relabel;

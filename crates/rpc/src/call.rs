@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// Bytes of one request's body, at most. A note's body has at most 64 KiB, of which JSON may make
-/// six times as much.
+/// Bytes of one request's body, at most, unless the call takes more. An edited text has at most 64 KiB,
+/// of which JSON may make six times as much.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// How long a client waits for an answer, unless the call knows better.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,6 +32,8 @@ pub trait Call: Serialize + DeserializeOwned + Send + 'static {
     const PATH: &'static str;
     /// What is answered when it went well.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
+    /// Bytes of its body, at most.
+    const BYTES_MAX: usize = REQUEST_BYTES_MAX;
 
     /// How long the client waits for the answer.
     fn patience(&self) -> Duration {
@@ -134,11 +136,12 @@ macro_rules! call {
             type Answer = $answer;
         }
     };
-    (post $request:ty, $path:literal => $answer:ty $(, patience $patience:expr)?) => {
+    (post $request:ty, $path:literal => $answer:ty $(, patience $patience:expr)? $(, bytes $bytes:expr)?) => {
         impl $crate::Call for $request {
             const METHOD: $crate::Method = $crate::Method::Post;
             const PATH: &'static str = $path;
             type Answer = $answer;
+            $(const BYTES_MAX: usize = $bytes;)?
             $(fn patience(&self) -> ::std::time::Duration {
                 let patience: fn(&$request) -> ::std::time::Duration = $patience;
                 patience(self)

@@ -4,10 +4,7 @@
 //! The process behind the socket must belong to the same user, since a path in a shared directory
 //! proves nothing.
 
-use crate::{
-    CALLER_HEADER, Call, Caller, Code, ErrorDocument, Failure, Method, REQUEST_BYTES_MAX,
-    recorded_socket,
-};
+use crate::{CALLER_HEADER, Call, Caller, Code, ErrorDocument, Failure, Method, recorded_socket};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -124,10 +121,11 @@ impl Client {
                 (hyper::Method::POST, body)
             }
         };
-        if body.len() > REQUEST_BYTES_MAX {
+        if body.len() > C::BYTES_MAX {
             let message = format!(
-                "the request has {} bytes; at most {REQUEST_BYTES_MAX} are taken",
-                body.len()
+                "the request has {} bytes; at most {} are taken",
+                body.len(),
+                C::BYTES_MAX
             );
             return Err(Failure::new(Code::RequestTooLarge, message).into());
         }
@@ -294,7 +292,7 @@ mod tests {
             v: V1,
             pack: "a".into(),
             title: String::new(),
-            body: "a".repeat(REQUEST_BYTES_MAX),
+            body: "a".repeat(AddNote::BYTES_MAX),
             source: NewSource::default(),
             sensitivity: None,
             tags: Vec::new(),

@@ -31,6 +31,7 @@ mod secret;
 mod share;
 mod socket;
 mod status;
+mod text;
 mod time;
 mod undo;
 
@@ -84,6 +85,7 @@ pub use status::{
     Device, Fork, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus, Status, Stop,
     Stopping, SyncPacks, Synced, WhoAmI,
 };
+pub use text::{NOTE_REQUEST_BYTES_MAX, ReadText, TEXT_BYTES_MAX, TextPiece};
 pub use time::Time;
 pub use undo::{DeleteNote, Deletion, Listed, NoteDeleted, Undo, Undone, UndoneWrite};
 pub use why::{AsideBy, Because, PackWhy, ReadWhy, Renewal, Waiting, WaitingFor, WhyAnswer};

@@ -16,7 +16,8 @@ pub struct AddNote {
     /// Title; may be empty.
     #[serde(default)]
     pub title: String,
-    /// Body; may be empty if the title is not.
+    /// Body; may be empty if the title is not. One of more than 64 KiB can only be read later on; at
+    /// most [`crate::TEXT_BYTES_MAX`] bytes.
     #[serde(default)]
     pub body: String,
     /// Where it comes from.
@@ -31,7 +32,7 @@ pub struct AddNote {
     #[serde(default, rename = "type")]
     pub note_type: Option<String>,
 }
-call!(post AddNote, "/v1/note/add" => NoteWritten);
+call!(post AddNote, "/v1/note/add" => NoteWritten, bytes crate::NOTE_REQUEST_BYTES_MAX);
 
 /// Lists the notes of a pack.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -280,8 +281,12 @@ pub struct Note {
     pub note_type: String,
     /// Title.
     pub title: String,
-    /// Body.
+    /// Body; of a long text the beginning.
     pub body: String,
+    /// Bytes of the whole text, if `body` is only its beginning: [`crate::ReadText`] gives all of it, and
+    /// it cannot be edited.
+    #[serde(default)]
+    pub long_text_bytes: Option<u64>,
     /// Tags, sorted.
     pub tags: Vec<String>,
     /// Where it comes from.

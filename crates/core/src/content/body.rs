@@ -56,6 +56,13 @@ pub enum EntryBody {
     /// A note at another sensitivity.
     #[n(3)]
     Move(#[n(0)] Relocation),
+    /// A part of a text, in bytes: a character may end in the next one.
+    #[n(4)]
+    Part(
+        #[n(0)]
+        #[cbor(with = "minicbor::bytes")]
+        Vec<u8>,
+    ),
 }
 
 /// Entries that were set aside and whose content the author of this one writes anew as their own:

@@ -91,6 +91,9 @@ pub enum RelocationRefused {
     /// The record.
     #[error(transparent)]
     Note(#[from] NoteError),
+    /// A text that stands in parts stays where they are.
+    #[error("a text in parts does not move")]
+    LongText,
     /// Not from 1 to [`PLACEMENT_MAX`].
     #[error("placement out of range")]
     Placement,
@@ -168,6 +171,9 @@ impl Relocation {
             return Err(RelocationRefused::TooManyChanges);
         }
         self.record.check()?;
+        if self.record.long.is_some() {
+            return Err(RelocationRefused::LongText);
+        }
         let changes = self.check_changes()?;
         let mut heads = Vec::new();
         if !changes.is_empty() {

@@ -458,6 +458,7 @@ fn header_fields(bytes: &[u8], header: &EntryHeader) -> Vec<(&'static str, Value
         EntryKind::Profile => ("profile", None),
         EntryKind::Move => ("move", None),
         EntryKind::Moved(_) => ("moved", None),
+        EntryKind::Part => ("part of a text", None),
     };
     let mut fields = vec![
         ("hash", Value::id(&entry_hash(bytes))),

@@ -129,6 +129,7 @@ pub struct CheckedChange {
     shape: Shape,
     references: Vec<Reference>,
     base_actor: Option<Actor>,
+    edits_body: bool,
 }
 
 impl CheckedChange {
@@ -145,6 +146,11 @@ impl CheckedChange {
     /// Its bytes.
     pub fn bytes(&self) -> &[u8] {
         self.change.raw_bytes()
+    }
+
+    /// Whether it changes anything in the text of a note.
+    pub fn edits_body(&self) -> bool {
+        self.edits_body
     }
 
     /// The schema that it obeys.
@@ -327,6 +333,7 @@ pub fn check_change(
             .operations
             .iter()
             .try_for_each(|op| check.operation(op))?;
+        let edits_body = schema == Schema::Note && check.edited.contains(&BODY);
         let (shape, references, base_actor) = (check.shape, check.references, check.base_actor);
         if Change::from(expanded).raw_bytes() != bytes {
             return Err(ChangeRefused::NotCanonical);
@@ -337,6 +344,7 @@ pub fn check_change(
             shape,
             references,
             base_actor,
+            edits_body,
         })
     })
 }
@@ -359,6 +367,7 @@ struct Check {
     inserted_bytes: [usize; 4],
     keys: BTreeSet<(u8, String)>,
     deleted: BTreeSet<(Actor, u64)>,
+    edited: BTreeSet<u8>,
 }
 
 impl Check {
@@ -382,11 +391,13 @@ impl Check {
             inserted_bytes: [0; 4],
             keys: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            edited: BTreeSet::new(),
         })
     }
 
     fn operation(&mut self, op: &Op) -> Result<(), ChangeRefused> {
         let object = self.object(&op.obj)?;
+        self.edited.insert(object);
         let made = match (self.kind(object)?, &op.key) {
             (ObjType::Text, Key::Seq(at)) => self.text_operation(object, op, at)?,
             (ObjType::Map, Key::Map(key)) => self.map_operation(object, op, key)?,

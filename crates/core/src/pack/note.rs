@@ -7,10 +7,11 @@
 //! Text is data: kept as it came, never normalised. Escaping for a screen is the front end's part.
 //! Spec: `docs/spec/notes.md`.
 
+use super::long_text::{BEGINNING_BYTES_MAX, LongText};
 use crate::codec::{self, CodecError};
 use crate::id::{ItemId, LogId, ObjectTag, PackId, Timestamp};
 use crate::policy::Sensitivity;
-use kitbag_crypto::{Hash, HashLabel};
+use kitbag_crypto::{Hash, HashLabel, Hasher};
 use minicbor::{Decode, Decoder, Encode};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,7 +23,7 @@ use thiserror::Error;
 pub const RECORD_VERSION: u16 = 1;
 /// Bytes of one encoded record, at most: the sum of the limits below leaves room.
 pub const RECORD_BYTES_MAX: usize = 128 * 1024;
-/// Bytes of a note's text, at most; what is longer is a file.
+/// Bytes of a note's text in its record, at most; what is longer stands in parts beside it.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a title, at most.
 pub const TITLE_BYTES_MAX: usize = 1024;
@@ -409,7 +410,7 @@ pub struct Record {
     /// One line; may be empty.
     #[n(3)]
     pub title: String,
-    /// The text.
+    /// The text; of one that stands in parts the beginning.
     #[n(4)]
     pub body: String,
     /// One line each.
@@ -457,6 +458,9 @@ pub struct Record {
     /// Hidden after.
     #[n(19)]
     pub expires_at: Option<Timestamp>,
+    /// The text, if it is too long for a record and stands in parts.
+    #[n(20)]
+    pub long: Option<LongText>,
 }
 
 impl Record {
@@ -483,6 +487,7 @@ impl Record {
             valid_to: None,
             review_after: None,
             expires_at: None,
+            long: None,
         }
     }
 
@@ -514,6 +519,10 @@ impl Record {
         }
         check_title(&self.title)?;
         check_body(&self.body)?;
+        if let Some(long) = &self.long {
+            long.check()?;
+            at_most(Field::Body, self.body.len(), BEGINNING_BYTES_MAX)?;
+        }
         check_tags(&self.tags)?;
         self.source.check()?;
         if let Some(by) = &self.produced_by {
@@ -541,18 +550,22 @@ impl Record {
     /// A hash of guessable text: for local look-ups under a secret key only, never sent.
     pub fn fingerprint(&self) -> Hash {
         let some = |text: &Option<String>| text.clone().unwrap_or_default();
-        Hash::of(
-            HashLabel::Item,
-            &[
-                b"fingerprint",
-                self.title.as_bytes(),
-                self.body.as_bytes(),
-                self.source.kind.as_str().as_bytes(),
-                self.source.label.as_bytes(),
-                some(&self.source.uri).as_bytes(),
-                some(&self.source.locator).as_bytes(),
-            ],
-        )
+        let mut hasher = Hasher::new(HashLabel::Item);
+        for part in [
+            "fingerprint",
+            &self.title,
+            &self.body,
+            self.source.kind.as_str(),
+            &self.source.label,
+            &some(&self.source.uri),
+            &some(&self.source.locator),
+        ] {
+            hasher.part(part.as_bytes());
+        }
+        if let Some(long) = &self.long {
+            hasher.part(&long.hash);
+        }
+        hasher.finish()
     }
 }
 
@@ -759,6 +772,9 @@ pub enum NoteError {
     /// After the year 9999.
     #[error("{0} is no date")]
     BadDate(Field),
+    /// A text that fits a record stands in it, never in parts.
+    #[error("a text this short does not stand in parts")]
+    NotLong,
     /// Above one.
     #[error("confidence above one")]
     Confidence,

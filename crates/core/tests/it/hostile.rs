@@ -7,13 +7,13 @@ use crate::samples;
 use kitbag_core::codec::{self, CodecError};
 use kitbag_core::content::{
     EntryHeader, EntryKind, HEADER_BYTES_MAX, LogOpening, LogPosition, RUN_BYTES_MAX,
-    RUN_ENTRIES_MAX, Run, RunRefused, SMALL_RECORD_BYTES_MAX, SignedHead, VerifiedRun, body_hash,
-    wrap_hash,
+    RUN_ENTRIES_MAX, RawEntry, Run, RunRefused, SMALL_RECORD_BYTES_MAX, SignedHead, VerifiedRun,
+    body_hash, wrap_hash,
 };
 use kitbag_core::epoch::{
     EPOCH_BYTES_MAX, Epoch, EpochError, SignedEpoch, WRAP_SET_BYTES_MAX, WrapSet,
 };
-use kitbag_core::id::{EndpointId, SignatureBytes};
+use kitbag_core::id::{EndpointId, EntryHash, SignatureBytes};
 use kitbag_core::person::{PERSON_OP_BYTES_MAX, PersonError, SignedPersonOp};
 use kitbag_core::policy::op::{OP_BYTES_MAX, OpError, REDEEM_BYTES_MAX, Redeem, SignedOp};
 use kitbag_core::ticket::{PeerHint, TICKET_CHARS_MAX, Ticket, TicketError};
@@ -477,6 +477,55 @@ fn entries_that_break_a_rule_are_refused_by_its_name() {
         refused("a body has its length")
     );
 }
+
+/// Goal: a part of a text has a body and nothing else beside it; a create may build on parts, at most
+/// on as many as any entry may.
+#[test]
+fn parts_and_the_creates_after_them_keep_to_their_form() {
+    let refused = |text| Err(RunRefused::Rule(text));
+    let part = refused("a part of a text has a body");
+    let with = |change: &dyn Fn(&mut EntryHeader, &mut RawEntry), at: usize| {
+        let mut run = samples::long_run();
+        run.entries.truncate(at + 1);
+        let mut header: EntryHeader =
+            codec::decode(&run.entries[at].header, HEADER_BYTES_MAX).expect("a header");
+        change(&mut header, &mut run.entries[at]);
+        run.entries[at].header = codec::encode(&header);
+        let mut position = run.head.position;
+        (position.seq, position.hash) = (header.seq, samples::hash_of(&header));
+        run.head = SignedHead::sign(position, &samples::ada().signing);
+        VerifiedRun::verify(run, |_| false).map(|_| ())
+    };
+    let create = samples::long_run().entries.len() - 1;
+    let first = create - 2;
+    assert_eq!(with(&|_, _| {}, create), Ok(()));
+    assert_eq!(with(&|_, _| {}, first), Ok(()));
+    let hashes = |many: u8| -> Vec<EntryHash> {
+        (0..many).map(|n| EntryHash::from_bytes([n; 32])).collect()
+    };
+    assert_eq!(with(&|header, _| header.deps = hashes(64), create), Ok(()));
+    assert_eq!(
+        with(&|header, _| header.deps = hashes(65), create),
+        refused("too many dependencies")
+    );
+    assert_eq!(
+        with(&|header, _| header.deps.reverse(), create),
+        refused("dependencies ascend")
+    );
+    assert_eq!(with(&|header, _| header.deps = hashes(1), first), part);
+    assert_eq!(with(&|header, _| header.object = None, first), part);
+    assert_eq!(with(&|header, _| header.epoch = None, first), part);
+    let without_body = |header: &mut EntryHeader, entry: &mut RawEntry| {
+        (header.body, entry.body) = (None, None);
+    };
+    assert_eq!(with(&without_body, first), part);
+    let with_item_key = |header: &mut EntryHeader, entry: &mut RawEntry| {
+        header.wrap = Some(wrap_hash(&[0; 104]));
+        entry.wrap = Some(vec![0; 104]);
+    };
+    assert_eq!(with(&with_item_key, first), part);
+}
+
 /// Goal: a move has all three parts and builds on something, a moved is a bare header about a note.
 #[test]
 fn halves_of_moves_are_refused_by_their_rule() {

@@ -12,8 +12,10 @@ use kitbag_core::id::{
     EndpointId, EntryHash, EpochId, Incarnation, ItemId, ObjectTag, OpHash, PackId, PersonId,
     Timestamp,
 };
+use kitbag_core::pack::LongText;
 use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
+use kitbag_core::pack::long_text::parts_of;
 use kitbag_core::pack::note::{
     BODY_BYTES_MAX, NoteType, Source, SourceKind, Trust, item_id, object_tag,
 };
@@ -346,7 +348,64 @@ pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
             },
         ),
         ("move", EntryBody::Move(relocation())),
+        (
+            "part",
+            EntryBody::Part(long_text().as_bytes()[..400].into()),
+        ),
+        (
+            "create of a long text",
+            EntryBody::Create {
+                record: long_record(),
+                at: AT,
+                takes_over: TakesOver::default(),
+            },
+        ),
     ]
+}
+
+/// A text of two parts, of which each cuts a character.
+pub(crate) fn long_text() -> String {
+    format!("a{}", "é".repeat(50_000))
+}
+
+/// A record whose text stands in parts.
+fn long_record() -> Record {
+    let mut record = record();
+    record.long = Some(LongText::of(&long_text()).expect("long"));
+    record.body = long_text()[..41].into();
+    record
+}
+
+/// The two parts of the long text and the create that names them, at the end of the log.
+pub(crate) fn long_entries() -> Vec<(&'static str, VerifiedEntry)> {
+    let mut log = Log { entries: entries() };
+    let record = long_record();
+    let seq = log.entries.len() as u64 + 2;
+    let item = item_id(opening().log_id(), seq, &record.salt);
+    let tag = object_tag(pack(), item, Sensitivity::Internal, 0);
+    let mut deps = Vec::new();
+    for (name, part) in ["first part", "last part"]
+        .into_iter()
+        .zip(parts_of(&long_text()))
+    {
+        let body = EntryBody::Part(part.to_vec());
+        let sealed = Some((&body, &item_key()));
+        deps.push(log.push(name, EntryKind::Part, Some(tag), vec![], sealed));
+    }
+    deps.sort();
+    let create = EntryBody::Create {
+        record,
+        at: AT,
+        takes_over: TakesOver::default(),
+    };
+    log.push(
+        "create of a long text",
+        EntryKind::Create,
+        Some(tag),
+        deps,
+        Some((&create, &item_key())),
+    );
+    log.entries.split_off(entries().len())
 }
 
 /// The sample note at another sensitivity; the change is as above.
@@ -514,6 +573,11 @@ impl Log {
 
 pub(crate) fn run() -> Run {
     run_of(entries())
+}
+
+/// The same, and a long text with its create.
+pub(crate) fn long_run() -> Run {
+    run_of(entries().into_iter().chain(long_entries()).collect())
 }
 
 /// The same, and the two entries of a move.

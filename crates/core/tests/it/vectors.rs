@@ -138,6 +138,8 @@ fn content_records_are_as_frozen() {
     ));
     let entries = samples::moving_entries().into_iter();
     cases.extend(entries.map(|(name, entry)| header_case(name, &entry)));
+    let entries = samples::long_entries().into_iter();
+    cases.extend(entries.map(|(name, entry)| header_case(name, &entry)));
     assert_frozen(
         "content.json",
         include_str!("../vectors/content.json"),

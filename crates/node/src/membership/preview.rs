@@ -44,7 +44,7 @@ impl Picture {
             aside: replica
                 .objects
                 .values()
-                .flat_map(|object| replica.set_aside_of(object).into_keys())
+                .flat_map(|object| replica.told_aside_of(object).into_keys())
                 .collect(),
             held: policy.denials().iter().filter(is_held).copied().collect(),
             denials: policy.denials().clone(),

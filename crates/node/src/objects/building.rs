@@ -7,6 +7,7 @@ use super::{
 use crate::NodeError;
 use crate::applying::apply_together;
 use crate::authority::Authority;
+use crate::long_text::{Text, look_at_text};
 use crate::placement::Placed;
 use crate::replica::{Place, Replica};
 use kitbag_core::content::{EntryBody, EntryKind};
@@ -73,6 +74,9 @@ fn build_within(
         // A tag is plaintext: entries that merely name it stand in a log of another sensitivity.
         if note.applied.contains(hash) || sensitivity_of(replica, place) != Some(note.sensitivity) {
             continue;
+        }
+        if place.kind == EntryKind::Part {
+            continue; // a part is its create's, or nobody's
         }
         waiting.insert(*hash);
         if replica.quarantined.contains_key(hash)
@@ -223,6 +227,9 @@ pub(crate) fn open_edit(
         Ok(change) => change,
         Err(refused) => return Ok(EditOpened::Refused(refused.to_string())),
     };
+    if note.record.long.is_some() && change.edits_body() {
+        return Ok(EditOpened::Refused("a text in parts is not edited".into()));
+    }
     let wanted: BTreeSet<ChangeHash> = change.deps().iter().copied().collect();
     let mut carried = BTreeSet::new();
     let mut idle = false;
@@ -295,6 +302,14 @@ pub(crate) fn open_create(
             ));
             continue;
         };
+        match look_at_text(replica, store, object, (*hash, place), &record, &item_key)? {
+            Text::Whole => {}
+            Text::Waiting => continue,
+            Text::Refused(reason) => {
+                quarantine.push(Quarantine::lasting(*hash, reason));
+                continue;
+            }
+        }
         return Ok(Some(BuiltNote {
             tag,
             sensitivity,

@@ -192,6 +192,7 @@ const HAPPENS: &[&str] = &[
     "joins through others",
     "keys tried",
     "kills",
+    "long texts",
     "members who left",
     "moves refused",
     "notes",

@@ -134,7 +134,7 @@ fn one_body(bytes: &[u8]) -> Verdict {
         match body {
             EntryBody::Create { record, .. } => check_record(record),
             EntryBody::Profile(profile) => drop(profile.is_within_limits()),
-            EntryBody::Change { .. } => {}
+            EntryBody::Change { .. } | EntryBody::Part(_) => {}
             EntryBody::Move(relocation) => {
                 let item = relocation.item();
                 let pack = PackId::from_bytes([8; 32]);

@@ -5,6 +5,7 @@ use super::*;
 use crate::codec::CodecError;
 use crate::id::PackId;
 use crate::pack::index::index_tag;
+use crate::pack::long_text::{LongText, beginning};
 use crate::pack::note::*;
 use crate::policy::Sensitivity;
 use automerge::Change;
@@ -82,6 +83,49 @@ fn notes_have_their_frozen_ids_and_first_changes() {
             );
         }
     }
+}
+
+/// A text of a vector: a piece and how often it stands there.
+fn long_text_of(vector: &Value) -> String {
+    let times = vector["times"].as_u64().expect("a number");
+    text(vector, "piece").repeat(times as usize)
+}
+
+#[test]
+fn long_texts_have_their_frozen_hashes_and_records() {
+    let vectors = vectors("long_texts");
+    assert!(vectors.len() >= 3);
+    for vector in vectors {
+        let text = long_text_of(&vector);
+        let long = LongText::of(&text).expect("a long text");
+        assert_eq!(long.hash, bytes::<32>(&vector, "hash"), "{vector}");
+        assert_eq!(Some(long.parts() as u64), vector["parts"].as_u64());
+        let record = Record::from_bytes(&hex(&vector, "record")).expect("a valid record");
+        assert_eq!(
+            (record.long, &record.body[..]),
+            (Some(long), beginning(&text))
+        );
+        assert_eq!(record, long_record(&text));
+    }
+}
+
+fn long_record(text: &str) -> Record {
+    let mut record = record("long", beginning(text));
+    record.long = Some(LongText::of(text).expect("a long text"));
+    record
+}
+
+fn long_vector(piece: &str, times: usize) -> Value {
+    let text = piece.repeat(times);
+    let record = long_record(&text);
+    let long = record.long.expect("just set");
+    json!({
+        "piece": piece,
+        "times": times,
+        "parts": long.parts(),
+        "hash": to_hex(long.hash),
+        "record": to_hex(record.to_bytes()),
+    })
 }
 
 #[test]
@@ -415,6 +459,7 @@ fn everything() -> Record {
         valid_to: Some(at(2)),
         review_after: Some(at(3)),
         expires_at: Some(DATE_MAX),
+        long: None,
     }
 }
 
@@ -566,6 +611,11 @@ fn print_vectors() {
             refused("SeveralChunks", 1, &[&one.bytes[..], &two.bytes].concat()),
             refused("NoDependency", 1, edited.base_change().raw_bytes()),
             refused("CompressedChunk", 1, &edited.base_change().bytes()),
+        ],
+        "long_texts": [
+            long_vector("0123456789abcde\n", 4097),
+            long_vector("東京🦀\n\u{301}éabc", 20_000),
+            long_vector("x", 4_000_000),
         ],
     });
     println!("{}", serde_json::to_string_pretty(&all).expect("JSON"));

@@ -170,6 +170,21 @@ pub(super) fn own(world: &mut World, history: &History, who: Who) -> Result<(), 
     Ok(())
 }
 
+/// The text of a note, all of it if it is a long one.
+fn whole_text(world: &mut World, who: Who, pack: PackId, shown: &Note) -> Result<String, String> {
+    if shown.long_text_bytes.is_none() {
+        return Ok(shown.body.clone());
+    }
+    let (mut text, mut from) = (String::new(), Some(0));
+    while let Some(at) = from {
+        let page = world.node(who).text(pack, shown.id, at);
+        let page = page.map_err(|error| format!("a long text cannot be read: {error}"))?;
+        text.push_str(&page.text);
+        from = page.next;
+    }
+    Ok(text)
+}
+
 /// The note as it is shown; none if it was put, or may have been put, where this device sees it no more.
 fn shows(world: &mut World, who: Who, pack: PackId, note: &Known) -> Result<Option<Note>, String> {
     let name = world.name(who).to_owned();
@@ -183,7 +198,7 @@ fn shows(world: &mut World, who: Who, pack: PackId, note: &Known) -> Result<Opti
         && (shown.sensitivity == note.sensitivity || note.levels.contains(&shown.sensitivity))
         && written.tags.iter().all(|tag| shown.tags.contains(tag))
         && (note.retitled || shown.title == written.title);
-    let mut bare = shown.body.clone();
+    let mut bare = whole_text(world, who, pack, &shown)?;
     for (word, _) in &note.words {
         bare = bare.replace(word, "");
     }

@@ -5,6 +5,7 @@ use super::hostile::Mallory;
 use super::people::Share;
 use crate::it::support::{draft, secret};
 use kitbag_core::id::{EntryHash, ItemId, PackId};
+use kitbag_core::pack::note::BODY_BYTES_MAX;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::Policy;
 use kitbag_node::view::{NewNote, NoteEdit};
@@ -416,7 +417,13 @@ impl History {
             let sensitivity = *world.dice.pick(&Sensitivity::ALL);
             let mut written = draft(&format!("note {}", self.words), sensitivity);
             if world.dice.percent(1) {
-                written.body = format!("{} {}", written.body, "long text ".repeat(2_000));
+                // Every other one is too long for a record.
+                let times = if self.words.is_multiple_of(2) {
+                    7_000
+                } else {
+                    2_000
+                };
+                written.body = format!("{} {}", written.body, "long text ".repeat(times));
             }
             drafts.push(written);
         }
@@ -438,6 +445,9 @@ impl History {
                 });
                 let sensitivity = added.sensitivity;
                 self.counts.add("notes", 1);
+                if written.body.len() > BODY_BYTES_MAX {
+                    self.counts.add("long texts", 1);
+                }
                 self.counts.add(LEVELS[sensitivity as usize], 1);
                 self.packs[at].notes.push(Note {
                     id: added.id,
