@@ -7,7 +7,7 @@
 
 use crate::doctor::{Check, Findings};
 use crate::redact::without_tickets;
-use kitbag_daemon::log_files;
+use kitbag_daemon::{KeyProtection, key_protection, log_files};
 use kitbag_rpc::{Meters, Time, V1};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -25,7 +25,7 @@ const ID_CHARS_MIN: usize = 16;
 /// What stands in a bundle, for the person who looks at it first.
 pub(crate) const HOLDS: &str = "what doctor found, counts and times of the daemon, names and sizes of the files in the home, and the end of the log";
 /// What does not.
-pub(crate) const LACKS: &str = "no titles, texts, names, tickets or keys; ids are replaced by marks, paths of yours by <home> and ~";
+pub(crate) const LACKS: &str = "no titles, texts, names, tickets or keys; ids are replaced by marks, paths by <home>, ~ and <path>";
 
 /// The document of a bundle.
 #[derive(Serialize)]
@@ -59,7 +59,11 @@ pub(crate) fn bundle(
     findings: &Findings,
     with_addresses: bool,
 ) -> Bundle {
-    let redactor = Redactor::new(home, user_home, with_addresses);
+    let key_file = match key_protection(home) {
+        Ok(KeyProtection::KeyFile(path)) => Some(path),
+        _ => None,
+    };
+    let redactor = Redactor::new(home, user_home, key_file, with_addresses);
     let millis = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |now| now.as_millis());
@@ -140,10 +144,17 @@ struct Redactor {
 }
 
 impl Redactor {
-    fn new(home: &Path, user_home: Option<PathBuf>, with_addresses: bool) -> Redactor {
+    fn new(
+        home: &Path,
+        user_home: Option<PathBuf>,
+        key_file: Option<PathBuf>,
+        with_addresses: bool,
+    ) -> Redactor {
         let text = |path: &Path| path.to_str().map(str::to_owned);
         let mut paths: Vec<(String, &'static str)> = Vec::new();
         paths.extend(text(home).map(|home| (home, "<home>")));
+        let key_file = key_file.as_deref().and_then(text);
+        paths.extend(key_file.map(|file| (file, "<key file>")));
         let user_home = user_home.filter(|path| path.parent().is_some());
         paths.extend(user_home.as_deref().and_then(text).map(|home| (home, "~")));
         paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
@@ -213,6 +224,12 @@ impl Redactor {
     }
 
     fn word(&self, word: &str) -> String {
+        let of_ours = ["/v1/", "/health", "/metrics"]
+            .iter()
+            .any(|path| word.starts_with(path));
+        if word.len() > 1 && word.starts_with('/') && !of_ours {
+            return "<path>".to_owned();
+        }
         if !self.with_addresses {
             let bare = word.trim_matches(['.', ':', '<', '>']);
             if bare.contains("://") {
@@ -255,7 +272,9 @@ mod tests {
 
     fn redactor(with_addresses: bool) -> Redactor {
         let user = Some(PathBuf::from("/users/ada"));
-        Redactor::new(Path::new("/users/ada/data/kitbag"), user, with_addresses)
+        let key_file = Some(PathBuf::from("/mnt/Ada's stick/key"));
+        let home = Path::new("/users/ada/data/kitbag");
+        Redactor::new(home, user, key_file, with_addresses)
     }
 
     #[test]
