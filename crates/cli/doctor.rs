@@ -35,6 +35,7 @@ const CLOCK_EARLIEST: Duration = Duration::from_secs(1_767_225_600);
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
     Ok,
@@ -45,6 +46,7 @@ pub(crate) enum Verdict {
 
 /// One check.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Check {
     /// What was looked at.
     pub(crate) name: &'static str,

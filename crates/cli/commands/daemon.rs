@@ -1,7 +1,7 @@
 //! `kitbag daemon run|start|stop|status|logs|install|uninstall`: the daemon by its name.
 
-mod install;
-mod logs;
+pub(super) mod install;
+pub(super) mod logs;
 
 use crate::commands::{down, up};
 use crate::context::Context;

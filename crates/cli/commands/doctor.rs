@@ -28,7 +28,8 @@ pub(crate) struct DoctorArgs {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Report<'a> {
     v: V1,
     verdict: Verdict,
     checks: &'a [Check],

@@ -39,8 +39,9 @@ pub(crate) struct ExportArgs {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-enum Format {
+pub(super) enum Format {
     Md,
     Json,
 }
@@ -90,7 +91,8 @@ const INTERRUPTED: i32 = 130;
 
 /// What was written where, for a program.
 #[derive(Debug, Serialize)]
-struct Written {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Written {
     v: V1,
     file: Option<String>,
     format: Format,
@@ -169,14 +171,29 @@ async fn page(client: &Client, wish: &ExportWish, notes: &[String]) -> anyhow::R
     Ok(page)
 }
 
+/// What was asked for.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Selection<'a> {
+    max_sensitivity: Sensitivity,
+    purpose: Option<&'a str>,
+    filter: &'a NoteFilter,
+}
+
+/// The whole document. It is never in memory: it goes out page by page.
+#[cfg(test)]
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(super) struct Exported<'a> {
+    v: V1,
+    pack: ExportedPack,
+    selection: Selection<'a>,
+    notes: Vec<kitbag_rpc::ExportedNote>,
+    withheld: Withheld,
+}
+
 /// The document up to its notes.
 fn json_head(wish: &ExportWish, plan: &ExportPlan) -> serde_json::Result<String> {
-    #[derive(Serialize)]
-    struct Selection<'a> {
-        max_sensitivity: Sensitivity,
-        purpose: Option<&'a str>,
-        filter: &'a NoteFilter,
-    }
     let selection = Selection {
         max_sensitivity: plan.max_sensitivity,
         purpose: wish.purpose.as_deref(),

@@ -39,7 +39,8 @@ struct ProtectArgs {
 }
 
 #[derive(Serialize)]
-struct Protected {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Protected {
     v: V1,
     /// `keyring`, `key_file` or `passphrase`.
     before: &'static str,

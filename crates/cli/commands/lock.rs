@@ -7,7 +7,8 @@ use kitbag_rpc::{LockHome, OpensWith, V1};
 use serde::Serialize;
 
 #[derive(Serialize)]
-struct LockedHome {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct LockedHome {
     v: V1,
     /// Whether a daemon runs; one that does not run holds no key.
     running: bool,

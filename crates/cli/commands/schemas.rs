@@ -4,7 +4,8 @@
 //! difference is then there to be read. `tests/schemas.rs` holds real outputs against the files.
 
 use super::{
-    completions, daemon, demo, down, every_command, help, init, man, overview, status, use_pack,
+    completions, daemon, demo, doctor, down, every_command, export, help, init, key, lock, man,
+    overview, status, unlock, use_pack,
 };
 use kitbag_rpc::*;
 use schemars::generate::SchemaSettings;
@@ -42,11 +43,26 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("daemon-start", schema_of::<daemon::DaemonStatus>()),
         ("daemon-status", schema_of::<daemon::DaemonStatus>()),
         ("daemon-stop", schema_of::<down::Stopped>()),
+        ("daemon-install", schema_of::<daemon::install::Installed>()),
+        (
+            "daemon-uninstall",
+            schema_of::<daemon::install::Installed>(),
+        ),
+        ("daemon-logs", schema_of::<daemon::logs::Logs>()),
+        ("doctor", schema_of::<doctor::Report>()),
+        ("key-protect", schema_of::<key::Protected>()),
+        ("lock", schema_of::<lock::LockedHome>()),
+        ("unlock", schema_of::<unlock::Unlocked>()),
         ("pack-create", schema_of::<PackAnswer>()),
         ("pack-show", schema_of::<PackAnswer>()),
         ("pack-list", schema_of::<Packs>()),
         ("use", schema_of::<use_pack::Used>()),
         ("add", schema_of::<NoteWritten>()),
+        ("search", schema_of::<Found>()),
+        (
+            "export",
+            schema_of::<Either<export::Written, export::Exported>>(),
+        ),
         ("edit", schema_of::<Either<NoteEdited, NoteRelabelled>>()),
         ("delete", schema_of::<NoteDeleted>()),
         ("undo", schema_of::<Undone>()),

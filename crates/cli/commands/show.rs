@@ -30,7 +30,7 @@ pub(super) async fn run(context: &Context, args: ShowArgs) -> anyhow::Result<()>
         return Ok(context.out.data(in_words(&answer.note))?);
     }
     answer.note.body.clear();
-    context.out.part(in_words(&answer.note))?;
+    context.out.part(&in_words(&answer.note))?;
     let mut from = Some(0);
     while let Some(at) = from {
         let piece = piece(&client, &answer.note, at).await?;

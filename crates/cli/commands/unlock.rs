@@ -18,7 +18,8 @@ pub(crate) struct UnlockArgs {
 }
 
 #[derive(Serialize)]
-struct Unlocked {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Unlocked {
     #[serde(flatten)]
     answer: HomeUnlocked,
     locked: bool,

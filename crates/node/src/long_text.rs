@@ -46,7 +46,7 @@ impl Node {
     /// [`NodeError::BadInput`] if no character begins there; otherwise as [`Node::note`].
     pub fn text(&mut self, pack: PackId, id: ItemId, from: u64) -> Result<TextPage, NodeError> {
         let (_, _, built) = self.built_note(pack, id)?;
-        let replica = self.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+        let replica = self.packs.need(pack)?;
         let short;
         let (bytes, skipped, total): (Vec<u8>, usize, usize) = match built.record.long {
             None => {
@@ -74,6 +74,22 @@ impl Node {
             next: (end < total).then_some(end as u64),
             bytes: total as u64,
         })
+    }
+
+    /// All of a text that stands in parts; none for any other note.
+    pub(crate) fn long_text(
+        &self,
+        pack: PackId,
+        built: &BuiltNote,
+    ) -> Result<Option<String>, NodeError> {
+        let Some(long) = built.record.long else {
+            return Ok(None);
+        };
+        let replica = self.packs.need(pack)?;
+        let bytes = pieces(replica, &self.store, built, 0..long.parts())?;
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        text.map(Some)
+            .ok_or(NodeError::Damaged("part of a note's text"))
     }
 
     /// Appends the parts of a text, for the create that follows.

@@ -44,7 +44,8 @@ pub(crate) struct UninstallArgs {
 }
 
 #[derive(Serialize)]
-struct Installed {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Installed {
     v: V1,
     /// `systemd` or `launchd`.
     manager: &'static str,

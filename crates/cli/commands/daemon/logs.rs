@@ -31,7 +31,8 @@ pub(crate) struct LogsArgs {
 }
 
 #[derive(Serialize)]
-struct Logs {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Logs {
     v: V1,
     files: Vec<PathBuf>,
     lines: Vec<Value>,

@@ -116,6 +116,7 @@ pub(crate) fn exported(note: engine::ExportedNote) -> rpc::ExportedNote {
         note_type,
         title,
         body,
+        long: _, // the whole text is in the body here
         tags,
         source,
         produced_by,

@@ -107,12 +107,18 @@ impl Node {
         item: ItemId,
     ) -> Result<Option<ReadNote>, NodeError> {
         match self.read_note(pack, item) {
-            Ok((_, sensitivity, built)) => Ok(Some(ReadNote {
-                pack,
-                sensitivity,
-                view: built.view(),
-                built,
-            })),
+            Ok((_, sensitivity, built)) => {
+                let mut view = built.view();
+                if let Some(text) = self.long_text(pack, &built)? {
+                    view.body = text;
+                }
+                Ok(Some(ReadNote {
+                    pack,
+                    sensitivity,
+                    view,
+                    built,
+                }))
+            }
             Err(NodeError::NotFound(_) | NodeError::Denied(Denied::AboveClearance)) => Ok(None),
             Err(error) => Err(error),
         }

@@ -221,3 +221,28 @@ fn a_search_follows_the_clearance_that_counts_now() {
     assert_eq!(search(&mut world, ben, "later", &all).total, 0);
     assert!(search(&mut world, ben, "open word", &all).total > 0);
 }
+
+/// Goal: of a text that stands in parts, a search looks at all of it and an export takes all of it.
+#[test]
+fn a_long_text_is_searched_and_exported_whole() {
+    let (mut world, ana, _, pack) = two_in_one_pack(74, Role::Reader, Sensitivity::Internal);
+    let body = format!("{} needle", "hay ".repeat(50_000));
+    let note = kitbag_node::view::NewNote {
+        body: body.clone(),
+        ..super::support::draft("long", Sensitivity::Internal)
+    };
+    let added = world.call(ana, |node, now| node.add_notes(now, pack, &[note]));
+    let id = added.done()[0].id;
+    let found = search(&mut world, ana, "needle", &Filter::default());
+    assert_eq!((found.total, found.results[0].id), (1, id));
+    assert_eq!(plan(&mut world, ana, pack, None).unwrap().notes, [id]);
+    let options = ExportOptions {
+        pack,
+        filter: Filter::default(),
+        max_sensitivity: None,
+        purpose: None,
+    };
+    let now = kitbag_core::id::Timestamp::from_millis(1);
+    let page = world.node(ana).export_page(now, &options, &[id]).unwrap();
+    assert_eq!(page.notes[0].record.body, body);
+}
