@@ -155,13 +155,30 @@ fn is_a_command_of_cargo(line: &str) {
     }
 }
 
-/// Goal: the request that docs/cli.md shows is answered as it promises.
+/// Goal: the requests that docs/cli.md shows are answered as it promises.
 #[test]
-fn the_request_of_the_local_api_is_answered() {
+fn the_requests_of_the_local_api_are_answered() {
+    let ada = Device::up("Ada");
     let lines = lines_of(CLI, "sh");
-    let [line] = lines[..] else {
-        panic!("one request: {lines:?}");
-    };
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    for line in lines {
+        let answer = answer_of(&ada, line);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{line}: {answer}");
+        let body = answer.split_once("\r\n\r\n").unwrap().1;
+        if line.ends_with("/metrics") {
+            assert!(
+                body.lines().any(|line| line.starts_with("kitbag_")),
+                "{body}"
+            );
+        } else {
+            let document: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
+            crate::schemas::check(&["status"], &document);
+        }
+    }
+}
+
+/// What the daemon answers to a request as curl makes it.
+fn answer_of(ada: &Device, line: &str) -> String {
     let quoted: Vec<&str> = line.split('\'').collect();
     let header = quoted[1];
     let url = line
@@ -171,15 +188,11 @@ fn the_request_of_the_local_api_is_answered() {
         .strip_prefix("http://kitbag")
         .unwrap();
     assert!(line.contains("$KITBAG_HOME/run/kitbag.sock"), "{line}");
-    let ada = Device::up("Ada");
     let mut socket = UnixStream::connect(ada.home.join("run/kitbag.sock")).unwrap();
     let request =
         format!("GET {url} HTTP/1.1\r\nhost: kitbag\r\n{header}\r\nconnection: close\r\n\r\n");
     socket.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    let body = answer.split_once("\r\n\r\n").unwrap().1;
-    let document: Value = serde_json::from_str(body).unwrap_or_else(|_| panic!("{answer}"));
-    crate::schemas::check(&["status"], &document);
+    answer
 }

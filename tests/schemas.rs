@@ -101,6 +101,19 @@ fn fits(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
                 }
                 true
             }
+            "minItems" => is_long(value, rule, |len, bound| len >= bound),
+            "maxItems" => is_long(value, rule, |len, bound| len <= bound),
+            "prefixItems" => {
+                let rules = rule.as_array().unwrap();
+                for (i, (one, item)) in rules
+                    .iter()
+                    .zip(value.as_array().into_iter().flatten())
+                    .enumerate()
+                {
+                    fits(root, one, item, &format!("{at}[{i}]"))?;
+                }
+                true
+            }
             "items" => {
                 for (i, item) in value.as_array().into_iter().flatten().enumerate() {
                     fits(root, rule, item, &format!("{at}[{i}]"))?;
@@ -127,6 +140,13 @@ fn fits(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
         }
     }
     Ok(())
+}
+
+/// Whether an array's length keeps a bound.
+fn is_long(value: &Value, bound: &Value, keeps: impl Fn(usize, usize) -> bool) -> bool {
+    let bound = bound.as_u64().and_then(|bound| usize::try_from(bound).ok());
+    let items = value.as_array();
+    items.is_none_or(|items| bound.is_some_and(|bound| keeps(items.len(), bound)))
 }
 
 fn is_of(name: &Value, value: &Value) -> bool {

@@ -278,9 +278,9 @@ async fn check_database(
                 damaged("refuses to write until the daemon starts again".to_owned())
             }
             Some(engine) if engine.damaged > 0 => {
-                let lists = words::count(engine.damaged, "list", "lists");
+                let lists = words::count(engine.damaged, "pack or list", "packs or lists");
                 damaged(format!(
-                    "{lists} of this device could not be read and began anew"
+                    "{lists} of this device cannot be read: kitbag daemon logs says which"
                 ))
             }
             Some(_) => Check::ok(

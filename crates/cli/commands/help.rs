@@ -132,7 +132,7 @@ mod tests {
             .filter(|one| !one.is_hide_set() && one.get_name() != "help")
             .count();
         assert!(
-            (10..=14).contains(&shown),
+            (10..=15).contains(&shown),
             "a dozen, more or less, not {shown}"
         );
         let help = command.render_long_help().to_string();

@@ -7,6 +7,7 @@ use crate::Engine;
 use kitbag_node::Node;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
+use tracing::warn;
 
 /// Upper bounds by which steps are counted, in microseconds; what took longer stands in the total alone.
 pub const STEP_BUCKETS: [u64; 11] = [
@@ -21,7 +22,7 @@ pub struct Meters {
     pub offline: bool,
     /// Whether the database refuses every further write until it is opened again.
     pub failed: bool,
-    /// Lists of this device that could not be read when it was opened.
+    /// Packs that cannot be read, and lists that could not when the device was opened.
     pub damaged: u64,
     /// Devices that are connected.
     pub sessions: u64,
@@ -95,7 +96,16 @@ impl Counters {
     /// What only the node knows of itself.
     pub(crate) fn look_at(&self, node: &Node) {
         self.failed.store(node.has_failed(), Relaxed);
-        self.damaged.store(node.damaged().len() as u64, Relaxed);
+        let packs = node.damaged_packs();
+        let now = (node.damaged().len() + packs.len()) as u64;
+        if self.damaged.swap(now, Relaxed) < now {
+            for (pack, what) in packs {
+                warn!(
+                    pack = pack.short(),
+                    what, "a pack cannot be read; the others go on"
+                );
+            }
+        }
     }
 
     pub(crate) fn fault(&self) {

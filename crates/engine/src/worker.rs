@@ -140,7 +140,11 @@ impl Worker {
             desk.refresh_gate(&node);
             while let Some(job) = queue.blocking_recv() {
                 let begun = Instant::now();
-                let panicked = catch_unwind(AssertUnwindSafe(|| job(&mut node, &mut desk))).is_err();
+                let work = || {
+                    job(&mut node, &mut desk);
+                    desk.step(&mut node, None, |node, _| node.rest().map(|()| vec![]));
+                };
+                let panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
                 desk.shared.counters.step(begun.elapsed());
                 if panicked {
                     desk.shared.counters.fault();
@@ -152,11 +156,12 @@ impl Worker {
                     };
                     warn!("a fault was contained; the device was opened anew");
                 }
-                desk.step(&mut node, None, |node, _| node.rest().map(|()| vec![]));
                 desk.shared.counters.look_at(&node);
             }
-            if let Err(error) = node.keep_summaries(now()) {
-                warn!(%error, "the next start has to read all packs that changed");
+            match catch_unwind(AssertUnwindSafe(|| node.keep_summaries(now()))) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => warn!(%error, "the next start has to read all packs that changed"),
+                Err(_) => warn!("the next start has to read all packs that changed"),
             }
         });
         (

@@ -220,12 +220,16 @@ impl Node {
     /// Forgets requests and refusals that came to nothing: the invite ended, or the joiner is in.
     pub(crate) fn prune_asking(&mut self, now: Timestamp) -> Result<(), NodeError> {
         let mut asking = self.asking.clone();
+        // Of a pack that cannot be read now nothing is known, so nothing is over.
+        let unread = |pack: &PackId| self.packs.contains(pack) && self.packs.get(pack).is_none();
         asking
             .requests
-            .retain(|request| self.still_waits(request, now));
+            .retain(|request| unread(&request.of.pack) || self.still_waits(request, now));
         asking.declined.retain(|of| {
-            self.invite_of(of)
-                .is_some_and(|invite| is_open(invite, now))
+            let open = self
+                .invite_of(of)
+                .is_some_and(|invite| is_open(invite, now));
+            open || unread(&of.pack)
         });
         if asking == self.asking {
             return Ok(());

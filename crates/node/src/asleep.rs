@@ -122,6 +122,15 @@ pub(crate) struct Numbers {
     pub(crate) next_log: u32,
 }
 
+/// The packs of a device that was just started.
+pub(crate) struct Opened {
+    pub(crate) packs: Packs,
+    pub(crate) numbers: Numbers,
+    /// Whether every pack that was there is in a block: if not, what is written of the others has no
+    /// mark, and the blocks must not be believed again before they are kept anew.
+    pub(crate) is_whole: bool,
+}
+
 /// Up to where kept summaries speak for the records, and in which life of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -144,13 +153,16 @@ impl Packs {
         me: PersonId,
         own: EndpointId,
         kept: Option<Kept>,
-    ) -> Result<(Packs, Numbers), NodeError> {
+    ) -> Result<Opened, NodeError> {
+        let marked = store.marks()?;
+        let kept = kept.filter(|_| marked.is_some());
+        let marked: BTreeSet<u32> = marked.into_iter().flatten().collect();
+        let mut is_whole = kept.is_some();
         let mut slots: BTreeMap<PackId, Slot> = BTreeMap::new();
         let mut by_number: BTreeMap<u32, PackId> = BTreeMap::new();
         let mut first_log = 0;
         if let Some(kept) = &kept {
-            let marked: BTreeSet<u32> = store.marks()?.into_iter().collect();
-            for (_, block) in store.summaries()? {
+            for block in store.summaries()? {
                 for of in summary::decode_block(&block) {
                     let (number, id) = (of.number, of.summary.id());
                     let slot = Slot::new(number, of.logs, marked.contains(&number));
@@ -164,6 +176,7 @@ impl Packs {
             let missing: Vec<u32> = (0..kept.next_pack)
                 .filter(|number| !by_number.contains_key(number))
                 .collect();
+            is_whole = missing.is_empty();
             // Which logs are theirs stands in no block.
             first_log = if missing.is_empty() { kept.next_log } else { 0 };
             for number in missing {
@@ -204,7 +217,11 @@ impl Packs {
             is_restless: Cell::new(false),
             looks: Cell::new(0),
         };
-        Ok((packs, numbers))
+        Ok(Opened {
+            packs,
+            numbers,
+            is_whole,
+        })
     }
 
     /// Packs without a summary, in order of arrival.

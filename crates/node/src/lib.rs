@@ -175,17 +175,17 @@ impl Node {
             .map_err(|_| NodeError::Damaged("incarnation"))?;
         let before = life.as_ref().map(|life| life.token);
         let life = Life::next(life, outside, &mut *rng);
-        let kept = store
-            .setting(ASLEEP)?
+        let kept = read_hint(&store, ASLEEP)?
             .and_then(|bytes| codec::decode::<Kept>(&bytes, SETTING_BYTES_MAX).ok())
             .filter(|kept| Some(kept.token) == before);
+        let opened = Packs::open(store.reader(), me.person(), me.endpoint_id(), kept)?;
         keep_outside(life.token).map_err(|error| NodeError::BadInput {
             field: "home",
             reason: error.to_string(),
         })?;
         let mut batch = store.batch(&mut *rng)?;
         batch.put_setting(LIFE, &codec::encode(&life))?;
-        if let Some(kept) = kept {
+        if let Some(kept) = kept.filter(|_| opened.is_whole) {
             let kept = Kept {
                 token: life.token,
                 ..kept
@@ -193,7 +193,6 @@ impl Node {
             batch.put_setting(ASLEEP, &codec::encode(&kept))?;
         }
         batch.commit()?;
-        let (packs, numbers) = Packs::open(store.reader(), me.person(), me.endpoint_id(), kept)?;
         let mut damaged = Vec::new();
         let joining = read_list(&store, JOINING, "list of packs being joined", &mut damaged)?;
         let asking = asking::Asking::load(&store, &mut damaged)?;
@@ -203,10 +202,10 @@ impl Node {
             rng,
             me,
             life,
-            packs,
+            packs: opened.packs,
             awake_bytes_max: AWAKE_BYTES_MAX,
-            next_pack: numbers.next_pack,
-            next_log: numbers.next_log,
+            next_pack: opened.numbers.next_pack,
+            next_log: opened.numbers.next_log,
             built: BuiltNotes::with_room(BUILT_MAX),
             links: BTreeMap::new(),
             joining,
@@ -621,6 +620,17 @@ fn apply_run(
     replica.apply_head(branch, run.head().clone(), at.tail, at.superseded);
     replica.diverging.remove(&run.log());
     Ok(())
+}
+
+/// A setting that is derived, or only saves work: one that does not open is as if it were not there.
+pub(crate) fn read_hint(
+    store: &Store,
+    setting: &str,
+) -> Result<Option<zeroize::Zeroizing<Vec<u8>>>, NodeError> {
+    match store.setting(setting) {
+        Err(StoreError::Damaged { .. }) => Ok(None),
+        other => Ok(other?),
+    }
 }
 
 /// Reads a list that other things do not hang on: one that does not open or does not decode is left

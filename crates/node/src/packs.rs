@@ -6,7 +6,7 @@ use crate::objects::{ObjectState, build_index};
 use crate::replica::{Replica, Staged, Touched, branch_heads};
 use crate::view::{ForkView, MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
 use crate::write::Draft;
-use crate::{Node, NodeError, check_name};
+use crate::{Node, NodeError, check_name, read_hint};
 use kitbag_core::codec;
 use kitbag_core::content::{EntryBody, EntryKind, Profile, TakesOver, profile_tag};
 use kitbag_core::id::{DeviceId, EndpointId, EntryHash, LogId, PackId, PersonId, Timestamp};
@@ -216,11 +216,12 @@ impl Node {
     /// came, or the last start ended in between.
     pub(crate) fn look_after_unsettled(&mut self, now: Timestamp) -> Result<(), NodeError> {
         let unsettled: Vec<PackId> = self.unsettled.iter().copied().collect();
+        let mut outcome = Ok(());
         for pack in unsettled {
-            self.maintain(pack, now)?;
-            self.rest()?;
+            let settled = self.maintain(pack, now).and_then(|()| self.rest());
+            outcome = outcome.and(settled); // one that cannot be settled holds up no other
         }
-        Ok(())
+        outcome
     }
 
     /// Tells where this device can be dialled, if that changed, in packs that are awake and in one that
@@ -231,20 +232,20 @@ impl Node {
             HashLabel::Item,
             &[b"told", &codec::encode(&self.profile(Timestamp::default()))],
         );
-        if self.store.setting(TOLD)?.as_deref().map(Vec::as_slice) == Some(told.as_bytes()) {
+        if read_hint(&self.store, TOLD)?.as_deref().map(Vec::as_slice) == Some(told.as_bytes()) {
             return Ok(());
         }
         let mut packs: BTreeSet<PackId> = self.packs.awake().into_iter().collect();
-        let mut alone: Vec<PackId> = Vec::new();
         for (endpoint, of) in self.packs.peers().members() {
-            if of.named_in.is_disjoint(&packs) {
-                let is_member = |pack: &&PackId| {
-                    let summary = self.packs.summary(pack);
-                    let stands = summary.and_then(|summary| summary.stands(endpoint));
-                    matches!(stands, Some(Stands::Member(_)))
-                };
-                alone.extend(of.named_in.iter().find(is_member));
-                packs.extend(alone.last());
+            let tells = |pack: &&PackId| {
+                let summary = self.packs.summary(pack);
+                summary.is_some_and(|summary| {
+                    let stands = summary.stands(endpoint);
+                    summary.role.is_some() && matches!(stands, Some(Stands::Member(_)))
+                })
+            };
+            if !of.named_in.intersection(&packs).any(|pack| tells(&pack)) {
+                packs.extend(of.named_in.iter().find(tells));
             }
         }
         for pack in packs {

@@ -10,7 +10,7 @@
 use crate::objects::{BuiltNote, ObjectState};
 use crate::replica::{Replica, Staged};
 use crate::view::{AudienceMember, Deletion};
-use crate::{Node, NodeError, SETTING_BYTES_MAX};
+use crate::{Node, NodeError, SETTING_BYTES_MAX, read_hint};
 use kitbag_core::codec;
 use kitbag_core::content::EntryKind;
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, Timestamp};
@@ -89,7 +89,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::Store`].
     pub fn last_written(&self) -> Result<Option<PackId>, NodeError> {
-        let kept = self.store.setting(LAST_WRITTEN)?;
+        let kept = read_hint(&self.store, LAST_WRITTEN)?;
         let pack = kept.and_then(|bytes| codec::decode(&bytes, SETTING_BYTES_MAX).ok());
         Ok(pack.filter(|pack| self.packs.contains(pack)))
     }

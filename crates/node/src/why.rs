@@ -1,6 +1,7 @@
 //! Why a pack is not all well: what waits and for what, what is set aside and because of what, and
 //! why the next note is locked anew. The facts, with names; the sentences are the command line's.
 
+use crate::asleep::Summary;
 use crate::authority::{Aside, Authority};
 use crate::explain::{ActView, Named};
 use crate::objects::{Object, ObjectState, epoch_key, sensitivity_of};
@@ -112,7 +113,8 @@ impl Node {
             let replica = self.packs.need(pack)?;
             return Ok(vec![self.why_of(replica)?]);
         }
-        let ids = self.packs.ids().into_iter();
+        // One that cannot be read is told elsewhere, and keeps nobody from hearing of the others.
+        let ids = self.packs.summaries().map(Summary::id);
         ids.map(|pack| match self.packs.summary(&pack) {
             Some(summary) if summary.is_calm == Some(true) => Ok(PackWhy::nothing(pack)),
             _ => self.why_of(self.packs.need(pack)?),

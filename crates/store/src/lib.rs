@@ -28,8 +28,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tables::{
     BODIES, ByNumber, ByPosition, EPOCH_KEYS, EPOCHS, FORMAT, HEADERS, HEADS, ITEM_KEYS, LOGS,
-    MARKS, NOTE_NAMES, NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS, SUMMARIES,
-    SUMMARIES_NAME,
+    MARKS, MARKS_NAME, NOTE_NAMES, NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS,
+    SUMMARIES, SUMMARIES_NAME,
 };
 use thiserror::Error;
 
@@ -367,9 +367,7 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError::Disk`].
     pub fn mark(&mut self, pack: u32) -> Result<(), StoreError> {
-        let mut table = self.write.open_table(MARKS).map_err(disk("write"))?;
-        table.insert(pack, ()).map_err(disk("write"))?;
-        Ok(())
+        self.put_numbered(MARKS, MARKS_NAME, pack, &[])
     }
 
     /// Says that a pack's summary is as new as its records.

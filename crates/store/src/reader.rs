@@ -2,8 +2,8 @@
 
 use crate::tables::{
     BODIES, ByNumber, ByPosition, EPOCH_KEYS, EPOCHS, FORMAT, HEADERS, HEADS, ITEM_KEYS, LOGS,
-    MARKS, NOTE_NAMES, NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS, SUMMARIES,
-    SUMMARIES_NAME,
+    MARKS, MARKS_NAME, NOTE_NAMES, NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS,
+    SUMMARIES, SUMMARIES_NAME,
 };
 use crate::{FORMAT_KEY, LogRow, PackRow, StoreError, damaged_entry, disk, position, rows};
 use kitbag_core::content::{RawEntry, SignedHead, VerifiedEntry};
@@ -101,7 +101,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`StoreError::Disk`].
-    pub fn summaries(&self) -> Result<Vec<(u32, Zeroizing<Vec<u8>>)>, StoreError> {
+    pub fn summaries(&self) -> Result<Vec<Zeroizing<Vec<u8>>>, StoreError> {
         let read = self.db.begin_read().map_err(disk("read"))?;
         let table = match read.open_table(SUMMARIES) {
             Err(TableError::TableDoesNotExist(_)) => return Ok(vec![]),
@@ -114,7 +114,7 @@ impl Reader {
             let opened = self
                 .rows
                 .open(SUMMARIES_NAME, &number.to_be_bytes(), sealed.value());
-            blocks.extend(opened.ok().map(|block| (number, block)));
+            blocks.extend(opened.ok());
         }
         Ok(blocks)
     }
@@ -138,19 +138,28 @@ impl Reader {
         Ok(opened.ok())
     }
 
-    /// Packs whose summaries are older than their records, ascending.
+    /// Packs whose summaries are older than their records, ascending; nothing if a mark does not open,
+    /// since it may stand for any pack then.
     ///
     /// # Errors
     /// [`StoreError::Disk`].
-    pub fn marks(&self) -> Result<Vec<u32>, StoreError> {
+    pub fn marks(&self) -> Result<Option<Vec<u32>>, StoreError> {
         let read = self.db.begin_read().map_err(disk("read"))?;
         let table = match read.open_table(MARKS) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(vec![]),
+            Err(TableError::TableDoesNotExist(_)) => return Ok(Some(vec![])),
             other => other.map_err(disk("read"))?,
         };
-        let rows = table.iter().map_err(disk("read"))?;
-        rows.map(|row| Ok(row.map_err(disk("read"))?.0.value()))
-            .collect()
+        let mut marks = Vec::new();
+        for row in table.iter().map_err(disk("read"))? {
+            let (key, sealed) = row.map_err(disk("read"))?;
+            let number = key.value();
+            let key = number.to_be_bytes();
+            if self.open_row(MARKS_NAME, &key, sealed.value()).is_err() {
+                return Ok(None);
+            }
+            marks.push(number);
+        }
+        Ok(Some(marks))
     }
 
     /// All logs, each branch by its number.

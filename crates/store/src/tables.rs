@@ -49,5 +49,6 @@ pub(crate) const SUMMARIES_NAME: &str = "summaries.1";
 /// Pack number → names of its notes.
 pub(crate) const NOTE_NAMES: ByNumber = TableDefinition::new(NOTE_NAMES_NAME);
 pub(crate) const NOTE_NAMES_NAME: &str = "note-names.1";
-/// Numbers of packs that were written to since their summary was kept: a set, so nothing is sealed.
-pub(crate) const MARKS: TableDefinition<u32, ()> = TableDefinition::new("marks.1");
+/// Pack number → nothing, sealed to its key: the pack was written to since its summary was kept.
+pub(crate) const MARKS: ByNumber = TableDefinition::new(MARKS_NAME);
+pub(crate) const MARKS_NAME: &str = "marks.1";

@@ -123,11 +123,12 @@ pub(crate) struct ByHand {
 
 const LINK: LinkId = LinkId(1);
 
+/// Nobody comes in: a connection that the engine dialled would take the place of the one by hand.
 struct OnlyOut;
 
 impl Gate for OnlyOut {
     fn may_sync(&self, _: &PeerId) -> bool {
-        true
+        false
     }
 
     fn join_is_open(&self) -> bool {

@@ -5,6 +5,7 @@ use crate::{Denied, Node, NodeError};
 use kitbag_core::id::{ItemId, PackId};
 use kitbag_core::pack::NoteView;
 use kitbag_core::policy::Sensitivity;
+use kitbag_store::StoreError;
 
 /// Notes that one slice reads, at most.
 const SLICE_NOTES: u64 = 64;
@@ -65,8 +66,10 @@ impl Scan {
     ) -> Result<bool, NodeError> {
         let mut spent = Spent::default();
         while !spent.is_over() {
-            let Some((pack, item)) = self.next(node) else {
-                return Ok(true);
+            let (pack, item) = match self.next(node, &mut spent)? {
+                Next::Note(pack, item) => (pack, item),
+                Next::Pause => return Ok(false),
+                Next::End => return Ok(true),
             };
             spent.notes += 1;
             match node.note_to_read(pack, item) {
@@ -82,22 +85,43 @@ impl Scan {
         Ok(false)
     }
 
-    fn next(&mut self, node: &Node) -> Option<(PackId, ItemId)> {
+    fn next(&mut self, node: &Node, spent: &mut Spent) -> Result<Next, NodeError> {
         loop {
             if let Some((pack, notes)) = &mut self.pack
                 && let Some(note) = notes.next()
             {
-                return Some((*pack, note));
+                return Ok(Next::Note(*pack, note));
             }
-            let pack = self.packs.next()?;
-            let replica = node.packs.get(&pack);
-            let notes: Vec<ItemId> = replica
-                .map(|replica| replica.notes.keys().copied().collect())
-                .unwrap_or_default();
+            if spent.is_over() {
+                return Ok(Next::Pause); // however many packs have nothing in them
+            }
+            let Some(pack) = self.packs.next() else {
+                return Ok(Next::End);
+            };
+            spent.notes += NOTES_PER_WAKING;
+            let notes: Vec<ItemId> = match node.packs.need(pack) {
+                Ok(replica) => replica.notes.keys().copied().collect(),
+                Err(NodeError::Damaged(_) | NodeError::Store(StoreError::Damaged { .. })) => {
+                    self.unreadable += 1;
+                    vec![]
+                }
+                Err(error) => return Err(error),
+            };
             self.pack = Some((pack, notes.into_iter()));
         }
     }
 }
+
+/// What a scan comes to next.
+enum Next {
+    Note(PackId, ItemId),
+    /// Enough for one slice.
+    Pause,
+    End,
+}
+
+/// Waking a pack costs about as much as reading so many notes.
+const NOTES_PER_WAKING: u64 = 4;
 
 impl Node {
     /// A note; nothing if this person does not see it, for whatever reason.
