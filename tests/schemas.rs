@@ -124,6 +124,13 @@ fn fits(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
                 let has = |key: &Value| value.get(key.as_str().unwrap()).is_some();
                 !value.is_object() || rule.as_array().unwrap().iter().all(has)
             }
+            "additionalProperties" => {
+                // Only of maps, which name none of their keys.
+                for (key, held) in value.as_object().into_iter().flatten() {
+                    fits(root, rule, held, &format!("{at}.{key}"))?;
+                }
+                true
+            }
             "properties" => {
                 for (key, held) in value.as_object().into_iter().flatten() {
                     let own = rule
