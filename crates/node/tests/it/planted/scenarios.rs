@@ -476,6 +476,7 @@ fn say(world: &mut World, from: Who, to: Who, pack: PackId, frame: Message) -> R
         root: NodeHash([7; 32]),
         wants: 0,
         changed: vec![pack],
+        children: None,
     };
     world.inject(link, from, hello.encode());
     world.inject(link, from, frame.encode());

@@ -8,6 +8,7 @@ use kitbag_core::id::{EntryHash, ItemId, PackId};
 use kitbag_core::pack::note::BODY_BYTES_MAX;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::Policy;
+use kitbag_node::Node;
 use kitbag_node::view::{NewNote, NoteEdit};
 use kitbag_testkit::{
     Called, DiskImage, Fault, Loot, NetSettings, Opened, Records, Trick, Who, World,
@@ -428,12 +429,12 @@ impl History {
             drafts.push(written);
         }
         let pack = self.packs[at].id;
-        if let Called::Done(added) = world.call(who, |node, now| node.add_notes(now, pack, &drafts))
-        {
-            let policy = world
-                .is_up(who)
-                .then(|| world.node(who).policy(pack).ok().cloned());
-            let sealed = policy.flatten();
+        // What it knew then: between two calls it may learn or write more.
+        let add = |node: &mut Node, now| {
+            let added = node.add_notes(now, pack, &drafts)?;
+            Ok((added, node.policy(pack).ok().cloned()))
+        };
+        if let Called::Done((added, sealed)) = world.call(who, add) {
             for (added, written) in added.into_iter().zip(drafts) {
                 world.log(|world| {
                     format!(
