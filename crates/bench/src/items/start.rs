@@ -176,6 +176,7 @@ impl Daemon {
         let list = ListNotes {
             v: V1,
             pack: pack.into(),
+            listed: Default::default(),
         };
         tokio::time::timeout(limit, self.client.call(&list))
             .await
