@@ -180,7 +180,8 @@ impl Node {
         Ok(())
     }
 
-    /// Where this device can be dialled from now on; told to the members of every pack.
+    /// Where this device can be dialled from now on; told in packs that are awake, and to each device in
+    /// one pack at least.
     ///
     /// # Errors
     /// [`NodeError::Store`].
@@ -196,8 +197,8 @@ impl Node {
         self.tick(now)
     }
 
-    /// Looks after every pack, for what time alone changes: an invite that is over, and whoever waits
-    /// for an answer to it.
+    /// Looks after what time alone changes, an invite that is over and whoever waits for an answer to it,
+    /// and after packs that were written to and left in the middle.
     ///
     /// # Errors
     /// [`NodeError::Store`].
