@@ -22,6 +22,7 @@ use kitbag_crypto::MasterKey;
 use kitbag_store::{PackRow, Store};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use std::collections::BTreeSet;
 use tempfile::TempDir;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -583,7 +584,7 @@ fn a_refused_change_names_its_author_and_stops_nobody() {
     let hostile = Draft {
         kind: EntryKind::Edit,
         object: tag,
-        deps: vec![built.steps[0].entry],
+        deps: BTreeSet::from([built.steps[0].entry]),
         body: &body,
         item_key: &built.item_key,
     };

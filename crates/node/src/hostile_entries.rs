@@ -17,6 +17,7 @@ use kitbag_crypto::{ItemKey, MasterKey};
 use kitbag_store::Store;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -84,7 +85,7 @@ fn a_change_that_is_carried_twice_takes_no_honest_edit_with_it() {
     let again = Draft {
         kind: EntryKind::Edit,
         object: tag,
-        deps: first,
+        deps: first.into_iter().collect(),
         body: &body,
         item_key: &built.item_key,
     };
@@ -124,7 +125,7 @@ fn an_entry_that_only_names_a_tag_hides_no_note() {
     let claim = Draft {
         kind: EntryKind::Edit,
         object: tag,
-        deps: vec![create],
+        deps: BTreeSet::from([create]),
         body: &body,
         item_key: &built.item_key,
     };
@@ -338,7 +339,7 @@ fn of_a_note_that_was_created_twice_every_device_takes_the_same() {
         let draft = Draft {
             kind: EntryKind::Create,
             object: object_tag(pack, item, Sensitivity::Internal, 0),
-            deps: vec![],
+            deps: BTreeSet::new(),
             body: &body,
             item_key: &ItemKey::from_bytes([4; 32]),
         };

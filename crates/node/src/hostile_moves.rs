@@ -19,6 +19,7 @@ use kitbag_crypto::{ItemKey, MasterKey, SealLabel, open};
 use kitbag_store::Store;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use std::collections::BTreeSet;
 
 use Sensitivity::{Confidential, Internal, Restricted};
 
@@ -304,7 +305,7 @@ fn a_moved_in_another_sensitivity_changes_nothing() {
         .pen(pack, Sensitivity::Public, true, &mut staged)
         .unwrap();
     let nowhere = EntryKind::Moved(EntryHash::from_bytes([9; 32]));
-    ben.append_bare(&mut pen, nowhere, tag, vec![create]);
+    ben.append_bare(&mut pen, nowhere, tag, BTreeSet::from([create]));
     ben.put_down(pen, &mut staged);
     ben.commit(pack, staged).unwrap();
     group.share();

@@ -18,6 +18,7 @@ use kitbag_crypto::{ItemKey, MasterKey};
 use kitbag_store::Store;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -100,7 +101,7 @@ impl Forged {
         let draft = |kind, object| Draft {
             kind,
             object,
-            deps: vec![],
+            deps: BTreeSet::new(),
             body: &empty,
             item_key: &key,
         };
@@ -117,7 +118,7 @@ impl Forged {
             let draft = Draft {
                 kind: kind.map_or(EntryKind::Part, |(_, kind)| kind),
                 object: if is(self.other_tag) { other_tag } else { tag },
-                deps: vec![],
+                deps: BTreeSet::new(),
                 body: &EntryBody::Part(piece.clone()),
                 item_key: if is(self.other_key) { &other_key } else { &key },
             };
@@ -128,7 +129,6 @@ impl Forged {
                 .unwrap();
         }
         (self.named)(&mut named, elsewhere);
-        named.sort();
         let body = EntryBody::Create {
             record: self.record.clone(),
             at: NOW,
@@ -137,7 +137,7 @@ impl Forged {
         let create = Draft {
             kind: EntryKind::Create,
             object: tag,
-            deps: named,
+            deps: named.into_iter().collect(),
             body: &body,
             item_key: &key,
         };

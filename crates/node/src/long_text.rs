@@ -102,25 +102,24 @@ impl Node {
         tag: ObjectTag,
         item_key: &ItemKey,
         text: &str,
-    ) -> Result<Vec<EntryHash>, NodeError> {
+    ) -> Result<BTreeSet<EntryHash>, NodeError> {
         if pen.pending_bytes() + text.len() > STEP_BYTES_MAX {
             return Err(NodeError::BadInput {
                 field: "notes",
                 reason: "their texts are too long for one step; take fewer at a time".into(),
             });
         }
-        let mut parts = Vec::new();
+        let mut parts = BTreeSet::new();
         for part in parts_of(text) {
             let draft = Draft {
                 kind: EntryKind::Part,
                 object: tag,
-                deps: vec![],
+                deps: BTreeSet::new(),
                 body: &EntryBody::Part(part.to_vec()),
                 item_key,
             };
-            parts.push(self.append(pen, &draft)?);
+            parts.insert(self.append(pen, &draft)?);
         }
-        parts.sort();
         Ok(parts)
     }
 }

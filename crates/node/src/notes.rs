@@ -104,7 +104,7 @@ impl Node {
             let tag = object_tag(pack, id, sensitivity, 0);
             let item_key = ItemKey::generate(&mut *self.rng);
             let parts = match record.long {
-                None => vec![],
+                None => BTreeSet::new(),
                 Some(_) => self.append_parts(&mut pen, tag, &item_key, &notes[at].body)?,
             };
             let body = EntryBody::Create {
@@ -384,13 +384,13 @@ impl Node {
         change: &NewChange,
         takes_over: TakesOver,
     ) -> Result<(), NodeError> {
-        let carriers: Option<Vec<EntryHash>> = change
+        // One entry may carry several changes, if it is a move.
+        let carriers: Option<BTreeSet<EntryHash>> = change
             .deps
             .iter()
             .map(|dep| built.carriers.get(dep).copied())
             .collect();
-        let mut deps = carriers.ok_or(NodeError::Damaged("note"))?;
-        deps.sort();
+        let deps = carriers.ok_or(NodeError::Damaged("note"))?;
         let body = EntryBody::Change {
             change: change.bytes.clone(),
             at: now,

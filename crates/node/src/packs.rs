@@ -9,7 +9,7 @@ use crate::write::Draft;
 use crate::{Node, NodeError, check_name, read_hint};
 use kitbag_core::codec;
 use kitbag_core::content::{EntryBody, EntryKind, Profile, TakesOver, profile_tag};
-use kitbag_core::id::{DeviceId, EndpointId, EntryHash, LogId, PackId, PersonId, Timestamp};
+use kitbag_core::id::{DeviceId, EndpointId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::index::{IndexEdit, index_tag};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::{Member, Policy, Via};
@@ -153,12 +153,11 @@ impl Node {
                 title: Some(title.into()),
             },
         )? {
-            let mut deps: Vec<EntryHash> = change
+            let deps = change
                 .deps
                 .iter()
                 .filter_map(|dep| index.carriers.get(dep).copied())
                 .collect();
-            deps.sort();
             let body = EntryBody::Change {
                 change: change.bytes.clone(),
                 at: now,
@@ -306,7 +305,7 @@ impl Node {
             &Draft {
                 kind: EntryKind::Profile,
                 object: tag,
-                deps: vec![],
+                deps: BTreeSet::new(),
                 body: &body,
                 item_key: &item_key,
             },

@@ -169,7 +169,15 @@ impl Node {
         let to = built.placed.tip().ok_or(NodeError::Damaged("note"))?;
         let (mut staged, mut pens) = (Staged::default(), vec![]);
         let left = built.placed.shown_below();
-        self.write_moveds(pack, left, to, &[], grant, &mut pens, &mut staged)?;
+        self.write_moveds(
+            pack,
+            left,
+            to,
+            &BTreeSet::new(),
+            grant,
+            &mut pens,
+            &mut staged,
+        )?;
         for pen in pens {
             self.put_down(pen, &mut staged);
         }
@@ -184,7 +192,7 @@ impl Node {
         pack: PackId,
         left: &[(Sensitivity, ObjectTag, EntryHash)],
         to: EntryHash,
-        deps: &[EntryHash],
+        deps: &BTreeSet<EntryHash>,
         grant: GrantRef,
         pens: &mut Vec<Pen>,
         staged: &mut Staged,
@@ -300,7 +308,7 @@ pub(crate) fn deps(
     replica: &Replica,
     built: &BuiltNote,
     to: Sensitivity,
-) -> Result<Vec<EntryHash>, NodeError> {
+) -> Result<BTreeSet<EntryHash>, NodeError> {
     let heads = built.document.as_ref().map(|document| document.heads());
     let mut heads: BTreeSet<EntryHash> = heads
         .into_iter()
@@ -321,7 +329,7 @@ pub(crate) fn deps(
     let room = DEPS_MAX - 1;
     let all = unseen(replica, &entries, &heads, nodes.iter(), to, usize::MAX)?;
     if all.len() <= room {
-        return Ok(all.into_iter().collect());
+        return Ok(all);
     }
     let first = nodes.iter().filter(|hash| openings.contains(hash));
     let needed = unseen(replica, &entries, &heads, first, to, usize::MAX)?;
@@ -331,8 +339,7 @@ pub(crate) fn deps(
             reason: "too many people changed this note at once; edit it, then try again".into(),
         });
     }
-    let fitting = unseen(replica, &entries, &needed, nodes.iter(), to, room)?;
-    Ok(fitting.into_iter().collect())
+    unseen(replica, &entries, &needed, nodes.iter(), to, room)
 }
 
 /// These entries, and of the nodes those that readers of both them and `to` would not find from there,

@@ -213,7 +213,7 @@ impl Node {
         let tag = object_tag(pack, item, old.sensitivity, 0);
         let item_key = ItemKey::generate(&mut *self.rng);
         let parts = match &text {
-            None => vec![],
+            None => BTreeSet::new(),
             Some(text) => self.append_parts(pen, tag, &item_key, text)?,
         };
         let takes_over = TakesOver::new([create.entry]);

@@ -38,7 +38,7 @@ pub(crate) struct Pen {
 pub(crate) struct Draft<'d> {
     pub(crate) kind: EntryKind,
     pub(crate) object: ObjectTag,
-    pub(crate) deps: Vec<EntryHash>,
+    pub(crate) deps: BTreeSet<EntryHash>,
     pub(crate) body: &'d EntryBody,
     pub(crate) item_key: &'d ItemKey,
 }
@@ -115,7 +115,7 @@ impl Node {
         };
         let heads = replica.policy.heads_at_most(FRONTIER_MAX);
         if frontier.as_ref() != Some(&heads) && !planted::is(Planted::FrontierNotWritten) {
-            let header = pen.header(EntryKind::Frontier(heads), None, None, vec![], 0);
+            let header = pen.header(EntryKind::Frontier(heads), None, None, BTreeSet::new(), 0);
             pen.push(write_entry(header, None, None), &self.me.signing);
         }
         Ok(pen)
@@ -169,7 +169,7 @@ impl Node {
         pen: &mut Pen,
         kind: EntryKind,
         object: ObjectTag,
-        deps: Vec<EntryHash>,
+        deps: BTreeSet<EntryHash>,
     ) {
         let header = pen.header(kind, None, Some(object), deps, 0);
         pen.push(write_entry(header, None, None), &self.me.signing);
@@ -356,7 +356,7 @@ impl Pen {
         kind: EntryKind,
         epoch: Option<EpochId>,
         object: Option<ObjectTag>,
-        deps: Vec<EntryHash>,
+        deps: BTreeSet<EntryHash>,
         padded_len: u32,
     ) -> EntryHeader {
         EntryHeader {
@@ -368,7 +368,7 @@ impl Pen {
             kind,
             epoch,
             object,
-            deps,
+            deps: deps.into_iter().collect(),
             padded_len,
             body: None,
             wrap: None,

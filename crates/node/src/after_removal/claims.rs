@@ -39,7 +39,7 @@ fn note_claiming(
     let draft = Draft {
         kind: EntryKind::Create,
         object: kitbag_core::pack::note::object_tag(pack, item, at, 0),
-        deps: vec![],
+        deps: BTreeSet::new(),
         body: &body,
         item_key: &kitbag_crypto::ItemKey::from_bytes([5; 32]),
     };
@@ -206,7 +206,8 @@ fn naming_a_note_as_moved_keeps_nobody_from_taking_over() {
         let (at, write) = (Sensitivity::Internal, role.may_write());
         let mut pen = cyn.node.pen(pack, at, write, &mut staged).unwrap();
         let nowhere = EntryKind::Moved(EntryHash::from_bytes([9; 32]));
-        cyn.node.append_bare(&mut pen, nowhere, tag, vec![create]);
+        cyn.node
+            .append_bare(&mut pen, nowhere, tag, BTreeSet::from([create]));
         cyn.node.put_down(pen, &mut staged);
         cyn.node.commit(pack, staged).unwrap();
         ana.pull(&mut cyn, pack);

@@ -114,7 +114,7 @@ fn of_two_creates_the_one_that_counts_makes_the_note_whichever_came_first() {
         let draft = Draft {
             kind: EntryKind::Create,
             object: kitbag_core::pack::note::object_tag(pack, item, at, 0),
-            deps: vec![],
+            deps: BTreeSet::new(),
             body: &body,
             item_key: &kitbag_crypto::ItemKey::from_bytes([4; 32]),
         };

@@ -15,6 +15,7 @@ use kitbag_crypto::{ItemKey, MasterKey};
 use kitbag_store::Store;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
+use std::collections::BTreeSet;
 
 const NOW: Timestamp = Timestamp::from_millis(10_000);
 
@@ -70,7 +71,7 @@ fn add_record(node: &mut Node, pack: PackId, change: impl FnOnce(&mut Record)) -
     let draft = Draft {
         kind: EntryKind::Create,
         object: object_tag(pack, id, sensitivity, 0),
-        deps: vec![],
+        deps: BTreeSet::new(),
         body: &body,
         item_key: &item_key,
     };

@@ -202,6 +202,37 @@ fn a_lowered_note_comes_to_those_below_with_full_text_and_history() {
     assert_no_violations(&mut world);
 }
 
+/// One move carries both edits then, and who has only the move names it once.
+#[test]
+fn two_edits_at_once_that_came_with_a_move_are_built_on() {
+    let (mut world, pack, ana, others) = pack_of(
+        12,
+        &[
+            ("Ben", Role::Editor, Internal),
+            ("Cyn", Role::Editor, Confidential),
+        ],
+    );
+    let (ben, cyn) = (others[0], others[1]);
+    let note = add(&mut world, ana, pack, "call", Confidential);
+    settle(&mut world);
+    world.disconnect_all();
+    set_body(&mut world, ana, pack, note, "by Ana");
+    set_body(&mut world, cyn, pack, note, "by Cyn");
+    meet(&mut world, &[(ana, cyn)]);
+    relabel(&mut world, ana, pack, note, Internal);
+    meet(&mut world, &[(ana, ben)]);
+
+    set_body(&mut world, ben, pack, note, "one text again");
+    meet(&mut world, &[(ana, ben), (ana, cyn)]);
+    for who in [ana, ben, cyn] {
+        assert_eq!(
+            seen(&mut world, who, pack, note),
+            Some((Internal, "one text again".into()))
+        );
+    }
+    assert_no_violations(&mut world);
+}
+
 #[test]
 fn nothing_is_written_above_the_own_clearance_or_to_where_the_note_is() {
     let (mut world, pack, ana, others) = pack_of(
