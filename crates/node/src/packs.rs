@@ -224,9 +224,10 @@ impl Node {
         outcome
     }
 
-    /// Tells where this device can be dialled, if that changed, in packs that are awake and in one that
-    /// is shared with each other device. Any other pack is told when something happens in it: who is
-    /// in several hears it from the newest.
+    /// Tells where this device can be dialled, if that changed, in one pack that is shared with each
+    /// other device, and is awake if one is. Any other pack is told when something happens in it: who
+    /// is in several hears it from the newest. Telling all would have each peer ask for each pack, at
+    /// every start on another port.
     fn tell_everybody(&mut self, now: Timestamp) -> Result<(), NodeError> {
         let told = Hash::of(
             HashLabel::Item,
@@ -235,7 +236,8 @@ impl Node {
         if read_hint(&self.store, TOLD)?.as_deref().map(Vec::as_slice) == Some(told.as_bytes()) {
             return Ok(());
         }
-        let mut packs: BTreeSet<PackId> = self.packs.awake().into_iter().collect();
+        let awake: BTreeSet<PackId> = self.packs.awake().into_iter().collect();
+        let mut packs = BTreeSet::new();
         for (endpoint, of) in self.packs.peers().members() {
             let tells = |pack: &&PackId| {
                 let summary = self.packs.summary(pack);
@@ -245,7 +247,8 @@ impl Node {
                 })
             };
             if !of.named_in.intersection(&packs).any(|pack| tells(&pack)) {
-                packs.extend(of.named_in.iter().find(tells));
+                let cheap = of.named_in.intersection(&awake).find(tells);
+                packs.extend(cheap.or_else(|| of.named_in.iter().find(tells)));
             }
         }
         for pack in packs {

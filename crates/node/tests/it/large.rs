@@ -144,3 +144,43 @@ fn many_notes_reach_a_second_device() {
     );
     assert_no_violations(&mut world);
 }
+
+/// Told in every pack, a start on another port would have each peer ask for each of them.
+#[test]
+fn a_new_address_is_told_once_to_each_device() {
+    let mut world = World::new(55);
+    world.packs_sleep = false;
+    let (ana, ben, cyn) = (
+        world.add(&secret("Ana")),
+        world.add(&secret("Ben")),
+        world.add(&secret("Cyn")),
+    );
+    for n in 0..12 {
+        let pack = create(&mut world, ana, &format!("plans {n}"));
+        let with = if n < 10 { ben } else { cyn };
+        let ticket = share(&mut world, ana, pack, Role::Editor, Sensitivity::Restricted);
+        join(&mut world, with, ana, &ticket);
+    }
+    world.disconnect_all();
+    world.dial(ana, ben).unwrap();
+    world.dial(ana, cyn).unwrap();
+    settle(&mut world);
+
+    let before = world.frames;
+    let moved = vec!["192.0.2.7:1".to_owned()];
+    world
+        .call(ana, |node, now| {
+            node.set_addresses(now, moved.clone(), None)
+        })
+        .done();
+    settle(&mut world);
+    for other in [ben, cyn] {
+        let endpoint = world.endpoint(ana);
+        let hints = world.node(other).dial_hints();
+        let hint = hints.iter().find(|(of, ..)| *of == endpoint);
+        assert_eq!(hint.map(|(_, addresses, _)| addresses), Some(&moved));
+    }
+    let frames = world.frames - before;
+    assert!(frames <= 2 * 10, "{frames} frames");
+    assert_no_violations(&mut world);
+}
