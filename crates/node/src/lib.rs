@@ -364,10 +364,14 @@ impl Node {
                 is_calm: calm,
                 ..anew
             });
-            if anew.as_ref() != Some(&known) {
-                differing.push(pack);
-            } else if let Some(calm) = known.is_calm {
-                self.packs.note_calm(&pack, calm);
+            match anew {
+                None => {} // a failing disk; whoever goes on notices
+                Some(anew) if anew != known => differing.push(pack),
+                Some(_) => {
+                    if let Some(calm) = known.is_calm {
+                        self.packs.note_calm(&pack, calm);
+                    }
+                }
             }
             let _ = self.rest(); // a failing disk is noticed by whoever goes on
         }
