@@ -1,7 +1,8 @@
 //! Which epoch seals now, which may be wrapped and built on, and opening a new one.
 //!
-//! An epoch is used only where every denial that it and its ancestors answer is folded here and
-//! every key on the way is held. What the epochs answer is added up once after each change, parents
+//! An epoch is used only where every denial that it and its ancestors answer is folded here, every
+//! key on the way is held, and none of them answers what ended the grant of whoever opened it: they
+//! knew that they were out, and would have the others go on sealing for them. What the epochs answer is added up once after each change, parents
 //! first: a member who opens thousands of them costs the others one pass, not one for each write.
 
 #[cfg(test)]
@@ -106,6 +107,11 @@ impl Found {
                     None => standing.usable = false,
                 }
             }
+            let denied = policy.given(&epoch.grant).map(|given| &given.denied_by);
+            let knew = |denial| standing.answered.contains(number(denial));
+            if denied.into_iter().flatten().any(knew) {
+                standing.usable = false;
+            }
             epochs.insert(held.signed.id(), standing);
         }
         Found {
@@ -138,8 +144,9 @@ impl Replica {
             .map(|(_, id, key)| (id, key.clone()))
     }
 
-    /// Whether every denial that this epoch and its ancestors answer is folded here, and every key on
-    /// the way is held: only then may one seal, wrap or build on it.
+    /// Whether every denial that this epoch and its ancestors answer is folded here, every key on the
+    /// way is held, and nobody opened one of them knowing that they were out: only then may one seal,
+    /// wrap or build on it.
     pub(crate) fn is_usable(&self, epoch: &EpochId) -> bool {
         self.found()
             .epochs

@@ -1,7 +1,7 @@
 //! Epochs that an honest device opens where denials are many, and ones that no honest device opens.
 
 use crate::replica::Staged;
-use crate::view::{NewNote, NewSource, ShareOptions};
+use crate::view::{Change, NewNote, NewSource, ShareOptions};
 use crate::{JoinOutcome, LinkId, Node, Output};
 use kitbag_core::epoch::{ANSWERS_MAX, EPOCH_VERSION, Epoch, SignedEpoch};
 use kitbag_core::id::{EndpointId, PackId, Timestamp};
@@ -169,6 +169,81 @@ fn epochs_wrapped_for_nobody_keep_nobody_from_being_up_to_date() {
     sync(&mut ana, &mut ben, 3);
     assert!(up_to_date(&ana, 3));
     assert_eq!(ben.notes(pack).unwrap().len(), 3);
+}
+
+/// Goal: somebody who was lowered opens an epoch that answers just that, above all others, and gives
+/// everybody its key, so that they go on sealing what is above them for them.
+#[test]
+fn an_epoch_by_somebody_who_knew_that_they_were_out_seals_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ana, mut ben, pack) = ana_and_ben(dir.path());
+    let grant = ben.packs[&pack]
+        .policy
+        .member(&ben.me.person())
+        .unwrap()
+        .grants[0]
+        .grant;
+    let lowered = Change::Role {
+        person: ben.me.person(),
+        role: Role::Reader,
+        clearance: Sensitivity::Public,
+    };
+    ana.change(NOW, pack, &lowered).unwrap();
+    for above in [false, true] {
+        // The first stands above an epoch that Ben has the key of, the second above one that Ana
+        // opened when he was out: what is below answers it for him then.
+        let replica = &ana.packs[&pack];
+        let tips = replica.epoch_tips(Sensitivity::Internal);
+        let parent = &replica.epochs[&tips[0]];
+        let (n, key) = (
+            parent.signed.epoch().n + 1,
+            EpochKey::generate(&mut *ben.rng),
+        );
+        let parent_key = kitbag_core::epoch::seal_parent_key(
+            pack,
+            Sensitivity::Internal,
+            n,
+            tips[0],
+            &EpochKey::from_bytes([1; 32]), // nobody who has the parent's key looks
+            &key,
+            &mut *ben.rng,
+        );
+        let epoch = Epoch {
+            version: EPOCH_VERSION,
+            suite: SUITE,
+            pack,
+            domain: Sensitivity::Internal,
+            n,
+            parents: vec![tips[0]],
+            answers: replica.owed_answers(Sensitivity::Internal),
+            commitment: *key.commitment().as_bytes(),
+            parent_keys: vec![parent_key],
+            device: ben.me.device(),
+            grant,
+            heads: replica.policy.heads(),
+        };
+        assert_eq!(epoch.answers.is_empty(), above);
+        let signed = SignedEpoch::sign(epoch, &ben.me.signing);
+        let his = signed.id();
+        let staged = Staged {
+            epochs: vec![signed],
+            keys: vec![(his, key)],
+            ..Staged::default()
+        };
+        ana.commit(pack, staged).unwrap();
+
+        ana.add_notes(NOW, pack, &[note("not for him")]).unwrap();
+        let replica = &ana.packs[&pack];
+        let sealed = replica.usable_epoch(Sensitivity::Internal).unwrap().0;
+        assert_ne!(sealed, his);
+        assert_eq!(
+            replica.epochs[&sealed].signed.epoch().device,
+            ana.me.device()
+        );
+        let parents = |id| replica.epochs[id].signed.epoch().parents.iter();
+        assert!(!parents(&sealed).any(|parent| *parent == his));
+        assert!(!replica.is_usable(&his));
+    }
 }
 
 /// Goal: a key that a peer lacked when asked is fetched as soon as the peer has it.

@@ -193,6 +193,11 @@ impl Policy {
         grants
     }
 
+    /// A grant that some valid operation made, with what became of it.
+    pub fn given(&self, grant: &GrantRef) -> Option<&Given> {
+        self.outcome.given.get(grant)
+    }
+
     /// Everybody whom a grant ever named, ascending.
     pub fn ever_named(&self) -> impl Iterator<Item = &PersonId> {
         self.outcome.named.keys()
