@@ -550,9 +550,12 @@ fn replicas_agree(
     let holders = pictures.iter().map(|(who, _)| world.name(*who).to_owned());
     let names: BTreeSet<String> = holders.collect();
     for (_, picture) in &mut pictures {
+        let cleared = picture.clearance;
         for (note, revisions) in picture.notes.values_mut() {
             if history.is_apart(pack, &note.id) {
-                // Who was cleared for more once still has what others only know as told.
+                // Who was cleared for more once still has what others only know as told, and the moves
+                // to where the note was above them, of which nobody tells.
+                revisions.retain(|revision| revision.to <= cleared);
                 revisions
                     .iter_mut()
                     .for_each(|revision| revision.told_by = None);
