@@ -341,6 +341,9 @@ impl Node {
         }
         let mut pen = self.pen(pack, sensitivity, true, staged)?;
         let mut document = built.open_document();
+        if self.built.get(pack, tag).is_none() {
+            self.built.keep(pack, tag, built.clone()); // or it would be derived again for the edit
+        }
         let change = match seen {
             Some(seen) => document.edit_at(seen, pen.log, wanted)?,
             None => {
