@@ -418,11 +418,10 @@ impl Node {
             self.commit(pack, std::mem::take(&mut staged))?;
         }
         self.stage_public_epoch(pack, &mut staged)?;
-        match self.stage_profile(pack, now, &mut staged) {
-            Ok(()) if staged.is_empty() => Ok(()),
-            Ok(()) => self.commit(pack, staged),
-            Err(NodeError::Denied(_)) => Ok(()),
-            Err(error) => Err(error),
+        match self.is_outdone(pack) {
+            true if staged.is_empty() => Ok(()),
+            true => self.commit(pack, staged),
+            false => self.tell(pack, now, staged),
         }
     }
 

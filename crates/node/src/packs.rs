@@ -3,7 +3,7 @@
 use crate::asleep::{PeerIn, Stands, Summary};
 use crate::membership::{ending, held_against, rights_of};
 use crate::objects::{ObjectState, build_index};
-use crate::replica::{Replica, Staged, Touched, branch_heads};
+use crate::replica::{Place, Replica, Staged, Touched, branch_heads};
 use crate::view::{ForkView, MemberView, PackStatus, PackSummary, PeerState, PeerStatus};
 use crate::write::Draft;
 use crate::{Node, NodeError, check_name, read_hint};
@@ -253,10 +253,27 @@ impl Node {
         }
         for pack in packs {
             self.maintain(pack, now)?;
+            self.tell(pack, now, Staged::default())?;
         }
         let mut batch = self.store.batch(&mut *self.rng)?;
         batch.put_setting(TOLD, told.as_bytes())?;
         Ok(batch.commit()?)
+    }
+
+    /// Tells in a pack who and where this device is, with what is staged already, even if a copy of it
+    /// told something else since.
+    pub(crate) fn tell(
+        &mut self,
+        pack: PackId,
+        now: Timestamp,
+        mut staged: Staged,
+    ) -> Result<(), NodeError> {
+        match self.stage_profile(pack, now, &mut staged) {
+            Ok(()) if staged.is_empty() => Ok(()),
+            Ok(()) => self.commit(pack, staged),
+            Err(NodeError::Denied(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// What this device tells about itself.
@@ -272,7 +289,7 @@ impl Node {
     }
 
     /// Stages this device's profile if the pack has not this one yet.
-    pub(crate) fn stage_profile(
+    fn stage_profile(
         &mut self,
         pack: PackId,
         now: Timestamp,
@@ -315,6 +332,28 @@ impl Node {
         )?;
         self.put_down(pen, staged);
         Ok(())
+    }
+
+    /// Whether this device told about itself in a pack, and a copy of it has told something else since.
+    /// Were it told again whenever that differs, two copies would go on answering each other for ever.
+    pub(crate) fn is_outdone(&self, pack: PackId) -> bool {
+        let Some(replica) = self.packs.get(&pack) else {
+            return false;
+        };
+        let device = self.me.device();
+        let is_own = |place: &Place| {
+            let opening = replica.logs.get(&place.log).map(|log| &log.opening);
+            opening.is_some_and(|opening| {
+                (opening.device, opening.incarnation) == (device, self.life.incarnation)
+            })
+        };
+        let latest = replica.profile_entries.get(&device);
+        let latest = latest.and_then(|entry| replica.places.get(entry));
+        if latest.is_none_or(is_own) {
+            return false;
+        }
+        let mut places = replica.places.values();
+        places.any(|place| place.kind == EntryKind::Profile && is_own(place))
     }
 
     /// The policy of a pack as this device folds it now, for whoever checks the device from outside.

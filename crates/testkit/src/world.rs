@@ -155,6 +155,8 @@ pub struct World {
     pub trace: Trace,
     /// Frames that were sent.
     pub frames: u64,
+    /// Frames after which the world stops with a panic: they never end.
+    pub frames_max: u64,
     /// Bytes that were sent.
     pub bytes: u64,
     /// The longest frame so far, in bytes.
@@ -189,6 +191,7 @@ impl World {
             packs_sleep: seed % 2 == 1,
             trace: Trace::new(std::env::var_os("KITBAG_SIM_SEED").is_some()),
             frames: 0,
+            frames_max: u64::MAX,
             bytes: 0,
             frame_bytes_max: 0,
             seed,

@@ -108,6 +108,41 @@ fn a_copied_device_loses_nothing_and_all_agree() {
     }
 }
 
+/// Each tells where it is and hears what the other told, as the same device. Neither has the last word.
+#[test]
+fn two_copies_in_two_places_do_not_answer_each_other_for_ever() {
+    let (mut world, [ana, ben, twin], pack, _) = copied(512);
+    world.frames_max = 500;
+    for (who, address) in [(ana, "192.0.2.1:1"), (twin, "192.0.2.2:1")] {
+        add(&mut world, who, pack, "apart", Sensitivity::Public);
+        move_to(&mut world, who, address);
+    }
+    world.dial(ana, ben).unwrap();
+    world.dial(twin, ben).unwrap();
+    settle(&mut world);
+    for who in [ana, twin, ana, twin] {
+        add(&mut world, who, pack, "more", Sensitivity::Public);
+        settle(&mut world);
+    }
+    // Whoever of them moves is still heard.
+    for (who, address) in [(ana, "192.0.2.3:1"), (twin, "192.0.2.4:1")] {
+        move_to(&mut world, who, address);
+        settle(&mut world);
+        let endpoint = world.endpoint(ana);
+        let hints = world.node(ben).dial_hints();
+        let hint = hints.iter().find(|(of, ..)| *of == endpoint).unwrap();
+        assert_eq!(hint.1, [address]);
+    }
+}
+
+fn move_to(world: &mut World, who: Who, address: &str) {
+    world
+        .call(who, |node, now| {
+            node.set_addresses(now, vec![address.to_owned()], None)
+        })
+        .done();
+}
+
 /// Goal: somebody puts a backup back of which neither the disk nor what is beside it says that it is
 /// old, and writes before meeting anybody: what was forgotten comes back, what is new stays.
 #[test]

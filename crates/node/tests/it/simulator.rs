@@ -102,6 +102,7 @@ pub(crate) fn failure_of(seed: u64) -> Option<String> {
 /// One history and its checks; a panic anywhere in it is a failure like any other.
 fn run(seed: u64) -> (World, Result<Counts, String>) {
     let mut world = World::new(seed);
+    world.frames_max = FRAMES_MAX;
     let mut counts = Counts::default();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let mut history = History::begin(&mut world);
@@ -159,6 +160,8 @@ impl Totals {
     }
 }
 
+/// Many times what the longest history sends.
+const FRAMES_MAX: u64 = 20_000;
 /// Seeds after which everything in [`HAPPENS`] must have happened.
 const ALL_HAPPENS: u64 = 1_000;
 /// What the simulator must not silently stop doing.

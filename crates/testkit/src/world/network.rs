@@ -153,6 +153,7 @@ impl World {
 
     pub(super) fn send(&mut self, from: Who, link: LinkId, frame: Vec<u8>) {
         self.frames += 1;
+        assert!(self.frames <= self.frames_max, "frames without end");
         self.bytes += frame.len() as u64;
         self.frame_bytes_max = self.frame_bytes_max.max(frame.len());
         let Some(end) = self
