@@ -1,8 +1,9 @@
 //! Which epoch seals now, which may be wrapped and built on, and opening a new one.
 //!
-//! An epoch is used only where every denial that it and its ancestors answer is folded here, every
-//! key on the way is held, and none of them answers what ended the grant of whoever opened it: they
-//! knew that they were out, and would have the others go on sealing for them. What the epochs answer is added up once after each change, parents
+//! An epoch is used only where every denial that it and its ancestors answer is folded here and
+//! every key on the way is held. To seal, whoever opened it must besides still be let to write there:
+//! somebody who is out may say that they know of it, and would have the others go on sealing for
+//! them. What the epochs answer is added up once after each change, parents
 //! first: a member who opens thousands of them costs the others one pass, not one for each write.
 
 #[cfg(test)]
@@ -107,11 +108,6 @@ impl Found {
                     None => standing.usable = false,
                 }
             }
-            let denied = policy.given(&epoch.grant).map(|given| &given.denied_by);
-            let knew = |denial| standing.answered.contains(number(denial));
-            if denied.into_iter().flatten().any(knew) {
-                standing.usable = false;
-            }
             epochs.insert(held.signed.id(), standing);
         }
         Found {
@@ -128,7 +124,8 @@ impl Replica {
     }
 
     /// The epoch to seal under: it answers every denial known here, all that it answers is folded
-    /// here, and its key is held; of several the highest, then the lowest hash.
+    /// here, its key is held, and whoever opened it may still write there; of several the highest, then
+    /// the lowest hash.
     pub(crate) fn usable_epoch(&self, domain: Sensitivity) -> Option<(EpochId, EpochKey)> {
         let found = self.found();
         let usable = self.epochs.values().filter_map(|held| {
@@ -137,6 +134,7 @@ impl Replica {
             let answers =
                 standing.answered.covers(&found.owed) || planted::is(Planted::ForgottenRotation);
             let fits = epoch.domain == domain && standing.usable && answers;
+            let fits = fits && self.may_still_open(epoch);
             fits.then_some((std::cmp::Reverse(epoch.n), id, held.key.as_ref()?))
         });
         usable
@@ -144,9 +142,16 @@ impl Replica {
             .map(|(_, id, key)| (id, key.clone()))
     }
 
-    /// Whether every denial that this epoch and its ancestors answer is folded here, every key on the
-    /// way is held, and nobody opened one of them knowing that they were out: only then may one seal,
-    /// wrap or build on it.
+    /// Whether the grant under which an epoch was opened is in force and lets its holder write there.
+    fn may_still_open(&self, epoch: &Epoch) -> bool {
+        let given = self.policy.given(&epoch.grant);
+        given.is_some_and(|given| {
+            given.lost.is_none() && given.role.may_write() && given.clearance >= epoch.domain
+        })
+    }
+
+    /// Whether every denial that this epoch and its ancestors answer is folded here, and every key on
+    /// the way is held: only then may one seal, wrap or build on it.
     pub(crate) fn is_usable(&self, epoch: &EpochId) -> bool {
         self.found()
             .epochs
