@@ -18,7 +18,7 @@ use kitbag_core::epoch::{
 use kitbag_core::id::{EpochId, PackId};
 use kitbag_core::person::SUITE;
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::fold::Denial;
+use kitbag_core::policy::fold::{Denial, Right};
 use kitbag_core::policy::op::GrantRef;
 use kitbag_crypto::EpochKey;
 use kitbag_crypto::planted::{self, Planted};
@@ -133,8 +133,8 @@ impl Replica {
             let standing = found.epochs.get(&id)?;
             let answers =
                 standing.answered.covers(&found.owed) || planted::is(Planted::ForgottenRotation);
-            let fits = epoch.domain == domain && standing.usable && answers;
-            let fits = fits && self.may_still_open(epoch);
+            let fits =
+                epoch.domain == domain && standing.usable && answers && self.may_still_open(epoch);
             fits.then_some((std::cmp::Reverse(epoch.n), id, held.key.as_ref()?))
         });
         usable
@@ -146,7 +146,8 @@ impl Replica {
     fn may_still_open(&self, epoch: &Epoch) -> bool {
         let given = self.policy.given(&epoch.grant);
         given.is_some_and(|given| {
-            given.lost.is_none() && given.role.may_write() && given.clearance >= epoch.domain
+            let writes = Right::Write.is_given_by(given.role, given.clearance, epoch.domain);
+            given.lost.is_none() && writes
         })
     }
 

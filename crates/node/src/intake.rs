@@ -8,7 +8,7 @@ use crate::replica::{Replica, Staged};
 use crate::{Node, NodeError};
 use kitbag_core::content::{LogOpening, LogPosition, RunRefused, VerifiedEntry, VerifiedRun};
 use kitbag_core::epoch::{EpochError, SignedEpoch, WrapSet};
-use kitbag_core::id::{DeviceId, EpochId, Incarnation, LogId, PackId, Timestamp};
+use kitbag_core::id::{EpochId, LogId, PackId, Timestamp};
 use kitbag_core::person::{PersonError, SignedPersonOp};
 use kitbag_core::policy::Role;
 use kitbag_core::policy::fold::Policy;
@@ -141,17 +141,9 @@ impl Node {
         check_epochs(replica, policy, &page, &mut staged)?;
         self.check_wraps(replica, policy, &page, &mut staged)?;
         self.check_runs(replica, policy, page, &mut staged)?;
-        let own = |device: DeviceId, incarnation: Incarnation| {
-            device == self.me.device() && incarnation == self.life.incarnation
-        };
-        staged.copied |= staged
-            .ops
-            .iter()
-            .any(|op| own(op.op().device, op.op().incarnation));
-        staged.copied |= staged
-            .runs
-            .iter()
-            .any(|run| own(run.opening().device, run.opening().incarnation));
+        staged.copied |= staged.ops.iter().any(|op| self.goes_on_after(op));
+        let mut openings = staged.runs.iter().map(VerifiedRun::opening);
+        staged.copied |= openings.any(|opening| self.goes_on_in(opening));
         Ok(staged)
     }
 
@@ -201,8 +193,7 @@ impl Node {
                         Some(known) if known.has_number(seq) => {
                             // Something else stands there: two signed truths about one place.
                             staged.partings.insert(log);
-                            staged.copied |= opening.device == self.me.device()
-                                && opening.incarnation == self.life.incarnation;
+                            staged.copied |= self.goes_on_in(&opening);
                         }
                         Some(_) => return Err("a run of entries continues nothing"),
                     }

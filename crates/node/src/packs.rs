@@ -342,10 +342,8 @@ impl Node {
         };
         let device = self.me.device();
         let is_own = |place: &Place| {
-            let opening = replica.logs.get(&place.log).map(|log| &log.opening);
-            opening.is_some_and(|opening| {
-                (opening.device, opening.incarnation) == (device, self.life.incarnation)
-            })
+            let log = replica.logs.get(&place.log);
+            log.is_some_and(|log| self.goes_on_in(&log.opening))
         };
         let latest = replica.profile_entries.get(&device);
         let latest = latest.and_then(|entry| replica.places.get(entry));

@@ -13,7 +13,9 @@ use kitbag_core::content::{
     CONTENT_VERSION, EntryBody, EntryHeader, EntryKind, FRONTIER_MAX, LogOpening, RUN_BYTES_MAX,
     RUN_ENTRIES_MAX, VerifiedEntry, VerifiedRun, pack_body, write_entry,
 };
-use kitbag_core::id::{EntryHash, EpochId, LogId, ObjectTag, OpHash, PackId, Timestamp};
+use kitbag_core::id::{
+    DeviceId, EntryHash, EpochId, Incarnation, LogId, ObjectTag, OpHash, PackId, Timestamp,
+};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::Policy;
 use kitbag_core::policy::op::{Act, Body, GrantRef, HEADS_MAX, OP_VERSION, Op, SignedOp};
@@ -181,26 +183,36 @@ impl Node {
         staged.runs.append(&mut pen.runs);
     }
 
+    /// Whether a log with these bindings is one in which this device writes now.
+    pub(crate) fn goes_on_in(&self, log: &LogOpening) -> bool {
+        self.writes_as(log.device, log.incarnation)
+    }
+
+    /// Whether an operation stands in a log in which this device writes now.
+    pub(crate) fn goes_on_after(&self, op: &SignedOp) -> bool {
+        self.writes_as(op.op().device, op.op().incarnation)
+    }
+
+    fn writes_as(&self, device: DeviceId, incarnation: Incarnation) -> bool {
+        (device, incarnation) == (self.me.device(), self.life.incarnation)
+    }
+
     /// Goes on in new logs if one in which this device would go on has forked: nobody could tell on
     /// which branch, and what it grants there would wait for ever.
     pub(crate) fn leave_forks(&mut self, pack: PackId) -> Result<(), NodeError> {
         let Some(replica) = self.packs.get(&pack) else {
             return Ok(());
         };
-        let (device, incarnation) = (self.me.device(), self.life.incarnation);
-        let own =
-            |log: &&Log| (log.opening.device, log.opening.incarnation) == (device, incarnation);
-        let own_op =
-            |op: &&SignedOp| (op.op().device, op.op().incarnation) == (device, incarnation);
-        let forked = replica.policy.forked_logs();
-        let forks = replica.logs.values().filter(own).any(Log::is_forked)
-            || (!forked.is_empty()
+        let mut forked = replica.logs.values().filter(|log| log.is_forked());
+        let forked_logs = replica.policy.forked_logs();
+        let in_forked_log = |op: &SignedOp| forked_logs.contains(&op.log());
+        if forked.any(|log| self.goes_on_in(&log.opening))
+            || (!forked_logs.is_empty()
                 && replica
                     .ops
                     .values()
-                    .filter(own_op)
-                    .any(|op| forked.contains(&op.log())));
-        if forks {
+                    .any(|op| self.goes_on_after(op) && in_forked_log(op)))
+        {
             self.begin_incarnation()?;
         }
         Ok(())
@@ -231,9 +243,8 @@ impl Node {
                 left_behind.insert(opening.sensitivity);
                 // One log cites one end, when it is opened.
                 let current = |other: &Log| {
-                    (other.opening.device, other.opening.sensitivity)
-                        == (opening.device, opening.sensitivity)
-                        && other.opening.incarnation == self.life.incarnation
+                    self.goes_on_in(&other.opening)
+                        && other.opening.sensitivity == opening.sensitivity
                 };
                 new_log |= replica.logs.values().any(current);
             }
@@ -435,8 +446,8 @@ fn own_grant(
 /// at this sensitivity, if an earlier incarnation wrote one.
 fn own_log(
     replica: &Replica,
-    device: kitbag_core::id::DeviceId,
-    incarnation: kitbag_core::id::Incarnation,
+    device: DeviceId,
+    incarnation: Incarnation,
     sensitivity: Sensitivity,
     grant: GrantRef,
 ) -> LogOpening {

@@ -1,11 +1,12 @@
 //! Epochs that an honest device opens where denials are many, and ones that no honest device opens.
 
-use crate::replica::Staged;
+use crate::replica::{Replica, Staged};
 use crate::view::{Change, NewNote, NewSource, ShareOptions};
 use crate::{JoinOutcome, LinkId, Node, Output};
-use kitbag_core::epoch::{ANSWERS_MAX, EPOCH_VERSION, Epoch, SignedEpoch};
-use kitbag_core::id::{EndpointId, PackId, Timestamp};
+use kitbag_core::epoch::{ANSWERS_MAX, EPOCH_VERSION, Epoch, SignedEpoch, seal_parent_key};
+use kitbag_core::id::{EndpointId, EpochId, PackId, Timestamp};
 use kitbag_core::person::SUITE;
+use kitbag_core::policy::fold::Denial;
 use kitbag_core::policy::op::{Act, GrantRef};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::sync::Side;
@@ -80,6 +81,39 @@ fn up_to_date(node: &Node, link: u64) -> bool {
     node.links[&LinkId(link)].session.is_up_to_date()
 }
 
+/// A ticket for editors of Internal.
+fn share(by: &mut Node, pack: PackId, uses: u32) -> Ticket {
+    let options = ShareOptions {
+        role: Role::Editor,
+        clearance: Sensitivity::Internal,
+        expires_at: None,
+        uses,
+        ask: false,
+    };
+    Ticket::parse(&by.share(NOW, pack, &options).unwrap().ticket).unwrap()
+}
+
+fn join(joiner: &mut Node, admitter: &mut Node, ticket: &Ticket, link: u64) {
+    let (of_joiner, of_admitter) = (endpoint(joiner), endpoint(admitter));
+    let request = joiner.join_draft(ticket).request(of_admitter, [9; 32]);
+    let admitted = admitter.handle_join(NOW, of_joiner, [9; 32], &request);
+    let (answer, _) = admitted.unwrap();
+    let outcome = joiner.join_answered(NOW, ticket, of_admitter, &answer, None);
+    assert_eq!(outcome.unwrap(), JoinOutcome::Admitted);
+    sync(admitter, joiner, link);
+}
+
+fn invite(key: [u8; 32]) -> Act {
+    Act::Invite {
+        key: *SigningKey::from_seed(key).verifying_key().as_bytes(),
+        role: Role::Reader,
+        clearance: Sensitivity::Internal,
+        uses: 1,
+        not_after: None,
+        ask: false,
+    }
+}
+
 /// Ana's pack with one note, and Ben, an editor in it.
 fn ana_and_ben(dir: &Path) -> (Node, Node, PackId) {
     let (mut ana, mut ben) = (open(dir, "ana", 1), open(dir, "ben", 2));
@@ -88,65 +122,67 @@ fn ana_and_ben(dir: &Path) -> (Node, Node, PackId) {
         .unwrap()
         .id;
     ana.add_notes(NOW, pack, &[note("one")]).unwrap();
-    let options = ShareOptions {
-        role: Role::Editor,
-        clearance: Sensitivity::Internal,
-        expires_at: None,
-        uses: 1,
-        ask: false,
-    };
-    let ticket = Ticket::parse(&ana.share(NOW, pack, &options).unwrap().ticket).unwrap();
-    let request = ben.join_draft(&ticket).request(endpoint(&ana), [9; 32]);
-    let of_ben = endpoint(&ben);
-    let (answer, _) = ana.handle_join(NOW, of_ben, [9; 32], &request).unwrap();
-    let of_ana = endpoint(&ana);
-    let outcome = ben
-        .join_answered(NOW, &ticket, of_ana, &answer, None)
-        .unwrap();
-    assert_eq!(outcome, JoinOutcome::Admitted);
-    sync(&mut ana, &mut ben, 1);
+    let ticket = share(&mut ana, pack, 1);
+    join(&mut ben, &mut ana, &ticket, 1);
     assert!(up_to_date(&ana, 1) && up_to_date(&ben, 1));
     (ana, ben, pack)
 }
 
-/// Opens epochs as Ben and tells nobody their keys.
-fn open_for_nobody(ben: &mut Node, pack: PackId, count: u64) {
-    let replica = &ben.packs[&pack];
-    let (tip, key) = replica.usable_epoch(Sensitivity::Internal).unwrap();
-    let n = replica.epochs[&tip].signed.epoch().n + 1;
-    let grant = replica.policy.member(&ben.me.person()).unwrap().grants[0].grant;
-    let heads = replica.policy.heads();
-    let mut staged = Staged::default();
-    for _ in 0..count {
-        let own = EpochKey::generate(&mut *ben.rng);
-        let parent_key = kitbag_core::epoch::seal_parent_key(
-            pack,
-            Sensitivity::Internal,
-            n,
-            tip,
-            &key,
-            &own,
-            &mut *ben.rng,
-        );
-        let epoch = Epoch {
-            version: EPOCH_VERSION,
-            suite: SUITE,
-            pack,
-            domain: Sensitivity::Internal,
-            n,
-            parents: vec![tip],
-            answers: vec![],
-            commitment: *own.commitment().as_bytes(),
-            parent_keys: vec![parent_key],
-            device: ben.me.device(),
-            grant,
-            heads: heads.clone(),
-        };
-        staged
-            .epochs
-            .push(SignedEpoch::sign(epoch, &ben.me.signing));
-    }
-    ben.commit(pack, staged).unwrap();
+/// The grant that somebody got last, as they know it.
+fn last_grant(of: &Node, pack: PackId) -> GrantRef {
+    let member = of.packs[&pack].policy.member(&of.me.person()).unwrap();
+    member.grants.last().unwrap().grant
+}
+
+/// An epoch of Internal that `by` puts above another in a pack as `of` is, allowed or not. What it
+/// seals as its parent's key is none: nobody who has that key looks.
+fn open_by_hand(
+    by: &Node,
+    grant: GrantRef,
+    of: &Replica,
+    above: EpochId,
+    answers: Vec<Denial>,
+    seed: u64,
+) -> (SignedEpoch, EpochKey) {
+    let (pack, domain) = (of.id(), Sensitivity::Internal);
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let key = EpochKey::generate(&mut rng);
+    let n = of.epochs[&above].signed.epoch().n + 1;
+    let no_key = EpochKey::from_bytes([1; 32]);
+    let parent_key = seal_parent_key(pack, domain, n, above, &no_key, &key, &mut rng);
+    let epoch = Epoch {
+        version: EPOCH_VERSION,
+        suite: SUITE,
+        pack,
+        domain,
+        n,
+        parents: vec![above],
+        answers,
+        commitment: *key.commitment().as_bytes(),
+        parent_keys: vec![parent_key],
+        device: by.me.device(),
+        grant,
+        heads: of.policy.heads(),
+    };
+    (SignedEpoch::sign(epoch, &by.me.signing), key)
+}
+
+/// Stores an epoch and its key, as if somebody had sent both; returns its name.
+fn take_in(node: &mut Node, pack: PackId, (signed, key): (SignedEpoch, EpochKey)) -> EpochId {
+    let id = signed.id();
+    let staged = Staged {
+        epochs: vec![signed],
+        keys: vec![(id, key)],
+        ..Staged::default()
+    };
+    node.commit(pack, staged).unwrap();
+    id
+}
+
+/// The epoch under which the next note would be sealed.
+fn sealing(node: &Node, pack: PackId) -> Option<EpochId> {
+    let usable = node.packs[&pack].usable_epoch(Sensitivity::Internal);
+    usable.map(|(id, _)| id)
 }
 
 /// Goal: somebody opens epochs and gives nobody their keys. The others still come to be up to date
@@ -157,7 +193,14 @@ fn epochs_wrapped_for_nobody_keep_nobody_from_being_up_to_date() {
     let (mut ana, mut ben, pack) = ana_and_ben(dir.path());
     // The used ticket was closed, which is a denial: his first note opens an epoch that answers it.
     ben.add_notes(NOW, pack, &[note("his")]).unwrap();
-    open_for_nobody(&mut ben, pack, 40);
+    let (replica, grant) = (&ben.packs[&pack], last_grant(&ben, pack));
+    let above = sealing(&ben, pack).unwrap();
+    let for_nobody = |seed| open_by_hand(&ben, grant, replica, above, vec![], seed).0;
+    let staged = Staged {
+        epochs: (0..40).map(for_nobody).collect(),
+        ..Staged::default()
+    };
+    ben.commit(pack, staged).unwrap();
     sync(&mut ana, &mut ben, 2);
     assert_eq!(ana.packs[&pack].epochs.len(), ben.packs[&pack].epochs.len());
     assert_eq!(
@@ -176,13 +219,8 @@ fn epochs_wrapped_for_nobody_keep_nobody_from_being_up_to_date() {
 #[test]
 fn an_epoch_by_somebody_who_knew_that_they_were_out_seals_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut ana, mut ben, pack) = ana_and_ben(dir.path());
-    let grant = ben.packs[&pack]
-        .policy
-        .member(&ben.me.person())
-        .unwrap()
-        .grants[0]
-        .grant;
+    let (mut ana, ben, pack) = ana_and_ben(dir.path());
+    let grant = last_grant(&ben, pack);
     let lowered = Change::Role {
         person: ben.me.person(),
         role: Role::Reader,
@@ -193,56 +231,25 @@ fn an_epoch_by_somebody_who_knew_that_they_were_out_seals_nothing() {
         // The first stands above an epoch that Ben has the key of, the second above one that Ana
         // opened when he was out: what is below answers it for him then.
         let replica = &ana.packs[&pack];
-        let tips = replica.epoch_tips(Sensitivity::Internal);
-        let parent = &replica.epochs[&tips[0]];
-        let (n, key) = (
-            parent.signed.epoch().n + 1,
-            EpochKey::generate(&mut *ben.rng),
-        );
-        let parent_key = kitbag_core::epoch::seal_parent_key(
-            pack,
-            Sensitivity::Internal,
-            n,
-            tips[0],
-            &EpochKey::from_bytes([1; 32]), // nobody who has the parent's key looks
-            &key,
-            &mut *ben.rng,
-        );
-        let epoch = Epoch {
-            version: EPOCH_VERSION,
-            suite: SUITE,
-            pack,
-            domain: Sensitivity::Internal,
-            n,
-            parents: vec![tips[0]],
-            answers: replica.owed_answers(Sensitivity::Internal),
-            commitment: *key.commitment().as_bytes(),
-            parent_keys: vec![parent_key],
-            device: ben.me.device(),
-            grant,
-            heads: replica.policy.heads(),
-        };
-        assert_eq!(epoch.answers.is_empty(), above);
-        let signed = SignedEpoch::sign(epoch, &ben.me.signing);
-        let his = signed.id();
-        let staged = Staged {
-            epochs: vec![signed],
-            keys: vec![(his, key)],
-            ..Staged::default()
-        };
-        ana.commit(pack, staged).unwrap();
-
-        ana.add_notes(NOW, pack, &[note("not for him")]).unwrap();
-        let replica = &ana.packs[&pack];
-        let sealed = replica.usable_epoch(Sensitivity::Internal).unwrap().0;
-        assert_ne!(sealed, his);
-        assert_eq!(
-            replica.epochs[&sealed].signed.epoch().device,
-            ana.me.device()
-        );
-        // What is sealed under his, by whomever, is still handed on and found from above.
-        assert!(replica.is_usable(&his));
+        let tip = replica.epoch_tips(Sensitivity::Internal)[0];
+        let answers = replica.owed_answers(Sensitivity::Internal);
+        assert_eq!(answers.is_empty(), above);
+        let epoch = open_by_hand(&ben, grant, replica, tip, answers, u64::from(above));
+        let his = take_in(&mut ana, pack, epoch);
+        assert_seals_otherwise(&mut ana, pack, his);
     }
+}
+
+/// Ana writes, and seals under an epoch that she opened. The other one is handed on and built upon all
+/// the same: what is sealed under it, by whomever, is found from above.
+fn assert_seals_otherwise(ana: &mut Node, pack: PackId, than: EpochId) {
+    ana.add_notes(NOW, pack, &[note("not for them")]).unwrap();
+    let sealed = sealing(ana, pack).unwrap();
+    assert_ne!(sealed, than);
+    let replica = &ana.packs[&pack];
+    let opener = replica.epochs[&sealed].signed.epoch().device;
+    assert_eq!(opener, ana.me.device());
+    assert!(replica.is_usable(&than));
 }
 
 /// Goal: a key that a peer lacked when asked is fetched as soon as the peer has it.
@@ -328,18 +335,7 @@ fn many_denials_are_answered_by_a_chain() {
     while left > 0 {
         let some = left.min(32);
         left -= some;
-        let invites: Vec<Act> = (0..some)
-            .map(|i| Act::Invite {
-                key: *SigningKey::from_seed([i as u8 + 1; 32])
-                    .verifying_key()
-                    .as_bytes(),
-                role: Role::Reader,
-                clearance: Sensitivity::Internal,
-                uses: 1,
-                not_after: None,
-                ask: false,
-            })
-            .collect();
+        let invites: Vec<Act> = (0..some).map(|i| invite([i as u8 + 1; 32])).collect();
         let mut staged = Staged::default();
         let op = ana.stage_op(pack, invites, NOW, &mut staged).unwrap();
         ana.commit(pack, staged).unwrap();
