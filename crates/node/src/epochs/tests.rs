@@ -6,7 +6,7 @@ use crate::{JoinOutcome, LinkId, Node, Output};
 use kitbag_core::epoch::{ANSWERS_MAX, EPOCH_VERSION, Epoch, SignedEpoch, seal_parent_key};
 use kitbag_core::id::{EndpointId, EpochId, PackId, Timestamp};
 use kitbag_core::person::SUITE;
-use kitbag_core::policy::fold::Denial;
+use kitbag_core::policy::fold::{Denial, Loss, Lost};
 use kitbag_core::policy::op::{Act, GrantRef};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::sync::Side;
@@ -238,6 +238,46 @@ fn an_epoch_by_somebody_who_knew_that_they_were_out_seals_nothing() {
         let his = take_in(&mut ana, pack, epoch);
         assert_seals_otherwise(&mut ana, pack, his);
     }
+}
+
+/// Goal: the same by somebody whose own grant no denial took: it waits above a fork of the log of
+/// whoever let them in, and they answer the fork.
+#[test]
+fn an_epoch_under_a_grant_that_waits_above_a_fork_seals_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ana, mut ben, pack) = ana_and_ben(dir.path());
+    let raised = Change::Role {
+        person: ben.me.person(),
+        role: Role::Admin,
+        clearance: Sensitivity::Restricted,
+    };
+    ana.change(NOW, pack, &raised).unwrap();
+    sync(&mut ana, &mut ben, 2);
+    // What Ben says in another place first, in the position where the invite stands here.
+    let mut elsewhere = Staged::default();
+    let other = invite([1; 32]);
+    ben.stage_op(pack, vec![other], NOW, &mut elsewhere)
+        .unwrap();
+    let mut cyn = open(dir.path(), "cyn", 3);
+    let ticket = share(&mut ben, pack, 1);
+    join(&mut cyn, &mut ben, &ticket, 3);
+    cyn.add_notes(NOW, pack, &[note("hers")]).unwrap();
+    sync(&mut ben, &mut cyn, 4);
+    sync(&mut ana, &mut ben, 5);
+    let hers = sealing(&ana, pack).unwrap();
+    let opener = |node: &Node, id| node.packs[&pack].epochs[&id].signed.epoch().device;
+    assert_eq!(opener(&ana, hers), cyn.me.device(), "in good faith");
+
+    ana.commit(pack, elsewhere).unwrap();
+    let (replica, grant) = (&ana.packs[&pack], last_grant(&cyn, pack));
+    let given = replica.policy.given(&grant).unwrap();
+    assert!(matches!(given.lost, Some(Lost::Ended(Loss::Forked(_)))));
+    let tip = replica.epoch_tips(Sensitivity::Internal)[0];
+    let answers = replica.owed_answers(Sensitivity::Internal);
+    assert!(!answers.is_empty() && answers.iter().all(|denial| denial.act == Denial::FORK));
+    let epoch = open_by_hand(&cyn, grant, replica, tip, answers, 1);
+    let hers = take_in(&mut ana, pack, epoch);
+    assert_seals_otherwise(&mut ana, pack, hers);
 }
 
 /// Ana writes, and seals under an epoch that she opened. The other one is handed on and built upon all
