@@ -44,6 +44,7 @@ mod relabel;
 mod replica;
 mod serve;
 mod taking_over;
+mod telling;
 pub mod undo;
 pub mod view;
 mod waiting;
