@@ -7,7 +7,7 @@
 //! first: a member who opens thousands of them costs the others one pass, not one for each write.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::error::Denied;
 use crate::replica::{Replica, Staged};

@@ -418,11 +418,7 @@ impl Node {
             self.commit(pack, std::mem::take(&mut staged))?;
         }
         self.stage_public_epoch(pack, &mut staged)?;
-        match self.is_outdone(pack) {
-            true if staged.is_empty() => Ok(()),
-            true => self.commit(pack, staged),
-            false => self.tell(pack, now, staged),
-        }
+        self.tell_unless_outdone(pack, now, staged)
     }
 
     /// Whoever may not write notes still tells a name and addresses, but opens no epoch for it: an

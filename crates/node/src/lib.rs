@@ -61,7 +61,7 @@ use identity::{Identity, Life};
 use kitbag_core::content::VerifiedRun;
 use kitbag_core::id::{EndpointId, Incarnation, PackId, PersonId, Timestamp};
 use kitbag_core::{codec, content};
-use kitbag_crypto::CryptoRng;
+use kitbag_crypto::{CryptoRng, Hash};
 use kitbag_store::{LogRow, PackRow, Store, StoreError};
 use links::Link;
 use logs::{Placed, place_runs};
@@ -97,6 +97,8 @@ pub struct Node {
     unsettled: BTreeSet<PackId>,
     addresses: Vec<String>,
     relay: Option<String>,
+    /// What everybody was told about this device since it was opened, or was tried to be told.
+    went_round: Option<Hash>,
     synced: BTreeMap<EndpointId, Timestamp>,
     seen: BTreeMap<(EndpointId, PackId), BTreeMap<kitbag_core::id::LogId, u64>>,
     /// Keys that a peer was asked for and did not give, until it has news.
@@ -216,6 +218,7 @@ impl Node {
             unsettled: BTreeSet::new(),
             addresses: Vec::new(),
             relay: None,
+            went_round: None,
             synced: BTreeMap::new(),
             seen: BTreeMap::new(),
             not_given: BTreeMap::new(),

@@ -1,15 +1,18 @@
 //! Telling the other devices who this one is and where it can be dialled: its profile, in packs.
 
+#[cfg(test)]
+mod tests;
+
 use crate::asleep::Stands;
 use crate::replica::{Place, Staged};
 use crate::write::Draft;
 use crate::{Node, NodeError, read_hint};
 use kitbag_core::codec;
 use kitbag_core::content::{EntryBody, EntryKind, Profile, profile_tag};
-use kitbag_core::id::{PackId, Timestamp};
+use kitbag_core::id::{EndpointId, PackId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{Hash, HashLabel, ItemKey};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Node {
     /// Where this device can be dialled from now on; told in packs that are awake, and to each device in
@@ -33,51 +36,121 @@ impl Node {
     /// other device, and is awake if one is. Any other pack is told when something happens in it: who
     /// is in several hears it from the newest. Telling all would have each peer ask for each pack, at
     /// every start on another port.
+    ///
+    /// Whom nothing can be told in any pack now is kept, and tried again after the next start: what
+    /// happens in a pack until then tells them anyway.
     pub(crate) fn tell_everybody(&mut self, now: Timestamp) -> Result<(), NodeError> {
-        let told = Hash::of(
+        let profile = Hash::of(
             HashLabel::Item,
             &[b"told", &codec::encode(&self.profile(Timestamp::default()))],
         );
-        if read_hint(&self.store, TOLD)?.as_deref().map(Vec::as_slice) == Some(told.as_bytes()) {
+        if self.went_round == Some(profile) {
             return Ok(());
         }
+        let kept = read_hint(&self.store, TOLD)?;
+        let untold = kept.and_then(|kept| untold(&kept, &profile));
+        if !untold.as_ref().is_some_and(BTreeSet::is_empty) {
+            let untold = self.go_round(now, untold.as_ref())?;
+            let mut kept = profile.as_bytes().to_vec();
+            kept.extend(untold.iter().flat_map(EndpointId::as_bytes));
+            let mut batch = self.store.batch(&mut *self.rng)?;
+            batch.put_setting(TOLD, &kept)?;
+            batch.commit()?;
+        }
+        self.went_round = Some(profile);
+        Ok(())
+    }
+
+    /// Tells everybody, or only these; gives back whom it could not.
+    fn go_round(
+        &mut self,
+        now: Timestamp,
+        only: Option<&BTreeSet<EndpointId>>,
+    ) -> Result<BTreeSet<EndpointId>, NodeError> {
+        let mut tried = BTreeMap::new();
+        loop {
+            let (packs, untold) = self.where_to_tell(only, &tried);
+            if packs.is_empty() {
+                return Ok(untold);
+            }
+            for pack in packs {
+                self.maintain(pack, now)?;
+                tried.insert(pack, self.tell(pack, now, Staged::default())?);
+            }
+        }
+    }
+
+    /// Packs that reach whoever is not reached by those in which it was told, and devices for which
+    /// none is left. `tried` says of packs whether telling there went well.
+    fn where_to_tell(
+        &self,
+        only: Option<&BTreeSet<EndpointId>>,
+        tried: &BTreeMap<PackId, bool>,
+    ) -> (BTreeSet<PackId>, BTreeSet<EndpointId>) {
         let awake: BTreeSet<PackId> = self.packs.awake().into_iter().collect();
-        let mut packs = BTreeSet::new();
+        let (mut packs, mut untold) = (BTreeSet::new(), BTreeSet::new());
         for (endpoint, of) in self.packs.peers().members() {
-            let tells = |pack: &&PackId| {
+            if only.is_some_and(|only| !only.contains(endpoint)) {
+                continue;
+            }
+            let shared = |pack: &&PackId| {
                 let summary = self.packs.summary(pack);
                 summary.is_some_and(|summary| {
                     let stands = summary.stands(endpoint);
                     summary.role.is_some() && matches!(stands, Some(Stands::Member(_)))
                 })
             };
-            if !of.named_in.intersection(&packs).any(|pack| tells(&pack)) {
-                let cheap = of.named_in.intersection(&awake).find(tells);
-                packs.extend(cheap.or_else(|| of.named_in.iter().find(tells)));
+            let may_tell = |pack: &&PackId| {
+                let summary = self.packs.summary(pack);
+                !tried.contains_key(*pack)
+                    && summary.is_some_and(|of| of.clearance.is_some() && !of.has_newer_rules())
+                    && shared(pack)
+            };
+            let told = |pack: &&PackId| packs.contains(*pack) || tried.get(*pack) == Some(&true);
+            if of.named_in.iter().filter(told).any(|pack| shared(&pack)) {
+                continue;
+            }
+            let cheap = of.named_in.intersection(&awake).find(may_tell);
+            match cheap.or_else(|| of.named_in.iter().find(may_tell)) {
+                Some(pack) => _ = packs.insert(*pack),
+                None => untold.extend(
+                    of.named_in
+                        .iter()
+                        .any(|pack| shared(&pack))
+                        .then_some(*endpoint),
+                ),
             }
         }
-        for pack in packs {
-            self.maintain(pack, now)?;
-            self.tell(pack, now, Staged::default())?;
-        }
-        let mut batch = self.store.batch(&mut *self.rng)?;
-        batch.put_setting(TOLD, told.as_bytes())?;
-        Ok(batch.commit()?)
+        (packs, untold)
     }
 
     /// Tells in a pack who and where this device is, with what is staged already, even if a copy of it
-    /// told something else since.
-    pub(crate) fn tell(
+    /// told something else since. Says whether the pack has it now.
+    fn tell(
         &mut self,
         pack: PackId,
         now: Timestamp,
         mut staged: Staged,
-    ) -> Result<(), NodeError> {
+    ) -> Result<bool, NodeError> {
         match self.stage_profile(pack, now, &mut staged) {
-            Ok(()) if staged.is_empty() => Ok(()),
-            Ok(()) => self.commit(pack, staged),
-            Err(NodeError::Denied(_)) => Ok(()),
+            Ok(told) if staged.is_empty() => Ok(told),
+            Ok(told) => self.commit(pack, staged).map(|()| told),
+            Err(NodeError::Denied(_)) => Ok(false),
             Err(error) => Err(error),
+        }
+    }
+
+    /// The same, unless a copy has told something else since: then only what is staged is kept.
+    pub(crate) fn tell_unless_outdone(
+        &mut self,
+        pack: PackId,
+        now: Timestamp,
+        staged: Staged,
+    ) -> Result<(), NodeError> {
+        match self.is_outdone(pack) {
+            true if staged.is_empty() => Ok(()),
+            true => self.commit(pack, staged),
+            false => self.tell(pack, now, staged).map(drop),
         }
     }
 
@@ -93,17 +166,19 @@ impl Node {
         }
     }
 
-    /// Stages this device's profile if the pack has not this one yet.
+    /// Stages this device's profile if the pack has not this one yet. Says whether it has it then.
     fn stage_profile(
         &mut self,
         pack: PackId,
         now: Timestamp,
         staged: &mut Staged,
-    ) -> Result<(), NodeError> {
+    ) -> Result<bool, NodeError> {
         let device = self.me.device();
         let profile = self.profile(now);
-        let Some(replica) = self.packs.get(&pack) else {
-            return Ok(());
+        let replica = self.packs.get(&pack);
+        let me = &self.me.person();
+        let Some(replica) = replica.filter(|of| of.policy.member(me).is_some()) else {
+            return Ok(false);
         };
         let known = replica.profiles.get(&device);
         let told = known.is_some_and(|known| {
@@ -112,15 +187,15 @@ impl Node {
                 ..known.clone()
             } == profile
         });
+        if told {
+            return Ok(true);
+        }
         // A clock that went back must not make what is told now older than what was told before.
         let after_known = known.map_or(0, |known| known.at.as_millis().saturating_add(1));
         let profile = Profile {
             at: Timestamp::from_millis(now.as_millis().max(after_known)),
             ..profile
         };
-        if told || replica.policy.member(&self.me.person()).is_none() {
-            return Ok(());
-        }
         let tag = profile_tag(pack, device);
         let mut pen = self.pen(pack, Sensitivity::Public, false, staged)?;
         let item_key = ItemKey::absent(tag.as_bytes());
@@ -136,12 +211,12 @@ impl Node {
             },
         )?;
         self.put_down(pen, staged);
-        Ok(())
+        Ok(true)
     }
 
     /// Whether this device told about itself in a pack, and a copy of it has told something else since.
     /// Were it told again whenever that differs, two copies would go on answering each other for ever.
-    pub(crate) fn is_outdone(&self, pack: PackId) -> bool {
+    fn is_outdone(&self, pack: PackId) -> bool {
         let Some(replica) = self.packs.get(&pack) else {
             return false;
         };
@@ -160,5 +235,18 @@ impl Node {
     }
 }
 
-/// The setting that keeps what this device told last about itself, as a hash.
+/// The setting that keeps what this device told last about itself, as a hash, and after it the
+/// endpoints of those whom it could not tell.
 const TOLD: &str = "told";
+
+/// Who is untold of a profile; none if something else was told last.
+fn untold(kept: &[u8], profile: &Hash) -> Option<BTreeSet<EndpointId>> {
+    let (endpoints, _) = kept.strip_prefix(profile.as_bytes())?.as_chunks();
+    Some(
+        endpoints
+            .iter()
+            .copied()
+            .map(EndpointId::from_bytes)
+            .collect(),
+    )
+}

@@ -188,6 +188,11 @@ impl Summary {
         }
     }
 
+    /// Whether an admin's operation of a newer version was seen: read only.
+    pub(crate) fn has_newer_rules(&self) -> bool {
+        self.row.newer_rules.is_some()
+    }
+
     pub(crate) fn leaf(&self, clearance: Sensitivity) -> Option<&LeafAt> {
         self.leaves.iter().find(|leaf| leaf.clearance == clearance)
     }

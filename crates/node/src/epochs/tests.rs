@@ -18,9 +18,9 @@ use rand_core::SeedableRng;
 use std::collections::VecDeque;
 use std::path::Path;
 
-const NOW: Timestamp = Timestamp::from_millis(1_000);
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_000);
 
-fn open(dir: &Path, name: &str, seed: u64) -> Node {
+pub(crate) fn open(dir: &Path, name: &str, seed: u64) -> Node {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let master = MasterKey::from_bytes([7; 32]);
     let mut store = Store::open(&dir.join(name), &master, &mut rng).unwrap();
@@ -39,12 +39,12 @@ fn note(text: &str) -> NewNote {
     }
 }
 
-fn endpoint(node: &Node) -> EndpointId {
+pub(crate) fn endpoint(node: &Node) -> EndpointId {
     EndpointId::from_bytes(node.me().endpoint)
 }
 
 /// Connects two nodes and carries frames until neither has anything more to say.
-fn sync(a: &mut Node, b: &mut Node, link: u64) {
+pub(crate) fn sync(a: &mut Node, b: &mut Node, link: u64) {
     let link = LinkId(link);
     let (of_a, of_b) = (endpoint(a), endpoint(b));
     let mut ways: [VecDeque<Vec<u8>>; 2] = Default::default();
@@ -82,7 +82,7 @@ fn up_to_date(node: &Node, link: u64) -> bool {
 }
 
 /// A ticket for editors of Internal.
-fn share(by: &mut Node, pack: PackId, uses: u32) -> Ticket {
+pub(crate) fn share(by: &mut Node, pack: PackId, uses: u32) -> Ticket {
     let options = ShareOptions {
         role: Role::Editor,
         clearance: Sensitivity::Internal,
@@ -93,7 +93,7 @@ fn share(by: &mut Node, pack: PackId, uses: u32) -> Ticket {
     Ticket::parse(&by.share(NOW, pack, &options).unwrap().ticket).unwrap()
 }
 
-fn join(joiner: &mut Node, admitter: &mut Node, ticket: &Ticket, link: u64) {
+pub(crate) fn join(joiner: &mut Node, admitter: &mut Node, ticket: &Ticket, link: u64) {
     let (of_joiner, of_admitter) = (endpoint(joiner), endpoint(admitter));
     let request = joiner.join_draft(ticket).request(of_admitter, [9; 32]);
     let admitted = admitter.handle_join(NOW, of_joiner, [9; 32], &request);
