@@ -9,7 +9,7 @@ use crate::write::Draft;
 use crate::{Node, NodeError, read_hint};
 use kitbag_core::codec;
 use kitbag_core::content::{EntryBody, EntryKind, Profile, profile_tag};
-use kitbag_core::id::{EndpointId, PackId, Timestamp};
+use kitbag_core::id::{EndpointId, LogId, PackId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{Hash, HashLabel, ItemKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,7 +75,8 @@ impl Node {
             }
             for pack in packs {
                 self.maintain(pack, now)?;
-                tried.insert(pack, self.tell(pack, now, Staged::default())?);
+                let told = self.tell(pack, now, Staged::default(), None)?;
+                tried.insert(pack, told);
             }
         }
     }
@@ -125,32 +126,50 @@ impl Node {
     }
 
     /// Tells in a pack who and where this device is, with what is staged already, even if a copy of it
-    /// told something else since. Says whether the pack has it now.
+    /// told something else since: in answer to what that copy told in a log of its own, or because
+    /// something changed here. Says whether the pack has it now.
     fn tell(
         &mut self,
         pack: PackId,
         now: Timestamp,
         mut staged: Staged,
+        answers: Option<LogId>,
     ) -> Result<bool, NodeError> {
+        let before = staged.runs.len();
         match self.stage_profile(pack, now, &mut staged) {
             Ok(told) if staged.is_empty() => Ok(told),
-            Ok(told) => self.commit(pack, staged).map(|()| told),
+            Ok(told) => {
+                if staged.runs.len() > before {
+                    let answered = answers.map(|log| (answered(&log), vec![]));
+                    staged.settings.extend(answered);
+                }
+                self.commit(pack, staged).map(|()| told)
+            }
             Err(NodeError::Denied(_)) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// The same, unless a copy has told something else since: then only what is staged is kept.
+    /// The same, unless this device told it already and a copy of it has told something else since.
+    /// Each log of a copy is answered once: it may be an older state of this device, whose clock was
+    /// ahead. Were it answered whenever it differs, two copies would go on for ever.
     pub(crate) fn tell_unless_outdone(
         &mut self,
         pack: PackId,
         now: Timestamp,
         staged: Staged,
     ) -> Result<(), NodeError> {
-        match self.is_outdone(pack) {
-            true if staged.is_empty() => Ok(()),
-            true => self.commit(pack, staged),
-            false => self.tell(pack, now, staged).map(drop),
+        let copy = self.outdone_by(pack);
+        let is_answered = match &copy {
+            None => false,
+            Some(log) => read_hint(&self.store, &answered(log))?.is_some(),
+        };
+        if !is_answered {
+            self.tell(pack, now, staged, copy).map(drop)
+        } else if staged.is_empty() {
+            Ok(())
+        } else {
+            self.commit(pack, staged)
         }
     }
 
@@ -214,25 +233,25 @@ impl Node {
         Ok(true)
     }
 
-    /// Whether this device told about itself in a pack, and a copy of it has told something else since.
-    /// Were it told again whenever that differs, two copies would go on answering each other for ever.
-    fn is_outdone(&self, pack: PackId) -> bool {
-        let Some(replica) = self.packs.get(&pack) else {
-            return false;
-        };
-        let device = self.me.device();
+    /// The log in which a copy of this device, or an older state of it, has told about it last in a
+    /// pack, if this one has told about itself there too.
+    fn outdone_by(&self, pack: PackId) -> Option<LogId> {
+        let replica = self.packs.get(&pack)?;
         let is_own = |place: &Place| {
             let log = replica.logs.get(&place.log);
             log.is_some_and(|log| self.goes_on_in(&log.opening))
         };
-        let latest = replica.profile_entries.get(&device);
-        let latest = latest.and_then(|entry| replica.places.get(entry));
-        if latest.is_none_or(is_own) {
-            return false;
-        }
+        let latest = replica.profile_entries.get(&self.me.device())?;
+        let latest = replica.places.get(latest).filter(|place| !is_own(place))?;
         let mut places = replica.places.values();
-        places.any(|place| place.kind == EntryKind::Profile && is_own(place))
+        let told = places.any(|place| place.kind == EntryKind::Profile && is_own(place));
+        told.then_some(latest.log)
     }
+}
+
+/// The setting that says that what a copy of this device told in a log was answered.
+fn answered(log: &LogId) -> String {
+    format!("answered/{log}")
 }
 
 /// The setting that keeps what this device told last about itself, as a hash, and after it the

@@ -108,31 +108,64 @@ fn a_copied_device_loses_nothing_and_all_agree() {
     }
 }
 
-/// Each tells where it is and hears what the other told, as the same device. Neither has the last word.
+/// Each tells where it is and hears what the other told, as the same device. Neither has the last word,
+/// also if the clock of one is ahead.
 #[test]
 fn two_copies_in_two_places_do_not_answer_each_other_for_ever() {
-    let (mut world, [ana, ben, twin], pack, _) = copied(512);
-    world.frames_max = 500;
-    for (who, address) in [(ana, "192.0.2.1:1"), (twin, "192.0.2.2:1")] {
-        add(&mut world, who, pack, "apart", Sensitivity::Public);
-        move_to(&mut world, who, address);
+    for ahead in [0, YEAR] {
+        let (mut world, [ana, ben, twin], pack, _) = copied(512);
+        world.frames_max = 500;
+        world.device(twin).skew_millis = ahead;
+        for (who, address) in [(ana, "192.0.2.1:1"), (twin, "192.0.2.2:1")] {
+            add(&mut world, who, pack, "apart", Sensitivity::Public);
+            move_to(&mut world, who, address);
+        }
+        world.dial(ana, ben).unwrap();
+        world.dial(twin, ben).unwrap();
+        settle(&mut world);
+        for who in [ana, twin, ana, twin] {
+            add(&mut world, who, pack, "more", Sensitivity::Public);
+            settle(&mut world);
+        }
+        // Whoever of them moves is still heard.
+        for (who, address) in [(ana, "192.0.2.3:1"), (twin, "192.0.2.4:1")] {
+            move_to(&mut world, who, address);
+            settle(&mut world);
+            assert_eq!(address_of(&mut world, ana, ben), [address]);
+        }
     }
-    world.dial(ana, ben).unwrap();
-    world.dial(twin, ben).unwrap();
+}
+
+/// Goal: a device told where it is while its clock was a year ahead, and forgets that when its backup is
+/// put back. It is found where it is now, once somebody shows it what it told.
+#[test]
+fn a_device_restored_after_its_clock_was_ahead_is_found_where_it_is_now() {
+    let (mut world, ana, ben, _) = two_in_one_pack(522, Role::Editor, Sensitivity::Internal);
+    let backup = world.device(ana).disk.image();
+    world.device(ana).skew_millis = YEAR;
+    move_to(&mut world, ana, "192.0.2.1:1");
     settle(&mut world);
-    for who in [ana, twin, ana, twin] {
-        add(&mut world, who, pack, "more", Sensitivity::Public);
-        settle(&mut world);
-    }
-    // Whoever of them moves is still heard.
-    for (who, address) in [(ana, "192.0.2.3:1"), (twin, "192.0.2.4:1")] {
-        move_to(&mut world, who, address);
-        settle(&mut world);
-        let endpoint = world.endpoint(ana);
-        let hints = world.node(ben).dial_hints();
-        let hint = hints.iter().find(|(of, ..)| *of == endpoint).unwrap();
-        assert_eq!(hint.1, [address]);
-    }
+    assert_eq!(address_of(&mut world, ana, ben), ["192.0.2.1:1"]);
+
+    world.restore(ana, &backup);
+    world.forget_token(ana);
+    world.device(ana).skew_millis = 0;
+    assert_eq!(world.start(ana), Opened::Up);
+    move_to(&mut world, ana, "192.0.2.2:1");
+    world.dial(ana, ben).unwrap();
+    settle(&mut world);
+    assert_eq!(address_of(&mut world, ana, ben), ["192.0.2.2:1"]);
+    assert_no_violations(&mut world);
+}
+
+const YEAR: i64 = 365 * 24 * 3_600_000;
+
+/// Where one device would dial another.
+fn address_of(world: &mut World, of: Who, at: Who) -> Vec<String> {
+    let endpoint = world.endpoint(of);
+    let hints = world.node(at).dial_hints();
+    let hint = hints.into_iter().find(|(of, ..)| *of == endpoint);
+    hint.unwrap().1
 }
 
 fn move_to(world: &mut World, who: Who, address: &str) {
