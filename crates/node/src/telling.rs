@@ -209,12 +209,18 @@ impl Node {
         if told {
             return Ok(true);
         }
-        // A clock that went back must not make what is told now older than what was told before.
-        let after_known = known.map_or(0, |known| known.at.as_millis().saturating_add(1));
+        // A clock that went back must not make what is told now older than what was told before, here
+        // or in another pack: who is in several goes by the newest.
+        let here = known.map_or(Timestamp::default(), |known| known.at);
+        let anywhere = read_hint(&self.store, TOLD_AT)?
+            .and_then(|kept| codec::decode(&kept, TOLD_AT_BYTES_MAX).ok())
+            .unwrap_or_default();
+        let before = here.max(anywhere).as_millis();
         let profile = Profile {
-            at: Timestamp::from_millis(now.as_millis().max(after_known)),
+            at: Timestamp::from_millis(now.as_millis().max(before.saturating_add(1))),
             ..profile
         };
+        let told_at = (TOLD_AT.into(), codec::encode(&profile.at));
         let tag = profile_tag(pack, device);
         let mut pen = self.pen(pack, Sensitivity::Public, false, staged)?;
         let item_key = ItemKey::absent(tag.as_bytes());
@@ -230,6 +236,7 @@ impl Node {
             },
         )?;
         self.put_down(pen, staged);
+        staged.settings.push(told_at);
         Ok(true)
     }
 
@@ -257,6 +264,10 @@ fn answered(log: &LogId) -> String {
 /// The setting that keeps what this device told last about itself, as a hash, and after it the
 /// endpoints of those whom it could not tell.
 const TOLD: &str = "told";
+
+/// The setting that keeps the time of the profile that this device told last.
+const TOLD_AT: &str = "told-at";
+const TOLD_AT_BYTES_MAX: usize = 16;
 
 /// Who is untold of a profile; none if something else was told last.
 fn untold(kept: &[u8], profile: &Hash) -> Option<BTreeSet<EndpointId>> {

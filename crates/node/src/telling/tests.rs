@@ -4,7 +4,7 @@ use super::{TOLD, untold};
 use crate::epochs::tests::{NOW, endpoint, join, open, share};
 use crate::{Node, read_hint};
 use kitbag_core::content::EntryKind;
-use kitbag_core::id::{EndpointId, PackId};
+use kitbag_core::id::{EndpointId, PackId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::Hash;
 use std::collections::BTreeSet;
@@ -43,6 +43,24 @@ fn close_to_us(ana: &mut Node, pack: PackId) {
 fn move_to(ana: &mut Node, address: &str) {
     ana.set_addresses(NOW, vec![address.to_owned()], None)
         .unwrap();
+}
+
+/// Goal: an address told in one pack after the clock went back is newer than one told before in
+/// another: who is in both goes by the newest.
+#[test]
+fn a_clock_that_goes_back_makes_no_new_address_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut ana, packs) = sharing(dir.path(), &["ben", "ben"]);
+    let (first, second) = (packs[0].0, packs[1].0);
+    let ahead = Timestamp::from_millis(NOW.as_millis() + 1_000_000);
+    ana.set_addresses(ahead, vec!["192.0.2.7:1".into()], None)
+        .unwrap();
+    close_to_us(&mut ana, first);
+    move_to(&mut ana, "192.0.2.8:1");
+    assert_eq!(told_address(&ana, first), ["192.0.2.7:1"]);
+    assert_eq!(told_address(&ana, second), ["192.0.2.8:1"]);
+    let told_at = |pack: &PackId| ana.packs[pack].profiles[&ana.me.device()].at;
+    assert!(told_at(&first) < told_at(&second));
 }
 
 fn told_address(ana: &Node, pack: PackId) -> Vec<String> {
