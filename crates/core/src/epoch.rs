@@ -55,7 +55,7 @@ pub struct Epoch {
     /// The epochs it replaces, ascending.
     #[n(5)]
     pub parents: Vec<EpochId>,
-    /// Denials that its author knew and no parent answers, ascending.
+    /// Denials that its author knew and no parent covers, ascending.
     #[n(6)]
     pub answers: Vec<Denial>,
     /// Commitment to its key.

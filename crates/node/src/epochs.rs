@@ -1,7 +1,7 @@
 //! Which epoch seals now, which may be wrapped and built on, and opening a new one.
 //!
-//! An epoch is used only where every denial that it and its ancestors answer is folded here and
-//! every key on the way is held. To seal, whoever opened it must besides still be let to write there:
+//! An epoch is used only where every denial that it and its ancestors answer was taken in and every
+//! key on the way is held. To seal, whoever opened it must besides still be let to write there:
 //! somebody who is out may say that they know of it, and would have the others go on sealing for
 //! them. What the epochs answer is added up once after each change, parents
 //! first: a member who opens thousands of them costs the others one pass, not one for each write.
@@ -15,11 +15,11 @@ use crate::{Node, NodeError};
 use kitbag_core::epoch::{
     ANSWERS_MAX, EPOCH_VERSION, Epoch, PARENTS_MAX, SignedEpoch, seal_parent_key,
 };
-use kitbag_core::id::{EpochId, PackId};
+use kitbag_core::id::{EpochId, OpHash, PackId};
 use kitbag_core::person::SUITE;
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::fold::{Denial, Right};
-use kitbag_core::policy::op::GrantRef;
+use kitbag_core::policy::fold::{Denial, Policy, Right};
+use kitbag_core::policy::op::{GrantRef, HEADS_MAX};
 use kitbag_crypto::EpochKey;
 use kitbag_crypto::planted::{self, Planted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,8 +36,8 @@ pub(crate) struct Found {
 struct Standing {
     /// Whether it may be used: to seal, to wrap, as a parent.
     usable: bool,
-    /// What it and its ancestors answer.
-    answered: Bits,
+    /// The denials that it covers: it or an ancestor answers them, and knew what they end.
+    covered: Bits,
 }
 
 /// A set of small numbers.
@@ -78,32 +78,31 @@ impl Bits {
 impl Found {
     fn of(replica: &Replica) -> Found {
         let policy = &replica.policy;
-        let mut denials: BTreeMap<Denial, usize> = BTreeMap::new();
-        let mut number = |denial: &Denial| {
-            let next = denials.len();
-            *denials.entry(*denial).or_insert(next)
-        };
-        let mut owed = Bits::default();
-        for denial in policy.denials() {
-            owed.insert(number(denial));
-        }
         let mut order: Vec<_> = replica.epochs.values().collect();
         order.sort_by_key(|held| (held.signed.epoch().n, held.signed.id()));
+        let answers = order.iter().flat_map(|held| &held.signed.epoch().answers);
+        let mut denials: BTreeMap<Denial, usize> = BTreeMap::new();
+        for denial in policy.denials().iter().chain(answers) {
+            let next = denials.len();
+            denials.entry(*denial).or_insert(next);
+        }
+        let mut owed = Bits::default();
+        for denial in policy.denials() {
+            owed.insert(denials[denial]);
+        }
+        let seen = Seen::of(policy, &denials);
         let mut epochs: BTreeMap<EpochId, Standing> = BTreeMap::new();
         for held in order {
             let epoch = held.signed.epoch();
             let mut standing = Standing {
-                usable: held.key.is_some() && epoch.answers.iter().all(|d| policy.has_taken_in(d)),
-                answered: Bits::default(),
+                usable: held.key.is_some() && is_taken_in(policy, epoch),
+                covered: seen.covered_by(epoch),
             };
-            for denial in &epoch.answers {
-                standing.answered.insert(number(denial));
-            }
             for parent in &epoch.parents {
                 match epochs.get(parent) {
                     Some(parent) => {
                         standing.usable &= parent.usable;
-                        standing.answered.join(&parent.answered);
+                        standing.covered.join(&parent.covered);
                     }
                     None => standing.usable = false,
                 }
@@ -118,12 +117,78 @@ impl Found {
     }
 }
 
+/// Whether everything that an epoch answers was taken in here. While some of it waits for an operation
+/// that whoever opened the epoch had, they may know of somebody more whom it ends.
+fn is_taken_in(policy: &Policy, epoch: &Epoch) -> bool {
+    let mut answers = epoch.answers.iter();
+    let nothing_waits = || epoch.answers.iter().all(|d| policy.is_folded(&d.op));
+    answers.all(|denial| policy.has_taken_in(denial))
+        && (nothing_waits() || epoch.heads.iter().all(|head| policy.is_folded(head)))
+}
+
+/// Which denials whoever folded some operations had folded.
+struct Seen<'f> {
+    policy: &'f Policy,
+    denials: &'f BTreeMap<Denial, usize>,
+    /// By folded operation: the denials in it and before it.
+    past: BTreeMap<OpHash, Bits>,
+}
+
+impl<'f> Seen<'f> {
+    fn of(policy: &'f Policy, denials: &'f BTreeMap<Denial, usize>) -> Seen<'f> {
+        let mut past: BTreeMap<OpHash, Bits> = BTreeMap::new();
+        for op in policy.folded_ops() {
+            let mut seen = Bits::default();
+            for parent in op.parents() {
+                past.get(&parent).into_iter().for_each(|of| seen.join(of));
+            }
+            let op = op.hash();
+            let own = denials.range(
+                Denial { op, act: 0 }..Denial {
+                    op,
+                    act: Denial::FORK,
+                },
+            );
+            own.for_each(|(_, at)| seen.insert(*at));
+            past.insert(op, seen);
+        }
+        Seen {
+            policy,
+            denials,
+            past,
+        }
+    }
+
+    /// What an epoch answers, without the denials that waited when it was opened and are folded here:
+    /// each may have turned out to end somebody to whom its key was given. A fork never waits, and of
+    /// an author who had too many heads to name them all nothing can be told.
+    fn covered_by(&self, epoch: &Epoch) -> Bits {
+        let mut seen = Bits::default();
+        for head in &epoch.heads {
+            self.past.get(head).into_iter().for_each(|of| seen.join(of));
+        }
+        let named_all = epoch.heads.len() < HEADS_MAX;
+        let mut covered = Bits::default();
+        for denial in &epoch.answers {
+            let at = self.denials[denial];
+            let waited = denial.act != Denial::FORK
+                && named_all
+                && self.policy.is_folded(&denial.op)
+                && !seen.contains(at);
+            if !waited {
+                covered.insert(at);
+            }
+        }
+        covered
+    }
+}
+
 impl Replica {
     fn found(&self) -> &Found {
         self.found.get_or_init(|| Found::of(self))
     }
 
-    /// The epoch to seal under: it answers every denial known here, all that it answers is folded
+    /// The epoch to seal under: it covers every denial known here, all that it answers was taken in
     /// here, its key is held, and whoever opened it may still write there; of several the highest, then
     /// the lowest hash.
     pub(crate) fn usable_epoch(&self, domain: Sensitivity) -> Option<(EpochId, EpochKey)> {
@@ -132,7 +197,7 @@ impl Replica {
             let (id, epoch) = (held.signed.id(), held.signed.epoch());
             let standing = found.epochs.get(&id)?;
             let answers =
-                standing.answered.covers(&found.owed) || planted::is(Planted::ForgottenRotation);
+                standing.covered.covers(&found.owed) || planted::is(Planted::ForgottenRotation);
             let fits =
                 epoch.domain == domain && standing.usable && answers && self.may_still_open(epoch);
             fits.then_some((std::cmp::Reverse(epoch.n), id, held.key.as_ref()?))
@@ -151,7 +216,7 @@ impl Replica {
         })
     }
 
-    /// Whether every denial that this epoch and its ancestors answer is folded here, and every key on
+    /// Whether every denial that this epoch and its ancestors answer was taken in here, and every key on
     /// the way is held: only then may one seal, wrap or build on it.
     pub(crate) fn is_usable(&self, epoch: &EpochId) -> bool {
         self.found()
@@ -193,17 +258,17 @@ impl Replica {
             .collect()
     }
 
-    /// Whether this epoch, or one of its ancestors, answers one of these denials.
-    pub(crate) fn answers_any(&self, epoch: &EpochId, denials: &[Denial]) -> bool {
+    /// Whether this epoch covers one of these denials.
+    pub(crate) fn covers_any(&self, epoch: &EpochId, denials: &[Denial]) -> bool {
         let found = self.found();
         let Some(standing) = found.epochs.get(epoch) else {
             return false;
         };
-        let answers = |at: &usize| standing.answered.contains(*at);
+        let covers = |at: &usize| standing.covered.contains(*at);
         denials
             .iter()
             .filter_map(|denial| found.denials.get(denial))
-            .any(answers)
+            .any(covers)
     }
 
     /// What the next epoch of a domain answers beyond those there are.
@@ -216,14 +281,14 @@ impl Replica {
         self.owed_domains().len() as u64
     }
 
-    /// The denials that none of these epochs answers, in pieces of what one epoch may answer;
+    /// The denials that none of these epochs covers, in pieces of what one epoch may answer;
     /// at least one piece, be it empty.
     fn unanswered(&self, by: &[EpochId]) -> Vec<Vec<Denial>> {
         let found = self.found();
-        let mut answered = Bits::default();
+        let mut covered = Bits::default();
         for epoch in by {
             if let Some(standing) = found.epochs.get(epoch) {
-                answered.join(&standing.answered);
+                covered.join(&standing.covered);
             }
         }
         let left: Vec<Denial> = self
@@ -234,7 +299,7 @@ impl Replica {
                 found
                     .denials
                     .get(denial)
-                    .is_none_or(|at| !answered.contains(*at))
+                    .is_none_or(|at| !covered.contains(*at))
             })
             .filter(|_| !planted::is(Planted::AnswersEmpty))
             .copied()

@@ -457,7 +457,7 @@ fn opening_epochs(replica: &Replica, note: ItemId) -> BTreeSet<EpochId> {
 }
 
 /// Whether an epoch's key can have reached somebody who once had a grant for its sensitivity: unless
-/// it answers what ended each such grant, for then whoever opened it gave it to them no more.
+/// it covers what ended each such grant, for then whoever opened it gave it to them no more.
 pub(crate) fn could_have_had(
     replica: &Replica,
     person: PersonId,
@@ -468,5 +468,5 @@ pub(crate) fn could_have_had(
     let mut gave = grants
         .iter()
         .filter(|given| Right::Read.is_given_by(given.role, given.clearance, sensitivity));
-    gave.any(|given| !replica.answers_any(&epoch, &given.denied_by))
+    gave.any(|given| !replica.covers_any(&epoch, &given.denied_by))
 }

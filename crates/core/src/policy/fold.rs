@@ -197,6 +197,14 @@ impl Policy {
         self.records.ops.iter()
     }
 
+    /// Every operation that is here with all that it cites, each after what it cites.
+    pub fn folded_ops(&self) -> impl Iterator<Item = &SignedOp> {
+        let order = self.outcome.order.iter();
+        let mut order: Vec<(usize, &OpHash)> = order.map(|(hash, at)| (*at, hash)).collect();
+        order.sort_unstable();
+        order.into_iter().filter_map(|(_, hash)| self.op(hash))
+    }
+
     /// A stored operation.
     pub fn op(&self, hash: &OpHash) -> Option<&SignedOp> {
         let found = self
@@ -397,7 +405,8 @@ impl Policy {
         &self.outcome.disputes
     }
 
-    /// Whether this fold took the denial into account, so that an epoch answering it may be used.
+    /// Whether this fold took the denial into account, folded or parked, so that an epoch answering it
+    /// may be used.
     pub fn has_taken_in(&self, denial: &Denial) -> bool {
         let by_act = denial.act != Denial::FORK && self.is_folded(&denial.op);
         // A fork that a cutoff settled since is no denial any more, and was taken in nevertheless.

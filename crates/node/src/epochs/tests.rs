@@ -4,10 +4,10 @@ use crate::replica::{Replica, Staged};
 use crate::view::{Change, NewNote, NewSource, ShareOptions};
 use crate::{JoinOutcome, LinkId, Node, Output};
 use kitbag_core::epoch::{ANSWERS_MAX, EPOCH_VERSION, Epoch, SignedEpoch, seal_parent_key};
-use kitbag_core::id::{EndpointId, EpochId, PackId, Timestamp};
+use kitbag_core::id::{EndpointId, EpochId, OpHash, PackId, PersonId, Timestamp};
 use kitbag_core::person::SUITE;
 use kitbag_core::policy::fold::{Denial, Loss, Lost};
-use kitbag_core::policy::op::{Act, GrantRef};
+use kitbag_core::policy::op::{Act, GrantRef, LateDenials, SignedOp};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::sync::Side;
 use kitbag_core::ticket::Ticket;
@@ -15,7 +15,7 @@ use kitbag_crypto::{EpochKey, MasterKey, SigningKey};
 use kitbag_store::Store;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_000);
@@ -278,6 +278,133 @@ fn an_epoch_under_a_grant_that_waits_above_a_fork_seals_nothing() {
     let epoch = open_by_hand(&cyn, grant, replica, tip, answers, 1);
     let hers = take_in(&mut ana, pack, epoch);
     assert_seals_otherwise(&mut ana, pack, hers);
+}
+
+/// Ben, an admin, removed Pia. Ana has the removal without an operation before it, so it waits. She let
+/// Cyn in by the invite that Pia came by, which ends with Pia, and cannot know that it does.
+struct Waiting {
+    ana: Node,
+    ben: Node,
+    pack: PackId,
+    cyn: PersonId,
+    removal: Denial,
+    before: Vec<SignedOp>,
+}
+
+fn removal_that_waits(dir: &Path) -> Waiting {
+    let (mut ana, mut ben, pack) = ana_and_ben(dir);
+    let raised = Change::Role {
+        person: ben.me.person(),
+        role: Role::Admin,
+        clearance: Sensitivity::Restricted,
+    };
+    ana.change(NOW, pack, &raised).unwrap();
+    let (mut pia, mut cyn) = (open(dir, "pia", 3), open(dir, "cyn", 4));
+    let ticket = share(&mut ana, pack, 3);
+    join(&mut pia, &mut ana, &ticket, 2);
+    sync(&mut ana, &mut ben, 3);
+    join(&mut cyn, &mut ana, &ticket, 4);
+
+    let known: BTreeSet<OpHash> = ben.packs[&pack].ops.keys().copied().collect();
+    share(&mut ben, pack, 1);
+    ben.begin_incarnation().unwrap(); // so that nothing in the log of the removal is missing
+    let removed = Change::Remove {
+        person: pia.me.person(),
+        late_denials: LateDenials::Keep,
+    };
+    ben.change(NOW, pack, &removed).unwrap();
+    let ops = ben.packs[&pack].ops.values().cloned();
+    let (removals, before): (Vec<_>, Vec<_>) = ops
+        .filter(|op| !known.contains(&op.hash()))
+        .partition(|op| matches!(op.acts(), [Act::Remove { .. }]));
+    let removal = Denial {
+        op: removals[0].hash(),
+        act: 0,
+    };
+    take_in_ops(&mut ana, pack, removals);
+    let (policy, cyn) = (&ana.packs[&pack].policy, cyn.me.person());
+    assert_eq!(policy.parked(), [removal.op]);
+    assert!(policy.denials().contains(&removal));
+    assert!(policy.may_open(&cyn, Sensitivity::Internal));
+    Waiting {
+        ana,
+        ben,
+        pack,
+        cyn,
+        removal,
+        before,
+    }
+}
+
+fn take_in_ops(node: &mut Node, pack: PackId, ops: Vec<SignedOp>) {
+    let staged = Staged {
+        ops,
+        ..Staged::default()
+    };
+    node.commit(pack, staged).unwrap();
+}
+
+/// Goal: a removal turns out to end somebody more than it seemed to while it waited. What is sealed
+/// afterwards does not open for them, although the epoch of before answers it; and one new epoch is
+/// enough, for everybody.
+#[test]
+fn a_removal_that_waited_when_it_was_answered_is_answered_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let Waiting {
+        mut ana,
+        mut ben,
+        pack,
+        cyn,
+        removal,
+        before,
+    } = removal_that_waits(dir.path());
+    ana.add_notes(NOW, pack, &[note("while it waits")]).unwrap();
+    let first = sealing(&ana, pack).unwrap();
+    let answers = |node: &Node, id| node.packs[&pack].epochs[&id].signed.epoch().answers.clone();
+    assert!(answers(&ana, first).contains(&removal));
+    ana.add_notes(NOW, pack, &[note("still")]).unwrap();
+    assert_eq!(sealing(&ana, pack), Some(first));
+
+    take_in_ops(&mut ana, pack, before);
+    let policy = &ana.packs[&pack].policy;
+    assert!(!policy.may_open(&cyn, Sensitivity::Internal));
+    assert_eq!(sealing(&ana, pack), None, "Cyn may have its key");
+    ana.add_notes(NOW, pack, &[note("not for Cyn")]).unwrap();
+    let second = sealing(&ana, pack).unwrap();
+    assert!(answers(&ana, second).contains(&removal));
+    for n in 10..12 {
+        sync(&mut ana, &mut ben, n);
+        for node in [&mut ana, &mut ben] {
+            node.add_notes(NOW, pack, &[note("more")]).unwrap();
+            assert_eq!(sealing(node, pack), Some(second));
+        }
+    }
+}
+
+/// Goal: nobody hands on the key of an epoch whose opener knew more of a removal than they do: they
+/// would give it to somebody whom it ends.
+#[test]
+fn an_epoch_by_somebody_who_knew_more_of_a_removal_is_not_used_before_that_is_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let Waiting {
+        mut ana,
+        mut ben,
+        pack,
+        removal,
+        before,
+        ..
+    } = removal_that_waits(dir.path());
+    ben.add_notes(NOW, pack, &[note("not for Cyn")]).unwrap();
+    let his = sealing(&ben, pack).unwrap();
+    let held = &ben.packs[&pack].epochs[&his];
+    assert!(held.signed.epoch().answers.contains(&removal));
+    let epoch = (held.signed.clone(), held.key.clone().unwrap());
+    take_in(&mut ana, pack, epoch);
+    assert!(!ana.packs[&pack].is_usable(&his));
+
+    take_in_ops(&mut ana, pack, before);
+    assert!(ana.packs[&pack].is_usable(&his));
+    assert_eq!(sealing(&ana, pack), Some(his));
 }
 
 /// Ana writes, and seals under an epoch that she opened. The other one is handed on and built upon all

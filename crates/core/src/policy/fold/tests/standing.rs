@@ -114,6 +114,24 @@ fn a_fork_that_was_taken_in_stays_so_when_it_is_settled() {
     assert!(!forks.iter().any(|fork| half.has_taken_in(fork)));
 }
 
+/// Goal: whoever goes through the folded operations meets each after all that it cites, and no parked
+/// one.
+#[test]
+fn folded_operations_come_after_what_they_cite() {
+    let Team { mut w, ben, .. } = team();
+    let missing = w.by(BEN).after(&[ben]).does([grant(EVE, Role::Reader)]);
+    let parked = w.by(BEN).after(&[missing]).does([remove(EVE)]);
+    for policy in [w.policy(), w.policy_without(&[missing])] {
+        let mut met = std::collections::BTreeSet::new();
+        for op in policy.folded_ops() {
+            assert!(op.parents().all(|parent| met.contains(&parent)));
+            met.insert(op.hash());
+        }
+        assert_eq!(met.contains(&parked), met.contains(&missing));
+        assert_eq!(met.len() + policy.parked().len(), policy.ops().count());
+    }
+}
+
 #[test]
 fn what_a_held_grants_holder_denies_is_held() {
     let Team {

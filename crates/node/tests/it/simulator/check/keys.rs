@@ -6,10 +6,10 @@
 use super::known::Written;
 use super::{Books, grants_of};
 use crate::it::simulator::history::History;
-use kitbag_core::id::{DeviceId, EntryHash, EpochId, PackId, PersonId};
+use kitbag_core::id::{DeviceId, EntryHash, EpochId, OpHash, PackId, PersonId};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::{Denial, Policy};
-use kitbag_core::policy::op::{Act, GrantRef, LateDenials};
+use kitbag_core::policy::op::{Act, GrantRef, HEADS_MAX, LateDenials};
 use kitbag_testkit::{Trick, Who, World};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub(super) fn are_with_whom_they_belong(
     for pack in history.packs.iter().map(|pack| pack.id) {
         let (now, ever) = (books.all.policy(pack), books.ever.policy(pack));
         let written = Written::of(history, books, pack, &now);
-        epochs_answer_what_was_known(books, pack, &written)?;
+        epochs_answer_what_was_known(books, &ever, &written)?;
         policies.insert(pack, Of { now, ever, written });
     }
     let mallory = history.mallory.as_ref().map(|mallory| mallory.who);
@@ -159,10 +159,10 @@ fn drops_later(policy: &Policy, then: &Policy) -> bool {
 }
 
 /// Whatever an honest writer sealed stands under an epoch that, with its ancestors, answers every
-/// denial that the writer knew.
+/// denial that the writer had folded, and by somebody who had folded it too.
 fn epochs_answer_what_was_known(
     books: &Books,
-    pack: PackId,
+    ever: &Policy,
     written: &Written,
 ) -> Result<(), String> {
     let mut answered: BTreeMap<EpochId, BTreeSet<Denial>> = BTreeMap::new();
@@ -170,7 +170,7 @@ fn epochs_answer_what_was_known(
         let then = &written.states[entry.then];
         let answered = answered
             .entry(entry.epoch)
-            .or_insert_with(|| answered_by(books, pack, entry.epoch));
+            .or_insert_with(|| answered_by(books, ever, entry.epoch));
         if let Some(denial) = then.denials().difference(answered).next() {
             return Err(format!(
                 "{:?} is sealed under an epoch that does not answer {denial:?}",
@@ -181,14 +181,31 @@ fn epochs_answer_what_was_known(
     Ok(())
 }
 
-fn answered_by(books: &Books, pack: PackId, epoch: EpochId) -> BTreeSet<Denial> {
+fn answered_by(books: &Books, ever: &Policy, epoch: EpochId) -> BTreeSet<Denial> {
     let (mut answered, mut seen, mut ahead) = (BTreeSet::new(), BTreeSet::new(), vec![epoch]);
     while let Some(id) = ahead.pop() {
-        let found = books.all.epochs(pack).find(|epoch| epoch.id() == id);
+        let found = books.all.epochs(ever.pack()).find(|epoch| epoch.id() == id);
         if let Some(epoch) = found.filter(|_| seen.insert(id)) {
-            answered.extend(epoch.epoch().answers.iter().copied());
-            ahead.extend(epoch.epoch().parents.iter().copied());
+            let epoch = epoch.epoch();
+            let folded = with_past(ever, &epoch.heads);
+            let knew = |denial: &&Denial| {
+                folded.contains(&denial.op)
+                    || denial.act == Denial::FORK
+                    || epoch.heads.len() >= HEADS_MAX
+            };
+            answered.extend(epoch.answers.iter().filter(knew).copied());
+            ahead.extend(epoch.parents.iter().copied());
         }
     }
     answered
+}
+
+fn with_past(ever: &Policy, heads: &[OpHash]) -> BTreeSet<OpHash> {
+    let (mut past, mut ahead) = (BTreeSet::new(), heads.to_vec());
+    while let Some(op) = ahead.pop() {
+        if past.insert(op) {
+            ahead.extend(ever.op(&op).into_iter().flat_map(|op| op.parents()));
+        }
+    }
+    past
 }
