@@ -3,7 +3,7 @@
 use super::support::*;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::FRAME_BYTES_MAX;
-use kitbag_node::view::NewNote;
+use kitbag_node::view::{Change, NewNote};
 use kitbag_testkit::{Dice, World};
 use std::time::Instant;
 
@@ -183,4 +183,48 @@ fn a_new_address_is_told_once_to_each_device() {
     let frames = world.frames - before;
     assert!(frames <= 2 * 10, "{frames} frames");
     assert_no_violations(&mut world);
+}
+
+/// Goal: in one of two packs that two devices share nothing can be told, since a new key is owed there
+/// and neither of them may make it. The other is used, whichever comes first.
+#[test]
+fn a_new_address_is_told_where_there_is_a_key() {
+    let mut world = World::new(57);
+    world.packs_sleep = false;
+    let [ana, ben, cyn, dan] = ["Ana", "Ben", "Cyn", "Dan"].map(|name| world.add(&secret(name)));
+    let keyless = create(&mut world, cyn, "without a key");
+    for who in [ana, ben, dan] {
+        let ticket = share(
+            &mut world,
+            cyn,
+            keyless,
+            Role::Reader,
+            Sensitivity::Internal,
+        );
+        join(&mut world, who, cyn, &ticket);
+    }
+    let mut last = create(&mut world, ana, "other");
+    while last < keyless {
+        last = create(&mut world, ana, "other");
+    }
+    let ticket = share(&mut world, ana, last, Role::Editor, Sensitivity::Internal);
+    join(&mut world, ben, ana, &ticket);
+    world.kill(cyn);
+    world
+        .call(dan, |node, now| node.change(now, keyless, &Change::Leave))
+        .done();
+    world.dial(dan, ana).unwrap();
+    settle(&mut world);
+
+    let moved = vec!["192.0.2.7:1".to_owned()];
+    world
+        .call(ana, |node, now| {
+            node.set_addresses(now, moved.clone(), None)
+        })
+        .done();
+    settle(&mut world);
+    let endpoint = world.endpoint(ana);
+    let hints = world.node(ben).dial_hints();
+    let hint = hints.iter().find(|(of, ..)| *of == endpoint);
+    assert_eq!(hint.map(|(_, addresses, _)| addresses), Some(&moved));
 }
