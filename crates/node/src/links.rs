@@ -223,6 +223,10 @@ impl Node {
     /// [`NodeError::Store`].
     pub fn announce(&mut self, now: Timestamp) -> Result<Vec<Output>, NodeError> {
         let mut out = Vec::new();
+        let written: Vec<PackId> = self.changed.iter().copied().collect();
+        for pack in written {
+            self.tell_move(pack, now)?;
+        }
         self.flush(now, None, &mut out)?;
         Ok(out)
     }
