@@ -1,7 +1,7 @@
 //! The sync session with one peer, as a state machine.
 //!
 //! Pull only: a device says where it stands ([`Message::Hello`]), the two find out which packs
-//! differ ([`tree`]), and each asks for what it lacks, page by page, so that no side is ever sent
+//! differ ([`sketch`], [`tree`]), and each asks for what it lacks, page by page, so that no side is ever sent
 //! what it did not ask for. Every message may be lost with its connection or repeated; nothing in a
 //! session is needed to start the next one.
 //!
@@ -9,10 +9,12 @@
 //! to answer one, or to take in a page, and is told what came of it.
 //! Spec: `docs/spec/sync.md`.
 
+pub mod sketch;
 pub mod tree;
 
 use crate::id::PackId;
 use crate::wire::{CHANGED_MAX, Message, Page, SYNC_VERSION, TreePart, Want};
+use sketch::Sketch;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tree::{Leaves, NodeHash, Prefix};
 
@@ -56,8 +58,17 @@ pub enum Input {
         pack: PackId,
         /// Whether anything in it was new.
         progress: bool,
+        /// Whether this device wrote to the pack because of it, which the peer cannot know of.
+        wrote: bool,
         /// Whether the peer has more.
         more: bool,
+    },
+    /// The want that the session gave out with [`Effect::Answer`] was answered.
+    Answered {
+        /// Its pack.
+        pack: PackId,
+        /// Whether the page held anything, or there is more.
+        gave: bool,
     },
     /// A want could not be built: the peer may not be asked for this pack (any more).
     NotAsked(PackId),
@@ -129,6 +140,9 @@ pub struct Session {
     children: Option<[NodeHash; 16]>,
     /// Roots between which the trees were compared last, to notice that comparing again is futile.
     compared: Option<(NodeHash, NodeHash)>,
+    /// Packs that the peer was given something of, or was named, since its last greeting: it greets
+    /// when it is done with them, and until then there is nothing to compare.
+    fetching: BTreeSet<PackId>,
     retry_millis: u64,
     retry_scheduled: bool,
     up_to_date: bool,
@@ -146,6 +160,7 @@ impl Session {
             queued: BTreeSet::new(),
             children: None,
             compared: None,
+            fetching: BTreeSet::new(),
             retry_millis: RETRY_MILLIS_MIN,
             retry_scheduled: false,
             up_to_date: false,
@@ -170,8 +185,20 @@ impl Session {
             Input::TakenIn {
                 pack,
                 progress,
+                wrote,
                 more,
-            } => self.taken_in(view, pack, progress, more, out),
+            } => {
+                self.taken_in(pack, progress, more, out);
+                let news = if wrote { &[pack][..] } else { &[] };
+                self.settle(view, news, out);
+            }
+            Input::Answered { pack, gave: true } => {
+                self.fetching.insert(pack);
+            }
+            Input::Answered { pack, gave: false } => {
+                self.fetching.remove(&pack);
+                self.settle(view, &[], out);
+            }
             Input::NotAsked(pack) => {
                 self.pulling.remove(&pack);
                 self.settle(view, &[], out);
@@ -179,6 +206,7 @@ impl Session {
             Input::Retry => {
                 self.retry_scheduled = false;
                 self.compared = None;
+                self.fetching.clear();
                 self.pull_wanting(view);
                 self.settle(view, &[], out);
             }
@@ -201,13 +229,17 @@ impl Session {
                 wants,
                 changed,
                 children,
+                sketch,
                 ..
             } => {
                 self.peer = Some((root, wants));
                 self.children = children;
+                let differing = self.differing(view, root, sketch);
+                self.fetching = differing.iter().copied().collect();
                 self.pull_all(view, changed);
+                self.pull_all(view, differing.clone());
                 self.pull_wanting(view);
-                self.settle(view, &[], out);
+                self.settle(view, &differing, out);
             }
             Message::Tree(parts) if parts.len() > PARTS_MAX => {
                 out.push(Effect::Close(Breach::BadTree))
@@ -219,6 +251,13 @@ impl Session {
             }
             Message::Page(_) => {} // not asked for, or answered twice
         }
+    }
+
+    /// The packs that differ, if the peer's sketch tells them all.
+    fn differing(&self, view: &View, root: NodeHash, sketch: Option<Sketch>) -> Vec<PackId> {
+        let sketch = sketch.filter(|_| self.side == Side::Dialler && root != view.leaves.root());
+        let differing = sketch.and_then(|sketch| view.leaves.differing(&sketch));
+        differing.unwrap_or_default()
     }
 
     fn compare(&mut self, view: &View, parts: &[TreePart], out: &mut Vec<Effect>) {
@@ -240,14 +279,7 @@ impl Session {
         self.settle(view, &[], out);
     }
 
-    fn taken_in(
-        &mut self,
-        view: &View,
-        pack: PackId,
-        progress: bool,
-        more: bool,
-        out: &mut Vec<Effect>,
-    ) {
+    fn taken_in(&mut self, pack: PackId, progress: bool, more: bool, out: &mut Vec<Effect>) {
         if progress {
             self.retry_millis = RETRY_MILLIS_MIN;
         }
@@ -260,7 +292,6 @@ impl Session {
                 self.pulling.remove(&pack);
             }
         }
-        self.settle(view, &[], out);
     }
 
     /// Queues pulls of packs that are synced with this peer or wanted from it.
@@ -276,34 +307,44 @@ impl Session {
     }
 
     /// Starts waiting pulls, greets if anything changed, compares trees if it helps, and notices
-    /// when everything is equal.
+    /// when everything is equal. What was pulled is no news to who gave it: that greeting waits for
+    /// the last pull, and says so that it was the last.
     fn settle(&mut self, view: &View, changed: &[PackId], out: &mut Vec<Effect>) {
+        let mut asks = Vec::new();
         while self.pulling.len() < PULLS_MAX {
             let Some(pack) = self.waiting.pop_front() else {
                 break;
             };
             self.queued.remove(&pack);
             self.pulling.insert(pack, 0);
-            out.push(Effect::Ask(pack));
+            asks.push(Effect::Ask(pack));
         }
         let now = (view.leaves.root(), view.wants);
         // A key that arrived here changes no root, and may be just what the peer lacks.
         let news = changed.iter().any(|pack| view.leaves.leaf(pack).is_some());
-        if self.sent != Some(now) || news {
-            // Whoever answers the dial says one level more at once, which saves the first question.
-            let children = match self.side {
-                Side::Listener if self.sent.is_none() => view.leaves.children(),
-                _ => None,
-            };
-            self.sent = Some(now);
-            out.push(Effect::Send(hello(view, now, changed, children)));
-        }
-        let Some(peer) = self.peer else { return };
         let idle = self.pulling.is_empty() && self.waiting.is_empty();
+        if self.sent.is_none() || news || (idle && self.sent != Some(now)) {
+            // Whoever answers the dial says at once what the other would ask for.
+            let first = self.side == Side::Listener && self.sent.is_none();
+            let changed = self.name(view, changed);
+            self.sent = Some(now);
+            out.push(Effect::Send(Message::Hello {
+                version: SYNC_VERSION,
+                root: now.0,
+                wants: now.1,
+                changed,
+                children: view.leaves.children().filter(|_| first),
+                sketch: view.leaves.sketch().filter(|_| first).cloned(),
+            }));
+        }
+        // After the greeting: whoever hears first that a pack changed answers with what it owes there.
+        out.append(&mut asks);
+        let Some(peer) = self.peer else { return };
         self.tell(idle && peer == (now.0, 0) && now.1 == 0, out);
         if idle && !self.up_to_date {
             if self.side == Side::Dialler
                 && peer.0 != now.0
+                && self.fetching.is_empty()
                 && self.compared != Some((now.0, peer.0))
             {
                 self.compared = Some((now.0, peer.0));
@@ -347,7 +388,23 @@ impl Session {
         }
     }
 
+    /// What a greeting names: only packs that the peer may sync. Too many are left to the trees.
+    fn name(&mut self, view: &View, changed: &[PackId]) -> Vec<PackId> {
+        let known = |pack: &&PackId| view.leaves.leaf(pack).is_some();
+        let mut changed: Vec<PackId> = changed.iter().filter(known).copied().collect();
+        if changed.len() > CHANGED_MAX {
+            changed.clear();
+            self.fetching.clear();
+        } else {
+            self.fetching.extend(&changed);
+        }
+        changed
+    }
+
     fn tell(&mut self, up_to_date: bool, out: &mut Vec<Effect>) {
+        if up_to_date {
+            self.fetching.clear();
+        }
         if self.up_to_date != up_to_date {
             self.up_to_date = up_to_date;
             let event = if up_to_date {
@@ -357,29 +414,5 @@ impl Session {
             };
             out.push(Effect::Notify(event));
         }
-    }
-}
-
-/// A greeting names only packs that the peer may sync.
-fn hello(
-    view: &View,
-    now: (NodeHash, u64),
-    changed: &[PackId],
-    children: Option<[NodeHash; 16]>,
-) -> Message {
-    let mut changed: Vec<PackId> = changed
-        .iter()
-        .copied()
-        .filter(|pack| view.leaves.leaf(pack).is_some())
-        .collect();
-    if changed.len() > CHANGED_MAX {
-        changed.clear(); // the tree finds them
-    }
-    Message::Hello {
-        version: SYNC_VERSION,
-        root: now.0,
-        wants: now.1,
-        changed,
-        children,
     }
 }

@@ -8,6 +8,7 @@ use crate::codec::{self, CodecError};
 use crate::content::Run;
 use crate::id::{EndpointId, EpochId, LogId, PackId, PersonId, SignatureBytes, Timestamp};
 use crate::policy::{Role, Sensitivity};
+use crate::sync::sketch::Sketch;
 use crate::sync::tree::{LeafHash, NodeHash, Prefix};
 use kitbag_crypto::{SignLabel, SigningKey, VerifyingKey};
 use minicbor::{Decode, Encode};
@@ -40,12 +41,15 @@ pub enum Message {
         /// Keys and bodies that the sender lacks.
         #[n(2)]
         wants: u64,
-        /// Packs that changed since the last greeting, if few.
+        /// Packs that changed since the last greeting, or differ by the receiver's sketch, if few.
         #[n(3)]
         changed: Vec<PackId>,
         /// The hashes of the root's children: whoever compares begins one level further down.
         #[n(4)]
         children: Option<[NodeHash; 16]>,
+        /// The packs that both may sync, added up: whoever compares reads from it which few differ.
+        #[n(5)]
+        sketch: Option<Sketch>,
     },
     /// Parts of the sender's tree.
     #[n(1)]

@@ -24,8 +24,20 @@ use std::collections::BTreeSet;
 pub(crate) struct Intake {
     /// Something in it was new.
     pub(crate) progress: bool,
+    /// This device wrote to the pack because of it.
+    pub(crate) wrote: bool,
     /// The peer sent what no honest peer sends.
     pub(crate) breach: Option<&'static str>,
+}
+
+impl Intake {
+    fn of_nothing(breach: Option<&'static str>) -> Intake {
+        Intake {
+            progress: false,
+            wrote: false,
+            breach,
+        }
+    }
 }
 
 impl Node {
@@ -33,21 +45,13 @@ impl Node {
     pub(crate) fn take_in(&mut self, now: Timestamp, page: Page) -> Result<Intake, NodeError> {
         let pack = page.pack;
         let Some(replica) = self.packs.get(&pack) else {
-            return Ok(Intake {
-                progress: false,
-                breach: None,
-            });
+            return Ok(Intake::of_nothing(None));
         };
         let (mut newer, page_goes_on) = (false, page.more);
         let checked = self.check(replica, page, &mut newer);
         let (staged, breach) = match checked {
             Ok(staged) => (staged, None),
-            Err(breach) => {
-                return Ok(Intake {
-                    progress: false,
-                    breach: Some(breach),
-                });
-            }
+            Err(breach) => return Ok(Intake::of_nothing(Some(breach))),
         };
         let learned = self.note_diverging(pack, &staged);
         let progress = !staged.is_empty();
@@ -61,11 +65,17 @@ impl Node {
         if progress {
             self.commit(pack, staged)?;
         }
+        let changed = self.changed.remove(&pack);
         if last {
             self.maintain(pack, now)?; // not before the keys came, or a new epoch would be opened for want of them
         }
+        let wrote = self.changed.contains(&pack);
+        if changed {
+            self.changed.insert(pack);
+        }
         Ok(Intake {
             progress: progress || learned,
+            wrote,
             breach,
         })
     }

@@ -223,6 +223,10 @@ impl Node {
     /// [`NodeError::Store`].
     pub fn announce(&mut self, now: Timestamp) -> Result<Vec<Output>, NodeError> {
         let mut out = Vec::new();
+        let written: Vec<PackId> = self.changed.iter().copied().collect();
+        for pack in written {
+            self.tell_move(pack, now)?;
+        }
         self.flush(now, None, &mut out)?;
         Ok(out)
     }
@@ -294,16 +298,23 @@ impl Node {
                         link,
                         frame: message.encode(),
                     }),
-                    Effect::Ask(pack) => match self.want(&peer, pack) {
-                        Some(want) => out.push(Output::Send {
-                            link,
-                            frame: Message::Want(want).encode(),
-                        }),
-                        None => inputs.push_back(Input::NotAsked(pack)),
-                    },
+                    Effect::Ask(pack) => {
+                        self.tell_move(pack, now)?;
+                        match self.want(&peer, pack) {
+                            Some(want) => out.push(Output::Send {
+                                link,
+                                frame: Message::Want(want).encode(),
+                            }),
+                            None => inputs.push_back(Input::NotAsked(pack)),
+                        }
+                    }
                     Effect::Answer(want) => {
                         let page = self.answer(&peer, &want)?;
                         self.note_seen(peer, &want);
+                        inputs.push_back(Input::Answered {
+                            pack: page.pack,
+                            gave: page.more || !page.is_empty(),
+                        });
                         out.push(Output::Send {
                             link,
                             frame: Message::Page(page).encode(),
@@ -311,7 +322,11 @@ impl Node {
                     }
                     Effect::TakeIn(page) => {
                         let (pack, more) = (page.pack, page.more);
-                        let Intake { progress, breach } = self.take_in(now, page)?;
+                        let Intake {
+                            progress,
+                            wrote,
+                            breach,
+                        } = self.take_in(now, page)?;
                         match breach {
                             Some(breach) => self.breach(link, CloseReason::Breach(breach), out),
                             None => {
@@ -321,6 +336,7 @@ impl Node {
                                 inputs.push_back(Input::TakenIn {
                                     pack,
                                     progress,
+                                    wrote,
                                     more,
                                 });
                             }

@@ -173,6 +173,27 @@ impl Node {
         }
     }
 
+    /// Tells in a pack where this device can be dialled, if it told something else there before. Done
+    /// when the pack is written to here or about to be fetched, so that whoever fetches it in the same
+    /// exchange gets that with it, instead of hearing of another change afterwards.
+    pub(crate) fn tell_move(&mut self, pack: PackId, now: Timestamp) -> Result<(), NodeError> {
+        let own = self.profile(Timestamp::default());
+        let moved = self.packs.get(&pack).is_some_and(|replica| {
+            let known = replica.profiles.get(&self.me.device());
+            let told = known.map(|known| Profile {
+                at: own.at,
+                ..known.clone()
+            });
+            // No epoch is opened for it: the key of one that is here may still be on its way.
+            told.is_some_and(|told| told != own)
+                && replica.usable_epoch(Sensitivity::Public).is_some()
+        });
+        if moved {
+            self.tell_unless_outdone(pack, now, Staged::default())?;
+        }
+        Ok(())
+    }
+
     /// What this device tells about itself.
     fn profile(&self, at: Timestamp) -> Profile {
         Profile {

@@ -14,6 +14,7 @@ mod it {
     mod long_texts;
     mod members;
     mod merging;
+    mod reconnect;
     mod relabel;
     mod removal;
     mod set_aside;

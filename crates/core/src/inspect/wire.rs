@@ -17,6 +17,7 @@ pub(super) fn message(bytes: &[u8]) -> Result<Part, Failed> {
             wants,
             changed,
             children,
+            sketch,
         } => (
             "sync message: hello",
             vec![
@@ -30,6 +31,7 @@ pub(super) fn message(bytes: &[u8]) -> Result<Part, Failed> {
                         Value::Text(base32(&hash.0))
                     }),
                 ),
+                ("sketch", Value::Flag(sketch.is_some())),
             ],
         ),
         Message::Tree(parts) => (

@@ -5,6 +5,7 @@
 //! differ they go down sixteen ways at a time, until few enough leaves are left to name them.
 //! Spec: `docs/spec/sync.md`, "Tree".
 
+use super::sketch::{self, Sketch};
 use crate::id::PackId;
 use crate::wire::{Leaf, TreePart};
 use kitbag_crypto::{HashLabel, Hasher};
@@ -95,10 +96,11 @@ pub fn are_apart(parts: &[TreePart]) -> bool {
 /// The packs that this device and one peer may both sync, each with the hash of its heads.
 ///
 /// Hashes of inner nodes are kept, so that after a change of one pack the root costs one hash for
-/// each level, however many packs there are.
+/// each level, however many packs there are. A sketch is kept beside them.
 #[derive(Clone, Debug, Default)]
 pub struct Leaves {
     top: Node,
+    sketch: Sketch,
 }
 
 impl PartialEq for Leaves {
@@ -262,9 +264,17 @@ impl Leaves {
 
     /// Names a pack with the hash of its heads, or takes it out.
     pub fn set(&mut self, pack: PackId, leaf: Option<LeafHash>) {
-        if self.leaf(&pack) != leaf {
-            self.top.set(0, pack, leaf);
+        let before = self.leaf(&pack);
+        if before == leaf {
+            return;
         }
+        if let Some(before) = before {
+            self.sketch.remove(&pack, &before);
+        }
+        if let Some(leaf) = leaf {
+            self.sketch.add(&pack, &leaf);
+        }
+        self.top.set(0, pack, leaf);
     }
 
     /// The hash of one pack.
@@ -299,6 +309,20 @@ impl Leaves {
             Below::Few(_) => None,
             Below::Many(nodes) => Some(std::array::from_fn(|at| nodes[at].hash())),
         }
+    }
+
+    /// The sketch of all packs; none of a single one, since then roots say as much.
+    pub fn sketch(&self) -> Option<&Sketch> {
+        (self.len() > 1).then_some(&self.sketch)
+    }
+
+    /// The packs of this device that differ from those in a peer's sketch, at most
+    /// [`crate::wire::CHANGED_MAX`]; `None` if the sketch does not tell them all.
+    pub fn differing(&self, theirs: &Sketch) -> Option<Vec<PackId>> {
+        self.sketch.differing(theirs, |number| {
+            let leaves = self.find(&Prefix(sketch::nibbles(number))).leaves();
+            leaves.into_iter().map(|(pack, _)| pack).collect()
+        })
     }
 
     /// What to tell a peer about a node: its leaves if they are few, else its children's hashes.

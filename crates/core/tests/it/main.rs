@@ -6,4 +6,5 @@ mod decoders;
 mod hostile;
 mod inspect;
 mod samples;
+mod session;
 mod vectors;

@@ -786,6 +786,7 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
         wants: 3,
         changed: vec![pack()],
         children: None,
+        sketch: None,
     };
     let first_of_listener = Message::Hello {
         version: SYNC_VERSION,
@@ -793,6 +794,15 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
         wants: 0,
         changed: vec![],
         children: leaves(65).children(),
+        sketch: None,
+    };
+    let with_sketch = Message::Hello {
+        version: SYNC_VERSION,
+        root: leaves(5).root(),
+        wants: 0,
+        changed: vec![],
+        children: None,
+        sketch: leaves(5).sketch().cloned(),
     };
     let parts = tree_parts().into_iter().map(|(_, part)| part).collect();
     vec![
@@ -805,6 +815,7 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
         ("want", Message::Want(want())),
         ("page", Message::Page(page())),
         ("empty page", Message::Page(Page::empty(pack()))),
+        ("first hello of a listener with five packs", with_sketch),
     ]
 }
 

@@ -364,6 +364,36 @@ fn trees_are_as_frozen() {
     assert_frozen("tree.json", include_str!("../vectors/tree.json"), &cases);
 }
 
+/// Goal: a sketch is what `docs/spec/sync.md`, "Sketch", says, computed here without the code for it.
+#[test]
+fn sketches_are_as_specified() {
+    const PRIME: u128 = (1 << 61) - 1;
+    let sixty_bits = |bytes: &[u8]| {
+        let first = bytes.iter().take(8);
+        first.fold(0u128, |bits, byte| bits << 8 | u128::from(*byte)) >> 4
+    };
+    for n in [2, 5, 1000] {
+        let leaves = samples::leaves(n);
+        let mut sums = [[0u128; 2]; 21];
+        for (pack, leaf) in leaves.iter() {
+            let (number, amount) = (sixty_bits(pack.as_bytes()), sixty_bits(&leaf.0) + 1);
+            for row in 0..3usize {
+                let bits = (number >> (20 * row)) & 0xf_ffff;
+                let cell = &mut sums[7 * row + (bits % 7) as usize];
+                cell[0] = (cell[0] + amount) % PRIME;
+                cell[1] = (cell[1] + number * amount) % PRIME;
+            }
+        }
+        let mut expected = vec![0x59, 0x01, 0x50];
+        for sum in sums.iter().flatten() {
+            expected.extend_from_slice(&(*sum as u64).to_be_bytes());
+        }
+        let sketch = leaves.sketch().expect("more than one pack");
+        assert_eq!(kitbag_core::codec::encode(sketch), expected);
+    }
+    assert_eq!(samples::leaves(1).sketch(), None);
+}
+
 /// The leaf of a pack with the sample records, written down from `docs/spec/sync.md`, "Leaf".
 fn leaf() -> LeafHash {
     let mut leaf = Hasher::new(HashLabel::TreeLeaf);

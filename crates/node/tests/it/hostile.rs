@@ -5,7 +5,8 @@ use kitbag_core::content::{LogPosition, Run, SignedHead};
 use kitbag_core::id::{EntryHash, EpochId, LogId, PackId, PersonId, SignatureBytes};
 use kitbag_core::policy::op::SignedOp;
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_core::sync::tree::{LeafHash, NodeHash, Prefix};
+use kitbag_core::sync::sketch::Sketch;
+use kitbag_core::sync::tree::{LeafHash, Leaves, NodeHash, Prefix};
 use kitbag_core::wire::{
     Blob, CHANGED_MAX, FRAME_BYTES_MAX, Leaf, LogHave, Message, Page, SYNC_VERSION, TreePart, Want,
 };
@@ -61,6 +62,7 @@ fn random_bytes_and_broken_frames_close_the_link_and_change_nothing() {
         wants: 1,
         changed: vec![pack],
         children: None,
+        sketch: None,
     }
     .encode();
     let want = Message::Want(Want {
@@ -107,6 +109,8 @@ fn well_formed_nonsense_changes_nothing() {
         },
         signature: SignatureBytes(kitbag_crypto::Signature::from_bytes([0; 64])),
     };
+    let leaf = |pack| (pack, LeafHash([3; 32]));
+    let strange: Leaves = [pack, other].into_iter().map(leaf).collect();
     let nonsense = vec![
         Message::Hello {
             version: 99,
@@ -114,6 +118,7 @@ fn well_formed_nonsense_changes_nothing() {
             wants: 0,
             changed: vec![],
             children: None,
+            sketch: None,
         },
         Message::Hello {
             version: SYNC_VERSION,
@@ -121,6 +126,7 @@ fn well_formed_nonsense_changes_nothing() {
             wants: u64::MAX,
             changed: vec![other; CHANGED_MAX],
             children: None,
+            sketch: None,
         },
         Message::Hello {
             version: SYNC_VERSION,
@@ -128,6 +134,7 @@ fn well_formed_nonsense_changes_nothing() {
             wants: 0,
             changed: vec![other; CHANGED_MAX + 1],
             children: None,
+            sketch: None,
         },
         Message::Hello {
             version: SYNC_VERSION,
@@ -135,6 +142,23 @@ fn well_formed_nonsense_changes_nothing() {
             wants: 0,
             changed: vec![],
             children: Some([NodeHash([1; 32]); 16]),
+            sketch: None,
+        },
+        Message::Hello {
+            version: SYNC_VERSION,
+            root: NodeHash([0; 32]),
+            wants: 0,
+            changed: vec![],
+            children: None,
+            sketch: Some(Sketch::default()),
+        },
+        Message::Hello {
+            version: SYNC_VERSION,
+            root: NodeHash([0; 32]),
+            wants: 0,
+            changed: vec![],
+            children: None,
+            sketch: strange.sketch().cloned(),
         },
         Message::Tree(vec![]),
         Message::Tree(vec![TreePart::Children {
@@ -234,6 +258,7 @@ fn well_formed_nonsense_changes_nothing() {
             wants: 0,
             changed: vec![pack],
             children: None,
+            sketch: None,
         };
         send(&mut world, ana, ben, pack, hello.encode(), &before);
         if world.links_between(ana, ben) > 0 {
@@ -290,6 +315,7 @@ fn frames_of_another_pack_another_time_and_another_peer_do_no_harm() {
                 wants: 0,
                 changed: vec![page.pack],
                 children: None,
+                sketch: None,
             };
             send(&mut world, ana, ben, pack, hello.encode(), &before);
             send(
@@ -394,6 +420,7 @@ fn an_operation_without_the_one_before_it_leaves_no_gap() {
         wants: 0,
         changed: vec![pack],
         children: None,
+        sketch: None,
     };
     world.inject(link, cyn, hello.encode());
     world.inject(link, cyn, Message::Page(page).encode());

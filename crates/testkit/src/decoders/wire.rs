@@ -50,6 +50,7 @@ fn converse(message: &Message) {
         wants: 1,
         changed: vec![],
         children: None,
+        sketch: None,
     };
     for side in [Side::Dialler, Side::Listener] {
         for greeted in [false, true] {

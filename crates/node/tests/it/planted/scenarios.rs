@@ -477,6 +477,7 @@ fn say(world: &mut World, from: Who, to: Who, pack: PackId, frame: Message) -> R
         wants: 0,
         changed: vec![pack],
         children: None,
+        sketch: None,
     };
     world.inject(link, from, hello.encode());
     world.inject(link, from, frame.encode());

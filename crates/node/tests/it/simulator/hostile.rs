@@ -168,6 +168,7 @@ fn speak(
         wants: 0,
         changed: vec![pack],
         children: None,
+        sketch: None,
     };
     world.inject(link, from, hello.encode());
     let mut frame = message.encode();
