@@ -30,7 +30,18 @@ const FRAMES_BYTES_MAX: usize = PULLS_MAX * kitbag_net::FRAME_BYTES_MAX + (256 <
 /// News kept for a listener that lags.
 const NOTICES_MAX: usize = 256;
 
-type Job = Box<dyn FnOnce(&mut Node, &mut Desk) + Send>;
+/// Frames that are taken in together, at most: they share one sync of the disk.
+const FRAMES_AT_ONCE: usize = 8;
+
+/// What the node's thread shall do.
+enum Job {
+    /// Take in a frame.
+    Frame(LinkId, Vec<u8>),
+    /// Anything else.
+    Call(Call),
+}
+
+type Call = Box<dyn FnOnce(&mut Node, &mut Desk) + Send>;
 
 /// What one connection's writer is told.
 pub(crate) enum Command {
@@ -138,10 +149,24 @@ impl Worker {
         let thread = std::thread::Builder::new().name("kitbag-node".into()).spawn(move || {
             let mut node = node;
             desk.refresh_gate(&node);
-            while let Some(job) = queue.blocking_recv() {
+            let mut next = None;
+            while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
                 let begun = Instant::now();
                 let work = || {
-                    job(&mut node, &mut desk);
+                    match job {
+                        Job::Call(call) => call(&mut node, &mut desk),
+                        Job::Frame(link, frame) => {
+                            let mut frames = vec![(link, frame)];
+                            while frames.len() < FRAMES_AT_ONCE && next.is_none() {
+                                match queue.try_recv() {
+                                    Ok(Job::Frame(link, frame)) => frames.push((link, frame)),
+                                    Ok(other) => next = Some(other),
+                                    Err(_) => break, // none waits
+                                }
+                            }
+                            desk.take_in(&mut node, &frames);
+                        }
+                    }
                     desk.step(&mut node, None, |node, _| node.rest().map(|()| vec![]));
                 };
                 let panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
@@ -224,12 +249,7 @@ impl Worker {
     /// Hands over a frame; waits while the node is behind, which holds up the peer.
     pub(crate) async fn frame(&self, link: LinkId, frame: Vec<u8>) -> Result<(), EngineError> {
         self.shared.counters.frame_in(frame.len());
-        self.post(Box::new(move |node, desk| {
-            desk.step(node, Some(link), |node, now| {
-                node.link_frame(now, link, &frame)
-            })
-        }))
-        .await
+        self.send(Job::Frame(link, frame)).await
     }
 
     /// Forgets a connection.
@@ -253,7 +273,11 @@ impl Worker {
         JOBS_MAX - self.jobs.capacity()
     }
 
-    async fn post(&self, job: Job) -> Result<(), EngineError> {
+    async fn post(&self, call: Call) -> Result<(), EngineError> {
+        self.send(Job::Call(call)).await
+    }
+
+    async fn send(&self, job: Job) -> Result<(), EngineError> {
         self.jobs.send(job).await.map_err(|_| EngineError::Stopped)
     }
 }
@@ -269,6 +293,25 @@ impl Desk {
         answer
     }
 
+    /// Takes in frames. One that fails costs the connection that it came over.
+    fn take_in(&mut self, node: &mut Node, frames: &[(LinkId, Vec<u8>)]) {
+        let mut rest = frames;
+        while !rest.is_empty() {
+            let each = rest.iter().map(|(link, frame)| (*link, frame.as_slice()));
+            match node.link_frames(now(), each) {
+                Ok(taken) => {
+                    rest = rest.get(taken.count..).unwrap_or_default();
+                    self.carry_out(node, taken.outputs);
+                    for (link, error) in taken.failed {
+                        error!(%error, "a frame could not be taken in");
+                        self.links.remove(&link);
+                    }
+                }
+                Err(error) => return self.fail(&error),
+            }
+        }
+    }
+
     /// Runs one step of the node and carries out what it wants. What fails costs the connection that
     /// it came over; a store that refuses to go on costs all of them.
     fn step(
@@ -279,17 +322,20 @@ impl Desk {
     ) {
         match step(node, now()) {
             Ok(outputs) => self.carry_out(node, outputs),
-            Err(error) => {
-                error!(%error, "a step failed");
-                match of {
-                    Some(link) if !node.has_failed() => {
-                        self.links.remove(&link);
-                        node.link_closed(link);
-                    }
-                    _ => self.links.clear(),
+            Err(error) => match of {
+                Some(link) if !node.has_failed() => {
+                    error!(%error, "a step failed");
+                    self.links.remove(&link);
+                    node.link_closed(link);
                 }
-            }
+                _ => self.fail(&error),
+            },
         }
+    }
+
+    fn fail(&mut self, error: &NodeError) {
+        error!(%error, "a step failed");
+        self.links.clear();
     }
 
     fn carry_out(&mut self, node: &mut Node, outputs: Vec<Output>) {
@@ -343,12 +389,12 @@ impl Desk {
         self.runtime.spawn(async move {
             tokio::time::sleep(Duration::from_millis(millis)).await;
             let Some(jobs) = jobs.upgrade() else { return };
-            let retry: Job = Box::new(move |node, desk| {
+            let retry: Call = Box::new(move |node, desk| {
                 if desk.links.contains_key(&link) {
                     desk.step(node, Some(link), |node, now| node.link_retry(now, link));
                 }
             });
-            let _ = jobs.send(retry).await; // stopped
+            let _ = jobs.send(Job::Call(retry)).await; // stopped
         });
     }
 

@@ -267,6 +267,7 @@ impl Node {
         exporter: [u8; 32],
         request: &[u8],
     ) -> Result<(Vec<u8>, Vec<Output>), NodeError> {
+        self.refuse_if_failed()?;
         let mut out = Vec::new();
         let answer = match self.admit(now, joiner, exporter, request, &mut out)? {
             Ok(answer) => answer,

@@ -53,7 +53,7 @@ mod write;
 
 pub use error::{Denied, NodeError};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
-pub use links::{CloseReason, LinkId, Notice, Output};
+pub use links::{CloseReason, LinkId, Notice, Output, Taken};
 
 use asleep::{Kept, Packs, Summary};
 use deriving::{BuiltNotes, Deriving};
@@ -87,6 +87,7 @@ pub struct Node {
     next_log: u32,
     built: BuiltNotes,
     links: BTreeMap<LinkId, Link>,
+    said: links::Said,
     joining: BTreeMap<PackId, BTreeSet<EndpointId>>,
     asking: asking::Asking,
     waiting: Vec<waiting::WaitingJoin>,
@@ -211,6 +212,7 @@ impl Node {
             next_log: opened.numbers.next_log,
             built: BuiltNotes::with_room(BUILT_MAX),
             links: BTreeMap::new(),
+            said: Default::default(),
             joining,
             asking,
             waiting,

@@ -3,11 +3,13 @@
 use crate::asleep::{Shown, Stands};
 use crate::intake::Intake;
 use crate::{Node, NodeError};
+use kitbag_core::codec::CodecError;
 use kitbag_core::id::{DeviceId, EndpointId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::policy::fold::Standing;
 use kitbag_core::sync::tree::NodeHash;
 use kitbag_core::sync::{Breach, Effect, Event, Input, Session, Side};
 use kitbag_core::wire::{LogHave, Message, Want};
+use kitbag_store::StoreError;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A connection, as the shell numbers it; never used twice.
@@ -49,6 +51,49 @@ pub enum Output {
     Disconnect(EndpointId),
     /// Tell whoever listens.
     Notify(Notice),
+}
+
+/// What came of frames.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// What to do, in this order.
+    pub outputs: Vec<Output>,
+    /// Connections that are forgotten because one of their frames could not be taken in, and why.
+    pub failed: Vec<(LinkId, NodeError)>,
+    /// How many frames were taken in; the others are to be given again.
+    pub count: usize,
+}
+
+/// What was said since the last sync of the disk.
+#[derive(Default)]
+pub(crate) struct Said {
+    packs: BTreeSet<PackId>,
+    /// Where packs stand that are not named.
+    trees: bool,
+}
+
+impl Said {
+    fn note(&mut self, message: &Message) {
+        match message {
+            Message::Hello {
+                changed,
+                children,
+                sketch,
+                ..
+            } => {
+                self.packs.extend(changed);
+                self.trees |= children.is_some() || sketch.is_some();
+            }
+            Message::Tree(_) => self.trees = true,
+            Message::Want(want) => _ = self.packs.insert(want.pack),
+            Message::Page(page) => _ = self.packs.insert(page.pack),
+        }
+    }
+
+    /// Whether this message may end somebody to whom something was said.
+    fn may_contradict(&self, message: &Message) -> bool {
+        matches!(message, Message::Page(page) if self.trees || self.packs.contains(&page.pack))
+    }
 }
 
 /// Why a connection is closed.
@@ -112,6 +157,7 @@ impl Node {
         peer: EndpointId,
         side: Side,
     ) -> Result<Vec<Output>, NodeError> {
+        self.refuse_if_failed()?;
         self.links.insert(
             link,
             Link {
@@ -137,19 +183,87 @@ impl Node {
         link: LinkId,
         frame: &[u8],
     ) -> Result<Vec<Output>, NodeError> {
-        let mut out = Vec::new();
-        if !self.links.contains_key(&link) {
-            return Ok(out);
+        let mut taken = self.link_frames(now, [(link, frame)])?;
+        match taken.failed.pop() {
+            Some((_, error)) => Err(error),
+            None => Ok(taken.outputs),
         }
-        match Message::decode(frame) {
+    }
+
+    /// Frames arrived, in this order on each connection. What the first of them bring, one at least, is
+    /// made durable together.
+    ///
+    /// A page may bring that somebody is out, so it does not come with frames because of which something
+    /// is about to be said of its pack: that must have been sent before.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`] if the database must be opened again; none of the frames counts then, and
+    /// every connection is forgotten.
+    pub fn link_frames<'f>(
+        &mut self,
+        now: Timestamp,
+        frames: impl IntoIterator<Item = (LinkId, &'f [u8])>,
+    ) -> Result<Taken, NodeError> {
+        self.refuse_if_failed()?;
+        let mut taken = Taken::default();
+        self.said = Said::default();
+        self.store.put_off_sync();
+        for (link, frame) in frames {
+            let message = Message::decode(frame);
+            if message
+                .as_ref()
+                .is_ok_and(|message| self.said.may_contradict(message))
+            {
+                break;
+            }
+            taken.count += 1;
+            if let Err(error) = self.take_frame(now, link, message, &mut taken.outputs) {
+                self.links.remove(&link); // and its later frames are ignored
+                taken.failed.push((link, error));
+                if self.has_failed() {
+                    break;
+                }
+            }
+        }
+        let synced = self.store.sync();
+        if self.has_failed() {
+            self.links.clear();
+            let failed = taken.failed.pop().map(|(_, error)| error);
+            return Err(failed
+                .or(synced.err().map(NodeError::from))
+                .unwrap_or(StoreError::Poisoned.into()));
+        }
+        synced?;
+        Ok(taken)
+    }
+
+    /// What is in memory may not be on the disk any more: nobody hears of it.
+    pub(crate) fn refuse_if_failed(&mut self) -> Result<(), NodeError> {
+        if self.has_failed() {
+            self.links.clear();
+            return Err(StoreError::Poisoned.into());
+        }
+        Ok(())
+    }
+
+    fn take_frame(
+        &mut self,
+        now: Timestamp,
+        link: LinkId,
+        message: Result<Message, CodecError>,
+        out: &mut Vec<Output>,
+    ) -> Result<(), NodeError> {
+        if !self.links.contains_key(&link) {
+            return Ok(());
+        }
+        match message {
             Ok(message) => {
                 self.hear(link, &message);
-                self.drive(now, link, Input::Received(message), &mut out)?;
+                self.drive(now, link, Input::Received(message), out)?;
             }
-            Err(_) => self.breach(link, CloseReason::Breach("a frame is no message"), &mut out),
+            Err(_) => self.breach(link, CloseReason::Breach("a frame is no message"), out),
         }
-        self.flush(now, Some(link), &mut out)?;
-        Ok(out)
+        self.flush(now, Some(link), out)
     }
 
     /// A greeting with another root, or with packs that changed, may come with keys that were missing.
@@ -205,6 +319,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::Store`].
     pub fn link_retry(&mut self, now: Timestamp, link: LinkId) -> Result<Vec<Output>, NodeError> {
+        self.refuse_if_failed()?;
         let mut out = Vec::new();
         self.drive(now, link, Input::Retry, &mut out)?;
         self.flush(now, None, &mut out)?;
@@ -217,12 +332,15 @@ impl Node {
     }
 
     /// Tells all sessions what changed since the last call; every public call that may change a pack
-    /// is followed by this one.
+    /// is followed by this one. After a failed write it tells nobody, and forgets all connections.
     ///
     /// # Errors
     /// [`NodeError::Store`].
     pub fn announce(&mut self, now: Timestamp) -> Result<Vec<Output>, NodeError> {
         let mut out = Vec::new();
+        if self.refuse_if_failed().is_err() {
+            return Ok(out);
+        }
         let written: Vec<PackId> = self.changed.iter().copied().collect();
         for pack in written {
             self.tell_move(pack, now)?;
@@ -294,17 +412,11 @@ impl Node {
             self.packs.take_failure()?;
             for effect in effects {
                 match effect {
-                    Effect::Send(message) => out.push(Output::Send {
-                        link,
-                        frame: message.encode(),
-                    }),
+                    Effect::Send(message) => self.say(link, &message, out),
                     Effect::Ask(pack) => {
                         self.tell_move(pack, now)?;
                         match self.want(&peer, pack) {
-                            Some(want) => out.push(Output::Send {
-                                link,
-                                frame: Message::Want(want).encode(),
-                            }),
+                            Some(want) => self.say(link, &Message::Want(want), out),
                             None => inputs.push_back(Input::NotAsked(pack)),
                         }
                     }
@@ -315,10 +427,7 @@ impl Node {
                             pack: page.pack,
                             gave: page.more || !page.is_empty(),
                         });
-                        out.push(Output::Send {
-                            link,
-                            frame: Message::Page(page).encode(),
-                        });
+                        self.say(link, &Message::Page(page), out);
                     }
                     Effect::TakeIn(page) => {
                         let (pack, more) = (page.pack, page.more);
@@ -349,6 +458,12 @@ impl Node {
             }
         }
         Ok(())
+    }
+
+    fn say(&mut self, link: LinkId, message: &Message, out: &mut Vec<Output>) {
+        self.said.note(message);
+        let frame = message.encode();
+        out.push(Output::Send { link, frame });
     }
 
     fn flush(

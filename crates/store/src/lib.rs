@@ -71,6 +71,16 @@ pub enum StoreError {
 pub struct Store {
     reader: Arc<Reader>,
     poisoned: bool,
+    sync: SyncWhen,
+}
+
+/// When a commit is made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SyncWhen {
+    /// Each at once.
+    Each,
+    /// All together, later; whether there is one that waits for it.
+    Together { waiting: bool },
 }
 
 impl Deref for Store {
@@ -147,6 +157,7 @@ impl Store {
         let mut store = Store {
             reader: Arc::new(reader),
             poisoned: false,
+            sync: SyncWhen::Each,
         };
         match store.format()? {
             None => store.create(rng)?,
@@ -182,20 +193,46 @@ impl Store {
         if self.poisoned {
             return Err(StoreError::Poisoned);
         }
-        let mut write = self.reader.db.begin_write().map_err(disk("begin"))?;
-        let durability = match planted::is(Planted::CommitWithoutSync) {
-            true => Durability::None,
-            false => Durability::Immediate,
+        let durability = match self.sync {
+            SyncWhen::Each => Durability::Immediate,
+            SyncWhen::Together { .. } => Durability::None,
         };
-        write.set_durability(durability).map_err(disk("begin"))?;
-        write.set_two_phase_commit(true);
         Ok(Batch {
-            write,
+            write: self.reader.begin(durability)?,
             rows: &self.reader.rows,
             blind: &self.reader.blind,
             poisoned: &mut self.poisoned,
+            sync: &mut self.sync,
             rng,
         })
+    }
+
+    /// From now on batches commit without being durable, until [`Store::sync`] makes them so all
+    /// together. Nobody may hear of what they did before that.
+    pub fn put_off_sync(&mut self) {
+        if self.sync == SyncWhen::Each {
+            self.sync = SyncWhen::Together { waiting: false };
+        }
+    }
+
+    /// Makes durable what was committed since [`Store::put_off_sync`]; from now on each batch is again.
+    ///
+    /// # Errors
+    /// [`StoreError::Disk`]; the store is poisoned then, and which batches survived, the first so many
+    /// of them, shows when it is opened again. [`StoreError::Poisoned`] after a failed commit.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        let before = std::mem::replace(&mut self.sync, SyncWhen::Each);
+        if before != (SyncWhen::Together { waiting: true }) {
+            return Ok(());
+        }
+        if self.poisoned {
+            return Err(StoreError::Poisoned);
+        }
+        self.poisoned = true;
+        let write = self.reader.begin(Durability::Immediate)?;
+        commit(write)?;
+        self.poisoned = false;
+        Ok(())
     }
 
     /// Refuses every further write until the file is opened again: for a caller that could not follow
@@ -210,28 +247,50 @@ impl Store {
     }
 }
 
+fn commit(write: WriteTransaction) -> Result<(), StoreError> {
+    match write.commit().map_err(disk("commit")) {
+        Err(_) if planted::is(Planted::FailedCommitAcknowledged) => Ok(()),
+        other => other,
+    }
+}
+
+impl Reader {
+    /// A transaction of two phases.
+    fn begin(&self, durability: Durability) -> Result<WriteTransaction, StoreError> {
+        let mut write = self.db.begin_write().map_err(disk("begin"))?;
+        let durability = match planted::is(Planted::CommitWithoutSync) {
+            true => Durability::None,
+            false => durability,
+        };
+        write.set_durability(durability).map_err(disk("begin"))?;
+        write.set_two_phase_commit(true);
+        Ok(write)
+    }
+}
+
 /// One transaction. Dropped without [`Batch::commit`], it leaves nothing behind.
 pub struct Batch<'s> {
     write: WriteTransaction,
     rows: &'s RowKey,
     blind: &'s BlindKey,
     poisoned: &'s mut bool,
+    sync: &'s mut SyncWhen,
     rng: &'s mut dyn CryptoRng,
 }
 
 impl Batch<'_> {
-    /// Makes everything in the batch durable.
+    /// Makes everything in the batch durable, at once or with [`Store::sync`].
     ///
     /// # Errors
     /// [`StoreError::Disk`]; the store is poisoned then, and whether the batch survived shows when
     /// it is opened again.
     pub fn commit(self) -> Result<(), StoreError> {
         *self.poisoned = true;
-        match self.write.commit().map_err(disk("commit")) {
-            Err(_) if planted::is(Planted::FailedCommitAcknowledged) => {}
-            other => other?,
-        }
+        commit(self.write)?;
         *self.poisoned = false;
+        if let SyncWhen::Together { waiting } = self.sync {
+            *waiting = true;
+        }
         Ok(())
     }
 

@@ -3,8 +3,13 @@
 use super::support::*;
 use kitbag_core::id::PackId;
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_node::NodeError;
-use kitbag_testkit::{Fault, Opened, Who, World};
+use kitbag_core::sync::Side;
+use kitbag_core::wire::Message;
+use kitbag_crypto::MasterKey;
+use kitbag_node::{LinkId, NodeError, Output};
+use kitbag_store::Store;
+use kitbag_testkit::{Dice, Fault, Opened, SimDisk, Who, World};
+use std::collections::VecDeque;
 
 /// Pack titles and note bodies.
 type State = Vec<(String, Vec<String>)>;
@@ -248,4 +253,131 @@ fn a_start_that_dies_between_the_two_tokens_is_a_new_incarnation_and_loses_nothi
     settle(&mut world);
     assert_eq!(world.node(ben).pack(pack).unwrap().notes, 59);
     assert!(world.closed().is_empty());
+}
+
+/// Frames between two devices that talk directly, one call after the other.
+struct Wire {
+    link: LinkId,
+    of: [Who; 2],
+    frames: [VecDeque<Vec<u8>>; 2],
+}
+
+impl Wire {
+    fn open(world: &mut World, link: u64, of: [Who; 2]) -> Wire {
+        let mut wire = Wire {
+            link: LinkId(link),
+            of,
+            frames: Default::default(),
+        };
+        for (end, side) in [(0, Side::Dialler), (1, Side::Listener)] {
+            let (peer, now) = (world.endpoint(of[1 - end]), world.clock(of[end]));
+            let node = world.node(of[end]);
+            let out = node.link_opened(now, wire.link, peer, side).unwrap();
+            wire.put(end, out);
+        }
+        wire
+    }
+
+    fn put(&mut self, end: usize, outputs: Vec<Output>) {
+        for output in outputs {
+            if let Output::Send { frame, .. } = output {
+                self.frames[end].push_back(frame);
+            }
+        }
+    }
+
+    /// Hands over frames until the next one for the second device is a page with runs.
+    fn until_a_page_with_runs(&mut self, world: &mut World) {
+        for _ in 0..100 {
+            let with_runs = self.frames[0].front().map(|frame| Message::decode(frame));
+            if matches!(with_runs, Some(Ok(Message::Page(page))) if !page.runs.is_empty()) {
+                return;
+            }
+            for end in [0, 1] {
+                if let Some(frame) = self.frames[end].pop_front() {
+                    let now = world.clock(self.of[1 - end]);
+                    let node = world.node(self.of[1 - end]);
+                    let out = node.link_frame(now, self.link, &frame).unwrap();
+                    self.put(1 - end, out);
+                    break;
+                }
+            }
+        }
+        panic!("no page with runs comes");
+    }
+}
+
+/// Goal: what arrived and could not be made durable is told to nobody, neither over the connection that
+/// it came by nor over another, until the database was opened again. Method: every disk call of taking
+/// in one page fails once.
+#[test]
+fn what_could_not_be_made_durable_is_told_to_nobody() {
+    let mut failed = 0;
+    for call in 1.. {
+        let (mut world, ana, ben, pack) = two_in_one_pack(57, Role::Editor, Sensitivity::Internal);
+        settle(&mut world);
+        world.disconnect_all();
+        add(&mut world, ana, pack, "late", Sensitivity::Internal);
+        let mut wire = Wire::open(&mut world, 900, [ana, ben]);
+        wire.until_a_page_with_runs(&mut world);
+        let page = wire.frames[0].pop_front().unwrap();
+        world.device(ben).disk.set_fault(Fault::FailOnce(call));
+        let (now, of_ana) = (world.clock(ben), world.endpoint(ana));
+        let taken = world.node(ben).link_frame(now, wire.link, &page);
+        world.device(ben).disk.set_fault(Fault::None);
+        if taken.is_ok() {
+            break;
+        }
+        failed += 1;
+        let node = world.node(ben);
+        if node.has_failed() {
+            assert_eq!(node.announce(now).unwrap(), []);
+            let opened = node.link_opened(now, LinkId(901), of_ana, Side::Listener);
+            assert!(opened.is_err(), "it greets, call {call}");
+            let hello = wire.frames[0].pop_front().unwrap_or(page);
+            assert!(node.link_frame(now, wire.link, &hello).is_err());
+            assert!(node.link_retry(now, wire.link).is_err());
+        }
+        world.kill(ben);
+        assert_eq!(world.start(ben), Opened::Up);
+        world.dial(ana, ben);
+        settle(&mut world);
+        assert_eq!(world.node(ben).notes(pack).unwrap().len(), 1, "call {call}");
+        assert_no_violations(&mut world);
+    }
+    assert!(failed > 3, "only {failed} calls can fail");
+}
+
+/// Goal: batches whose sync is put off are read at once, are all on the disk once it was done, and
+/// leave nothing behind if power is lost before.
+#[test]
+fn what_waits_for_a_sync_is_on_the_disk_after_it_and_not_before() {
+    for synced in [false, true] {
+        let (disk, master) = (SimDisk::new(), MasterKey::from_bytes([7; 32]));
+        let mut dice = Dice::new(7);
+        let mut rng = dice.fork();
+        let mut store = Store::open_backend(disk.backend(), &master, &mut rng).unwrap();
+        store.put_off_sync();
+        for name in ["first", "second"] {
+            let mut batch = store.batch(&mut rng).unwrap();
+            batch.put_setting(name, b"value").unwrap();
+            batch.commit().unwrap();
+            assert!(store.setting(name).unwrap().is_some());
+        }
+        if synced {
+            store.sync().unwrap();
+        }
+        disk.set_fault(Fault::PowerLoss(1));
+        let mut batch = store.batch(&mut rng).unwrap();
+        batch.put_setting("third", b"value").unwrap();
+        let third = batch.commit().and_then(|()| store.sync());
+        assert!(third.is_err());
+        drop(store);
+        disk.power_returns(&mut dice);
+        let store = Store::open_backend(disk.backend(), &master, &mut rng).unwrap();
+        for name in ["first", "second"] {
+            assert_eq!(store.setting(name).unwrap().is_some(), synced, "{name}");
+        }
+        assert!(store.setting("third").unwrap().is_none());
+    }
 }

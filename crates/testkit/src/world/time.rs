@@ -1,8 +1,13 @@
 //! Virtual time.
 
-use super::{Event, World};
+use super::{Event, Who, World};
 use kitbag_node::LinkId;
 use std::cmp::Reverse;
+
+/// How often a frame arrives together with others.
+const TOGETHER_PERCENT: u64 = 30;
+/// With how many, itself among them.
+const TOGETHER_MAX: usize = 8;
 
 impl World {
     /// Lets everything happen that happens within so many milliseconds.
@@ -73,11 +78,39 @@ impl World {
             self.break_link(link);
             return;
         }
+        let mut frames = vec![(link, frame)];
+        if self.dice.percent(TOGETHER_PERCENT) {
+            self.more_frames_for(to, &mut frames);
+        }
+        let mut rest = &frames[..];
         let now = self.clock(to);
-        if let Some(node) = self.devices[to.0].node.as_mut() {
-            let outputs = node.link_frame(now, link, &frame);
+        while let Some(node) = self.devices[to.0]
+            .node
+            .as_mut()
+            .filter(|_| !rest.is_empty())
+        {
+            let taken = node.link_frames(now, rest.iter().map(|(link, frame)| (*link, &frame[..])));
+            rest = &rest[taken.as_ref().map_or(0, |taken| taken.count)..];
+            let outputs = taken.and_then(|mut taken| match taken.failed.pop() {
+                Some((_, error)) => Err(error),
+                None => Ok(taken.outputs),
+            });
             self.follow(to, outputs);
             self.rest(to);
+        }
+    }
+
+    /// Frames on their way to a device that arrive together with one that just did.
+    fn more_frames_for(&mut self, to: Who, frames: &mut Vec<(LinkId, Vec<u8>)>) {
+        for (link, wire) in &mut self.wires {
+            for (end, way) in wire.ways.iter_mut().enumerate() {
+                while wire.ends[1 - end] == to && frames.len() < TOGETHER_MAX {
+                    let Some((_, frame)) = way.frames.pop_front() else {
+                        break;
+                    };
+                    frames.push((*link, frame));
+                }
+            }
         }
     }
 }
