@@ -255,7 +255,7 @@ fn commit(write: WriteTransaction) -> Result<(), StoreError> {
 }
 
 impl Reader {
-    /// A transaction of two phases.
+    /// A transaction of two phases; after a crash the file opens without being walked.
     fn begin(&self, durability: Durability) -> Result<WriteTransaction, StoreError> {
         let mut write = self.db.begin_write().map_err(disk("begin"))?;
         let durability = match planted::is(Planted::CommitWithoutSync) {
@@ -264,6 +264,7 @@ impl Reader {
         };
         write.set_durability(durability).map_err(disk("begin"))?;
         write.set_two_phase_commit(true);
+        write.set_quick_repair(true);
         Ok(write)
     }
 }
