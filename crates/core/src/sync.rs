@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use tree::{Leaves, NodeHash, Prefix};
 
 /// Packs that one session pulls at the same time, at most.
-pub const PULLS_MAX: usize = 4;
+pub const PULLS_MAX: usize = 8;
 /// Packs that wait to be pulled in one session, at most; the rest is found again by the tree.
 pub const PULLS_WAITING_MAX: usize = 100_000;
 /// Pages of one pull that bring nothing new before it is given up.
@@ -321,7 +321,9 @@ impl Session {
         }
         let now = (view.leaves.root(), view.wants);
         // A key that arrived here changes no root, and may be just what the peer lacks.
-        let news = changed.iter().any(|pack| view.leaves.leaf(pack).is_some());
+        let shared = changed.iter().any(|pack| view.leaves.leaf(pack).is_some());
+        let left = !changed.is_empty() && self.sent.is_some_and(|(root, _)| root != now.0);
+        let news = shared || left;
         let idle = self.pulling.is_empty() && self.waiting.is_empty();
         if self.sent.is_none() || news || (idle && self.sent != Some(now)) {
             // Whoever answers the dial says at once what the other would ask for.

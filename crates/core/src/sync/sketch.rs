@@ -102,7 +102,9 @@ impl Sketch {
     fn single(&self, known: impl Fn(u64) -> Vec<PackId>) -> Option<(u64, u64, Vec<PackId>)> {
         self.cells.iter().enumerate().find_map(|(at, cell)| {
             let number = times(cell.products, inverse(cell.leaves));
-            let fits = number >> (4 * NUMBER_NIBBLES) == 0 && cells_of(number).contains(&at);
+            let fits = cell.leaves != 0
+                && number >> (4 * NUMBER_NIBBLES) == 0
+                && cells_of(number).contains(&at);
             let packs = if fits { known(number) } else { vec![] };
             (!packs.is_empty()).then_some((number, cell.leaves, packs))
         })
