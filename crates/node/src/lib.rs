@@ -300,9 +300,11 @@ impl Node {
         if weight <= self.awake_bytes_max {
             return Ok(());
         }
-        for pack in self.packs.awake() {
-            if weight <= self.awake_bytes_max {
-                break;
+        let awake = self.packs.awake();
+        let last = awake.last().filter(|_| self.awake_bytes_max > 0).copied();
+        for pack in awake {
+            if weight <= self.awake_bytes_max || Some(pack) == last {
+                break; // a pack larger than the limit would be read anew for each look at it
             }
             let of = self.packs.weight_of(&pack);
             self.note_calm(pack)?;
@@ -315,8 +317,8 @@ impl Node {
         self.packs.take_failure()
     }
 
-    /// How much memory awake packs may take together, in bytes, from now on; by default 16 MiB. What is
-    /// being looked at is awake however much it takes.
+    /// How much memory awake packs may take together, in bytes, from now on; by default 16 MiB. The pack
+    /// that was looked at last stays awake however much it takes, unless this is 0.
     pub fn set_awake_bytes(&mut self, max: usize) {
         self.awake_bytes_max = max;
     }

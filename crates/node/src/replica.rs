@@ -608,10 +608,10 @@ impl Replica {
 }
 
 /// What things take in memory, by measure, in bytes.
-const REPLICA_BYTES: usize = 8 << 10;
-const OP_BYTES: usize = 2 << 10;
-const ENTRY_BYTES: usize = 512;
-const OBJECT_BYTES: usize = 1 << 10;
+const REPLICA_BYTES: usize = 24 << 10;
+const OP_BYTES: usize = 4 << 10;
+const ENTRY_BYTES: usize = 1 << 10;
+const OBJECT_BYTES: usize = 3 << 9;
 
 /// Operations of one log that no other of the log follows, ascending.
 pub(crate) fn branch_heads(ops: &[&SignedOp]) -> Vec<OpHash> {
