@@ -81,6 +81,7 @@ impl Found {
         let mut order: Vec<_> = replica.epochs.values().collect();
         order.sort_by_key(|held| (held.signed.epoch().n, held.signed.id()));
         let answers = order.iter().flat_map(|held| &held.signed.epoch().answers);
+        let answers = answers.filter(|denial| may_be(policy, denial)); // anybody may answer what never was
         let mut denials: BTreeMap<Denial, usize> = BTreeMap::new();
         for denial in policy.denials().iter().chain(answers) {
             let next = denials.len();
@@ -115,6 +116,12 @@ impl Found {
             owed,
         }
     }
+}
+
+/// Whether there is an act here that this may be the denial of.
+fn may_be(policy: &Policy, denial: &Denial) -> bool {
+    let op = policy.op(&denial.op);
+    op.is_some_and(|op| denial.act == Denial::FORK || (denial.act as usize) < op.acts().len())
 }
 
 /// Whether everything that an epoch answers was taken in here. While some of it waits for an operation
@@ -170,7 +177,9 @@ impl<'f> Seen<'f> {
         let named_all = epoch.heads.len() < HEADS_MAX;
         let mut covered = Bits::default();
         for denial in &epoch.answers {
-            let at = self.denials[denial];
+            let Some(&at) = self.denials.get(denial) else {
+                continue;
+            };
             let waited = denial.act != Denial::FORK
                 && named_all
                 && self.policy.is_folded(&denial.op)
