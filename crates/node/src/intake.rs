@@ -66,13 +66,15 @@ impl Node {
             self.commit(pack, staged)?;
         }
         let changed = self.changed.remove(&pack);
-        if last {
-            self.maintain(pack, now)?; // not before the keys came, or a new epoch would be opened for want of them
-        }
+        let maintained = match last {
+            true => self.maintain(pack, now), // not before the keys came, or a new epoch would be opened for want of them
+            false => Ok(()),
+        };
         let wrote = self.changed.contains(&pack);
         if changed {
             self.changed.insert(pack);
         }
+        maintained?;
         Ok(Intake {
             progress: progress || learned,
             wrote,
