@@ -90,16 +90,17 @@ impl History {
     }
 
     /// Everybody is up to date with everybody, in the end. An admin whose backup forgot a grant does not
-    /// listen to its holder, and perhaps nobody else has heard of it: then they grant it once more.
+    /// listen to its holder, and perhaps nobody else has heard of it: then they grant it once more. Whose
+    /// backup is older than a pack of theirs cannot be let in by its other members: these leave it.
     fn converge(&mut self, world: &mut World, present: &[Who]) -> Result<(), String> {
         let outcome = self.settle(world, present);
-        if outcome.is_ok() || !self.grant_what_was_forgotten(world) {
+        if outcome.is_ok() || !self.mend_what_was_forgotten(world) {
             return outcome;
         }
         self.settle(world, present)
     }
 
-    fn grant_what_was_forgotten(&mut self, world: &mut World) -> bool {
+    fn mend_what_was_forgotten(&mut self, world: &mut World) -> bool {
         let mut again = false;
         let restored: Vec<Who> = self.forgotten.keys().copied().collect();
         for (who, other) in world.behind() {
@@ -107,7 +108,18 @@ impl History {
                 continue;
             }
             let (endpoint, person) = (world.endpoint(other), world.person(other));
+            let of_who = world.endpoint(who);
             for pack in self.packs.iter().map(|pack| pack.id) {
+                let offers = world.node(other).policy(pack).is_ok_and(|policy| {
+                    matches!(policy.standing(&of_who), Standing::Member { .. })
+                });
+                if offers && world.node(who).policy(pack).is_err() {
+                    let left =
+                        world.call(other, |node, now| node.change(now, pack, &Change::Leave));
+                    self.counts.add("packs left that their maker forgot", 1);
+                    again |= left.ok().is_some();
+                    continue;
+                }
                 let ended = world.node(who).policy(pack).is_ok_and(|policy| {
                     matches!(policy.standing(&endpoint), Standing::Ended { .. })
                 });
