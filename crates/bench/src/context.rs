@@ -124,9 +124,12 @@ impl Many {
             }
             link += 1;
             homes::sync(&mut node, &mut of_a, link, until)?;
+            end(node)?;
             made.others.push((home, port));
         }
         homes::sync(&mut of_b, &mut of_a, link + 1, until)?;
+        end(of_a)?;
+        end(of_b)?;
         Ok(made)
     }
 
@@ -137,7 +140,10 @@ impl Many {
         notes: u64,
         limit: Duration,
     ) -> Result<Many> {
-        Many::admitted(directory, packs, notes, limit, None).map(|(made, ..)| made)
+        let (made, of_a, of_b) = Many::admitted(directory, packs, notes, limit, None)?;
+        end(of_a)?;
+        end(of_b)?;
+        Ok(made)
     }
 
     /// Makes packs on A and lets B into each, until there are enough or `limit` is over.
@@ -211,6 +217,11 @@ pub(crate) fn device(directory: &Path, name: &str) -> Result<(PathBuf, u16, Node
     node.set_addresses(homes::now(), vec![format!("127.0.0.1:{port}")], None)?;
     node.keep_shell_setting("port", &port.to_be_bytes())?;
     Ok((home, port, node))
+}
+
+/// Lets a node end as an engine does.
+fn end(mut node: Node) -> Result<()> {
+    Ok(node.keep_summaries(homes::now())?)
 }
 
 /// A UDP port that nobody has now.

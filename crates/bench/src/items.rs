@@ -9,6 +9,7 @@ mod many;
 mod nothing_new;
 mod one_edit;
 mod one_pack;
+mod reconnects;
 mod start;
 
 use crate::context::Context;
@@ -17,13 +18,14 @@ use crate::role::Late;
 use anyhow::Result;
 
 /// Names, in the order in which they run.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 11] = [
     "add",
     "calls",
     "first-sync",
     "first-sync-many",
     "edit",
     "nothing-new",
+    "reconnects",
     "start",
     "idle",
     "disk",
@@ -42,6 +44,7 @@ pub(crate) async fn run(name: &str, context: &Context) -> Result<Item> {
         "first-sync-many" => many::run(context).await,
         "edit" => one_edit::run(context).await,
         "nothing-new" => nothing_new::run(context).await,
+        "reconnects" => reconnects::run(context).await,
         "start" => start::run(context).await,
         "idle" => idle::run(context).await,
         "disk" => disk::run(context).await,

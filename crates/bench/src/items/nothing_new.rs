@@ -125,19 +125,23 @@ async fn reconnects(
 }
 
 /// Two engines with packs in common.
-struct Pair {
-    a: Player,
-    b: Player,
+pub(super) struct Pair {
+    pub(super) a: Player,
+    pub(super) b: Player,
 }
 
-struct Met {
-    millis: f64,
+/// One meeting.
+pub(super) struct Met {
+    /// From the call to go online until both are up to date.
+    pub(super) millis: f64,
+    /// Of that, until the socket was bound.
     online: f64,
-    bytes: f64,
+    /// On the loopback device.
+    pub(super) bytes: f64,
 }
 
 impl Pair {
-    async fn open(packs: &Many, of_a: PathBuf, of_b: PathBuf) -> Result<Pair> {
+    pub(super) async fn open(packs: &Many, of_a: PathBuf, of_b: PathBuf) -> Result<Pair> {
         let (mut a, mut b) = (Player::start("kitbag")?, Player::start("kitbag")?);
         for (player, home, port, offline) in [
             (&mut a, of_a, packs.a_port, false),
@@ -153,7 +157,7 @@ impl Pair {
         Ok(Pair { a, b })
     }
 
-    async fn meet(&mut self, context: &Context) -> Result<Met> {
+    pub(super) async fn meet(&mut self, context: &Context) -> Result<Met> {
         let within = context.limit().as_secs();
         let limit = context.limit() + PATIENCE;
         let want = kitbag::Want::UpToDate;
@@ -175,7 +179,7 @@ impl Pair {
         })
     }
 
-    async fn stop(self) -> Result<()> {
+    pub(super) async fn stop(self) -> Result<()> {
         self.b.stop().await?;
         self.a.stop().await
     }
@@ -236,7 +240,7 @@ impl Documents {
         Ok((clock::millis(dialled.started, quiet.ended), bytes))
     }
 
-    async fn stop(self) -> Result<()> {
+    pub(super) async fn stop(self) -> Result<()> {
         self.b.stop().await?;
         self.a.stop().await
     }
