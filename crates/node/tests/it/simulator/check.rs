@@ -6,6 +6,7 @@ mod policy;
 mod rules;
 
 use super::history::{History, Note as Known};
+use kitbag_core::content::EntryKind;
 use kitbag_core::epoch::SignedEpoch;
 use kitbag_core::id::{EntryHash, EpochId, ItemId, PackId, PersonId};
 use kitbag_core::pack::note::object_tag;
@@ -83,6 +84,25 @@ impl Picture {
         aside.filter(|view| view.sensitivity <= clearance).collect()
     }
 
+    /// What is set aside, where of a move to above this clearance the one lists the half that stands
+    /// there, which they once were cleared for, and the other what says below that the note left.
+    fn aside_but_for(
+        &self,
+        clearance: Sensitivity,
+        raises: &Raises,
+    ) -> (Vec<SetAsideView>, BTreeSet<EntryHash>) {
+        let listed: BTreeSet<EntryHash> = self.aside.iter().map(|view| view.entry).collect();
+        let whole = self.aside_up_to(clearance).into_iter();
+        let whole = whole.filter(|view| !raises.moveds.contains_key(&view.entry));
+        let whole = whole.map(|view| SetAsideView {
+            dependents: view.dependents * u64::from(!raises.beside.contains(&view.entry)),
+            ..view.clone()
+        });
+        let told = raises.moveds.iter();
+        let told = told.filter(|(moved, to)| listed.contains(moved) || listed.contains(to));
+        (whole.collect(), told.map(|(moved, _)| *moved).collect())
+    }
+
     /// A note as far as it is the same for readers who are cleared differently: of one that moved,
     /// the higher see more of who wrote what, and may see it higher than the lower do.
     fn for_all(&self, id: &ItemId, clearance: Sensitivity) -> Option<Note> {
@@ -96,6 +116,39 @@ impl Picture {
             version: String::new(),
             ..note.clone()
         })
+    }
+}
+
+/// Moves of a pack to above a clearance.
+struct Raises {
+    /// What says below that a note left, and the move that it names.
+    moveds: BTreeMap<EntryHash, EntryHash>,
+    /// The entries under the tags that were left.
+    beside: BTreeSet<EntryHash>,
+}
+
+impl Raises {
+    fn of(books: &Books, pack: PackId, clearance: Sensitivity) -> Raises {
+        let entries = || books.all.entries().filter(|(log, _)| log.pack == pack);
+        let above: BTreeSet<EntryHash> = entries()
+            .filter(|(log, _)| log.sensitivity > clearance)
+            .map(|(_, entry)| entry.hash())
+            .collect();
+        let mut moveds = BTreeMap::new();
+        let mut tags = BTreeSet::new();
+        for (_, entry) in entries() {
+            if let EntryKind::Moved(to) = entry.header().kind
+                && above.contains(&to)
+            {
+                moveds.insert(entry.hash(), to);
+                tags.insert(entry.header().object);
+            }
+        }
+        let beside = entries().filter(|(_, entry)| tags.contains(&entry.header().object));
+        Raises {
+            moveds,
+            beside: beside.map(|(_, entry)| entry.hash()).collect(),
+        }
     }
 }
 
@@ -620,7 +673,11 @@ fn replicas_agree(
                 }
                 continue;
             }
-            if picture.aside_up_to(both) != theirs.aside_up_to(both) {
+            let raises = || Raises::of(books, pack, both);
+            let told = |picture: &Picture| picture.aside_but_for(both, &raises());
+            if picture.aside_up_to(both) != theirs.aside_up_to(both)
+                && told(picture) != told(theirs)
+            {
                 return Err(format!(
                     "{a} and {b} set other entries aside: {:#?} and {:#?}",
                     picture.aside, theirs.aside
