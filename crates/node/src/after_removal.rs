@@ -4,6 +4,7 @@ mod claims;
 mod damaged;
 mod dry_runs;
 mod moved;
+mod refused;
 
 use crate::Node;
 use crate::objects::build_everything;

@@ -267,10 +267,12 @@ impl Replica {
             let Some(place) = self.places.get(hash) else {
                 continue;
             };
-            if self.quarantined.contains_key(hash) || is_refused(hash) {
-                aside.insert(*hash, Aside::Refused);
-            } else if let Authority::SetAside(why) = self.authority(place, *hash) {
+            // What does not count is never opened where that is known first, so that it is refused
+            // as well is told nowhere.
+            if let Authority::SetAside(why) = self.authority(place, *hash) {
                 aside.insert(*hash, why);
+            } else if self.quarantined.contains_key(hash) || is_refused(hash) {
+                aside.insert(*hash, Aside::Refused);
             }
         }
         if aside.is_empty() {

@@ -250,12 +250,16 @@ pub(crate) fn build_moved(
             return Ok(Built::Waiting);
         };
         if verdict.hidden {
-            quarantine.extend(group.refused(&verdict.openings));
+            quarantine.extend(group.beside_create());
             return Ok(Built::Gone);
         }
         let same = |note: &BuiltNote| note.placed.verdict == verdict;
+        let mut refused = group.beside_create();
         let begun = match known.clone().filter(same) {
-            Some(note) => Ok(note),
+            Some(note) => {
+                refused.extend(group.refused_before(&verdict.openings));
+                Ok(note)
+            }
             None => match group.open_counted(store, &verdict)? {
                 None => group.begin(&verdict, tip, scope),
                 // It was read before and is not now: as if it were not here.
@@ -267,7 +271,6 @@ pub(crate) fn build_moved(
         };
         match begun {
             Ok(mut note) => {
-                let refused = group.refused(&verdict.openings);
                 let known: BTreeSet<EntryHash> = refused.iter().map(|of| of.entry).collect();
                 quarantine.extend(refused);
                 let mut pending = group.pending(&mut note);

@@ -52,6 +52,7 @@ fn build_within(
     };
     let first = usable_creates(replica, object, reach).first().copied();
     let known = known.filter(|note| first == note.created());
+    let goes_on = known.is_some();
     let mut note = match known {
         Some(note) => note,
         None => match open_create(replica, store, tag, object, reach, quarantine)? {
@@ -60,7 +61,12 @@ fn build_within(
         },
     };
     let openings: Vec<EntryHash> = note.created().into_iter().collect();
-    let mut refused = object.refused.under(&openings);
+    // A note that is put together anew finds anew what it refuses: what was refused may not count any
+    // more, or may now wait.
+    let mut refused = match goes_on {
+        true => object.refused.under(&openings),
+        false => vec![],
+    };
     if let Some(create) = note.created() {
         refused.extend(other_creates(replica, object, create));
     }

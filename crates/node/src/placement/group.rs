@@ -177,23 +177,25 @@ impl<'r> Group<'r> {
         Ok(None)
     }
 
-    /// What is refused only as the note stands now: a create beside the one that makes it, and what
-    /// was found to open under none of its keys.
-    pub(super) fn refused(&self, openings: &[EntryHash]) -> Vec<Quarantine> {
-        let mut refused = Vec::new();
+    /// What was found before to open under none of the note's keys, where these make it: still so in a
+    /// note that only grew since. One put together anew finds it anew.
+    pub(super) fn refused_before(&self, openings: &[EntryHash]) -> Vec<Quarantine> {
         let tags: BTreeSet<&ObjectTag> = self.entries.values().collect();
-        for object in tags
-            .into_iter()
+        tags.into_iter()
             .filter_map(|tag| self.replica.objects.get(tag))
-        {
-            refused.extend(object.refused.under(openings));
-        }
-        if let Some((create, note)) = &self.created
-            && let Some(object) = self.replica.objects.get(&note.tag)
-        {
-            refused.extend(other_creates(self.replica, object, *create));
-        }
-        refused
+            .flat_map(|object| object.refused.under(openings))
+            .collect()
+    }
+
+    /// Creates beside the one that makes the note, refused as it stands now.
+    pub(super) fn beside_create(&self) -> Vec<Quarantine> {
+        let Some((create, note)) = &self.created else {
+            return vec![];
+        };
+        let object = self.replica.objects.get(&note.tag).into_iter();
+        object
+            .flat_map(|object| other_creates(self.replica, object, *create))
+            .collect()
     }
 
     pub(super) fn place(&self, hash: &EntryHash) -> Option<&'r Place> {
