@@ -136,8 +136,9 @@ impl Raises {
             .collect();
         let mut moveds = BTreeMap::new();
         let mut tags = BTreeSet::new();
-        for (_, entry) in entries() {
+        for (log, entry) in entries() {
             if let EntryKind::Moved(to) = entry.header().kind
+                && log.sensitivity <= clearance
                 && above.contains(&to)
             {
                 moveds.insert(entry.hash(), to);
