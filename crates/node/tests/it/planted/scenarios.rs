@@ -303,12 +303,14 @@ fn opens(world: &mut World, who: Who, pack: PackId, whom: Who) -> bool {
 fn a_late_denial_is_held() -> Result<(), String> {
     let (mut world, [ana, ben, cyn, _], pack) = four(71);
     world.set_cut(ana, ben, true);
+    world.set_cut(ana, cyn, true); // or she hears first that Ben is out, and asks him nothing
     world.set_cut(ben, cyn, true);
     remove(&mut world, ben, pack, cyn);
     remove(&mut world, ana, pack, ben);
     world.set_cut(ben, cyn, false);
     world.dial(ben, cyn);
     world.run(30_000);
+    world.set_cut(ana, cyn, false);
     meet(&mut world);
     let known = world.node(ana).policy(pack).unwrap().ops().count();
     // Cyn heard of it from Ben and tells it on.

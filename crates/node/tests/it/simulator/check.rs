@@ -10,7 +10,7 @@ use kitbag_core::content::EntryKind;
 use kitbag_core::epoch::SignedEpoch;
 use kitbag_core::id::{EntryHash, EpochId, ItemId, PackId, PersonId};
 use kitbag_core::pack::note::object_tag;
-use kitbag_core::policy::fold::{ContentLog, LogEnd, Policy};
+use kitbag_core::policy::fold::{ContentLog, LogEnd, Policy, Standing};
 use kitbag_core::policy::op::{Cutoff, GrantRef, SignedOp};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::JoinRefusal;
@@ -475,6 +475,16 @@ fn hear_of_each_other(
         })
 }
 
+/// Whether one of two devices has never heard of the other: a backup of whoever let them in forgot it,
+/// and nobody else had heard of it.
+fn are_strangers(world: &mut World, pack: PackId, a: Who, b: Who) -> bool {
+    [(a, b), (b, a)].into_iter().any(|(who, other)| {
+        let endpoint = world.endpoint(other);
+        let policy = world.node(who).policy(pack);
+        policy.is_ok_and(|policy| policy.standing(&endpoint) == Standing::Unknown)
+    })
+}
+
 /// Whether an entry is what a cutoff names, or leads to it in its log.
 fn leads_to(records: &Records, (seq, hash): (u64, EntryHash), cutoff: &Cutoff) -> bool {
     let of_log: BTreeMap<EntryHash, (u64, Option<EntryHash>)> = records
@@ -560,10 +570,15 @@ fn holders(world: &mut World, history: &History, pack: PackId) -> Vec<Who> {
             .is_ok_and(|policy| policy.may_open(&person, Sensitivity::Public))
     };
     let honest = history.honest();
-    honest
+    let mut holders: Vec<Who> = honest
         .into_iter()
         .filter(|who| holds(world, *who))
-        .collect()
+        .collect();
+    let first = holders.first().copied();
+    if let Some(first) = first.filter(|_| !history.forgotten.is_empty()) {
+        holders.retain(|who| !are_strangers(world, pack, first, *who));
+    }
+    holders
 }
 
 fn replicas_agree(
