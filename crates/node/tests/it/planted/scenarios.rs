@@ -366,6 +366,10 @@ fn an_unlisted_admission_falls() -> Result<(), String> {
         world.dial(who, by);
         world.run(30_000);
     }
+    // So he hears of it when those who let them in have met.
+    world.set_cut(ana, cyn, false);
+    world.dial(ana, cyn);
+    world.run(30_000);
     meet(&mut world);
     hold(
         opens(&mut world, ana, pack, eve),
