@@ -127,10 +127,10 @@ fn may_be(policy: &Policy, denial: &Denial) -> bool {
 /// Whether everything that an epoch answers was taken in here. While some of it waits for an operation
 /// that whoever opened the epoch had, they may know of somebody more whom it ends.
 fn is_taken_in(policy: &Policy, epoch: &Epoch) -> bool {
-    let mut answers = epoch.answers.iter();
-    let nothing_waits = || epoch.answers.iter().all(|d| policy.is_folded(&d.op));
-    answers.all(|denial| policy.has_taken_in(denial))
-        && (nothing_waits() || epoch.heads.iter().all(|head| policy.is_folded(head)))
+    let answers = || epoch.answers.iter();
+    answers().all(|denial| policy.has_taken_in(denial))
+        && (answers().all(|denial| policy.is_folded(&denial.op))
+            || epoch.heads.iter().all(|head| policy.is_folded(head)))
 }
 
 /// Which denials whoever folded some operations had folded.

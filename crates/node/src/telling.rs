@@ -114,12 +114,10 @@ impl Node {
             let cheap = of.named_in.intersection(&awake).find(may_tell);
             match cheap.or_else(|| of.named_in.iter().find(may_tell)) {
                 Some(pack) => _ = packs.insert(*pack),
-                None => untold.extend(
-                    of.named_in
-                        .iter()
-                        .any(|pack| shared(&pack))
-                        .then_some(*endpoint),
-                ),
+                None if of.named_in.iter().any(|pack| shared(&pack)) => {
+                    _ = untold.insert(*endpoint)
+                }
+                None => {}
             }
         }
         (packs, untold)
@@ -177,15 +175,11 @@ impl Node {
     /// when the pack is written to here or about to be fetched, so that whoever fetches it in the same
     /// exchange gets that with it, instead of hearing of another change afterwards.
     pub(crate) fn tell_move(&mut self, pack: PackId, now: Timestamp) -> Result<(), NodeError> {
-        let own = self.profile(Timestamp::default());
+        let own = self.profile(now);
         let moved = self.packs.get(&pack).is_some_and(|replica| {
             let known = replica.profiles.get(&self.me.device());
-            let told = known.map(|known| Profile {
-                at: own.at,
-                ..known.clone()
-            });
             // No epoch is opened for it: the key of one that is here may still be on its way.
-            told.is_some_and(|told| told != own)
+            known.is_some_and(|known| !tells_the_same(known, &own))
                 && replica.usable_epoch(Sensitivity::Public).is_some()
         });
         if moved {
@@ -221,13 +215,7 @@ impl Node {
             return Ok(false);
         };
         let known = replica.profiles.get(&device);
-        let told = known.is_some_and(|known| {
-            Profile {
-                at: profile.at,
-                ..known.clone()
-            } == profile
-        });
-        if told {
+        if known.is_some_and(|known| tells_the_same(known, &profile)) {
             return Ok(true);
         }
         // A clock that went back must not make what is told now older than what was told before, here
@@ -275,6 +263,12 @@ impl Node {
         let told = places.any(|place| place.kind == EntryKind::Profile && is_own(place));
         told.then_some(latest.log)
     }
+}
+
+/// Whether two profiles of a device say the same, whenever they were told.
+fn tells_the_same(one: &Profile, other: &Profile) -> bool {
+    let at = other.at;
+    Profile { at, ..one.clone() } == *other
 }
 
 /// The setting that says that what a copy of this device told in a log was answered.

@@ -1,7 +1,9 @@
 //! Sealed rows in redb: what a device keeps.
 //!
 //! One process owns the file. A [`Batch`] is one transaction: committed with two phases and synced
-//! before it returns, or not at all; a batch that fails poisons the store until it is opened again.
+//! before it returns, or not at all; after [`Store::put_off_sync`] a row of batches is synced together
+//! by [`Store::sync`], and a crash before it loses all of them. A batch or a sync that fails poisons
+//! the store until it is opened again.
 //! Only proofs go in: signed operations, verified runs. What comes out is trusted to be what went
 //! in, because its seal opened at its own address. The store knows no policy.
 //! Spec: `docs/spec/store.md`.
