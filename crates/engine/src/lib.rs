@@ -30,6 +30,7 @@ mod keyring;
 mod members;
 mod meters;
 mod network;
+mod places;
 mod protect;
 mod random;
 mod review;

@@ -1,5 +1,6 @@
 //! The network side of the engine: accepting, dialling with backoff, and pumping frames.
 
+use crate::places::Places;
 use crate::worker::{Command, Shared, Waiting, Worker, now};
 use crate::{EngineError, Listen, Relay, Settings};
 use kitbag_core::id::EndpointId;
@@ -32,8 +33,11 @@ const DIAL_EVERY: Duration = Duration::from_secs(2);
 const TICK_EVERY: Duration = Duration::from_secs(5);
 /// After so many ticks, what the next start needs to know is kept: a crash costs that much.
 const KEEP_EVERY: u32 = 12;
-/// Peers dialled at the same time, at most.
-const DIALS_MAX: usize = 8;
+/// Peers dialled at the same time, at most, besides those that have not answered within [`DIAL_PLACE`].
+const DIALS_MAX: usize = 16;
+/// How long a dial keeps its place: most peers are away, and whoever is there answers sooner. A dial
+/// lasts [`kitbag_net::DIAL_TIMEOUT`] at most, so no more than 416 are under way.
+const DIAL_PLACE: Duration = Duration::from_millis(400);
 /// How long a stop waits for tasks to end.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -132,7 +136,7 @@ impl Network {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
-        network.tell_addresses().await?;
+        network.tell_addresses(kept).await?;
         network.spawn_all(incoming);
         Ok(network)
     }
@@ -205,13 +209,15 @@ impl Network {
         }
     }
 
-    async fn tell_addresses(&self) -> Result<(), EngineError> {
+    /// Has the node tell where this device listens, and keeps the port unless it is the one of last time.
+    async fn tell_addresses(&self, kept: Option<u16>) -> Result<(), EngineError> {
         let address = self.net.address();
         let port = address.direct.iter().map(SocketAddr::port).next();
+        let moved = port.filter(|port| kept != Some(*port));
         let direct: Vec<String> = address.direct.iter().map(ToString::to_string).collect();
         self.worker
             .call(move |node, now| {
-                if let Some(port) = port {
+                if let Some(port) = moved {
                     node.keep_shell_setting(PORT, &port.to_be_bytes())?;
                 }
                 node.set_addresses(now, direct, address.relay)
@@ -277,7 +283,7 @@ impl Pump {
     }
 
     async fn dial_all(self) {
-        let places = Arc::new(tokio::sync::Semaphore::new(DIALS_MAX));
+        let places = Places::new(DIALS_MAX, DIAL_PLACE);
         loop {
             let hints = self
                 .worker
@@ -285,24 +291,18 @@ impl Pump {
                 .await
                 .unwrap_or_default();
             for (endpoint, addresses, relay) in hints {
-                let hint = self
-                    .with_kept_addresses(PeerHint {
-                        endpoint,
-                        addresses,
-                        relay,
-                    })
-                    .await;
-                let address = peer_address(&hint);
-                if !self.may_dial(&address) {
+                if !self.may_dial(PeerId(*endpoint.as_bytes())) {
                     continue;
                 }
-                let (pump, places) = (self.clone(), places.clone());
-                let stop = self.stop.clone();
+                let hint = PeerHint {
+                    endpoint,
+                    addresses,
+                    relay,
+                };
+                let (pump, places, stop) = (self.clone(), places.clone(), self.stop.clone());
                 self.tasks.spawn(async move {
-                    let Ok(_place) = places.acquire().await else {
-                        return;
-                    };
-                    stop.run_until_cancelled(pump.dial(address)).await;
+                    let dial = places.run(pump.dial(hint));
+                    stop.run_until_cancelled(dial).await;
                 });
             }
             let _ = tokio::time::timeout(DIAL_EVERY, self.state.wake.notified()).await; // time is up: look again
@@ -332,9 +332,9 @@ impl Pump {
     }
 
     /// Takes the right to dial a peer, if it is neither connected, nor being dialled, nor resting.
-    fn may_dial(&self, address: &PeerAddress) -> bool {
+    fn may_dial(&self, peer: PeerId) -> bool {
         let mut peers = self.state.peers();
-        let peer = peers.entry(address.peer).or_default();
+        let peer = peers.entry(peer).or_default();
         let rests = peer.next_dial.is_some_and(|at| Instant::now() < at);
         if peer.dialling || !peer.links.is_empty() || rests {
             return false;
@@ -343,7 +343,8 @@ impl Pump {
         true
     }
 
-    async fn dial(&self, address: PeerAddress) {
+    async fn dial(&self, hint: PeerHint) {
+        let address = peer_address(&self.with_kept_addresses(hint).await);
         let dialled = self.net.dial(&address).await;
         {
             let mut peers = self.state.peers();
