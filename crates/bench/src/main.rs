@@ -82,23 +82,26 @@ async fn main() -> Result<()> {
     let scratch = tempfile::Builder::new().prefix("kb").tempdir()?;
     let facts = Facts::gather(scratch.path(), &root)?;
     let context = Context::new(args.quick, kitbag, scratch);
-    let report = Report {
+    let mut report = Report {
         facts,
         quick: args.quick,
-        items: measure(&args.names, &context).await,
+        items: Vec::new(),
     };
-    let report = if args.merge {
-        merged(report, &out)?
-    } else {
-        report
-    };
-    keep(&report, &out)?;
+    if args.merge {
+        report = merged(report, &out)?;
+    }
+    measure(&args.names, &context, &mut report, &out).await?;
     render(&report, &out)
 }
 
-async fn measure(names: &[String], context: &Context) -> Vec<Item> {
+/// Runs benchmarks, and keeps the results after each: a run that is cut off has not measured in vain.
+async fn measure(
+    names: &[String],
+    context: &Context,
+    report: &mut Report,
+    out: &Path,
+) -> Result<()> {
     let wanted = |name: &&&str| names.is_empty() || names.iter().any(|other| other == **name);
-    let mut measured = Vec::new();
     for name in items::NAMES.iter().filter(wanted) {
         eprintln!("{name} …");
         let from = Instant::now();
@@ -122,9 +125,18 @@ async fn measure(names: &[String], context: &Context) -> Vec<Item> {
         for remark in &item.remarks {
             eprintln!("    {remark}");
         }
-        measured.push(item);
+        put(report, item);
+        keep(report, out)?;
     }
-    measured
+    Ok(())
+}
+
+/// Puts what was measured into its place, instead of its older self.
+fn put(report: &mut Report, item: Item) {
+    report.items.retain(|other| other.id != item.id);
+    report.items.push(item);
+    let place = |item: &Item| items::NAMES.iter().position(|name| *name == item.id);
+    report.items.sort_by_key(place);
 }
 
 /// The top of the repository.
@@ -158,7 +170,7 @@ fn build(root: &Path) -> Result<PathBuf> {
 
 const RESULTS: &str = "benchmarks/results.json";
 
-/// The results so far, with what was measured now in its place.
+/// The results so far, with the facts of this run.
 fn merged(report: Report, out: &Path) -> Result<Report> {
     let path = out.join(RESULTS);
     let Ok(text) = fs::read_to_string(&path) else {
@@ -170,14 +182,6 @@ fn merged(report: Report, out: &Path) -> Result<Report> {
         "{}: results of another machine or of other sizes",
         path.display()
     );
-    for item in report.items {
-        match all.items.iter_mut().find(|other| other.id == item.id) {
-            Some(older) => *older = item,
-            None => all.items.push(item),
-        }
-    }
-    let place = |item: &Item| items::NAMES.iter().position(|name| *name == item.id);
-    all.items.sort_by_key(place);
     all.facts = report.facts;
     Ok(all)
 }
