@@ -273,7 +273,7 @@ impl Node {
             status: view.status.as_str().to_owned(),
             captured_at: record.source.captured_at,
             added_by: self.author(replica, built.steps.first().and_then(|step| step.by)),
-            version: version(&built.document().heads()),
+            version: version(&built),
             edits: built.edits(),
             waiting: built.waiting,
             left_above: built.placed.above,
@@ -324,7 +324,8 @@ impl Node {
         }))
     }
 
-    /// Stages an edit of a note as it stands, or as its writer saw it. Says where the note stands and
+    /// Stages an edit of a note as it stands, or as its writer saw it, with no heads while nobody had
+    /// edited it. Says where the note stands and
     /// which entry carries the edit; nothing, with nothing staged, if the edit changes nothing.
     pub(crate) fn stage_edit(
         &mut self,
@@ -345,6 +346,7 @@ impl Node {
             self.built.keep(pack, tag, built.clone()); // or it would be derived again for the edit
         }
         let change = match seen {
+            Some([]) => document.edit_at(&[document.base()], pen.log, wanted)?,
             Some(seen) => document.edit_at(seen, pen.log, wanted)?,
             None => {
                 // Somebody may have left more loose ends than one change can tie up.
@@ -576,15 +578,25 @@ fn word<T: FromStr<Err: std::fmt::Display>>(
     }
 }
 
-fn version(heads: &[ChangeHash]) -> String {
-    let names: Vec<String> = heads
-        .iter()
-        .map(|head| BASE32_NOPAD.encode(&head.0).to_ascii_lowercase())
-        .collect();
+/// The version of every note that nobody edited: naming it by its derived first change would take that
+/// long to derive.
+const UNEDITED: &str = "unedited";
+
+fn version(note: &BuiltNote) -> String {
+    let edited = |document: &&NoteDocument| document.heads() != [document.base()];
+    let Some(document) = note.document.as_ref().filter(edited) else {
+        return UNEDITED.to_owned();
+    };
+    let name = |head: &ChangeHash| BASE32_NOPAD.encode(&head.0).to_ascii_lowercase();
+    let names: Vec<String> = document.heads().iter().map(name).collect();
     names.join(".")
 }
 
+/// The heads that a version names; none if it is that of a note that nobody edited.
 fn parse_version(text: &str) -> Option<Vec<ChangeHash>> {
+    if text == UNEDITED {
+        return Some(vec![]);
+    }
     let name = |name: &str| {
         let bytes = BASE32_NOPAD
             .decode(name.to_ascii_uppercase().as_bytes())

@@ -3,8 +3,8 @@
 use super::support::*;
 use kitbag_core::id::{ItemId, PackId};
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_node::view::NoteEdit;
-use kitbag_testkit::{Dice, Who, World};
+use kitbag_node::view::{Note, NoteEdit};
+use kitbag_testkit::{Called, Dice, Who, World};
 use std::collections::BTreeSet;
 
 /// Markers are single characters that stand in no text of ours.
@@ -118,4 +118,50 @@ fn connect(world: &mut World, all: [Who; 3]) {
             world.dial(all[a], all[b]);
         }
     }
+}
+
+/// Goal: whoever was slow merges with what came meanwhile: from a note that nobody had edited, from one
+/// that somebody had, and on another device than the one that showed it.
+#[test]
+fn an_edit_of_what_was_seen_keeps_what_came_since() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(9, Role::Editor, Sensitivity::Internal);
+    let note = add(&mut world, ana, pack, "a call", Sensitivity::Internal);
+    world.dial(ana, ben);
+    settle(&mut world);
+    let unedited = show(&mut world, ana, pack, note);
+    assert_eq!(unedited.version, show(&mut world, ben, pack, note).version);
+    let before = format!("before {}", unedited.body);
+    set_body(&mut world, ana, pack, note, &before);
+    settle(&mut world);
+    let edited = show(&mut world, ben, pack, note);
+    assert_ne!(edited.version, unedited.version);
+    let after = |seen: &Note, text: &str| NoteEdit {
+        body: Some(format!("{}{text}", seen.body)),
+        seen: Some(seen.version.clone()),
+        ..NoteEdit::default()
+    };
+    let slow = after(&unedited, " after");
+    world
+        .call(ben, |node, now| node.edit_note(now, pack, note, &slow))
+        .done();
+    settle(&mut world);
+    let merged = format!("before {} after", unedited.body);
+    assert_eq!(show(&mut world, ana, pack, note).body, merged);
+    let slow = after(&edited, ", at last");
+    world
+        .call(ana, |node, now| node.edit_note(now, pack, note, &slow))
+        .done();
+    let body = show(&mut world, ana, pack, note).body;
+    let (kept, end) = body.split_at(before.len());
+    assert_eq!(kept, before);
+    assert!(
+        [", at last after", " after, at last"].contains(&end),
+        "{body}"
+    );
+    let nonsense = NoteEdit {
+        seen: Some("never".into()),
+        ..after(&unedited, "!")
+    };
+    let refused = world.call(ana, |node, now| node.edit_note(now, pack, note, &nonsense));
+    assert!(matches!(refused, Called::Refused(_)), "{refused:?}");
 }
