@@ -515,6 +515,11 @@ impl VerifiedRun {
         &self.entries
     }
 
+    /// The entries, taken out of it.
+    pub fn into_entries(self) -> Vec<VerifiedEntry> {
+        self.entries
+    }
+
     /// The head that covers them.
     pub fn head(&self) -> &SignedHead {
         &self.head

@@ -488,13 +488,22 @@ impl Node {
         for (id, key) in staged.keys {
             replica.apply_key(id, key);
         }
-        for (run, at) in staged.runs.iter().zip(placed) {
-            apply_run(replica, run, at, &mut touched)?;
+        for (run, at) in staged.runs.into_iter().zip(placed) {
+            let number = at.number;
+            apply_run(replica, &run, at, &mut touched)?;
+            let fresh = run.into_entries().into_iter();
+            replica
+                .fresh
+                .extend(fresh.map(|entry| ((number, entry.header().seq), entry)));
         }
         replica.sort_branches(&mut touched);
         self.changed.insert(pack);
         self.unsettled.insert(pack);
-        self.refresh(pack, touched)
+        let refreshed = self.refresh(pack, touched);
+        if let Some(replica) = self.packs.get_mut(&pack) {
+            replica.fresh.clear();
+        }
+        refreshed
     }
 
     /// Looks again at every object that may have changed.

@@ -240,6 +240,9 @@ pub(crate) fn read(
     let Some(row) = replica.row_of(place) else {
         return Ok(None);
     };
+    if let Some(entry) = replica.fresh.get(&(row, place.seq)) {
+        return Ok(Some(entry.clone()));
+    }
     match store.entry(row, place.seq) {
         Err(StoreError::Damaged { .. }) => Ok(None), // this entry waits; the pack goes on
         other => Ok(other?),

@@ -154,6 +154,9 @@ pub(crate) struct Replica {
     pub(crate) judged: RefCell<Judged>,
     /// What was found out about who took over what.
     pub(crate) taken: crate::aside::Found,
+    /// Entries that are being applied, by row and number, so that none is read from the disk onto which
+    /// it was just written.
+    pub(crate) fresh: BTreeMap<(u32, u64), VerifiedEntry>,
     leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
     /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
     pub(crate) found: std::cell::OnceCell<Found>,
@@ -197,6 +200,7 @@ impl Replica {
             diverging: BTreeMap::new(),
             judged: Default::default(),
             taken: Default::default(),
+            fresh: BTreeMap::new(),
             leaves: Default::default(),
             found: Default::default(),
         }
