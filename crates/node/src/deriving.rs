@@ -117,6 +117,8 @@ impl Deriving<'_> {
         };
         let mut quarantine = Vec::new();
         let mut done = BTreeSet::new();
+        let mut tags: Vec<ObjectTag> = tags.into_iter().collect();
+        tags.sort_by_cached_key(|tag| self.replica.stored_at(tag));
         for tag in tags {
             let mut found = Vec::new(); // of this object alone, however much there is in the pack
             match self.replica.placements.item(&tag) {

@@ -441,6 +441,14 @@ impl Replica {
         Some(log.branches.get(place.branch)?.number)
     }
 
+    /// Where an object's first entry is stored. Entries that are stored side by side are read together:
+    /// whoever reads many goes by this order.
+    pub(crate) fn stored_at(&self, tag: &ObjectTag) -> Option<(u32, u64)> {
+        let first = self.objects.get(tag)?.entries.first()?;
+        let place = self.places.get(first)?;
+        Some((self.row_of(place)?, place.seq))
+    }
+
     /// Ends of the branches of a log that are kept, ascending.
     pub(crate) fn kept_heads(&self, log: &Log) -> Vec<LogPosition> {
         let ends = log.branches.iter().filter_map(Branch::end);

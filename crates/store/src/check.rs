@@ -1,7 +1,8 @@
 //! Looking at every row: does its seal open at its own address?
 
+use crate::chunks::{CONTENT_CHUNKS, HEADER_CHUNKS};
 use crate::tables::{
-    BODIES, ByNumber, ByPosition, EPOCH_KEYS, EPOCHS, HEADERS, HEADS, ITEM_KEYS, LOGS, NOTE_NAMES,
+    ByNumber, ByPosition, CONTENTS, EPOCH_KEYS, EPOCHS, HEADERS, HEADS, LOGS, NOTE_NAMES,
     NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS, SUMMARIES, SUMMARIES_NAME,
 };
 use crate::{Reader, StoreError, disk, position};
@@ -24,15 +25,14 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Disk`] if a table cannot be walked; a row that does not open is counted.
     pub fn check_rows(&self) -> Result<Vec<TableCheck>, StoreError> {
-        let by_position: [(ByPosition, &'static str); 9] = [
+        let by_position: [(ByPosition, &'static str); 8] = [
             (OPS, "ops.1"),
             (PERSONS, "persons.1"),
             (EPOCHS, "epochs.1"),
             (EPOCH_KEYS, "epoch-keys.1"),
             (HEADS, "heads.1"),
-            (HEADERS, "headers.1"),
-            (BODIES, "bodies.1"),
-            (ITEM_KEYS, "item-keys.1"),
+            (HEADERS, HEADER_CHUNKS.name),
+            (CONTENTS, CONTENT_CHUNKS.name),
             (QUARANTINE, "quarantine.1"),
         ];
         let by_number: [(ByNumber, &'static str); 4] = [

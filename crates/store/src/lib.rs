@@ -9,6 +9,8 @@
 //! Spec: `docs/spec/store.md`.
 
 mod check;
+mod chunks;
+mod migrate;
 mod reader;
 mod rows;
 mod tables;
@@ -18,25 +20,27 @@ pub use reader::Reader;
 pub use redb::StorageBackend;
 pub use rows::{LogRow, PackRow};
 
-use kitbag_core::content::{RunRefused, VerifiedRun};
+use chunks::{CONTENT_CHUNKS, HEADER_CHUNKS, Opened};
+use kitbag_core::content::{RawEntry, RunRefused, VerifiedEntry, VerifiedRun};
 use kitbag_core::epoch::SignedEpoch;
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::op::SignedOp;
 use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{BlindKey, CryptoRng, EpochKey, MasterKey, RowKey};
 use redb::{Database, Durability, WriteTransaction};
+use rows::Content;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use tables::{
-    BODIES, ByNumber, ByPosition, EPOCH_KEYS, EPOCHS, FORMAT, HEADERS, HEADS, ITEM_KEYS, LOGS,
-    MARKS, MARKS_NAME, NOTE_NAMES, NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS,
-    SUMMARIES, SUMMARIES_NAME,
+    ByNumber, ByPosition, CONTENTS, EPOCH_KEYS, EPOCHS, FORMAT, HEADERS, HEADS, LOGS, MARKS,
+    MARKS_NAME, NOTE_NAMES, NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS, SUMMARIES,
+    SUMMARIES_NAME,
 };
 use thiserror::Error;
 
 /// The format of files that this program writes and opens.
-pub const FORMAT_VERSION: u8 = 1;
+pub const FORMAT_VERSION: u8 = 2;
 /// Memory that redb may use for its page cache.
 const CACHE_BYTES: usize = 8 << 20;
 
@@ -155,6 +159,8 @@ impl Store {
             db,
             rows: master.row_key(),
             blind: master.blind_key(),
+            opened_headers: Opened::default(),
+            opened_contents: Opened::default(),
         };
         let mut store = Store {
             reader: Arc::new(reader),
@@ -163,15 +169,20 @@ impl Store {
         };
         match store.format()? {
             None => store.create(rng)?,
-            Some(FORMAT_VERSION) => {}
+            Some(FORMAT_VERSION | migrate::FORMAT_1) => {}
             Some(other) => return Err(StoreError::NewerFormat(other)),
         }
-        match store.setting(KEY_CHECK)? {
-            Some(_) => Ok(store),
-            None => Err(StoreError::Damaged {
+        if store.setting(KEY_CHECK)?.is_none() {
+            return Err(StoreError::Damaged {
                 table: "settings.1",
-            }),
+            });
         }
+        if store.format()? == Some(migrate::FORMAT_1) {
+            let mut batch = store.batch(rng)?;
+            batch.migrate_to_chunks()?;
+            batch.commit()?;
+        }
+        Ok(store)
     }
 
     /// Every table exists from the first commit on, so that reading never meets a missing one.
@@ -379,15 +390,13 @@ impl Batch<'_> {
     /// # Errors
     /// [`StoreError::Disk`].
     pub fn put_run(&mut self, log: u32, run: &VerifiedRun) -> Result<(), StoreError> {
-        for entry in run.entries() {
-            let (seq, raw) = (entry.header().seq, entry.raw());
-            self.put(HEADERS, "headers.1", log, seq, &raw.header)?;
-            if let Some(body) = &raw.body {
-                self.put(BODIES, "bodies.1", log, seq, body)?;
-            }
-            if let Some(wrap) = &raw.wrap {
-                self.put(ITEM_KEYS, "item-keys.1", log, seq, wrap)?;
-            }
+        let first = run.entries().first().map_or(0, |entry| entry.header().seq);
+        let raw = || run.entries().iter().map(VerifiedEntry::raw);
+        let headers = raw().map(|raw| raw.header.clone()).collect();
+        let content = |raw: &RawEntry| Content::encode(raw.body.as_deref(), raw.wrap.as_deref());
+        let contents = raw().map(content).collect();
+        for (table, items) in [(HEADER_CHUNKS, headers), (CONTENT_CHUNKS, contents)] {
+            table.append(&self.write, (self.rows, &mut *self.rng), log, first, items)?;
         }
         self.put(
             HEADS,
@@ -486,7 +495,7 @@ impl Batch<'_> {
             self.write.open_table(table).map_err(disk("create"))?;
         }
         for table in [
-            OPS, PERSONS, EPOCHS, EPOCH_KEYS, HEADS, HEADERS, BODIES, ITEM_KEYS, QUARANTINE,
+            OPS, PERSONS, EPOCHS, EPOCH_KEYS, HEADS, HEADERS, CONTENTS, QUARANTINE,
         ] {
             self.write.open_table(table).map_err(disk("create"))?;
         }
@@ -550,7 +559,9 @@ fn disk<E: Into<redb::Error>>(operation: &'static str) -> impl FnOnce(E) -> Stor
 }
 
 fn damaged_entry(_: RunRefused) -> StoreError {
-    StoreError::Damaged { table: "headers.1" }
+    StoreError::Damaged {
+        table: HEADER_CHUNKS.name,
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Reading rows: everything that the database gives back, opened.
 
+use crate::chunks::{CONTENT_CHUNKS, HEADER_CHUNKS, Opened};
+use crate::rows::{self, Content};
 use crate::tables::{
-    BODIES, ByNumber, ByPosition, EPOCH_KEYS, EPOCHS, FORMAT, HEADERS, HEADS, ITEM_KEYS, LOGS,
-    MARKS, MARKS_NAME, NOTE_NAMES, NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS,
-    SUMMARIES, SUMMARIES_NAME,
+    ByNumber, ByPosition, EPOCH_KEYS, EPOCHS, FORMAT, HEADS, LOGS, MARKS, MARKS_NAME, NOTE_NAMES,
+    NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS, SUMMARIES, SUMMARIES_NAME,
 };
-use crate::{FORMAT_KEY, LogRow, PackRow, StoreError, damaged_entry, disk, position, rows};
+use crate::{FORMAT_KEY, LogRow, PackRow, StoreError, damaged_entry, disk, position};
 use kitbag_core::content::{RawEntry, SignedHead, VerifiedEntry};
 use kitbag_core::epoch::SignedEpoch;
 use kitbag_core::person::SignedPersonOp;
@@ -20,6 +21,8 @@ pub struct Reader {
     pub(crate) db: Database,
     pub(crate) rows: RowKey,
     pub(crate) blind: BlindKey,
+    pub(crate) opened_headers: Opened,
+    pub(crate) opened_contents: Opened,
 }
 
 impl std::fmt::Debug for Reader {
@@ -237,15 +240,14 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] by cause.
     pub fn headers(&self, log: u32, from: u64) -> Result<Vec<VerifiedEntry>, StoreError> {
-        let rows = self.positioned(HEADERS, "headers.1", log, from)?;
-        let bare = |header: &[u8]| RawEntry {
-            header: header.to_vec(),
-            body: None,
-            wrap: None,
-        };
-        rows.iter()
-            .map(|row| VerifiedEntry::from_store(bare(&row.value)).map_err(damaged_entry))
-            .collect()
+        self.items(&HEADER_CHUNKS, log, from, |header| {
+            let bare = RawEntry {
+                header: header.to_vec(),
+                body: None,
+                wrap: None,
+            };
+            VerifiedEntry::from_store(bare).map_err(damaged_entry)
+        })
     }
 
     /// One entry with its body and item key, as far as they are kept.
@@ -253,18 +255,19 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] by cause.
     pub fn entry(&self, log: u32, seq: u64) -> Result<Option<VerifiedEntry>, StoreError> {
-        let Some(header) = self.row(HEADERS, "headers.1", log, seq)? else {
+        let at = (log, seq);
+        let header = self.item(&HEADER_CHUNKS, &self.opened_headers, at, <[u8]>::to_vec)?;
+        let Some(header) = header else {
             return Ok(None);
         };
-        let body = self.row(BODIES, "bodies.1", log, seq)?.map(|b| b.to_vec());
-        let wrap = self
-            .row(ITEM_KEYS, "item-keys.1", log, seq)?
-            .map(|w| w.to_vec());
-        let raw = RawEntry {
-            header: header.to_vec(),
-            body,
-            wrap,
+        let content = self.item(&CONTENT_CHUNKS, &self.opened_contents, at, Content::decode)?;
+        let [body, wrap] = match content {
+            None => [None, None],
+            Some(content) => content.ok_or(StoreError::Damaged {
+                table: CONTENT_CHUNKS.name,
+            })?,
         };
+        let raw = RawEntry { header, body, wrap };
         VerifiedEntry::from_store(raw)
             .map(Some)
             .map_err(damaged_entry)
@@ -291,22 +294,6 @@ impl Reader {
         self.rows
             .open(table, key, sealed)
             .map_err(|_| StoreError::Damaged { table })
-    }
-
-    fn row(
-        &self,
-        table: ByPosition,
-        name: &'static str,
-        owner: u32,
-        at: u64,
-    ) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-        let read = self.db.begin_read().map_err(disk("read"))?;
-        let table = read.open_table(table).map_err(disk("read"))?;
-        let Some(sealed) = table.get((owner, at)).map_err(disk("read"))? else {
-            return Ok(None);
-        };
-        self.open_row(name, &position(owner, at), sealed.value())
-            .map(Some)
     }
 
     fn positioned(

@@ -4,6 +4,7 @@ use crate::StoreError;
 use kitbag_core::codec;
 use kitbag_core::content::{LogPosition, SMALL_RECORD_BYTES_MAX, SignedHead};
 use kitbag_core::id::{PackId, Timestamp};
+use minicbor::bytes::ByteSlice;
 use minicbor::{Decode, Encode};
 
 /// What this device keeps about a pack as a whole.
@@ -61,6 +62,31 @@ impl LogRow {
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<LogRow> {
         codec::decode(bytes, ROW_BYTES_MAX).ok()
+    }
+}
+
+/// What is kept of an entry besides its header.
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Content<'b> {
+    /// The sealed body.
+    #[b(0)]
+    pub(crate) body: Option<&'b ByteSlice>,
+    /// The sealed item key.
+    #[b(1)]
+    pub(crate) wrap: Option<&'b ByteSlice>,
+}
+
+impl Content<'_> {
+    pub(crate) fn encode(body: Option<&[u8]>, wrap: Option<&[u8]>) -> Vec<u8> {
+        let (body, wrap) = (body.map(Into::into), wrap.map(Into::into));
+        minicbor::to_vec(Content { body, wrap }).expect("writing to memory does not fail")
+    }
+
+    /// Body and item key.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<[Option<Vec<u8>>; 2]> {
+        let content: Content<'_> = minicbor::decode(bytes).ok()?;
+        Some([content.body, content.wrap].map(|part| part.map(|part| part.to_vec())))
     }
 }
 

@@ -31,12 +31,10 @@ pub(crate) const EPOCH_KEYS: ByPosition = TableDefinition::new("epoch-keys.1");
 pub(crate) const LOGS: ByNumber = TableDefinition::new("logs.1");
 /// (log number, position) → signed head; the newest, and one at most every run.
 pub(crate) const HEADS: ByPosition = TableDefinition::new("heads.1");
-/// (log number, position) → header of an entry.
-pub(crate) const HEADERS: ByPosition = TableDefinition::new("headers.1");
-/// (log number, position) → sealed body of an entry.
-pub(crate) const BODIES: ByPosition = TableDefinition::new("bodies.1");
-/// (log number, position) → sealed item key of a create, apart from the bodies.
-pub(crate) const ITEM_KEYS: ByPosition = TableDefinition::new("item-keys.1");
+/// (log number, position) → headers of the entries from there on, as a chunk.
+pub(crate) const HEADERS: ByPosition = TableDefinition::new("headers.2");
+/// (log number, position) → sealed bodies and item keys of the entries from there on, as a chunk.
+pub(crate) const CONTENTS: ByPosition = TableDefinition::new("contents.2");
 /// (log number, position) → why this entry's change is kept away from documents.
 pub(crate) const QUARANTINE: ByPosition = TableDefinition::new("quarantine.1");
 
