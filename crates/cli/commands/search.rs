@@ -142,7 +142,7 @@ fn nothing(found: &Found, reason: EmptyReason, listed: Listed) -> String {
         EmptyReason::NoNotes if listed == Listed::Deleted => {
             "There is no deleted note there that you can read".to_owned()
         }
-        EmptyReason::NoNotes => "There is no note there yet that you can read".to_owned(),
+        EmptyReason::NoNotes => "There is no note there that you can read".to_owned(),
         EmptyReason::OnlyOutsideFilters => format!(
             "Nothing found there; without the filters {} these words",
             if found.outside_filters == 1 {
