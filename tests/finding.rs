@@ -54,6 +54,7 @@ fn told(found: &Value) -> Value {
         found["empty_reason"],
         found["searched"],
         found["outside_filters"],
+        found["deleted"],
         found["unreadable"],
     ])
 }
@@ -159,6 +160,52 @@ fn a_pack_is_searched_and_exported_up_to_ones_clearance() {
     assert_eq!(all["withheld"]["notes"], 0);
     let (exit, error) = ben.fails(&["export", &pack, "--max-sensitivity", "restricted"], b"");
     assert_eq!((exit, &error["code"]), (4, &json!("denied")));
+}
+
+/// Goal: a text that somebody deleted is neither found nor handed out unless they ask for deleted
+/// notes, and both commands say that it stayed.
+#[test]
+fn a_deleted_note_is_neither_found_nor_exported_unless_asked_for() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("Acme");
+    ana.add(&pack, "Kept", "the refund is late");
+    let gone = ana.add(&pack, "Gone", "zeppelin refund");
+    ana.json(&["delete", &gone]);
+    let said = |args: &[&str]| {
+        let output = ana.run(args, b"");
+        assert!(output.status.success(), "{args:?}");
+        let texts = [output.stdout, output.stderr];
+        texts.map(|text| String::from_utf8(text).unwrap())
+    };
+
+    let [rows, told] = said(&["search", "zeppelin"]);
+    assert_eq!(rows, "");
+    assert!(
+        told.contains("1 deleted note holds these words; --all"),
+        "{told}"
+    );
+    let found = ana.json(&["search", "zeppelin"]);
+    assert_eq!((&found["total"], &found["deleted"]), (&json!(0), &json!(1)));
+    let found = ana.json(&["search", "refund", "--deleted"]);
+    assert_eq!(ids(&found), [gone]);
+    assert_eq!(found["results"][0]["status"], "archived");
+    assert_eq!(ana.json(&["search", "refund", "--all"])["total"], 2);
+
+    for format in ["md", "json"] {
+        let [document, told] = said(&["export", &pack, "--format", format]);
+        assert!(!document.contains("zeppelin"), "{document}");
+        assert!(told.contains("Withheld: 1 note (1 deleted)"), "{told}");
+        let [document, _] = said(&["export", &pack, "--format", format, "--all"]);
+        assert!(document.contains("zeppelin") && document.contains("late"));
+    }
+    let [markdown, _] = said(&["export", &pack, "--deleted"]);
+    assert!(markdown.contains("- status: deleted\n") && !markdown.contains("late"));
+    let export: Value = serde_json::from_str(&ana.ok(&["export", &pack, "--json"])).unwrap();
+    assert_eq!(
+        (&export["withheld"]["notes"], &export["withheld"]["deleted"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(export["selection"]["listed"], "kept");
 }
 
 fn ids(found: &Value) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! The checks of `kitbag doctor`: is this device in order, and if not, what to do. Each looks at one
-//! thing, changes nothing, and works whether or not a daemon runs; nobody is dialled.
+//! thing and works whether or not a daemon runs; nobody is dialled. Nothing is changed but what any
+//! opening of the database does: an interrupted change of the key is finished.
 
 use crate::context::Context;
 use crate::network::NetworkArgs;

@@ -26,7 +26,7 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::ConfirmationRequired => "look first with --dry-run, then say --yes",
         Code::DaemonUnreachable => "start it: kitbag daemon start",
         Code::Locked => {
-            "run the command on a terminal, or name a file that holds the passphrase: KITBAG_PASSPHRASE_FILE"
+            "on a terminal: kitbag unlock; elsewhere name a file that holds the passphrase: KITBAG_PASSPHRASE_FILE"
         }
         Code::Integrity => "leave the home as it is; its log directory names what is damaged",
         Code::NoPeer | Code::TimedOut => "kitbag status shows who can be reached",
@@ -55,6 +55,12 @@ fn hint(code: Code) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_locked_device_names_the_command_that_opens_it() {
+        let hint = with_hint(Failure::new(Code::Locked, "x")).hint.unwrap();
+        assert!(hint.contains("kitbag unlock") && hint.contains("KITBAG_PASSPHRASE_FILE"));
+    }
 
     #[test]
     fn a_failure_keeps_its_own_hint_and_tickets_always_get_one() {

@@ -5,6 +5,7 @@
 //! a terminal would obey or hide are shown, so that the file can be looked at with any program.
 
 use crate::escape::{Lines, escape};
+use crate::words;
 use kitbag_rpc::{ExportPlan, ExportedNote, Withheld};
 use std::fmt::Write;
 
@@ -33,7 +34,7 @@ pub(crate) fn note(note: &ExportedNote) -> String {
     field("id", &note.id);
     field("type", &note.note_type);
     field("sensitivity", note.sensitivity.as_str());
-    field("status", &note.status);
+    field("status", words::status(&note.status));
     field("source", &note.source.label);
     let source = &note.source;
     let optional = [
@@ -82,6 +83,7 @@ pub(crate) fn foot(notes: u64, withheld: &Withheld) -> String {
 
 /// Why notes stay, each with how many.
 pub(crate) fn reasons(withheld: &Withheld) -> Vec<(String, u64)> {
+    let deleted = [("deleted", withheld.deleted)];
     let sensitivities = withheld.sensitivity.iter();
     let consents = withheld.consent.iter();
     let others = [
@@ -89,10 +91,13 @@ pub(crate) fn reasons(withheld: &Withheld) -> Vec<(String, u64)> {
         ("redacted", withheld.redacted),
         ("unreadable", withheld.unreadable),
     ];
-    sensitivities
-        .map(|(sensitivity, count)| (sensitivity.as_str().to_owned(), *count))
+    let named = |(name, count): (&str, u64)| (name.to_owned(), count);
+    deleted
+        .into_iter()
+        .map(named)
+        .chain(sensitivities.map(|(sensitivity, count)| named((sensitivity.as_str(), *count))))
         .chain(consents.map(|(gap, count)| (format!("consent {}", line(gap)), *count)))
-        .chain(others.map(|(name, count)| (name.to_owned(), count)))
+        .chain(others.into_iter().map(named))
         .filter(|(_, count)| *count > 0)
         .collect()
 }
@@ -267,9 +272,18 @@ mod tests {
     }
 
     #[test]
+    fn a_deleted_note_says_so_in_a_word_of_people() {
+        let mut deleted = sample("T", "body");
+        deleted.status = "archived".into();
+        let text = note(&deleted);
+        assert!(text.contains("- status: deleted\n"), "{text}");
+    }
+
+    #[test]
     fn what_stays_is_counted_by_reason() {
         let mut withheld = Withheld {
-            notes: 4,
+            notes: 6,
+            deleted: 2,
             expired: 1,
             ..Withheld::default()
         };
@@ -277,7 +291,7 @@ mod tests {
         withheld.consent.insert("refused".into(), 1);
         assert_eq!(
             foot(7, &withheld),
-            "\n---\n\n- notes: 7\n- withheld: 4\n  - restricted: 2\n  - consent refused: 1\n  - expired: 1\n"
+            "\n---\n\n- notes: 7\n- withheld: 6\n  - deleted: 2\n  - restricted: 2\n  - consent refused: 1\n  - expired: 1\n"
         );
     }
 }

@@ -1,10 +1,32 @@
-//! The options that say which notes a search or an export is about.
+//! The options that say which notes a list, a search or an export is about.
 
 use crate::args;
 use crate::past::parse_past;
 use clap::Args;
 use jiff::Zoned;
-use kitbag_rpc::{Failure, NoteFilter, Sensitivity};
+use kitbag_rpc::{Failure, Listed, NoteFilter, Sensitivity};
+
+/// Whether deleted notes are meant: what `list`, `search` and `export` have in common.
+#[derive(Debug, Args)]
+pub(crate) struct ListedArgs {
+    /// Deleted notes too
+    #[arg(long, conflicts_with = "deleted")]
+    all: bool,
+    /// Only deleted notes
+    #[arg(long)]
+    deleted: bool,
+}
+
+impl ListedArgs {
+    /// The same for a request.
+    pub(crate) fn listed(&self) -> Listed {
+        match (self.all, self.deleted) {
+            (true, _) => Listed::All,
+            (_, true) => Listed::Deleted,
+            _ => Listed::Kept,
+        }
+    }
+}
 
 /// What `search` and `export` have in common.
 #[derive(Debug, Args)]

@@ -50,6 +50,14 @@ pub(crate) fn short(id: &str) -> &str {
     id.get(..10).unwrap_or(id)
 }
 
+/// A note's status, as people say it: the record says that a deleted note is put away.
+pub(crate) fn status(word: &str) -> &str {
+    match word {
+        "archived" => "deleted",
+        word => word,
+    }
+}
+
 /// An id in a list: enough to type for a person, whole for a program.
 pub(crate) fn listed_id(out: Output, id: &str) -> &str {
     if out.terminal().is_some() {

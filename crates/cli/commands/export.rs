@@ -3,12 +3,12 @@
 mod target;
 
 use crate::context::Context;
-use crate::note_filter::FilterArgs;
+use crate::note_filter::{FilterArgs, ListedArgs};
 use crate::output::plain_json;
 use crate::{args, launch, markdown, words};
 use clap::{Args, ValueEnum};
 use kitbag_rpc::{
-    Client, Code, ExportPage, ExportPlan, ExportWish, ExportedPack, Failure, NoteFilter,
+    Client, Code, ExportPage, ExportPlan, ExportWish, ExportedPack, Failure, Listed, NoteFilter,
     PlanExport, ReadExport, Sensitivity, V1, Withheld,
 };
 use serde::Serialize;
@@ -28,6 +28,8 @@ pub(crate) struct ExportArgs {
     /// What it is for: notes whose consent is given for certain purposes need it
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
+    #[command(flatten)]
+    listed: ListedArgs,
     #[command(flatten)]
     filter: FilterArgs,
     /// Write to this file, readable by you only; without it to the standard output
@@ -66,6 +68,7 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
     let target = Target::open(context.out, args.out.as_deref(), args.force)?;
     let wish = ExportWish {
         pack: args.pack,
+        listed: args.listed.listed(),
         filter: args.filter.filter()?,
         max_sensitivity: args.max_sensitivity,
         purpose: args.purpose,
@@ -177,6 +180,7 @@ async fn page(client: &Client, wish: &ExportWish, notes: &[String]) -> anyhow::R
 struct Selection<'a> {
     max_sensitivity: Sensitivity,
     purpose: Option<&'a str>,
+    listed: Listed,
     filter: &'a NoteFilter,
 }
 
@@ -197,6 +201,7 @@ fn json_head(wish: &ExportWish, plan: &ExportPlan) -> serde_json::Result<String>
     let selection = Selection {
         max_sensitivity: plan.max_sensitivity,
         purpose: wish.purpose.as_deref(),
+        listed: wish.listed,
         filter: &wish.filter,
     };
     Ok(format!(
@@ -233,6 +238,9 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
             notes(withheld.notes),
             reasons.collect::<Vec<_>>().join(", ")
         ));
+    }
+    if withheld.deleted > 0 {
+        lines.push("To take deleted notes too: --all".to_owned());
     }
     if let Some((highest, _)) = withheld.sensitivity.last_key_value() {
         lines.push(format!(
@@ -279,13 +287,14 @@ mod tests {
         );
         written.pack.title = "Acme\x1b".into();
         let withheld = &mut written.withheld;
-        (withheld.notes, withheld.set_aside) = (3, 1);
+        (withheld.notes, withheld.set_aside, withheld.deleted) = (4, 1, 1);
         withheld.sensitivity.insert(Sensitivity::Confidential, 2);
         withheld.consent.insert("purpose".into(), 1);
         let said = in_words(&written, Some(std::path::Path::new("a.md")));
         for part in [
             "Exported 1 note of Acme\\u{1b}, up to Internal to a.md",
-            "Withheld: 3 notes (2 confidential, 1 consent purpose)",
+            "Withheld: 4 notes (1 deleted, 2 confidential, 1 consent purpose)",
+            "deleted notes too: --all",
             "--max-sensitivity confidential",
             "--purpose PURPOSE",
             "1 change is set aside",

@@ -1,6 +1,7 @@
 //! `kitbag list`: the notes of a pack.
 
 use crate::context::Context;
+use crate::note_filter::ListedArgs;
 use crate::table::Table;
 use crate::{directory, launch, membership, words};
 use clap::Args;
@@ -11,12 +12,8 @@ use kitbag_rpc::{ListNotes, Listed, V1};
 pub(crate) struct ListArgs {
     /// The pack: the start of its id, your name for it, or the title you gave it; of this directory if it is left out
     pack: Option<String>,
-    /// Show deleted notes too
-    #[arg(long, conflicts_with = "deleted")]
-    all: bool,
-    /// Show only deleted notes
-    #[arg(long)]
-    deleted: bool,
+    #[command(flatten)]
+    listed: ListedArgs,
 }
 
 pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()> {
@@ -24,11 +21,7 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
     let call = ListNotes {
         v: V1,
         pack: directory::pack(context, &client, args.pack).await?,
-        listed: match (args.all, args.deleted) {
-            (true, _) => Listed::All,
-            (_, true) => Listed::Deleted,
-            _ => Listed::Kept,
-        },
+        listed: args.listed.listed(),
     };
     let answer = client.call(&call).await?;
     if context.out.is_json() {
@@ -49,7 +42,7 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
             note.sensitivity.as_str(),
             &note.title,
             &note.source,
-            status(&note.status),
+            words::status(&note.status),
         ]);
     }
     table.print(context.out)?;
@@ -57,12 +50,4 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
         context.out.say(membership::ended(ended, &Zoned::now()));
     }
     Ok(())
-}
-
-/// A person deletes; the record says that a note is put away.
-pub(super) fn status(word: &str) -> &str {
-    match word {
-        "archived" => "deleted",
-        word => word,
-    }
 }

@@ -2,11 +2,11 @@
 
 use crate::context::Context;
 use crate::emphasis::Line;
-use crate::note_filter::FilterArgs;
+use crate::note_filter::{FilterArgs, ListedArgs};
 use crate::{launch, words};
 use clap::Args;
 use jiff::Zoned;
-use kitbag_rpc::{EmptyReason, Found, Hit, SearchNotes, V1};
+use kitbag_rpc::{EmptyReason, Found, Hit, Listed, SearchNotes, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
@@ -16,6 +16,8 @@ pub(crate) struct SearchArgs {
     /// Only in this pack; may be given several times
     #[arg(long = "pack", value_name = "PACK")]
     packs: Vec<String>,
+    #[command(flatten)]
+    listed: ListedArgs,
     #[command(flatten)]
     filter: FilterArgs,
     /// Results to show, at most 100
@@ -28,6 +30,7 @@ pub(super) async fn run(context: &Context, args: SearchArgs) -> anyhow::Result<(
         v: V1,
         query: args.query.join(" "),
         packs: args.packs,
+        listed: args.listed.listed(),
         filter: args.filter.filter()?,
         limit: Some(args.limit),
     };
@@ -47,7 +50,7 @@ pub(super) async fn run(context: &Context, args: SearchArgs) -> anyhow::Result<(
     if !lines.is_empty() {
         context.out.lines(&lines)?;
     }
-    context.out.say(in_words(&found));
+    context.out.say(in_words(&found, call.listed));
     Ok(())
 }
 
@@ -64,7 +67,7 @@ fn for_a_person(context: &Context, hit: &Hit, now: &Zoned) -> Vec<Line> {
     about.push_str(&words::inline(&hit.source_label));
     about.push_str(&format!(" · {}", crate::when::shown(hit.captured_at, now)));
     if hit.status != "active" {
-        about.push_str(&format!(" · {}", words::inline(&hit.status)));
+        about.push_str(&format!(" · {}", words::inline(words::status(&hit.status))));
     }
     let snippet = Line::default()
         .plain(INDENT)
@@ -92,11 +95,11 @@ fn for_a_program(hit: &Hit) -> Line {
     Line::tabbed(&cells)
 }
 
-fn in_words(found: &Found) -> String {
+fn in_words(found: &Found, listed: Listed) -> String {
     let notes = |number| words::count(number, "note", "notes");
     let shown = found.results.len() as u64;
     let mut said = match found.empty_reason {
-        Some(reason) => nothing(found, reason),
+        Some(reason) => nothing(found, reason, listed),
         None if found.relaxed => format!(
             "No note holds all of these words; {} some of them",
             if found.total == 1 {
@@ -112,6 +115,16 @@ fn in_words(found: &Found) -> String {
             "; the best {shown} are shown, --limit N shows more"
         ));
     }
+    if found.deleted > 0 && shown == found.total {
+        said.push_str(&format!(
+            "\n{} these words; --all looks at deleted notes too",
+            if found.deleted == 1 {
+                "1 deleted note holds".to_owned()
+            } else {
+                format!("{} deleted notes hold", found.deleted)
+            }
+        ));
+    }
     if !found.total_is_exact {
         said.push_str(&format!(
             "\n{} could not be read on this device, and may hold them too",
@@ -121,12 +134,15 @@ fn in_words(found: &Found) -> String {
     said
 }
 
-fn nothing(found: &Found, reason: EmptyReason) -> String {
+fn nothing(found: &Found, reason: EmptyReason, listed: Listed) -> String {
     match reason {
         EmptyReason::NoPacks => {
             "There is no pack here yet. Next: kitbag pack create TITLE, or kitbag join".to_owned()
         }
-        EmptyReason::NoNotes => "There is no note there yet that you can read".to_owned(),
+        EmptyReason::NoNotes if listed == Listed::Deleted => {
+            "There is no deleted note there that you can read".to_owned()
+        }
+        EmptyReason::NoNotes => "There is no note there that you can read".to_owned(),
         EmptyReason::OnlyOutsideFilters => format!(
             "Nothing found there; without the filters {} these words",
             if found.outside_filters == 1 {
@@ -178,12 +194,14 @@ mod tests {
             empty_reason: None,
             searched: 7,
             outside_filters: 2,
+            deleted: 0,
             unreadable: 0,
         }
     }
 
     #[test]
     fn what_was_found_is_one_sentence() {
+        let in_words = |found: &Found| super::in_words(found, Listed::Kept);
         assert_eq!(in_words(&found(1, 1)), "1 note found");
         assert_eq!(
             in_words(&found(9, 2)),
@@ -198,7 +216,18 @@ mod tests {
         let mut some = found(1, 1);
         (some.total_is_exact, some.unreadable) = (false, 1);
         assert!(in_words(&some).contains("1 note could not be read"));
+        let mut with_deleted = found(9, 9);
+        with_deleted.deleted = 1;
+        let said = in_words(&with_deleted);
+        assert!(
+            said.contains("\n1 deleted note holds these words; --all"),
+            "{said}"
+        );
+        with_deleted.total = 10;
+        assert!(!in_words(&with_deleted).contains("deleted"));
         let mut none = found(0, 0);
+        none.empty_reason = Some(EmptyReason::NoNotes);
+        assert!(super::in_words(&none, Listed::Deleted).contains("no deleted note"));
         for (reason, part) in [
             (EmptyReason::NoPacks, "no pack here"),
             (EmptyReason::NoNotes, "no note there"),

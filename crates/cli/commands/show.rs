@@ -148,7 +148,7 @@ fn status(note: &Note) -> String {
             words::inline(&deleted.by),
             words::short(&note.id)
         ),
-        None => words::inline(super::list::status(&note.status)),
+        None => words::inline(words::status(&note.status)),
     }
 }
 

@@ -21,11 +21,15 @@ pub struct ExportRules {
     pub purpose: Option<String>,
     /// Now, by the clock of whoever exports.
     pub at: Timestamp,
+    /// Whether deleted notes may be in it, too.
+    pub deleted: bool,
 }
 
 /// Why a note stays out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Withheld {
+    /// Somebody deleted it.
+    Deleted,
     /// It is more sensitive than the export may be.
     Sensitivity(Sensitivity),
     /// The person concerned did not allow it.
@@ -66,12 +70,14 @@ pub struct Exported<'a> {
 
 impl ExportRules {
     /// Why a note stays out, or nothing if it may leave. Of several reasons a withdrawn consent is
-    /// told before all others, then the sensitivity.
+    /// told before all others, then that it is deleted, then the sensitivity.
     pub fn withholds(&self, note: Exported<'_>) -> Option<Withheld> {
         let gap = note.consent.and_then(|consent| self.gap(consent));
         let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= self.at);
         if gap == Some(ConsentGap::Withdrawn) {
             Some(Withheld::Consent(ConsentGap::Withdrawn))
+        } else if note.status.is_deleted() && !self.deleted {
+            Some(Withheld::Deleted)
         } else if note.sensitivity > self.max_sensitivity {
             Some(Withheld::Sensitivity(note.sensitivity))
         } else if let Some(gap) = gap {
@@ -124,6 +130,7 @@ mod tests {
             max_sensitivity: Sensitivity::Internal,
             purpose: purpose.map(str::to_owned),
             at: NOW,
+            deleted: false,
         }
     }
 
@@ -195,6 +202,42 @@ mod tests {
         }
     }
 
+    /// Goal: a deleted note leaves only where deleted notes were asked for, and then for no less than
+    /// any other; that it is deleted is told before what it is.
+    #[test]
+    fn a_deleted_note_stays_unless_it_was_asked_for() {
+        let withdrawn = consent(ConsentStatus::Withdrawn, &[], None);
+        let above = Sensitivity::Confidential;
+        let deleted = Exported {
+            status: Status::Archived,
+            ..plain()
+        };
+        let deleted_above = Exported {
+            sensitivity: above,
+            ..deleted
+        };
+        let deleted_withdrawn = Exported {
+            consent: Some(&withdrawn),
+            ..deleted
+        };
+        let gone = Some(Withheld::Deleted);
+        let told_first = Some(Withheld::Consent(ConsentGap::Withdrawn));
+        let table = [
+            (deleted, gone, None),
+            (deleted_above, gone, Some(Withheld::Sensitivity(above))),
+            (deleted_withdrawn, told_first, told_first),
+            (plain(), None, None),
+        ];
+        for (note, kept_only, with_deleted) in table {
+            assert_eq!(rules(None).withholds(note), kept_only, "{note:?}");
+            let asked = ExportRules {
+                deleted: true,
+                ..rules(None)
+            };
+            assert_eq!(asked.withholds(note), with_deleted, "{note:?}");
+        }
+    }
+
     #[test]
     fn sensitivity_and_the_end_of_a_note_withhold_it_and_withdrawal_is_told_first() {
         let withdrawn = consent(ConsentStatus::Withdrawn, &[], None);
@@ -206,13 +249,6 @@ mod tests {
             (
                 Exported {
                     sensitivity: Sensitivity::Public,
-                    ..plain()
-                },
-                None,
-            ),
-            (
-                Exported {
-                    status: Status::Archived,
                     ..plain()
                 },
                 None,

@@ -5,7 +5,7 @@
 //! Spec: `docs/spec/search.md`, "Filters".
 
 use crate::id::Timestamp;
-use crate::pack::note::{NoteType, TAG_BYTES_MAX};
+use crate::pack::note::{NoteType, Status, TAG_BYTES_MAX};
 use crate::policy::Sensitivity;
 use crate::search::fold;
 use thiserror::Error;
@@ -28,6 +28,34 @@ pub struct Filter {
     pub until: Option<Timestamp>,
     /// Of this type.
     pub note_type: Option<NoteType>,
+}
+
+/// Which notes are meant, by whether they are deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listed {
+    /// Those that are not deleted.
+    #[default]
+    Kept,
+    /// Those that are deleted.
+    Deleted,
+    /// All of them.
+    All,
+}
+
+impl Listed {
+    /// Whether a note of this status is meant.
+    pub fn holds(self, status: Status) -> bool {
+        match self {
+            Listed::Kept => !status.is_deleted(),
+            Listed::Deleted => status.is_deleted(),
+            Listed::All => true,
+        }
+    }
+
+    /// Whether deleted notes are meant.
+    pub fn takes_deleted(self) -> bool {
+        self != Listed::Kept
+    }
 }
 
 /// Why something is no filter.

@@ -62,33 +62,35 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
 
 /// What repairs it instead, and how to undo what was written before it.
 fn beyond_undo(beyond: Beyond) -> Failure {
+    const BEFORE: &str = "what you wrote before it: kitbag undo NOTE";
     let (what, repair) = match beyond {
         Beyond::Relabelled(note) => (
             "made a note more or less sensitive",
             format!(
-                "the same way back: kitbag edit {} --sensitivity S",
+                "the way back: kitbag edit {} --sensitivity OLD; nothing before it is undone in that note, in others: kitbag undo NOTE",
                 &note.to_string()[..10]
             ),
         ),
         Beyond::Shared => (
             "shared the pack",
-            "kitbag share list PACK shows the ticket; kitbag share cancel PACK ID takes it back"
-                .into(),
+            format!(
+                "kitbag share list PACK shows the ticket; kitbag share cancel PACK ID takes it back; {BEFORE}"
+            ),
         ),
         Beyond::Membership => (
             "changed what a member may do",
-            "kitbag role PACK WHO gives it back; kitbag unshare PACK WHO takes it away".into(),
+            format!(
+                "kitbag role PACK WHO gives it back; kitbag unshare PACK WHO takes it away; {BEFORE}"
+            ),
         ),
         Beyond::Left => (
             "left the pack",
-            "ask one of its admins to let you in".into(),
+            format!("ask one of its admins to let you in; {BEFORE}"),
         ),
     };
     let message =
         format!("undo does not take that back: the last thing you did was that you {what}");
-    Failure::new(Code::Conflict, message).hint(format!(
-        "{repair}; what you wrote before it: kitbag undo NOTE"
-    ))
+    Failure::new(Code::Conflict, message).hint(repair)
 }
 
 pub(crate) fn ticket(problem: &TicketProblem) -> Failure {
@@ -147,5 +149,25 @@ pub(crate) fn ticket(problem: &TicketProblem) -> Failure {
             "nobody whom the ticket names could be reached",
         ),
         _ => Failure::new(Code::TicketMalformed, problem.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kitbag_engine::ItemId;
+
+    /// Goal: what an undo stops at names a way on, and never the command that stops there again.
+    #[test]
+    fn what_undo_does_not_take_back_names_a_way_on() {
+        let note = ItemId::from_bytes([7; 32]);
+        let moved = beyond_undo(Beyond::Relabelled(note)).hint.unwrap();
+        let back = format!("kitbag edit {} --sensitivity", &note.to_string()[..10]);
+        assert!(moved.contains(&back), "{moved}");
+        assert!(moved.contains("in others: kitbag undo NOTE"), "{moved}");
+        for beyond in [Beyond::Shared, Beyond::Membership, Beyond::Left] {
+            let hint = beyond_undo(beyond).hint.unwrap();
+            assert!(hint.ends_with("before it: kitbag undo NOTE"), "{hint}");
+        }
     }
 }

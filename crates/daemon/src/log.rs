@@ -1,8 +1,8 @@
 //! The daemon's log: one JSON object per line, a file per day and size, a week and 16 MiB kept.
 //!
 //! Paths, codes, ids, counts and times. Never content, titles, names or tickets, so that a log can
-//! be shown when asking for help. Other crates speak up from `warn` only, whatever the level: what
-//! they would say in detail is not ours to promise.
+//! be shown when asking for help. Other crates are not heard, since they name addresses and whole
+//! keys; at the level of every detail they are from `warn` on.
 
 mod files;
 mod redact;
@@ -77,20 +77,23 @@ pub(crate) fn start(home: &Path, level: LogLevel) -> Result<Log, Failure> {
     let files = Files::new(dir, Limits::DEFAULT, SystemTime::now);
     let (writer, guard) = tracing_appender::non_blocking(files);
     let counter = writer.error_counter();
-    let ours = match level {
-        LogLevel::Warn => "warn",
-        LogLevel::Info => "info",
-        LogLevel::Debug => "debug",
-    };
-    let filter = EnvFilter::new(format!("warn,kitbag={ours}")); // every target that begins with "kitbag"
     let _ = tracing_subscriber::fmt()
         .json()
-        .with_env_filter(filter)
+        .with_env_filter(filter(level))
         .with_writer(writer)
         .try_init();
     Ok(Log {
         counter,
         _guard: guard,
+    })
+}
+
+/// Who is heard: every target that begins with "kitbag" is ours.
+fn filter(level: LogLevel) -> EnvFilter {
+    EnvFilter::new(match level {
+        LogLevel::Warn => "kitbag=warn",
+        LogLevel::Info => "kitbag=info",
+        LogLevel::Debug => "warn,kitbag=debug",
     })
 }
 
@@ -103,4 +106,38 @@ pub fn keep_panics_out_of_sight() {
             .map_or(("", 0), |at| (at.file(), at.line()));
         tracing::error!(file, line, "panic");
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Seek};
+    use std::sync::Arc;
+
+    /// Goal: what other crates say, addresses for instance, is in the log only where somebody asked
+    /// for every detail; what ours warn of always is.
+    #[test]
+    fn other_crates_are_heard_only_where_every_detail_is_wanted() {
+        for (level, heard) in [
+            (LogLevel::Warn, false),
+            (LogLevel::Info, false),
+            (LogLevel::Debug, true),
+        ] {
+            let file = Arc::new(tempfile::tempfile().unwrap());
+            let subscriber = tracing_subscriber::fmt()
+                .json()
+                .with_env_filter(filter(level))
+                .with_writer(file.clone())
+                .finish();
+            tracing::subscriber::with_default(subscriber, || {
+                tracing::error!(target: "iroh::socket", address = "192.0.2.7:4040", "lost");
+                tracing::warn!(target: "kitbag_engine::network", "ours");
+            });
+            let (mut file, mut written) = (&*file, String::new());
+            file.rewind().unwrap();
+            file.read_to_string(&mut written).unwrap();
+            assert_eq!(written.contains("192.0.2.7"), heard, "{level:?}: {written}");
+            assert!(written.contains("ours"), "{level:?}: {written}");
+        }
+    }
 }

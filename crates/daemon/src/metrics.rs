@@ -63,7 +63,7 @@ pub(crate) fn exposition(meters: &Meters, totals: Option<Totals>) -> String {
     );
     page.gauge(
         "damaged_lists",
-        "Lists that could not be read and were begun anew",
+        "Packs that cannot be read, and lists that could not and were begun anew",
         engine.damaged,
     );
     page.gauge("sessions", "Devices that are connected", engine.sessions);

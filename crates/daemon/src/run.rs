@@ -87,7 +87,7 @@ pub async fn run(options: Options, on_ready: impl FnOnce(&Started)) -> Result<()
     let router = api::routes(home.clone(), daemon_uid);
     info!(
         pid = started.pid,
-        endpoint = started.endpoint,
+        endpoint = short(&started.endpoint),
         version = env!("CARGO_PKG_VERSION"),
         "serving"
     );
@@ -98,6 +98,11 @@ pub async fn run(options: Options, on_ready: impl FnOnce(&Started)) -> Result<()
     home.close().await;
     info!("stopped");
     Ok(())
+}
+
+/// As much of an id as the log names.
+fn short(id: &str) -> &str {
+    id.get(..10).unwrap_or(id)
 }
 
 async fn started(engine: &Engine, instance: &Instance) -> Started {
@@ -355,7 +360,9 @@ mod tests {
             .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
             .collect();
         assert!(logs.contains("/v1/note/add"), "{logs}");
+        assert!(logs.contains(short(&status.endpoint)), "{logs}");
         for secret in [
+            &status.endpoint,
             "Nightingale",
             "Kestrel",
             "Osprey",

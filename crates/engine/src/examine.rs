@@ -1,4 +1,6 @@
-//! Looking at a home that no daemon serves, without changing it: no token is drawn, no node opened.
+//! Looking at a home that no daemon serves: no token is drawn, no node opened. Two things happen that
+//! every opening does: an interrupted change of the key is finished, and redb mends its file after a
+//! crash.
 
 use crate::EngineError;
 use crate::home::Unlocked;

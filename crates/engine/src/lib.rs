@@ -44,7 +44,7 @@ pub use error::{EngineError, TicketProblem};
 pub use examine::{Examined, examine};
 pub use home::{KeyChoice, KeyProtection, home_is_initialised, initialise, key_protection};
 pub use kitbag_core::export::{ConsentGap, Withheld};
-pub use kitbag_core::filter::{Filter, FilterError};
+pub use kitbag_core::filter::{Filter, FilterError, Listed};
 pub use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
 pub use kitbag_core::inspect::{Inspection, NotARecord, Part, Value, inspect};
 pub use kitbag_core::pack::Record;

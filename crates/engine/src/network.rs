@@ -118,8 +118,9 @@ impl Network {
         let gate: Arc<dyn Gate> = worker.shared.clone();
         let (net, incoming) = match bind(&seed, settings, kept, gate.clone()).await {
             Ok(bound) => bound,
-            Err(error) if kept.is_some() => {
-                warn!(%error, "the port of last time is taken; another is used");
+            Err(_) if kept.is_some() => {
+                // Why would name the address.
+                warn!("the port of last time is taken; another is used");
                 bind(&seed, settings, None, gate).await.map_err(network)?
             }
             Err(error) => return Err(network(error)),

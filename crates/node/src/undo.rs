@@ -108,10 +108,14 @@ impl Node {
     ) -> Result<Deleted, NodeError> {
         let (_, sensitivity, built) = self.built_note(pack, id)?;
         let title = built.meta().title;
-        let changed = (built.view().status == DELETED) != deleted;
+        let changed = (built.view().status == Status::DELETED) != deleted;
         if changed {
             let edit = Edit {
-                status: Some(if deleted { DELETED } else { Status::Active }),
+                status: Some(if deleted {
+                    Status::DELETED
+                } else {
+                    Status::Active
+                }),
                 ..Edit::default()
             };
             let mut staged = staged(plan);
@@ -202,7 +206,7 @@ impl Node {
         replica: &Replica,
         built: &BuiltNote,
     ) -> Result<Option<Deletion>, NodeError> {
-        if built.view().status != DELETED {
+        if built.view().status != Status::DELETED {
             return Ok(None);
         }
         let mut document = NoteDocument::derive(built.item, &built.record);
@@ -213,8 +217,8 @@ impl Node {
                 applied.map_err(|_| NodeError::Damaged("note"))?;
             }
             match document.view().status {
-                DELETED if by.is_none() => by = Some((step.by, step.at)),
-                DELETED => {}
+                Status::DELETED if by.is_none() => by = Some((step.by, step.at)),
+                Status::DELETED => {}
                 _ => by = None,
             }
         }
@@ -256,7 +260,7 @@ impl Replica {
     pub(crate) fn count_deleted(&mut self, tag: ObjectTag) {
         let state = self.objects.get(&tag).map(|object| &object.state);
         match state {
-            Some(ObjectState::Note(meta)) if meta.status == DELETED.as_str() => {
+            Some(ObjectState::Note(meta)) if meta.status == Status::DELETED.as_str() => {
                 self.deleted.insert(tag);
             }
             _ => {
@@ -266,8 +270,6 @@ impl Replica {
     }
 }
 
-/// A note that was put away. No other status says so, and only the stricter ones outlast it.
-const DELETED: Status = Status::Archived;
 const LAST_WRITTEN: &str = "last-written";
 /// Writes that stay known as taken back, at most. When more were, the oldest count as writes again.
 const TAKEN_BACK_MAX: usize = 1_024;
@@ -417,13 +419,13 @@ fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeEr
     let built = &write.built;
     let change = match write.kind {
         WriteKind::Move => return Err(NodeError::BeyondUndo(Beyond::Relabelled(write.item))),
-        WriteKind::Create if built.view().status == DELETED => return Ok(None),
+        WriteKind::Create if built.view().status == Status::DELETED => return Ok(None),
         WriteKind::Create => {
             return Ok(Some(Opposite {
                 what: UndoneWrite::Added,
                 on: None,
                 edit: Edit {
-                    status: Some(DELETED),
+                    status: Some(Status::DELETED),
                     ..Edit::default()
                 },
             }));
@@ -438,9 +440,9 @@ fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeEr
         return Ok(None); // it only joined what others wrote
     }
     let what = match (before.status, after.status) {
-        (DELETED, DELETED) => UndoneWrite::Edited,
-        (_, DELETED) => UndoneWrite::Deleted,
-        (DELETED, _) => UndoneWrite::Restored,
+        (Status::DELETED, Status::DELETED) => UndoneWrite::Edited,
+        (_, Status::DELETED) => UndoneWrite::Deleted,
+        (Status::DELETED, _) => UndoneWrite::Restored,
         _ => UndoneWrite::Edited,
     };
     // Text that a later undo put back is not the text that this edit touched, though it reads the same.

@@ -3,7 +3,7 @@
 //! [`ExportedNote`] is also what stands in an exported JSON document: `docs/spec/export.md`.
 
 use crate::call::call;
-use crate::{NoteFilter, Sensitivity, Time, V1};
+use crate::{Listed, NoteFilter, Sensitivity, Time, V1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -44,6 +44,9 @@ const EXPORT_PATIENCE: Duration = Duration::from_secs(10 * 60);
 pub struct ExportWish {
     /// The pack.
     pub pack: String,
+    /// Whether deleted notes are in it; those that are kept, unless something else is said.
+    #[serde(default)]
+    pub listed: Listed,
     /// Which notes of it.
     #[serde(default)]
     pub filter: NoteFilter,
@@ -95,8 +98,10 @@ pub struct ExportPage {
 /// What was withheld, by reason; never what it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Withheld {
-    /// Notes in all; the next five add up to it.
+    /// Notes in all; the next six add up to it.
     pub notes: u64,
+    /// Deleted.
+    pub deleted: u64,
     /// More sensitive than the export may be.
     pub sensitivity: BTreeMap<Sensitivity, u64>,
     /// By what is missing to the consent: pending, purpose, expired, refused or withdrawn.
@@ -107,7 +112,8 @@ pub struct Withheld {
     pub redacted: u64,
     /// They could not be read.
     pub unreadable: u64,
-    /// Notes that the filter leaves out.
+    /// Notes that the filter leaves out, and those that are not deleted if only deleted ones were
+    /// asked for.
     pub not_selected: u64,
     /// Changes of the pack that are set aside.
     pub set_aside: u64,
@@ -119,6 +125,7 @@ impl Withheld {
     /// Adds what stays out by now to what stayed out before.
     pub fn add(&mut self, more: &Withheld) {
         self.notes += more.notes;
+        self.deleted += more.deleted;
         for (sensitivity, count) in &more.sensitivity {
             *self.sensitivity.entry(*sensitivity).or_default() += count;
         }

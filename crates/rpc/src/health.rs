@@ -76,7 +76,7 @@ pub struct EngineMeters {
     pub offline: bool,
     /// Whether the database refuses to write until the daemon starts again.
     pub failed: bool,
-    /// Lists that could not be read and were begun anew.
+    /// Packs that cannot be read, and lists that could not and were begun anew.
     pub damaged: u64,
     /// Devices that are connected.
     pub sessions: u64,

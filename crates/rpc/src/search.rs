@@ -1,7 +1,7 @@
 //! Looking for words in notes.
 
 use crate::call::call;
-use crate::{PackRef, Sensitivity, Time, V1};
+use crate::{Listed, PackRef, Sensitivity, Time, V1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -17,6 +17,9 @@ pub struct SearchNotes {
     /// In these packs; in all of this device if empty.
     #[serde(default)]
     pub packs: Vec<String>,
+    /// Whether deleted notes are looked at; those that are kept, unless something else is said.
+    #[serde(default)]
+    pub listed: Listed,
     /// Which notes are looked at.
     #[serde(default)]
     pub filter: NoteFilter,
@@ -75,6 +78,8 @@ pub struct Found {
     pub searched: u64,
     /// Notes that the filters leave out and that hold all terms.
     pub outside_filters: u64,
+    /// Deleted notes that the filters admit and that hold all terms, if only the others were asked for.
+    pub deleted: u64,
     /// Notes that do not open from disk.
     pub unreadable: u64,
 }
@@ -85,7 +90,7 @@ pub struct Found {
 pub enum EmptyReason {
     /// This device has no pack.
     NoPacks,
-    /// There is no note to read there.
+    /// There is no note to read there; or no deleted one, or only deleted ones, as was asked.
     NoNotes,
     /// Notes that hold the terms are left out by the filters.
     OnlyOutsideFilters,

@@ -2,8 +2,8 @@
 //!
 //! One process owns the file. A [`Batch`] is one transaction: committed with two phases and synced
 //! before it returns, or not at all; after [`Store::put_off_sync`] a row of batches is synced together
-//! by [`Store::sync`], and a crash before it loses all of them. A batch or a sync that fails poisons
-//! the store until it is opened again.
+//! by [`Store::sync`], and a crash before its end leaves all of them or none. A batch or a sync that
+//! fails poisons the store until it is opened again.
 //! Only proofs go in: signed operations, verified runs. What comes out is trusted to be what went
 //! in, because its seal opened at its own address. The store knows no policy.
 //! Spec: `docs/spec/store.md`.
@@ -220,8 +220,8 @@ impl Store {
         })
     }
 
-    /// From now on batches commit without being durable, until [`Store::sync`] makes them so all
-    /// together. Nobody may hear of what they did before that.
+    /// From now on batches commit in this process's memory alone, until [`Store::sync`] makes them
+    /// durable all together. Nobody may hear of what they did before that.
     pub fn put_off_sync(&mut self) {
         if self.sync == SyncWhen::Each {
             self.sync = SyncWhen::Together { waiting: false };
@@ -231,8 +231,8 @@ impl Store {
     /// Makes durable what was committed since [`Store::put_off_sync`]; from now on each batch is again.
     ///
     /// # Errors
-    /// [`StoreError::Disk`]; the store is poisoned then, and which batches survived, the first so many
-    /// of them, shows when it is opened again. [`StoreError::Poisoned`] after a failed commit.
+    /// [`StoreError::Disk`]; the store is poisoned then, and whether these batches survived, all of
+    /// them or none, shows when it is opened again. [`StoreError::Poisoned`] after a failed commit.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         let before = std::mem::replace(&mut self.sync, SyncWhen::Each);
         if before != (SyncWhen::Together { waiting: true }) {

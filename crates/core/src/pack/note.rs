@@ -231,12 +231,23 @@ words! {
         Active: 0 = "active",
         /// Replaced by another note.
         Superseded: 1 = "superseded",
-        /// Put away.
+        /// Deleted: put away by somebody, and can be restored.
         Archived: 2 = "archived",
         /// Past its date.
         Expired: 3 = "expired",
         /// Its content was taken out; the shell stays.
         Redacted: 4 = "redacted",
+    }
+}
+
+impl Status {
+    /// Of a note that somebody deleted. No other status says so, and only the stricter ones
+    /// outlast it.
+    pub const DELETED: Status = Status::Archived;
+
+    /// Whether somebody deleted the note.
+    pub fn is_deleted(self) -> bool {
+        self == Status::DELETED
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) async fn search(served: Served, call: SearchNotes) -> Answered<Found>
     let options = engine::SearchOptions {
         query: call.query,
         packs: (!packs.is_empty()).then_some(packs),
+        listed: convert::listed(call.listed),
         filter: convert::filter(call.filter)?,
         limit: usize::try_from(call.limit.unwrap_or(RESULTS_DEFAULT)).unwrap_or(usize::MAX),
     };
@@ -85,6 +86,7 @@ impl Served {
     async fn export_options(&self, wish: ExportWish) -> Answered<engine::ExportOptions> {
         Ok(engine::ExportOptions {
             pack: self.pack(wish.pack).await?,
+            listed: convert::listed(wish.listed),
             filter: convert::filter(wish.filter)?,
             max_sensitivity: wish.max_sensitivity.map(convert::engine_sensitivity),
             purpose: wish.purpose,

@@ -23,6 +23,14 @@ pub(crate) fn filter(filter: rpc::NoteFilter) -> Result<engine::Filter, Failure>
     Ok(wanted)
 }
 
+pub(crate) fn listed(listed: rpc::Listed) -> engine::Listed {
+    match listed {
+        rpc::Listed::Kept => engine::Listed::Kept,
+        rpc::Listed::Deleted => engine::Listed::Deleted,
+        rpc::Listed::All => engine::Listed::All,
+    }
+}
+
 fn moment(time: rpc::Time) -> engine::Timestamp {
     engine::Timestamp::from_millis(time.as_millis())
 }
@@ -60,6 +68,7 @@ pub(crate) fn found(found: engine::Found, names: &HashMap<PackId, rpc::PackRef>)
         empty_reason: found.empty_reason.map(empty_reason),
         searched: found.searched,
         outside_filters: found.outside_filters,
+        deleted: found.deleted,
         unreadable: found.unreadable,
     }
 }
@@ -82,6 +91,7 @@ pub(crate) fn withheld(counts: &engine::WithheldCounts) -> rpc::Withheld {
     };
     for (why, count) in &counts.by {
         match why {
+            engine::Withheld::Deleted => withheld.deleted = *count,
             engine::Withheld::Sensitivity(of) => {
                 withheld.sensitivity.insert(sensitivity(*of), *count);
             }
@@ -296,18 +306,20 @@ mod tests {
             (engine::Withheld::Consent(engine::ConsentGap::Refused), 3),
             (engine::Withheld::Expired, 4),
             (engine::Withheld::Redacted, 5),
+            (engine::Withheld::Deleted, 7),
         ];
         let counts = engine::WithheldCounts {
             by: by.into(),
             unreadable: 6,
         };
         let mut withheld = withheld(&counts);
-        assert_eq!(withheld.notes, 20);
+        assert_eq!(withheld.notes, 27);
         withheld.add(&withheld.clone());
         let json = serde_json::to_value(&withheld).unwrap();
         assert_eq!(json["sensitivity"], json!({"restricted": 4}));
         assert_eq!(json["consent"], json!({"refused": 6}));
-        let rest = ["notes", "expired", "redacted", "unreadable"].map(|name| &json[name]);
-        assert_eq!(rest, [&json!(40), &json!(8), &json!(10), &json!(12)]);
+        let rest = ["notes", "expired", "redacted", "unreadable", "deleted"]
+            .map(|name| json[name].clone());
+        assert_eq!(rest, [54, 8, 10, 12, 14].map(|count| json!(count)));
     }
 }

@@ -7,7 +7,7 @@ use super::scan::{ReadNote, Scan, Spent};
 use crate::objects::ObjectState;
 use crate::{Denied, Node, NodeError};
 use kitbag_core::export::{ExportRules, Exported, PURPOSE_BYTES_MAX, Withheld};
-use kitbag_core::filter::{Filter, Filtered};
+use kitbag_core::filter::{Filter, Filtered, Listed};
 use kitbag_core::id::{ItemId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
@@ -24,6 +24,8 @@ pub const EXPORT_PAGE_NOTES_MAX: usize = 256;
 pub struct ExportOptions {
     /// The pack.
     pub pack: PackId,
+    /// Whether deleted notes are in it.
+    pub listed: Listed,
     /// Which notes of it.
     pub filter: Filter,
     /// Nothing above this; if absent, the pack's default, or the own clearance if that is lower.
@@ -42,7 +44,8 @@ pub struct ExportPlan {
     /// Its notes by when they were captured; those of one moment in the order in which they were
     /// written.
     pub notes: Vec<ItemId>,
-    /// Notes that the filter leaves out.
+    /// Notes that the filter leaves out, and those that are not deleted if only deleted ones were
+    /// asked for.
     pub not_selected: u64,
     /// Notes that fit the filter and stay.
     pub withheld: WithheldCounts,
@@ -123,7 +126,7 @@ impl Exporting {
     }
 
     fn look_at(&mut self, note: &ReadNote) -> Result<(), NodeError> {
-        if !is_selected(&self.options.filter, note) {
+        if !is_selected(&self.options, note) {
             self.not_selected += 1;
         } else if let Some(why) = withholds(&self.rules, note) {
             self.withheld.count(why);
@@ -143,9 +146,12 @@ impl Exporting {
     }
 }
 
-fn is_selected(filter: &Filter, note: &ReadNote) -> bool {
+fn is_selected(options: &ExportOptions, note: &ReadNote) -> bool {
+    if options.listed == Listed::Deleted && !note.view.status.is_deleted() {
+        return false;
+    }
     let record = &note.built.record;
-    filter.admits(Filtered {
+    options.filter.admits(Filtered {
         tags: &note.view.tags,
         source: &record.source.label,
         sensitivity: note.sensitivity,
@@ -194,6 +200,7 @@ impl Node {
             max_sensitivity,
             purpose: options.purpose.clone(),
             at: now,
+            deleted: options.listed.takes_deleted(),
         })
     }
 

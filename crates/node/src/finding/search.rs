@@ -2,7 +2,7 @@
 
 use super::scan::{ReadNote, Scan};
 use crate::{Node, NodeError};
-use kitbag_core::filter::{Filter, Filtered};
+use kitbag_core::filter::{Filter, Filtered, Listed};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::search::{Fit, Query, Scratch, Searched, Snippet};
@@ -19,6 +19,8 @@ pub struct SearchOptions {
     pub query: String,
     /// In these packs; in all of this device if absent.
     pub packs: Option<Vec<PackId>>,
+    /// Whether deleted notes are looked at.
+    pub listed: Listed,
     /// Which notes are looked at.
     pub filter: Filter,
     /// Results, at most: 1 to [`RESULTS_MAX`].
@@ -42,6 +44,8 @@ pub struct Found {
     pub searched: u64,
     /// Notes that the filters leave out and that hold all terms.
     pub outside_filters: u64,
+    /// Deleted notes that the filters admit and that hold all terms, if only the others were asked for.
+    pub deleted: u64,
     /// Notes that do not open from disk.
     pub unreadable: u64,
 }
@@ -51,7 +55,7 @@ pub struct Found {
 pub enum EmptyReason {
     /// This device has no pack.
     NoPacks,
-    /// There is no note to read there.
+    /// There is no note to read there; or no deleted one, or only deleted ones, as was asked.
     NoNotes,
     /// Notes that hold the terms are left out by the filters.
     OnlyOutsideFilters,
@@ -95,6 +99,7 @@ type Rank = (Fit, Timestamp, Reverse<(PackId, ItemId)>);
 pub struct Searching {
     scan: Scan,
     query: Query,
+    listed: Listed,
     filter: Filter,
     limit: usize,
     has_packs: bool,
@@ -104,6 +109,7 @@ pub struct Searching {
     seen: u64,
     searched: u64,
     outside_filters: u64,
+    deleted: u64,
 }
 
 /// The best results so far, and how many there were.
@@ -146,6 +152,7 @@ impl Searching {
             has_packs: !packs.is_empty(),
             scan: Scan::new(packs),
             query,
+            listed: options.listed,
             filter: options.filter,
             limit: options.limit,
             scratch: Scratch::default(),
@@ -154,6 +161,7 @@ impl Searching {
             seen: 0,
             searched: 0,
             outside_filters: 0,
+            deleted: 0,
         })
     }
 
@@ -168,7 +176,7 @@ impl Searching {
     }
 
     fn look_at(&mut self, note: &ReadNote) {
-        self.seen += 1;
+        let listed = self.listed.holds(note.view.status);
         let record = &note.built.record;
         let admitted = self.filter.admits(Filtered {
             tags: &note.view.tags,
@@ -177,7 +185,8 @@ impl Searching {
             captured_at: record.source.captured_at,
             note_type: record.note_type,
         });
-        self.searched += u64::from(admitted);
+        self.seen += u64::from(listed);
+        self.searched += u64::from(listed && admitted);
         let searched = Searched {
             title: &note.view.title,
             body: &note.view.body,
@@ -188,6 +197,11 @@ impl Searching {
             return;
         };
         let is_whole = self.query.is_whole(fit);
+        if !listed {
+            let is_deleted = note.view.status.is_deleted();
+            self.deleted += u64::from(is_deleted && admitted && is_whole);
+            return;
+        }
         if !admitted {
             self.outside_filters += u64::from(is_whole);
             return;
@@ -219,6 +233,7 @@ impl Searching {
             empty_reason,
             searched: self.searched,
             outside_filters: self.outside_filters,
+            deleted: self.deleted,
             unreadable: self.scan.unreadable,
         }
     }

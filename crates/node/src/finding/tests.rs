@@ -6,7 +6,7 @@ use crate::view::{NewNote, NewSource, NoteEdit};
 use crate::write::Draft;
 use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
 use kitbag_core::export::{ConsentGap, Withheld};
-use kitbag_core::filter::Filter;
+use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::PackId;
 use kitbag_core::pack::Record;
 use kitbag_core::pack::note::{Consent, ConsentStatus, NoteType, Status, item_id, object_tag};
@@ -85,6 +85,7 @@ fn options(query: &str) -> SearchOptions {
     SearchOptions {
         query: query.into(),
         packs: None,
+        listed: Listed::Kept,
         filter: Filter::default(),
         limit: RESULTS_MAX,
     }
@@ -106,6 +107,7 @@ fn ids(found: &Found) -> Vec<ItemId> {
 fn wish(pack: PackId) -> ExportOptions {
     ExportOptions {
         pack,
+        listed: Listed::Kept,
         filter: Filter::default(),
         max_sensitivity: None,
         purpose: None,
@@ -204,6 +206,80 @@ fn nothing_found_says_why() {
     let mut links = only(Sensitivity::Internal);
     links.note_type = Some(NoteType::Link);
     assert_eq!(search(&node, filtered("refund", links)).outside_filters, 1);
+}
+
+/// Goal: what somebody deleted is neither found nor handed out, unless deleted notes were asked for;
+/// both answers say how many stayed, and a page withholds what was deleted since the plan.
+#[test]
+fn deleted_notes_are_looked_at_only_where_they_are_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut node, pack) = ana(dir.path());
+    let kept = add(&mut node, pack, 10, "kept", "the refund is late");
+    let gone = add(&mut node, pack, 20, "gone", "a refund for the hotel");
+    node.set_deleted(NOW, pack, gone, true, false).unwrap();
+    let told = |node: &Node, query, listed| {
+        let options = SearchOptions {
+            listed,
+            ..options(query)
+        };
+        let found = search(node, options);
+        let counts = [found.total, found.searched, found.deleted];
+        (ids(&found), counts, found.empty_reason)
+    };
+    let table = [
+        ("refund", Listed::Kept, vec![kept], [1, 1, 1], None),
+        ("refund", Listed::Deleted, vec![gone], [1, 1, 0], None),
+        ("refund", Listed::All, vec![gone, kept], [2, 2, 0], None),
+        (
+            "hotel",
+            Listed::Kept,
+            vec![],
+            [0, 1, 1],
+            Some(EmptyReason::NotFound),
+        ),
+        (
+            "late",
+            Listed::Deleted,
+            vec![],
+            [0, 1, 0],
+            Some(EmptyReason::NotFound),
+        ),
+    ];
+    for (query, listed, found, counts, reason) in table {
+        let expected = (found, counts, reason);
+        assert_eq!(told(&node, query, listed), expected, "{query} {listed:?}");
+    }
+
+    let stays = |count| WithheldCounts {
+        by: [(Withheld::Deleted, count)].into(),
+        unreadable: 0,
+    };
+    let planned = plan(&node, &wish(pack));
+    assert_eq!((&planned.notes, planned.not_selected), (&vec![kept], 0));
+    assert_eq!(planned.withheld, stays(1));
+    for (listed, notes, not_selected) in [
+        (Listed::Deleted, vec![gone], 1),
+        (Listed::All, vec![kept, gone], 0),
+    ] {
+        let asked = ExportOptions {
+            listed,
+            ..wish(pack)
+        };
+        let planned = plan(&node, &asked);
+        assert_eq!(
+            (&planned.notes, planned.not_selected),
+            (&notes, not_selected)
+        );
+        assert_eq!(planned.withheld, WithheldCounts::default());
+        let page = node.export_page(NOW, &asked, &planned.notes).unwrap();
+        assert_eq!(page.notes.len(), notes.len());
+    }
+
+    node.set_deleted(NOW, pack, kept, true, false).unwrap();
+    let page = node.export_page(NOW, &wish(pack), &planned.notes).unwrap();
+    assert_eq!((page.notes.len(), page.withheld), (0, stays(1)));
+    let (_, counts, reason) = told(&node, "refund", Listed::Kept);
+    assert_eq!((counts, reason), ([0, 0, 2], Some(EmptyReason::NoNotes)));
 }
 
 #[test]

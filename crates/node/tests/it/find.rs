@@ -1,14 +1,14 @@
 //! Search and export as somebody who is cleared for less: nothing above shows, not even by counting.
 
 use super::support::{add, create, join, remove_person, settle, share, two_in_one_pack};
-use kitbag_core::filter::Filter;
+use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::PackId;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_node::finding::{
     EmptyReason, ExportOptions, ExportPlan, Found, SearchOptions, WithheldCounts,
 };
 use kitbag_node::view::Change;
-use kitbag_node::{Denied, NodeError};
+use kitbag_node::{Denied, Node, NodeError};
 use kitbag_testkit::{Who, World};
 
 fn search(world: &mut World, who: Who, query: &str, filter: &Filter) -> Found {
@@ -16,6 +16,7 @@ fn search(world: &mut World, who: Who, query: &str, filter: &Filter) -> Found {
     let options = SearchOptions {
         query: query.into(),
         packs: None,
+        listed: Listed::Kept,
         filter: filter.clone(),
         limit: 20,
     };
@@ -35,6 +36,7 @@ fn plan(
 ) -> Result<ExportPlan, NodeError> {
     let options = ExportOptions {
         pack,
+        listed: Listed::Kept,
         filter: Filter::default(),
         max_sensitivity: max,
         purpose: None,
@@ -59,12 +61,16 @@ fn a_reader_finds_no_trace_of_what_is_above_their_clearance() {
         if with_secrets {
             for sensitivity in [Sensitivity::Confidential, Sensitivity::Restricted] {
                 add(&mut world, ana, pack, "zeppelin word", sensitivity);
+                let gone = add(&mut world, ana, pack, "zeppelin gone", sensitivity);
+                let deleted = |node: &mut Node, now| node.set_deleted(now, pack, gone, true, false);
+                world.call(ana, deleted).done();
             }
         }
         settle(&mut world);
         if with_secrets {
             let found = search(&mut world, ana, "zeppelin", &Filter::default());
-            assert_eq!(found.total, 2, "whoever wrote them finds them");
+            let counts = (found.total, found.deleted);
+            assert_eq!(counts, (2, 2), "whoever wrote them finds them");
         }
         let only = |sensitivity| {
             let mut filter = Filter::default();
@@ -91,6 +97,7 @@ fn a_reader_finds_no_trace_of_what_is_above_their_clearance() {
                     found.empty_reason,
                     found.searched,
                     found.outside_filters,
+                    found.deleted,
                 )
             })
             .collect();
@@ -238,6 +245,7 @@ fn a_long_text_is_searched_and_exported_whole() {
     assert_eq!(plan(&mut world, ana, pack, None).unwrap().notes, [id]);
     let options = ExportOptions {
         pack,
+        listed: Listed::Kept,
         filter: Filter::default(),
         max_sensitivity: None,
         purpose: None,
