@@ -72,3 +72,96 @@ impl Batch<'_> {
         Ok(rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::FORMAT;
+    use crate::{FORMAT_KEY, FORMAT_VERSION, Store};
+    use kitbag_crypto::MasterKey;
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng;
+    use redb::ReadableDatabase;
+    use std::path::Path;
+
+    fn open(path: &Path) -> Result<Store, StoreError> {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        Store::open(path, &MasterKey::from_bytes([1; 32]), &mut rng)
+    }
+
+    /// Puts a file back to format 1, with these rows; a body that begins with 0 is damaged.
+    fn of_format_1(path: &Path, rows: &[(u32, u64, &[u8], Option<&[u8]>)]) {
+        let store = open(path).unwrap();
+        let write = store.db.begin_write().unwrap();
+        {
+            let mut rng = ChaCha20Rng::seed_from_u64(2);
+            let mut headers = write.open_table(HEADERS).unwrap();
+            let mut bodies = write.open_table(BODIES).unwrap();
+            let _ = write.open_table(ITEM_KEYS).unwrap();
+            for (log, seq, header, body) in rows {
+                let mut seal = |name, value: &[u8]| {
+                    store
+                        .rows
+                        .seal(name, &position(*log, *seq), value, &mut rng)
+                };
+                let header = seal("headers.1", header);
+                headers.insert((*log, *seq), header.as_slice()).unwrap();
+                if let Some(body) = body {
+                    let mut sealed = seal("bodies.1", body);
+                    sealed[60] ^= u8::from(body.first() == Some(&0));
+                    bodies.insert((*log, *seq), sealed.as_slice()).unwrap();
+                }
+            }
+            let mut format = write.open_table(FORMAT).unwrap();
+            format.insert(FORMAT_KEY, FORMAT_1).unwrap();
+        }
+        write.commit().unwrap();
+    }
+
+    /// Goal: what stood in rows of their own stands in chunks afterwards, in logs with gaps too, and the
+    /// old tables are gone.
+    #[test]
+    fn rows_become_chunks() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("db");
+        let rows: [(u32, u64, &[u8], Option<&[u8]>); 4] = [
+            (1, 1, b"a", Some(b"body")),
+            (1, 2, b"b", None),
+            (1, 7, b"c", Some(b"after a gap")),
+            (2, 0, b"d", Some(b"of another log")),
+        ];
+        of_format_1(&path, &rows);
+        let store = open(&path).unwrap();
+        assert_eq!(store.format().unwrap(), Some(FORMAT_VERSION));
+        for (log, seq, header, body) in rows {
+            let read = |table, opened| {
+                let item = store.item(table, opened, (log, seq), <[u8]>::to_vec);
+                item.unwrap().unwrap()
+            };
+            assert_eq!(read(&HEADER_CHUNKS, &store.opened_headers), header);
+            let content = read(&CONTENT_CHUNKS, &store.opened_contents);
+            let [kept, wrap] = Content::decode(&content).unwrap();
+            assert_eq!((kept.as_deref(), wrap), (body, None));
+        }
+        let read = store.db.begin_read().unwrap();
+        for table in [HEADERS, BODIES, ITEM_KEYS] {
+            assert!(read.open_table(table).is_err());
+        }
+    }
+
+    /// Goal: a file of which a row is damaged is left as it is.
+    #[test]
+    fn what_is_damaged_is_not_thrown_away() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("db");
+        of_format_1(
+            &path,
+            &[(1, 1, b"a", Some(b"\0damaged")), (1, 2, b"b", None)],
+        );
+        for _ in 0..2 {
+            let refused = open(&path);
+            let damaged = matches!(refused, Err(StoreError::Damaged { table: "bodies.1" }));
+            assert!(damaged, "{refused:?}");
+        }
+    }
+}
