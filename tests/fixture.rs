@@ -4,12 +4,20 @@ use crate::support::{Device, text};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Goal: a home of the first format opens, shows what was in it, and takes more; see
-/// `fixtures/README.md` for what is in it.
+/// Goal: a home of each format opens, shows what was in it, and takes more; see `fixtures/README.md` for
+/// what is in them.
 #[test]
-fn a_home_of_the_first_format_opens() {
+fn homes_of_all_formats_open() {
+    for home in ["home-v1", "home-v2"] {
+        opens(home);
+    }
+}
+
+fn opens(home: &str) {
     let device = Device::empty();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/home-v1");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(home);
     std::fs::create_dir_all(&device.home).unwrap();
     for name in ["kitbag.redb", "key", "master-key", "incarnation"] {
         let to = device.home.join(name);
