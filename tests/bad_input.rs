@@ -253,6 +253,45 @@ fn a_home_that_cannot_be_opened_says_why() {
     ada.json(&["pack", "list"]);
 }
 
+/// Goal: what keeps a daemon from starting is told the same by the command that starts one and by the
+/// daemon in the foreground, and nothing is made in place of what is gone.
+#[test]
+fn a_home_that_misses_something_says_what_and_is_left_alone() {
+    let ada = Device::up("Ada");
+    ada.create_pack("Acme");
+    ada.ok(&["down"]);
+    let told = |what: &str, code: &str, exit: i32, says: &str, hint: &str| {
+        for args in [&["pack", "list"][..], &["daemon", "run"], &["up"]] {
+            let (status, error) = ada.fails(args, b"");
+            assert_eq!(
+                (status, error["code"].as_str()),
+                (exit, Some(code)),
+                "{what}, {args:?}: {error}"
+            );
+            assert!(text(&error["message"]).contains(says), "{what}: {error}");
+            assert!(text(&error["hint"]).contains(hint), "{what}: {error}");
+        }
+    };
+    let (key, database) = (ada.home.join("key"), ada.home.join("kitbag.redb"));
+    let away = ada.home.with_extension("away");
+    std::fs::rename(&key, &away).unwrap();
+    told("no key file", "locked", 9, "the key file /", "put it back");
+    std::fs::rename(&away, &key).unwrap();
+
+    let whole = std::fs::read(&database).unwrap();
+    std::fs::write(&database, &whole[..whole.len() / 2]).unwrap();
+    let keep = "keep a copy of the home";
+    told("cut off", "integrity", 10, "is damaged", keep);
+
+    std::fs::remove_file(&database).unwrap();
+    let missing = "kitbag.redb is missing";
+    told("no database", "integrity", 10, missing, "from a backup");
+    assert_eq!(ada.fails(&[], b"").0, 10, "bare kitbag");
+    assert!(!database.exists());
+    std::fs::write(&database, whole).unwrap();
+    assert!(ada.ok(&["pack", "list"]).contains("Acme"));
+}
+
 /// Goal: a passphrase is asked for, and only the right one opens.
 #[test]
 fn a_passphrase_protects_a_home() {

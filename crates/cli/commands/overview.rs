@@ -2,9 +2,9 @@
 
 use crate::context::Context;
 use crate::{home, words};
-use kitbag_daemon::{home_is_initialised, is_served};
+use kitbag_daemon::{check_home, is_served};
 use kitbag_rpc::{
-    Health, JoinRequest, ListPacks, Pack, PackStatus, ReadStatus, ServeState, V1, WaitingJoin,
+    Code, Health, JoinRequest, ListPacks, Pack, PackStatus, ReadStatus, ServeState, V1, WaitingJoin,
 };
 use serde::Serialize;
 
@@ -28,7 +28,12 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     if let Some(trouble) = home::trouble(&context.home) {
         return Err(trouble.into());
     }
-    let overview = if !home_is_initialised(&context.home) {
+    let set_up = match check_home(&context.home) {
+        Ok(()) => true,
+        Err(failure) if failure.code == Code::NotInitialised => false,
+        Err(failure) => return Err(failure.into()),
+    };
+    let overview = if !set_up {
         Overview::idle(false, "kitbag up --name NAME")
     } else if !is_served(&context.home) {
         Overview::idle(true, "kitbag up")

@@ -6,7 +6,7 @@ use crate::network::NetworkArgs;
 use crate::{home, launch, passphrase, words};
 use clap::Args;
 use kitbag_daemon::{
-    KeyChoice, KeyProtection, Options, Started, home_is_initialised, is_served, key_protection,
+    KeyChoice, KeyProtection, Options, Started, check_home, is_served, key_protection,
 };
 use kitbag_rpc::{Code, Failure, Me, WhoAmI};
 use std::path::PathBuf;
@@ -33,7 +33,11 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> anyhow::Result<()> {
     if let Some(trouble) = home::trouble(&context.home) {
         return Err(trouble.into());
     }
-    let created = !home_is_initialised(&context.home);
+    let created = match check_home(&context.home) {
+        Ok(()) => false,
+        Err(failure) if failure.code == Code::NotInitialised => true,
+        Err(failure) => return Err(failure.into()),
+    };
     let given = args
         .passphrase_file
         .as_deref()

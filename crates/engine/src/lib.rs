@@ -40,9 +40,11 @@ mod text;
 mod undo;
 mod worker;
 
-pub use error::{EngineError, TicketProblem};
+pub use error::{EngineError, Lacks, TicketProblem};
 pub use examine::{Examined, examine};
-pub use home::{KeyChoice, KeyProtection, home_is_initialised, initialise, key_protection};
+pub use home::{
+    KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
+};
 pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
 pub use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
