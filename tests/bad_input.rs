@@ -3,6 +3,7 @@
 use crate::support::{Device, run_in, text};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 
 /// Goal: each way in which a ticket goes wrong is called by its name, with its exit code and a hint,
 /// and never shows the secret.
@@ -329,4 +330,47 @@ fn a_passphrase_protects_a_home() {
         "{}",
         String::from_utf8_lossy(&open.stderr)
     );
+}
+
+/// Goal: Ctrl-C at a prompt that shows nothing leaves a terminal that shows what is typed, and Ctrl-D is
+/// no fault of the disk.
+#[cfg(target_os = "linux")] // `script` takes other arguments elsewhere
+#[test]
+fn a_hidden_prompt_leaves_the_terminal_as_it_was() {
+    let ada = Device::up("Ada");
+    let at_prompt = |key: &[u8]| {
+        let kitbag = env!("CARGO_BIN_EXE_kitbag");
+        // The shell lives on, as the one in which somebody works does.
+        let line = format!(
+            "trap : INT; '{kitbag}' --home '{}' join; echo \"exit $?\"; stty -a",
+            ada.home.display()
+        );
+        let mut script = Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .env("SHELL", "/bin/sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut shown = script.stdout.take().unwrap();
+        let (mut told, mut byte) = (Vec::new(), [0]);
+        while !told.ends_with(b"shown): ") {
+            assert_eq!(shown.read(&mut byte).unwrap(), 1, "no prompt");
+            told.push(byte[0]);
+        }
+        let mut keys = script.stdin.take().unwrap();
+        keys.write_all(key).unwrap();
+        shown.read_to_end(&mut told).unwrap();
+        drop(keys);
+        script.wait().unwrap();
+        String::from_utf8(told).unwrap()
+    };
+    for (key, exit) in [(b"\x03", "exit 130"), (b"\x04", "exit 2")] {
+        let told = at_prompt(key);
+        assert!(told.contains(exit), "{told}");
+        assert!(
+            told.contains(" echo ") && !told.contains("-echo "),
+            "{told}"
+        );
+    }
 }
