@@ -56,6 +56,15 @@ pub fn chosen_protection(home: &Path, choice: &KeyChoice) -> Result<KeyProtectio
     engine::chosen_protection(home, choice).map_err(|e| failed(&e))
 }
 
+/// Whether there is a keyring that could take the master key. Writes nothing; it may ask a person, and
+/// blocks.
+///
+/// # Errors
+/// [`Code::Locked`].
+pub fn reach_keyring() -> Result<(), Failure> {
+    engine::reach_keyring().map_err(|e| failed(&e))
+}
+
 /// Keeps the master key of this home in another way from now on. No daemon is needed, and one that runs
 /// goes on with the key it holds. `passphrase` is the one of today, if there is one.
 ///

@@ -26,7 +26,7 @@ mod supervisor;
 
 pub use identity::{
     check_home, chosen_protection, examine, initialise, inspect, inspect_ticket, key_protection,
-    protect_key,
+    protect_key, reach_keyring,
 };
 pub use instance::is_served;
 pub use log::{LogLevel, keep_panics_out_of_sight, log_files};

@@ -66,6 +66,14 @@ pub fn chosen_protection(home: &Path, choice: &KeyChoice) -> Result<KeyProtectio
     })
 }
 
+/// Whether there is a keyring that could take a key. Writes nothing; it may ask a person, and blocks.
+///
+/// # Errors
+/// [`EngineError::Locked`] with the reason.
+pub fn reach_keyring() -> Result<(), EngineError> {
+    keyring::reach().map_err(locked(Lacks::NewKeyring))
+}
+
 /// Keeps the master key of a home as chosen from now on. `passphrase` opens it as it is kept now. A
 /// daemon that has the home open goes on with the key it holds.
 ///
@@ -155,7 +163,7 @@ impl Change<'_> {
         }
         new.must_be_free(home)?;
         if let Place::Keyring(_) = &new {
-            keyring::reach().map_err(locked(Lacks::NewKeyring))?;
+            reach_keyring()?;
         }
         list_places(home, &[Place::of(&old).as_ref(), Some(&new)])?;
         (self.reached)(Step::Listed)?;
