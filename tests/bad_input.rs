@@ -3,6 +3,7 @@
 use crate::support::{Device, run_in, text};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 
 /// Goal: each way in which a ticket goes wrong is called by its name, with its exit code and a hint,
 /// and never shows the secret.
@@ -253,6 +254,45 @@ fn a_home_that_cannot_be_opened_says_why() {
     ada.json(&["pack", "list"]);
 }
 
+/// Goal: what keeps a daemon from starting is told the same by the command that starts one and by the
+/// daemon in the foreground, and nothing is made in place of what is gone.
+#[test]
+fn a_home_that_misses_something_says_what_and_is_left_alone() {
+    let ada = Device::up("Ada");
+    ada.create_pack("Acme");
+    ada.ok(&["down"]);
+    let told = |what: &str, code: &str, exit: i32, says: &str, hint: &str| {
+        for args in [&["pack", "list"][..], &["daemon", "run"], &["up"]] {
+            let (status, error) = ada.fails(args, b"");
+            assert_eq!(
+                (status, error["code"].as_str()),
+                (exit, Some(code)),
+                "{what}, {args:?}: {error}"
+            );
+            assert!(text(&error["message"]).contains(says), "{what}: {error}");
+            assert!(text(&error["hint"]).contains(hint), "{what}: {error}");
+        }
+    };
+    let (key, database) = (ada.home.join("key"), ada.home.join("kitbag.redb"));
+    let away = ada.home.with_extension("away");
+    std::fs::rename(&key, &away).unwrap();
+    told("no key file", "locked", 9, "the key file /", "put it back");
+    std::fs::rename(&away, &key).unwrap();
+
+    let whole = std::fs::read(&database).unwrap();
+    std::fs::write(&database, &whole[..whole.len() / 2]).unwrap();
+    let keep = "keep a copy of the home";
+    told("cut off", "integrity", 10, "is damaged", keep);
+
+    std::fs::remove_file(&database).unwrap();
+    let missing = "kitbag.redb is missing";
+    told("no database", "integrity", 10, missing, "from a backup");
+    assert_eq!(ada.fails(&[], b"").0, 10, "bare kitbag");
+    assert!(!database.exists());
+    std::fs::write(&database, whole).unwrap();
+    assert!(ada.ok(&["pack", "list"]).contains("Acme"));
+}
+
 /// Goal: a passphrase is asked for, and only the right one opens.
 #[test]
 fn a_passphrase_protects_a_home() {
@@ -290,4 +330,47 @@ fn a_passphrase_protects_a_home() {
         "{}",
         String::from_utf8_lossy(&open.stderr)
     );
+}
+
+/// Goal: Ctrl-C at a prompt that shows nothing leaves a terminal that shows what is typed, and Ctrl-D is
+/// no fault of the disk.
+#[cfg(target_os = "linux")] // `script` takes other arguments elsewhere
+#[test]
+fn a_hidden_prompt_leaves_the_terminal_as_it_was() {
+    let ada = Device::up("Ada");
+    let at_prompt = |key: &[u8]| {
+        let kitbag = env!("CARGO_BIN_EXE_kitbag");
+        // The shell lives on, as the one in which somebody works does.
+        let line = format!(
+            "trap : INT; '{kitbag}' --home '{}' join; echo \"exit $?\"; stty -a",
+            ada.home.display()
+        );
+        let mut script = Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .env("SHELL", "/bin/sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut shown = script.stdout.take().unwrap();
+        let (mut told, mut byte) = (Vec::new(), [0]);
+        while !told.ends_with(b"shown): ") {
+            assert_eq!(shown.read(&mut byte).unwrap(), 1, "no prompt");
+            told.push(byte[0]);
+        }
+        let mut keys = script.stdin.take().unwrap();
+        keys.write_all(key).unwrap();
+        shown.read_to_end(&mut told).unwrap();
+        drop(keys);
+        script.wait().unwrap();
+        String::from_utf8(told).unwrap()
+    };
+    for (key, exit) in [(b"\x03", "exit 130"), (b"\x04", "exit 2")] {
+        let told = at_prompt(key);
+        assert!(told.contains(exit), "{told}");
+        assert!(
+            told.contains(" echo ") && !told.contains("-echo "),
+            "{told}"
+        );
+    }
 }

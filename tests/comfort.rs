@@ -315,3 +315,55 @@ fn joining_names_its_audience() {
         "a reader adds nothing: {stdout}"
     );
 }
+
+/// Goal: a device that was told to reach nobody says so wherever it is asked how it is, and a sync that
+/// waits names that as the reason.
+#[test]
+fn an_offline_device_says_so() {
+    const SAID: &str = "Offline: nobody is reached";
+    let (ada, ben) = (Device::up("Ada"), Device::up("Ben"));
+    let pack = ada.create_pack("Acme");
+    ben.ok(&["join", &ada.share(&pack)]);
+    let asks: [&[&str]; 3] = [&[], &["status"], &["daemon", "status"]];
+    let both = |args: &[&str]| {
+        let (stdout, stderr) = said(&ada.run(args, b""));
+        stdout + &stderr
+    };
+    for args in asks {
+        assert!(!both(args).contains(SAID), "{args:?}");
+        assert_eq!(ada.json(args)["offline"], false, "{args:?}");
+    }
+    let online = ada.fails(&["up", "--detach", "--offline"], b"");
+    assert_eq!(online.0, 7, "{}", online.1);
+    ada.ok(&["down"]);
+    assert!(both(&["up", "--detach", "--offline"]).contains(SAID));
+    assert!(both(&["up", "--detach", "--offline"]).contains("Running already"));
+    for args in asks {
+        let told = both(args);
+        assert_eq!(told.matches(SAID).count(), 1, "{args:?}: {told}");
+        assert_eq!(ada.json(args)["offline"], true, "{args:?}");
+    }
+    let (exit, error) = ada.fails(&["sync", "--wait", "--timeout", "1s"], b"");
+    assert_eq!(exit, 11, "{error}");
+    assert!(text(&error["message"]).contains("offline"), "{error}");
+}
+
+#[cfg(target_os = "linux")] // the device file that is always full
+/// Goal: an answer that cannot be written is told as that, not as a command that failed; the command
+/// was done.
+#[test]
+fn an_answer_that_is_lost_says_that_it_was_done() {
+    let ada = Device::up("Ada");
+    let pack = ada.create_pack("Acme");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kitbag"));
+    command.arg("--home").arg(&ada.home);
+    command.args(["add", &pack, "--source", "test", "--title", "One"]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    command.stdin(Stdio::null()).stdout(full.unwrap());
+    let output = command.stderr(Stdio::piped()).output().unwrap();
+    let (_, stderr) = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("it was done, but the answer"), "{stderr}");
+    assert!(!stderr.contains("is the disk full"), "{stderr}");
+    assert_eq!(ada.contents(&pack).len(), 1);
+}

@@ -281,3 +281,22 @@ fn bad_input_about_members_changes_nothing() {
     assert_eq!(lowered["people"][0]["after"]["clearance"], "internal");
     drop(ben);
 }
+
+/// Goal: somebody who asks for more than they may write is told up to where they may.
+#[test]
+fn who_adds_above_their_clearance_is_told_up_to_where_they_may() {
+    let (ada, ben) = (Device::up("Ada"), Device::up("Ben"));
+    let pack = ada.create_pack("Acme");
+    let given = ["--role", "editor", "--clearance", "public", "--yes"];
+    let share = [&["share", &pack], &given[..]].concat();
+    let ticket = text(&ada.json(&share)["ticket"]);
+    ben.json_with(&["join", "-"], ticket.as_bytes());
+    let (exit, error) = ben.fails(&["add", &pack, "--source", "test", "--title", "One"], b"");
+    assert_eq!((exit, &error["code"]), (4, &"denied".into()), "{error}");
+    assert!(
+        text(&error["hint"]).contains("--sensitivity public"),
+        "{error}"
+    );
+    let public = ["add", &pack, "--source", "test", "--title", "One"];
+    ben.json(&[&public[..], &["--sensitivity", "public"]].concat());
+}

@@ -25,12 +25,17 @@ fn a_key_moves_and_leaves_no_copy() {
 
     let (exit, error) = device.fails(&["key", "protect"], b"");
     assert_eq!((exit, &error["code"]), (2, &"usage".into()));
-    let (exit, error) = device.fails(&["key", "protect", "--keyring"], b"");
-    assert_eq!(
-        (exit, &error["code"]),
-        (9, &"locked".into()),
-        "there is none in this test"
-    );
+    for dry_run in [&["--dry-run"][..], &[]] {
+        let keyring = [&["key", "protect", "--keyring"], dry_run].concat();
+        let (exit, error) = device.fails(&keyring, b"");
+        assert_eq!(
+            (exit, &error["code"]),
+            (9, &"locked".into()),
+            "there is none in this test"
+        );
+        let hint = text(&error["hint"]);
+        assert!(hint.contains("other ways: --passphrase"), "{hint}");
+    }
     let plan = device.json(&["key", "protect", "--passphrase-file", &right, "--dry-run"]);
     assert_eq!(
         (&plan["changed"], &plan["key_protection"]),

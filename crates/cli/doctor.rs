@@ -7,8 +7,8 @@ use crate::network::NetworkArgs;
 use crate::service::{Found, Place};
 use crate::{home, passphrase, words};
 use kitbag_daemon::{
-    KeyProtection, Listen, Relay, examine, home_is_initialised, is_served, key_change_is_pending,
-    key_protection, log_files,
+    KeyProtection, Listen, Relay, examine, is_served, key_change_is_pending, key_protection,
+    log_files,
 };
 use kitbag_rpc::{
     Call, Code, Failure, Health, Healthy, ReadStatus, SOCKET_PATH_BYTES_MAX, ServeState, Status,
@@ -134,14 +134,13 @@ fn check_home(context: &Context) -> Check {
     {
         return Check::fail(NAME, &trouble);
     }
-    if home_is_initialised(&context.home) {
-        return Check::ok(
+    match kitbag_daemon::check_home(&context.home) {
+        Ok(()) => Check::ok(
             NAME,
             format!("{} holds a person and device", context.home.display()),
-        );
+        ),
+        Err(failure) => Check::fail(NAME, &failure),
     }
-    let missing = "there is no person and device here yet";
-    Check::fail(NAME, &Failure::new(Code::NotInitialised, missing))
 }
 
 fn check_permissions(home: &Path) -> Check {

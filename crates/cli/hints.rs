@@ -28,7 +28,9 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::Locked => {
             "on a terminal: kitbag unlock; elsewhere name a file that holds the passphrase: KITBAG_PASSPHRASE_FILE"
         }
-        Code::Integrity => "leave the home as it is; its log directory names what is damaged",
+        Code::Integrity => {
+            "keep a copy of the home before you try anything; its log directory names what is damaged"
+        }
         Code::NoPeer | Code::TimedOut => "kitbag status shows who can be reached",
         Code::RequestTooLarge => "split it into several notes",
         Code::TicketEmpty => "give the ticket as an argument, or pipe it in: kitbag join - < FILE",

@@ -1,5 +1,6 @@
 //! What comes in besides arguments: files, the standard input, answers on a terminal.
 
+use crate::hidden;
 use crate::output::Output;
 use anyhow::Context as _;
 use kitbag_rpc::{Code, Failure, REQUEST_BYTES_MAX, TEXT_BYTES_MAX};
@@ -150,11 +151,12 @@ pub(crate) fn ticket(given: Option<String>) -> anyhow::Result<Zeroizing<String>>
             check_argument(&ticket)?;
             return Ok(ticket);
         }
-        None if standard() == Standard::Person => Zeroizing::new(
-            rpassword::prompt_password("Ticket (it is not shown): ").context("read the ticket")?,
-        ),
+        None if standard() == Standard::Person => {
+            let given = hidden::ask("Ticket (it is not shown): ").context("read the ticket")?;
+            given.ok_or_else(|| Failure::new(Code::TicketEmpty, "no ticket was given"))?
+        }
         _ => {
-            let bytes = Zeroizing::new(bytes(Path::new("-"), REQUEST_BYTES_MAX)?);
+            let bytes = Zeroizing::new(message(io::stdin().lock())?);
             // What is not UTF-8 is no ticket; the ticket's own check says so.
             Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
         }
@@ -167,6 +169,25 @@ pub(crate) fn ticket(given: Option<String>) -> anyhow::Result<Zeroizing<String>>
         return Err(failure.into());
     }
     Ok(ticket)
+}
+
+/// What somebody piped in: a ticket, and the message that it came with.
+fn message(from: impl Read) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(REQUEST_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)
+        .context("read the standard input")?;
+    if bytes.len() <= REQUEST_BYTES_MAX {
+        return Ok(bytes);
+    }
+    let message = format!(
+        "that is no ticket: one has at most {TICKET_CHARS_MAX} characters, and this is more than {} MiB",
+        REQUEST_BYTES_MAX / (1024 * 1024)
+    );
+    let failure = Failure::new(Code::TicketNotATicket, message);
+    Err(failure
+        .hint("pipe in the ticket alone, or the message that it came in")
+        .into())
 }
 
 fn check_argument(ticket: &str) -> Result<(), Failure> {
@@ -208,6 +229,8 @@ fn is_space(c: char) -> bool {
 }
 
 pub(crate) const TICKET_PREFIX: &str = "kitbag1";
+/// Characters of a ticket, at most.
+const TICKET_CHARS_MAX: usize = 8 * 1024;
 
 /// Shows what is about to happen and asks. Never from a pipe or with `--json`: then `--yes` is needed.
 pub(crate) fn confirm(out: Output, terms: &str, question: &str) -> Result<(), Failure> {
@@ -248,6 +271,18 @@ mod tests {
         assert_eq!(ticket_in(" \n").as_str(), "");
         assert_eq!(ticket_in("hello there").as_str(), "hellothere");
         assert_eq!(ticket_in("İkitbag1x").as_str(), "kitbag1x");
+    }
+
+    /// Goal: whoever pipes in something large is told what a ticket is, not what a note holds.
+    #[test]
+    fn what_is_far_too_long_for_a_ticket_is_called_so() {
+        let of = |bytes: usize| io::repeat(b'a').take(bytes as u64);
+        assert!(message(of(REQUEST_BYTES_MAX)).is_ok());
+        let error = message(of(REQUEST_BYTES_MAX + 1)).unwrap_err();
+        let failure = error.downcast::<Failure>().unwrap();
+        assert_eq!(failure.code, Code::TicketNotATicket);
+        assert!(failure.message.contains("at most 8192 characters"));
+        assert!(!failure.hint.unwrap().contains("note"));
     }
 
     #[test]

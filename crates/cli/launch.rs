@@ -5,20 +5,63 @@ use crate::environment::OF_SUPERVISOR;
 use crate::network::NetworkArgs;
 use crate::{home, passphrase};
 use anyhow::Context as _;
-use kitbag_daemon::home_is_initialised;
-use kitbag_rpc::{Client, ClientError, Code, Exit, Failure, Health, LOG_DIR};
-use std::io::Write;
+use kitbag_daemon::check_home;
+use kitbag_rpc::{Client, ClientError, Code, ErrorDocument, Exit, Failure, Health, LOG_DIR};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{self, Command, Stdio};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
+
+/// A daemon that was started.
+struct Child {
+    process: process::Child,
+    /// What it says on its standard error stream. A file, not a pipe: it outlives this command.
+    said: Option<File>,
+}
+
+/// How a daemon ended.
+struct End {
+    code: i32,
+    /// Why, in its own words.
+    why: Option<Failure>,
+}
+
+impl Child {
+    fn ended(&mut self) -> Option<End> {
+        let status = self.process.try_wait().ok().flatten()?;
+        Some(End {
+            code: status.code().unwrap_or_default(),
+            why: self.said.as_mut().and_then(why),
+        })
+    }
+}
+
+impl End {
+    fn is(&self, exit: Exit) -> bool {
+        self.code == i32::from(exit.as_u8())
+    }
+}
+
+/// The failure in what was said, if that is one.
+fn why(said: &mut File) -> Option<Failure> {
+    said.rewind().ok()?;
+    let mut text = String::new();
+    said.take(SAID_BYTES_MAX).read_to_string(&mut text).ok()?;
+    let document = text.lines().last()?;
+    let document: ErrorDocument = serde_json::from_str(document).ok()?;
+    Some(document.into())
+}
 
 /// How long a new daemon gets to open its socket. Opening its packs may take longer.
 const START_TIMEOUT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(20);
 /// How long a daemon that hung up gets to end, so that we learn why.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
+/// Of what a daemon says when it ends, so much is read.
+const SAID_BYTES_MAX: u64 = 64 * 1024;
 
 /// A client of this home's daemon, which is started if it does not run.
 pub(crate) async fn client(context: &Context) -> anyhow::Result<Client> {
@@ -48,13 +91,7 @@ pub(crate) async fn start(
     if let Some(trouble) = home::trouble(&context.home) {
         return Err(trouble.into());
     }
-    if !home_is_initialised(&context.home) {
-        return Err(Failure::new(
-            Code::NotInitialised,
-            "there is no person and device here yet",
-        )
-        .into());
-    }
+    check_home(&context.home)?;
     network.keep(&context.home)?;
     let passphrase = match passphrase {
         Some(known) => Some(known),
@@ -65,10 +102,10 @@ pub(crate) async fn start(
     let began = Instant::now();
     let mut child = spawn()?;
     while client.probe().await.is_err() {
-        match ended(&mut child) {
+        match child.ended() {
             // Another daemon starts or stops just now: it will answer, or give way.
-            Some(code) if code == i32::from(Exit::Conflict.as_u8()) => child = spawn()?,
-            Some(code) => return Err(not_started(context, code).into()),
+            Some(end) if end.is(Exit::Conflict) => child = spawn()?,
+            Some(end) => return Err(not_started(context, end).into()),
             None => {}
         }
         if began.elapsed() > START_TIMEOUT {
@@ -95,12 +132,14 @@ fn spawn(
     command
         .arg("--home")
         .arg(&context.home)
-        .args(["daemon", "run"])
+        .args(["daemon", "run", "--json"]) // so that we can read why it ends
         .args(network.to_args());
+    let said = tempfile::tempfile().ok();
+    let theirs = said.as_ref().and_then(|file| file.try_clone().ok());
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null());
+        .stderr(theirs.map_or_else(Stdio::null, Stdio::from));
     for name in OF_SUPERVISOR {
         command.env_remove(name);
     }
@@ -111,52 +150,42 @@ fn spawn(
             .args(["--passphrase-file", "-"])
             .stdin(Stdio::piped());
     }
-    let mut child = command.spawn().context("start the daemon")?;
-    if let (Some(passphrase), Some(mut stdin)) = (passphrase, child.stdin.take()) {
+    let mut process = command.spawn().context("start the daemon")?;
+    if let (Some(passphrase), Some(mut stdin)) = (passphrase, process.stdin.take()) {
         // If the daemon is gone already, its end tells more than this error.
         let _ = stdin.write_all(passphrase.as_bytes());
     }
-    Ok(child)
+    Ok(Child { process, said })
 }
 
 /// It opened its socket and hung up: how it ended says why.
 async fn why_not(context: &Context, error: ClientError, mut child: Child) -> Failure {
     let began = Instant::now();
     while began.elapsed() < END_TIMEOUT {
-        if let Some(code) = ended(&mut child) {
-            return not_started(context, code);
+        if let Some(end) = child.ended() {
+            return not_started(context, end);
         }
         tokio::time::sleep(POLL).await;
     }
     error.into_failure()
 }
 
-fn ended(child: &mut Child) -> Option<i32> {
-    child
-        .try_wait()
-        .ok()
-        .flatten()
-        .map(|status| status.code().unwrap_or_default())
-}
-
-/// The daemon ends as every command does, so its exit code is all that we need to know.
-fn not_started(context: &Context, code: i32) -> Failure {
-    let is = |exit: Exit| code == i32::from(exit.as_u8());
-    if is(Exit::Locked) {
-        let wrong = Failure::new(Code::Locked, "the device did not unlock");
-        return wrong.hint("is the passphrase right, and is the key file or keyring still there?");
-    }
+/// What the daemon said itself, if that was kept; its exit code tells the kind in any case.
+fn not_started(context: &Context, end: End) -> Failure {
     let home = &context.home;
-    if let Some(trouble) = home::trouble(home).or_else(|| home::not_writable(home)) {
+    if !end.is(Exit::Locked)
+        && let Some(trouble) = home::trouble(home).or_else(|| home::not_writable(home))
+    {
         return trouble;
     }
-    let (code, message) = if is(Exit::Integrity) {
-        (
+    let (code, message) = match end {
+        End { why: Some(why), .. } => return why,
+        _ if end.is(Exit::Locked) => (Code::Locked, "the device did not unlock"),
+        _ if end.is(Exit::Integrity) => (
             Code::Integrity,
             "the daemon did not start: something stored does not check out",
-        )
-    } else {
-        (Code::DaemonUnreachable, "the daemon ended while it started")
+        ),
+        _ => (Code::DaemonUnreachable, "the daemon ended while it started"),
     };
     Failure::new(code, message).hint(look_into_log(context))
 }

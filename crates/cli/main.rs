@@ -16,6 +16,7 @@ mod editor;
 mod emphasis;
 mod environment;
 mod escape;
+mod hidden;
 mod hints;
 mod home;
 mod input;
@@ -39,7 +40,7 @@ mod words;
 use crate::args::Cli;
 use crate::colour::Colour;
 use crate::context::Context;
-use crate::output::Output;
+use crate::output::{AnswerLost, Output};
 use anyhow::Error;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
@@ -161,6 +162,9 @@ fn as_failure(error: Error) -> Failure {
     };
     match error.downcast::<ClientError>() {
         Ok(error) => error.into_failure(),
+        Err(error) if error.downcast_ref().is_some_and(AnswerLost::is) => {
+            Failure::new(Code::Storage, format!("{error:#}")).hint("look before you do it again")
+        }
         Err(error) if error.downcast_ref::<io::Error>().is_some() => {
             Failure::new(Code::Storage, format!("{error:#}"))
         }

@@ -11,7 +11,7 @@ use crate::escape::{Lines, escape, is_hostile};
 use crate::redact::without_tickets;
 use kitbag_rpc::Failure;
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
@@ -167,9 +167,36 @@ impl Output {
 
     fn write(self, text: &str) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
-        stdout.write_all(b"\n")?;
-        stdout.flush()
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.write_all(b"\n"))
+            .and_then(|()| stdout.flush());
+        written.map_err(|error| io::Error::new(error.kind(), AnswerLost(error)))
+    }
+}
+
+/// The answer of a command could not be written. What the command does was done before.
+#[derive(Debug)]
+pub(crate) struct AnswerLost(io::Error);
+
+impl fmt::Display for AnswerLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let error = &self.0;
+        write!(
+            f,
+            "it was done, but the answer could not be written to the standard output: {error}"
+        )
+    }
+}
+
+impl std::error::Error for AnswerLost {}
+
+impl AnswerLost {
+    /// Whether this is why something could not be written.
+    pub(crate) fn is(error: &io::Error) -> bool {
+        error
+            .get_ref()
+            .is_some_and(|inner| inner.is::<AnswerLost>())
     }
 }
 

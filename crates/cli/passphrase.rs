@@ -1,6 +1,7 @@
 //! The passphrase: from a file, or asked for without showing it. Never from an argument.
 
 use crate::context::Context;
+use crate::hidden;
 use crate::input::{Standard, standard, without_last_break};
 use anyhow::Context as _;
 use kitbag_daemon::{KeyProtection, key_protection};
@@ -109,9 +110,8 @@ pub(crate) fn long_enough(passphrase: &str) -> Result<(), Failure> {
 }
 
 fn ask(prompt: &str) -> anyhow::Result<Zeroizing<String>> {
-    rpassword::prompt_password(prompt)
-        .map(Zeroizing::new)
-        .context("read the passphrase")
+    let given = hidden::ask(prompt).context("read the passphrase")?;
+    given.ok_or_else(|| Failure::new(Code::BadInput, "no passphrase was given").into())
 }
 
 #[cfg(test)]

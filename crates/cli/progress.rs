@@ -32,10 +32,16 @@ pub(crate) async fn during<T>(
         told: None,
     };
     line.tell(first);
-    let done = follow(&mut line, first, news, work).await;
+    let done = tokio::select! {
+        done = follow(&mut line, first, news, work) => Some(done),
+        _ = tokio::signal::ctrl_c() => None,
+    };
     line.end();
-    done
+    done.unwrap_or_else(|| std::process::exit(INTERRUPTED))
 }
+
+/// How a command ends from the keyboard. As a shell counts: 128 and the number of the signal.
+pub(crate) const INTERRUPTED: i32 = 130;
 
 /// Nothing is known but that it goes on.
 pub(crate) async fn no_news() -> Option<String> {

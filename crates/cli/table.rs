@@ -6,8 +6,12 @@ use std::io;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 const GAP: usize = 2;
-/// A column that is cut keeps at least so much.
+/// The column that gives way keeps at least so much, before others are cut too.
 const CUT_MIN: usize = 12;
+/// Another column is cut to a quarter of the terminal, but not below this.
+const OTHER_MIN: usize = 20;
+/// When nothing else helps, a column keeps so much.
+const LAST_MIN: usize = 5;
 
 /// Rows under a header.
 pub(crate) struct Table {
@@ -56,6 +60,24 @@ impl Table {
         rows.join("\n")
     }
 
+    /// Takes columns down until a line fits. The first is what one types next, so it stays whole.
+    fn fit(&self, columns: &mut [usize], width: usize) {
+        let most = OTHER_MIN.max(width / 4);
+        for i in (1..columns.len()).filter(|&i| i != self.gives_way) {
+            let excess = excess(columns, width);
+            columns[i] = columns[i].saturating_sub(excess).max(most.min(columns[i]));
+        }
+        let excess_left = excess(columns, width);
+        let column = &mut columns[self.gives_way];
+        *column = column.saturating_sub(excess_left).max(CUT_MIN.min(*column));
+        while excess(columns, width) > 0 {
+            match columns[1..].iter_mut().max() {
+                Some(widest) if *widest > LAST_MIN => *widest -= 1,
+                _ => return,
+            }
+        }
+    }
+
     fn aligned(mut self, width: usize) -> String {
         self.rows
             .insert(0, self.header.iter().map(|&name| name.to_owned()).collect());
@@ -68,14 +90,15 @@ impl Table {
                     .unwrap_or(0)
             })
             .collect();
-        let total = columns.iter().sum::<usize>() + GAP * (columns.len() - 1);
-        let column = &mut columns[self.gives_way];
-        *column = column
-            .saturating_sub(total.saturating_sub(width))
-            .max(CUT_MIN.min(*column));
+        self.fit(&mut columns, width);
         let lines: Vec<_> = self.rows.iter().map(|row| line(row, &columns)).collect();
         lines.join("\n")
     }
+}
+
+/// How much too long lines of these columns are.
+fn excess(columns: &[usize], width: usize) -> usize {
+    (columns.iter().sum::<usize>() + GAP * (columns.len() - 1)).saturating_sub(width)
 }
 
 fn line(row: &[String], columns: &[usize]) -> String {
@@ -144,6 +167,36 @@ mod tests {
             text.contains("mail\\u{1b}\\tx") && text.contains('…'),
             "{text}"
         );
+    }
+
+    /// Goal: one very long cell of any column makes no line longer than the terminal, and takes no room
+    /// from the titles of other rows than a column of its kind may.
+    #[test]
+    fn a_long_label_is_cut_as_a_title_is() {
+        for width in [40, 80, 132] {
+            let mut table = Table::new(["id", "sensitivity", "title", "source", "status"], 2);
+            table.row([
+                "abcdefghij",
+                "confidential",
+                "A title of some length",
+                "CRM",
+                "draft",
+            ]);
+            table.row([
+                "bbcdefghij",
+                "internal",
+                "Other",
+                &"label ".repeat(33),
+                "draft",
+            ]);
+            let text = table.aligned(width);
+            for line in text.lines() {
+                assert!(line.width() <= width, "{width}: {line}");
+            }
+            assert!(text.contains("\nabcdefghij  "), "{text}");
+            let whole = text.contains("A title of some length");
+            assert_eq!(whole, width >= 80, "{text}");
+        }
     }
 
     #[test]

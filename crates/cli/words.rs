@@ -45,6 +45,9 @@ pub(crate) async fn warn_if_shared(context: &Context, client: &Client, name: &st
     }
 }
 
+/// That this device was told to reach nobody, and how to end it.
+pub(crate) const OFFLINE: &str = "Offline: nobody is reached until kitbag down and kitbag up.";
+
 /// The start of an id, enough to type.
 pub(crate) fn short(id: &str) -> &str {
     id.get(..10).unwrap_or(id)

@@ -4,7 +4,10 @@ use crate::context::Context;
 use crate::input::{Standard, standard};
 use crate::{args, directory, editor, input, launch, words};
 use clap::Args;
-use kitbag_rpc::{AddNote, Code, Failure, NewSource, NoteWritten, Sensitivity, V1};
+use kitbag_rpc::{
+    AddNote, Client, ClientError, Code, Failure, NewSource, NoteWritten, Pack, Role, Sensitivity,
+    ShowPack, V1,
+};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
@@ -79,13 +82,49 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         tags: args.tags,
         note_type: args.note_type,
     };
-    let written = launch::client(context).await?.call(&call).await?;
+    let client = launch::client(context).await?;
+    let written = match client.call(&call).await {
+        Ok(written) => written,
+        Err(error) => return Err(not_added(&client, &call, error).await.into()),
+    };
     if context.out.is_json() {
         return context.out.document(&written);
     }
     context.out.data(&written.note.id)?;
     context.out.say(in_words(&written));
     Ok(())
+}
+
+/// Why there is no answer, and what to do about it.
+async fn not_added(client: &Client, call: &AddNote, error: ClientError) -> Failure {
+    if matches!(error, ClientError::HungUp) {
+        let message = "the daemon ended before it answered: the note may be there, or not";
+        return Failure::new(Code::DaemonUnreachable, message)
+            .hint("look before you add it again: kitbag list");
+    }
+    let failure = error.into_failure();
+    if failure.code != Code::Denied {
+        return failure;
+    }
+    let show = ShowPack {
+        v: V1,
+        pack: call.pack.clone(),
+    };
+    let may = client.call(&show).await.ok();
+    match may.and_then(|answer| writes_up_to(&answer.pack, call.sensitivity)) {
+        Some(highest) => failure.hint(format!(
+            "you may add up to {}: --sensitivity {highest}; for more ask an admin: kitbag members PACK",
+            highest.title()
+        )),
+        None => failure,
+    }
+}
+
+/// The highest that this person may add, if what they asked for is above it.
+fn writes_up_to(pack: &Pack, asked: Option<Sensitivity>) -> Option<Sensitivity> {
+    let may_write = matches!(pack.role, Some(Role::Editor | Role::Admin));
+    let highest = pack.clearance.filter(|_| may_write)?;
+    (asked.unwrap_or(pack.default_sensitivity) > highest).then_some(highest)
 }
 
 async fn body(context: &Context, file: Option<&Path>) -> anyhow::Result<String> {
@@ -102,5 +141,35 @@ fn in_words(written: &NoteWritten) -> String {
         format!("Nothing added, the same note is already in {audience}")
     } else {
         format!("Added to {audience}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: the level that is named is one at which the person may write, and only when that helps.
+    #[test]
+    fn what_is_above_the_clearance_names_what_is_not() {
+        use Sensitivity::{Confidential, Internal, Public};
+        let pack = |role, clearance| Pack {
+            id: String::new(),
+            title: String::new(),
+            name: None,
+            notes: 0,
+            members: 2,
+            role,
+            clearance,
+            default_sensitivity: Internal,
+        };
+        let editor = pack(Some(Role::Editor), Some(Public));
+        assert_eq!(writes_up_to(&editor, None), Some(Public));
+        assert_eq!(writes_up_to(&editor, Some(Confidential)), Some(Public));
+        assert_eq!(writes_up_to(&editor, Some(Public)), None);
+        assert_eq!(
+            writes_up_to(&pack(Some(Role::Reader), Some(Public)), None),
+            None
+        );
+        assert_eq!(writes_up_to(&pack(None, None), None), None);
     }
 }

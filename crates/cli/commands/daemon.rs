@@ -123,6 +123,8 @@ pub(crate) struct DaemonStatus {
     running: bool,
     /// Whether its packs are closed until somebody unlocks it.
     locked: bool,
+    /// Whether it was told to reach nobody.
+    offline: bool,
     pid: Option<u32>,
     version: Option<String>,
     since: Option<Time>,
@@ -144,6 +146,7 @@ impl DaemonStatus {
             v: V1,
             running: true,
             locked: status.locked,
+            offline: status.offline,
             pid: Some(status.pid),
             version: Some(status.version),
             since: health.since,
@@ -164,6 +167,7 @@ impl DaemonStatus {
             v: V1,
             running: false,
             locked: false,
+            offline: false,
             pid: None,
             version: None,
             since: None,
@@ -188,6 +192,9 @@ impl DaemonStatus {
             .map(|since| format!(", since {}", when::shown(since, &Zoned::now())))
             .unwrap_or_default();
         let mut lines = vec![format!("running, process {pid}{since}")];
+        if self.offline {
+            lines.push(words::OFFLINE.to_owned());
+        }
         let Some(endpoint) = &self.endpoint else {
             lines.push("locked: its packs are closed. To open it: kitbag unlock".to_owned());
             return lines.join("\n");

@@ -5,6 +5,7 @@ mod target;
 use crate::context::Context;
 use crate::note_filter::{FilterArgs, ListedArgs};
 use crate::output::plain_json;
+use crate::progress::INTERRUPTED;
 use crate::{args, launch, markdown, words};
 use clap::{Args, ValueEnum};
 use kitbag_rpc::{
@@ -88,9 +89,6 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
     context.out.say(in_words(&written, args.out.as_deref()));
     Ok(())
 }
-
-/// As a shell counts: 128 and the number of the signal.
-const INTERRUPTED: i32 = 130;
 
 /// What was written where, for a program.
 #[derive(Debug, Serialize)]

@@ -6,6 +6,7 @@ use crate::{home, input, passphrase, service};
 use clap::{Args, Subcommand};
 use kitbag_daemon::{
     KeyChoice, KeyProtection, chosen_protection, is_served, key_protection, protect_key,
+    reach_keyring,
 };
 use kitbag_rpc::{Code, Failure, V1};
 use serde::Serialize;
@@ -67,6 +68,9 @@ pub(super) async fn run(context: &Context, args: KeyCommandArgs) -> anyhow::Resu
     }
     if args.dry_run {
         let next = args.key.protection(&context.home)?;
+        if next == KeyProtection::Keyring && before != next {
+            tokio::task::spawn_blocking(reach_keyring).await??;
+        }
         return tell(context, &Protected::new(&before, &next, true));
     }
     let next = args.key.protection(&context.home)?;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Write the page of each command into this directory, which must be there
+    /// Write the page of each command into this directory
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -53,6 +53,7 @@ fn root() -> Command {
 
 fn write(dir: &Path) -> anyhow::Result<Vec<String>> {
     let mut files = Vec::new();
+    fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
     for (name, text) in pages()? {
         let path = dir.join(format!("{name}.1"));
         fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
@@ -114,6 +115,8 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), files.len());
         let share = fs::read_to_string(dir.path().join("kitbag-share.1")).unwrap();
         assert!(share.contains(".TH") && share.contains("clearance"));
-        assert!(write(&dir.path().join("missing")).is_err());
+        let made = dir.path().join("share").join("man1");
+        assert_eq!(write(&made).unwrap().len(), files.len());
+        assert!(write(&made.join("kitbag.1")).is_err(), "that is a file");
     }
 }

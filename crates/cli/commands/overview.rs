@@ -2,9 +2,10 @@
 
 use crate::context::Context;
 use crate::{home, words};
-use kitbag_daemon::{home_is_initialised, is_served};
+use kitbag_daemon::{check_home, is_served};
 use kitbag_rpc::{
-    Health, JoinRequest, ListPacks, Pack, PackStatus, ReadStatus, ServeState, V1, WaitingJoin,
+    Code, Health, JoinRequest, ListPacks, Pack, PackStatus, ReadStatus, RemovalKind, ServeState,
+    V1, WaitingJoin,
 };
 use serde::Serialize;
 
@@ -16,6 +17,8 @@ pub(crate) struct Overview {
     running: bool,
     /// Whether its packs are closed until somebody unlocks it.
     locked: bool,
+    /// Whether its daemon was told to reach nobody.
+    offline: bool,
     /// Number of packs; none if no daemon runs to say it, or it is locked.
     packs: Option<usize>,
     needs_you: Vec<String>,
@@ -28,7 +31,12 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
     if let Some(trouble) = home::trouble(&context.home) {
         return Err(trouble.into());
     }
-    let overview = if !home_is_initialised(&context.home) {
+    let set_up = match check_home(&context.home) {
+        Ok(()) => true,
+        Err(failure) if failure.code == Code::NotInitialised => false,
+        Err(failure) => return Err(failure.into()),
+    };
+    let overview = if !set_up {
         Overview::idle(false, "kitbag up --name NAME")
     } else if !is_served(&context.home) {
         Overview::idle(true, "kitbag up")
@@ -39,7 +47,10 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
         }
         let packs = client.call(&ListPacks::default()).await?.packs;
         let status = client.call(&ReadStatus::default()).await?;
-        Overview::running(&packs, &status.packs).with_joining(&status.requests, &status.joins)
+        Overview {
+            offline: status.offline,
+            ..Overview::running(&packs, &status.packs).with_joining(&status.requests, &status.joins)
+        }
     };
     tell(context, &overview)
 }
@@ -58,6 +69,7 @@ impl Overview {
             initialised,
             running: false,
             locked: false,
+            offline: false,
             packs: None,
             needs_you: Vec::new(),
             waiting: Vec::new(),
@@ -74,13 +86,11 @@ impl Overview {
     }
 
     fn running(packs: &[Pack], statuses: &[PackStatus]) -> Overview {
-        // Of a pack that this person is out of, nothing is theirs to do.
-        let own = statuses.iter().filter(|pack| pack.ended.is_none());
-        let needs_you = own.flat_map(|pack| {
+        let needs_you = statuses.iter().flat_map(|pack| {
             let title = words::status_name(pack);
-            words::troubles(pack)
+            needs_of(pack)
                 .into_iter()
-                .map(move |trouble| format!("{title}: {trouble}"))
+                .map(move |need| format!("{title}: {need}"))
         });
         // Nothing can be added to, or shared of, a pack that this person is out of.
         let packs_of_mine: Vec<&Pack> = packs.iter().filter(|pack| pack.role.is_some()).collect();
@@ -95,6 +105,7 @@ impl Overview {
             initialised: true,
             running: true,
             locked: false,
+            offline: false,
             packs: Some(packs.len()),
             needs_you: needs_you.collect(),
             waiting: Vec::new(),
@@ -132,6 +143,9 @@ impl Overview {
             ),
         };
         let mut lines = vec![state];
+        if self.offline {
+            lines.push(words::OFFLINE.to_owned());
+        }
         if self.running && !self.locked {
             lines.push(
                 if self.needs_you.is_empty() {
@@ -148,15 +162,27 @@ impl Overview {
         }
         lines.extend(self.waiting.iter().map(|wait| format!("  {wait}")));
         lines.push(format!("Next: {}", self.next));
-        lines.push("All commands: kitbag help".to_owned());
+        lines.push("Commands: kitbag help; all of them: kitbag help --all".to_owned());
         lines.join("\n")
+    }
+}
+
+/// What a person should know of a pack. Of one that they are out of: that, unless they left.
+fn needs_of(pack: &PackStatus) -> Vec<String> {
+    match &pack.ended {
+        None => words::troubles(pack),
+        Some(ended) if ended.what == RemovalKind::Left => Vec::new(),
+        Some(ended) => vec![format!(
+            "{}; nothing new reaches you",
+            words::inline(&ended.text)
+        )],
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kitbag_rpc::Sensitivity;
+    use kitbag_rpc::{Ended, Sensitivity, Time};
 
     fn pack(notes: u64, members: u64) -> Pack {
         let default_sensitivity = Sensitivity::Internal;
@@ -252,10 +278,40 @@ mod tests {
             disputes: Vec::new(),
             ended: None,
         };
-        let words = Overview::running(&[pack(1, 2)], &[status]).in_words();
+        let words = Overview::running(&[pack(1, 2)], std::slice::from_ref(&status)).in_words();
         assert!(
             words.contains("with 1 pack.\nThis needs you:\n  Ac\\nme: 2 edits set aside"),
             "{words}"
         );
+        assert!(words.ends_with("kitbag help --all"), "{words}");
+
+        let ended = |what| PackStatus {
+            ended: Some(Ended {
+                what,
+                by: String::new(),
+                by_name: "Ana".to_owned(),
+                at: Time::from_millis(0),
+                text: "Ana removed you from this pack".to_owned(),
+            }),
+            ..status.clone()
+        };
+        let told = |what| Overview::running(&[pack(1, 2)], &[ended(what)]).needs_you;
+        assert_eq!(
+            told(RemovalKind::Removed),
+            ["Ac\\nme: Ana removed you from this pack; nothing new reaches you"]
+        );
+        assert!(told(RemovalKind::Left).is_empty());
+    }
+
+    #[test]
+    fn a_device_that_is_offline_says_so() {
+        let online = Overview::running(&[pack(1, 2)], &[]);
+        assert!(!online.in_words().contains("ffline"));
+        let offline = Overview {
+            offline: true,
+            ..online
+        };
+        let told = offline.in_words();
+        assert!(told.contains("Offline: nobody is reached"), "{told}");
     }
 }

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::{launch, progress, when, words};
 use clap::Args;
 use jiff::Zoned;
-use kitbag_rpc::{Client, PackStatus, PeerState, ReadStatus, SyncPacks, V1};
+use kitbag_rpc::{Client, Code, Failure, PackStatus, PeerState, ReadStatus, SyncPacks, V1};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Args)]
@@ -33,14 +33,40 @@ pub(super) async fn run(context: &Context, args: SyncArgs) -> anyhow::Result<()>
     let exchange = client.call(&call);
     let answer = if args.wait {
         let news = async || pending(&context.client(), call.pack.as_deref()).await;
-        progress::during(context.out, "Exchanging changes…", news, exchange).await?
+        progress::during(context.out, "Exchanging changes…", news, exchange).await
     } else {
-        exchange.await?
+        exchange.await
     };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => return Err(not_synced(&client, error.into_failure()).await.into()),
+    };
+    if client
+        .call(&ReadStatus::default())
+        .await
+        .is_ok_and(|status| status.offline)
+    {
+        context.out.say(words::OFFLINE);
+    }
     if context.out.is_json() {
         return context.out.document(&answer);
     }
     status::print(context, &answer.packs)
+}
+
+/// Why it was not: of a device that was told to reach nobody, that.
+async fn not_synced(client: &Client, failure: Failure) -> Failure {
+    if !matches!(failure.code, Code::NoPeer | Code::TimedOut) {
+        return failure;
+    }
+    match client.call(&ReadStatus::default()).await {
+        Ok(status) if status.offline => Failure::new(
+            failure.code,
+            "this device is offline, so nobody could be reached",
+        )
+        .hint("to go online: kitbag down, then kitbag up"),
+        _ => failure,
+    }
 }
 
 /// With whom there is still something to exchange.

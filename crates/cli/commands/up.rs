@@ -6,9 +6,9 @@ use crate::network::NetworkArgs;
 use crate::{home, launch, passphrase, words};
 use clap::Args;
 use kitbag_daemon::{
-    KeyChoice, KeyProtection, Options, Started, home_is_initialised, is_served, key_protection,
+    KeyChoice, KeyProtection, Options, Started, check_home, is_served, key_protection,
 };
-use kitbag_rpc::{Code, Failure, Me, WhoAmI};
+use kitbag_rpc::{Code, Failure, Me, ReadStatus, WhoAmI};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -33,7 +33,11 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> anyhow::Result<()> {
     if let Some(trouble) = home::trouble(&context.home) {
         return Err(trouble.into());
     }
-    let created = !home_is_initialised(&context.home);
+    let created = match check_home(&context.home) {
+        Ok(()) => false,
+        Err(failure) if failure.code == Code::NotInitialised => true,
+        Err(failure) => return Err(failure.into()),
+    };
     let given = args
         .passphrase_file
         .as_deref()
@@ -54,7 +58,11 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> anyhow::Result<()> {
     }
     let protection = key_protection(&context.home)?;
     if is_served(&context.home) {
-        if args.network.offline {
+        let is_offline = async || {
+            let status = context.client().call(&ReadStatus::default()).await;
+            status.is_ok_and(|status| status.offline)
+        };
+        if args.network.offline && !is_offline().await {
             let failure = Failure::new(Code::Conflict, "this device runs already, and is online");
             return Err(failure.hint("kitbag down, then kitbag up --offline").into());
         }
@@ -77,7 +85,13 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> anyhow::Result<()> {
     if passphrase.is_none() {
         passphrase = passphrase::for_home(context, args.passphrase_file.as_deref())?;
     }
-    let told = |started: &Started| tell(context, &started.me, created, false, &protection, true);
+    let told = |started: &Started| {
+        tell(context, &started.me, created, false, &protection, true)?;
+        if args.network.offline {
+            context.out.say(words::OFFLINE);
+        }
+        Ok(())
+    };
     serve(context, &args.network, passphrase, told).await
 }
 
@@ -110,8 +124,13 @@ async fn tell_running(
     already: bool,
     protection: &KeyProtection,
 ) -> anyhow::Result<()> {
-    let me = context.client().call(&WhoAmI::default()).await?;
-    tell(context, &me, created, already, protection, false)
+    let client = context.client();
+    let me = client.call(&WhoAmI::default()).await?;
+    tell(context, &me, created, already, protection, false)?;
+    if client.call(&ReadStatus::default()).await?.offline {
+        context.out.say(words::OFFLINE);
+    }
+    Ok(())
 }
 
 fn tell(

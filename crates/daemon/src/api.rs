@@ -91,7 +91,7 @@ async fn who_am_i(served: Served, _: WhoAmI) -> Answered<Me> {
 async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
     let served = match home.open() {
         Ok(served) => served,
-        Err(_) => return Ok(keeping::status_of_locked()),
+        Err(_) => return Ok(keeping::status_of_locked(&home)),
     };
     let status = served.engine.status().await.map_err(|e| failed(&e))?;
     Ok(Status {
@@ -99,6 +99,7 @@ async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         locked: false,
+        offline: home.offline(),
         endpoint: status.endpoint.id,
         addresses: status.endpoint.addresses,
         peers: status.peers.into_iter().map(convert::peer).collect(),

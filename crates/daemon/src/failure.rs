@@ -2,7 +2,7 @@
 
 use crate::convert::time;
 use crate::identity::not_initialised;
-use kitbag_engine::{Beyond, EngineError, TicketProblem};
+use kitbag_engine::{Beyond, EngineError, Lacks, TicketProblem};
 use kitbag_rpc::{Code, Failure};
 
 /// The failure that tells this error. The log gets its code only.
@@ -48,7 +48,13 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::Ticket(problem) => ticket(problem),
         EngineError::NoPeer { .. } => told(Code::NoPeer),
         EngineError::TimedOut => told(Code::TimedOut),
-        EngineError::Locked { .. } => told(Code::Locked),
+        EngineError::Locked { lacks, .. } => Failure {
+            hint: to_unlock(*lacks).map(str::to_owned),
+            ..told(Code::Locked)
+        },
+        EngineError::Missing { .. } => told(Code::Integrity).hint(
+            "put it back from a backup; to begin anew as somebody else, move the whole home away: kitbag up makes another",
+        ),
         EngineError::NotInitialised => not_initialised(),
         EngineError::AlreadyRunning => told(Code::AlreadyRunning),
         EngineError::Integrity { .. } => told(Code::Integrity),
@@ -58,6 +64,26 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::Stopped => Failure::new(Code::DaemonUnreachable, "the daemon is stopping"),
         _ => told(Code::Internal),
     }
+}
+
+/// Where the master key can be had from. Of a passphrase only the front end knows how it is given.
+fn to_unlock(lacks: Lacks) -> Option<&'static str> {
+    Some(match lacks {
+        Lacks::RightPassphrase => {
+            "try again; capitals and spaces count, and nothing else opens this device"
+        }
+        Lacks::KeyFile => {
+            "put it back where it was, from a backup; without it nobody opens this device"
+        }
+        Lacks::PrivateKeyFile => {
+            "chmod 600 makes it yours alone; whoever read it can open a copy of this home"
+        }
+        Lacks::Keyring => "it is that of your desktop: log in there, and unlock it",
+        Lacks::NewKeyring => {
+            "a keyring comes with a desktop session; other ways: --passphrase, --passphrase-file FILE or --key-file FILE"
+        }
+        _ => return None,
+    })
 }
 
 /// What repairs it instead, and how to undo what was written before it.

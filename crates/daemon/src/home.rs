@@ -113,6 +113,11 @@ impl Home {
         self.inner.stop.cancel();
     }
 
+    /// Whether this daemon was told to reach nobody.
+    pub(crate) fn offline(&self) -> bool {
+        self.inner.settings.offline
+    }
+
     /// Since when this daemon runs.
     pub(crate) fn since(&self) -> Time {
         self.inner.since

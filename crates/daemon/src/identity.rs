@@ -8,9 +8,13 @@ use kitbag_rpc::{Code, Failure, Inspected, Me, TicketInfo};
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// Whether this home holds a person and device.
-pub fn home_is_initialised(home: &Path) -> bool {
-    engine::home_is_initialised(home)
+/// Whether a home can be opened, as far as its files tell.
+///
+/// # Errors
+/// [`Code::NotInitialised`] if none was finished there; [`Code::Integrity`] if what one cannot do
+/// without is gone from it.
+pub fn check_home(home: &Path) -> Result<(), Failure> {
+    engine::check_home(home).map_err(|e| failed(&e))
 }
 
 /// Creates a person and device. Without a choice, the keyring keeps the master key if it works,
@@ -24,7 +28,7 @@ pub fn initialise(
     device_name: &str,
     choice: Option<KeyChoice>,
 ) -> Result<(Me, KeyProtection), Failure> {
-    if home_is_initialised(home) {
+    if engine::home_is_initialised(home) {
         return Err(Failure::new(
             Code::AlreadyInitialised,
             "this home holds a person and device already",
@@ -40,9 +44,7 @@ pub fn initialise(
 /// # Errors
 /// [`Code::NotInitialised`], or what the engine says.
 pub fn key_protection(home: &Path) -> Result<KeyProtection, Failure> {
-    if !home_is_initialised(home) {
-        return Err(not_initialised());
-    }
+    check_home(home)?;
     engine::key_protection(home).map_err(|e| failed(&e))
 }
 
@@ -52,6 +54,15 @@ pub fn key_protection(home: &Path) -> Result<KeyProtection, Failure> {
 /// [`Code::BadInput`] for the path of a key file.
 pub fn chosen_protection(home: &Path, choice: &KeyChoice) -> Result<KeyProtection, Failure> {
     engine::chosen_protection(home, choice).map_err(|e| failed(&e))
+}
+
+/// Whether there is a keyring that could take the master key. Writes nothing; it may ask a person, and
+/// blocks.
+///
+/// # Errors
+/// [`Code::Locked`].
+pub fn reach_keyring() -> Result<(), Failure> {
+    engine::reach_keyring().map_err(|e| failed(&e))
 }
 
 /// Keeps the master key of this home in another way from now on. No daemon is needed, and one that runs
@@ -74,9 +85,7 @@ pub fn protect_key(
 /// # Errors
 /// [`Code::AlreadyRunning`], [`Code::Locked`], [`Code::Integrity`], or what else an opening can meet.
 pub fn examine(home: &Path, passphrase: Option<&Zeroizing<String>>) -> Result<Examined, Failure> {
-    if !home_is_initialised(home) {
-        return Err(not_initialised());
-    }
+    check_home(home)?;
     let _instance = Instance::take(home)?;
     engine::examine(home, passphrase).map_err(|e| failed(&e))
 }

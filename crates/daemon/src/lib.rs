@@ -25,8 +25,8 @@ mod server;
 mod supervisor;
 
 pub use identity::{
-    chosen_protection, examine, home_is_initialised, initialise, inspect, inspect_ticket,
-    key_protection, protect_key,
+    check_home, chosen_protection, examine, initialise, inspect, inspect_ticket, key_protection,
+    protect_key, reach_keyring,
 };
 pub use instance::is_served;
 pub use log::{LogLevel, keep_panics_out_of_sight, log_files};

@@ -3,12 +3,12 @@
 use crate::api;
 use crate::failure::failed;
 use crate::home::Home;
-use crate::identity::not_initialised;
+use crate::identity::check_home;
 use crate::instance::{Instance, storage};
 use crate::log::{self, LogLevel};
 use crate::supervisor::Supervisor;
 use crate::{convert, server};
-use kitbag_engine::{Engine, Settings, home_is_initialised};
+use kitbag_engine::{Engine, Settings};
 use kitbag_rpc::{Code, Failure, Me};
 use std::path::PathBuf;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -61,9 +61,7 @@ pub async fn run(options: Options, on_ready: impl FnOnce(&Started)) -> Result<()
         supervisor,
     } = options;
     let home = settings.home.clone();
-    if !home_is_initialised(&home) {
-        return Err(not_initialised());
-    }
+    check_home(&home)?;
     let mut instance = Instance::take(&home)?;
     let log = log::start(&home, log)?;
     let listener = instance.listen(&elsewhere)?;

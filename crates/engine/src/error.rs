@@ -61,10 +61,12 @@ pub enum EngineError {
     /// It did not finish in time; what was begun goes on.
     #[error("it took too long")]
     TimedOut,
-    /// The master key is protected by a passphrase that was not given, or not right.
+    /// The master key cannot be had.
     #[error("{reason}")]
     Locked {
-        /// What is missing.
+        /// What it would take.
+        lacks: Lacks,
+        /// The same, in words.
         reason: String,
     },
     /// Another process has this home open.
@@ -73,6 +75,12 @@ pub enum EngineError {
     /// This home holds no identity yet.
     #[error("this home is not set up yet")]
     NotInitialised,
+    /// A file is gone from a home that was set up; nothing is made in its place.
+    #[error("this home was set up, but its file {} is missing", path.display())]
+    Missing {
+        /// Which.
+        path: PathBuf,
+    },
     /// Something that is kept here is not what was written.
     #[error("{what} is damaged")]
     Integrity {
@@ -113,6 +121,24 @@ pub enum EngineError {
     /// The engine has stopped.
     #[error("the engine has stopped")]
     Stopped,
+}
+
+/// What it would take to have the master key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lacks {
+    /// A passphrase; none was given.
+    Passphrase,
+    /// The right passphrase.
+    RightPassphrase,
+    /// The key file: gone, or not readable.
+    KeyFile,
+    /// A key file that nobody else reads.
+    PrivateKeyFile,
+    /// The keyring that holds the key.
+    Keyring,
+    /// A keyring that takes the key.
+    NewKeyring,
 }
 
 /// Why a ticket cannot be used. It never shows the ticket.
@@ -311,8 +337,8 @@ impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> EngineError {
         match error {
             StoreError::InUse => EngineError::AlreadyRunning,
-            StoreError::Damaged { .. } => EngineError::Integrity {
-                what: format!("the database ({error})"),
+            damage if damage.is_damage() => EngineError::Integrity {
+                what: format!("the database ({damage})"),
             },
             other => EngineError::Storage {
                 reason: other.to_string(),

@@ -13,7 +13,7 @@
 //!
 //! Spec: `docs/spec/store.md`, "Home".
 
-use crate::error::file;
+use crate::error::{Lacks, file};
 use crate::protect::settle;
 use crate::{EngineError, keyring};
 use data_encoding::BASE32_NOPAD;
@@ -83,6 +83,28 @@ pub fn home_is_initialised(home: &Path) -> bool {
     home.join(MASTER_KEY).exists() && has_database(home) && home.join(INCARNATION).exists()
 }
 
+/// Whether a home can be opened, as far as its files tell.
+///
+/// # Errors
+/// [`EngineError::NotInitialised`] if none was ever finished there; [`EngineError::Missing`] if one was,
+/// and what it cannot do without is gone: a new person in its place would hide what happened.
+pub fn check_home(home: &Path) -> Result<(), EngineError> {
+    if home_is_initialised(home) {
+        return Ok(());
+    }
+    if !home.join(INCARNATION).exists() {
+        return Err(EngineError::NotInitialised);
+    }
+    let gone = if has_database(home) {
+        MASTER_KEY
+    } else {
+        DATABASE
+    };
+    Err(EngineError::Missing {
+        path: home.join(gone),
+    })
+}
+
 fn has_database(home: &Path) -> bool {
     fs::metadata(home.join(DATABASE)).is_ok_and(|database| database.len() > 0)
 }
@@ -106,10 +128,14 @@ pub fn initialise(
     let path = home.join(SETUP_LOCK);
     let lock = File::create(&path).map_err(file("create", &path))?;
     lock.lock().map_err(file("lock", &path))?; // two first starts at once: one after the other
-    if home_is_initialised(home) {
-        return Err(EngineError::Conflict {
-            what: "this home is set up already".into(),
-        });
+    match check_home(home) {
+        Err(EngineError::NotInitialised) => {}
+        Err(error) => return Err(error),
+        Ok(()) => {
+            return Err(EngineError::Conflict {
+                what: "this home is set up already".into(),
+            });
+        }
     }
     // An earlier attempt may have been cut off anywhere: whatever it made is used, never replaced.
     let (master, protection) = if home.join(MASTER_KEY).exists() {
@@ -172,9 +198,7 @@ impl Unlocked {
         home: &Path,
         passphrase: Option<&Zeroizing<String>>,
     ) -> Result<Unlocked, EngineError> {
-        if !home_is_initialised(home) {
-            return Err(EngineError::NotInitialised);
-        }
+        check_home(home)?;
         let master = read_master_key(home, passphrase)?;
         if let Err(why) = settle(home, &master) {
             warn!("an old copy of the key could not be removed: {why}");
@@ -295,7 +319,7 @@ fn keep_master_key(
             Ok(KeyProtection::Passphrase)
         }
         Some(KeyChoice::Keyring) => {
-            keyring::keep(&name, master).map_err(|reason| EngineError::Locked { reason })?;
+            keyring::keep(&name, master).map_err(locked(Lacks::NewKeyring))?;
             write_record(&format!("keyring {name}\n"))?;
             Ok(KeyProtection::Keyring)
         }
@@ -367,13 +391,12 @@ pub(crate) fn read_master_key(
     passphrase: Option<&Zeroizing<String>>,
 ) -> Result<MasterKey, EngineError> {
     match read_record(home)? {
-        KeyRecord::Keyring(name) => {
-            keyring::recall(&name).map_err(|reason| EngineError::Locked { reason })
-        }
+        KeyRecord::Keyring(name) => keyring::recall(&name).map_err(locked(Lacks::Keyring)),
         KeyRecord::File(path) => read_key_file(&path),
         KeyRecord::Passphrase(sealed) => {
-            let missing = || EngineError::Locked {
-                reason: "the master key of this home is under a passphrase".into(),
+            let missing = || {
+                let reason = "this device is locked by a passphrase, and none was given";
+                locked(Lacks::Passphrase)(reason.into())
             };
             unlock_master_key(&sealed, passphrase.ok_or_else(missing)?.as_bytes())
                 .map_err(passphrase_error)
@@ -382,20 +405,21 @@ pub(crate) fn read_master_key(
 }
 
 pub(crate) fn read_key_file(path: &Path) -> Result<MasterKey, EngineError> {
-    let mut key_file = File::open(path).map_err(file("open the key file", path))?;
+    let mut key_file = File::open(path).map_err(|error| {
+        let reason = format!("the key file {} cannot be read: {error}", path.display());
+        locked(Lacks::KeyFile)(reason)
+    })?;
     let mode = key_file
         .metadata()
         .map_err(file("inspect", path))?
         .permissions()
         .mode();
     if mode & 0o077 != 0 {
-        return Err(EngineError::Locked {
-            reason: format!(
-                "the key file {} can be read by others (mode {:o}): chmod 600 it",
-                path.display(),
-                mode & 0o777
-            ),
-        });
+        return Err(locked(Lacks::PrivateKeyFile)(format!(
+            "the key file {} can be read by others (mode {:o})",
+            path.display(),
+            mode & 0o777
+        )));
     }
     let mut text = Zeroizing::new(String::new());
     (&mut key_file)
@@ -432,13 +456,16 @@ pub(crate) fn passphrase_error(error: PassphraseError) -> EngineError {
             field: "passphrase",
             reason: "must not be empty".into(),
         },
-        PassphraseError::Wrong => EngineError::Locked {
-            reason: "wrong passphrase".into(),
-        },
+        PassphraseError::Wrong => locked(Lacks::RightPassphrase)("wrong passphrase".into()),
         other => EngineError::Integrity {
             what: format!("the protected master key ({other})"),
         },
     }
+}
+
+/// The error of a master key that cannot be had, from the reason.
+pub(crate) fn locked(lacks: Lacks) -> impl FnOnce(String) -> EngineError {
+    move |reason| EngineError::Locked { lacks, reason }
 }
 
 fn make_home(home: &Path) -> Result<(), EngineError> {
@@ -481,77 +508,4 @@ const KEY_FILE_PREFIX: &str = "kitbag-key-1:";
 pub(crate) const KEY_FILE_BYTES_MAX: u64 = 4096;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn set_up(home: &Path) -> Result<(Me, KeyProtection), EngineError> {
-        initialise(home, "Ada", "laptop", Some(KeyChoice::KeyFile(None)))
-    }
-
-    /// Goal: wherever a first setup was cut off, the next one finishes it and loses no key.
-    #[test]
-    fn a_setup_that_was_cut_off_is_finished_by_the_next() {
-        let dir = tempfile::tempdir().unwrap();
-        let home = dir.path().join("home");
-        set_up(&home).unwrap();
-        assert!(matches!(set_up(&home), Err(EngineError::Conflict { .. })));
-
-        // After the key file, before its record.
-        let key = fs::read(home.join(KEY_FILE)).unwrap();
-        for gone in [DATABASE, INCARNATION, MASTER_KEY] {
-            fs::remove_file(home.join(gone)).unwrap();
-        }
-        set_up(&home).unwrap();
-        assert_eq!(fs::read(home.join(KEY_FILE)).unwrap(), key);
-
-        // After an empty database file, before the identity.
-        fs::remove_file(home.join(INCARNATION)).unwrap();
-        fs::write(home.join(DATABASE), b"").unwrap();
-        assert!(!home_is_initialised(&home));
-        set_up(&home).unwrap();
-        Unlocked::unlock(&home, None).unwrap().open().unwrap();
-    }
-
-    /// Goal: a name that is refused leaves nothing behind that a better one could stumble over.
-    #[test]
-    fn a_refused_name_leaves_the_home_as_it_was() {
-        let dir = tempfile::tempdir().unwrap();
-        let refused = initialise(
-            dir.path(),
-            "x\u{1b}[31m",
-            "laptop",
-            Some(KeyChoice::KeyFile(None)),
-        );
-        assert!(matches!(refused, Err(EngineError::BadInput { .. })));
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        set_up(dir.path()).unwrap();
-    }
-
-    /// Goal: of two first starts at once, one makes the home and the other says that it is there.
-    #[test]
-    fn two_setups_at_once_make_one_home() {
-        let dir = tempfile::tempdir().unwrap();
-        let made: Vec<_> = std::thread::scope(|scope| {
-            let tries: Vec<_> = (0..4)
-                .map(|_| scope.spawn(|| set_up(dir.path()).is_ok()))
-                .collect();
-            tries.into_iter().map(|made| made.join().unwrap()).collect()
-        });
-        assert_eq!(made.iter().filter(|made| **made).count(), 1);
-        Unlocked::unlock(dir.path(), None).unwrap().open().unwrap();
-    }
-
-    /// Goal: a home whose key record is gone is never given a new key.
-    #[test]
-    fn a_database_without_its_key_record_is_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        set_up(dir.path()).unwrap();
-        let key = fs::read(dir.path().join(KEY_FILE)).unwrap();
-        fs::remove_file(dir.path().join(MASTER_KEY)).unwrap();
-        assert!(matches!(
-            set_up(dir.path()),
-            Err(EngineError::Integrity { .. })
-        ));
-        assert_eq!(fs::read(dir.path().join(KEY_FILE)).unwrap(), key);
-    }
-}
+mod tests;

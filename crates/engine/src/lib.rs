@@ -40,9 +40,11 @@ mod text;
 mod undo;
 mod worker;
 
-pub use error::{EngineError, TicketProblem};
+pub use error::{EngineError, Lacks, TicketProblem};
 pub use examine::{Examined, examine};
-pub use home::{KeyChoice, KeyProtection, home_is_initialised, initialise, key_protection};
+pub use home::{
+    KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
+};
 pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
 pub use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
@@ -60,7 +62,7 @@ pub use kitbag_node::undo::{Beyond, Deleted, Undone, UndoneWrite};
 pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};
 pub use meters::{Meters, STEP_BUCKETS};
-pub use protect::{KeyMoved, chosen_protection, key_change_is_pending, protect_key};
+pub use protect::{KeyMoved, chosen_protection, key_change_is_pending, protect_key, reach_keyring};
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};
 pub use text::TEXT_BYTES_MAX;

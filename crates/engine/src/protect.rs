@@ -11,11 +11,11 @@
 
 use crate::error::file;
 use crate::home::{
-    KEY_FILE_BYTES_MAX, KeyRecord, MASTER_KEY, SETUP_LOCK, key_file_path, key_file_text,
+    KEY_FILE_BYTES_MAX, KeyRecord, MASTER_KEY, SETUP_LOCK, key_file_path, key_file_text, locked,
     passphrase_error, protection_of, read_master_key, read_record, replace, sync_parent,
 };
 use crate::random::SystemRandom;
-use crate::{EngineError, KeyChoice, KeyProtection, home_is_initialised, keyring};
+use crate::{EngineError, KeyChoice, KeyProtection, Lacks, check_home, keyring};
 use data_encoding::BASE32_NOPAD;
 use kitbag_crypto::{MasterKey, PassphraseParams, protect_master_key, unlock_master_key};
 use rand_core::Rng;
@@ -66,6 +66,14 @@ pub fn chosen_protection(home: &Path, choice: &KeyChoice) -> Result<KeyProtectio
     })
 }
 
+/// Whether there is a keyring that could take a key. Writes nothing; it may ask a person, and blocks.
+///
+/// # Errors
+/// [`EngineError::Locked`] with the reason.
+pub fn reach_keyring() -> Result<(), EngineError> {
+    keyring::reach().map_err(locked(Lacks::NewKeyring))
+}
+
 /// Keeps the master key of a home as chosen from now on. `passphrase` opens it as it is kept now. A
 /// daemon that has the home open goes on with the key it holds.
 ///
@@ -80,9 +88,7 @@ pub fn protect_key(
     choice: KeyChoice,
     may_weaken: bool,
 ) -> Result<KeyMoved, EngineError> {
-    if !home_is_initialised(home) {
-        return Err(EngineError::NotInitialised);
-    }
+    check_home(home)?;
     let weakens =
         protection_of(&read_record(home)?).is_weakened_by(&chosen_protection(home, &choice)?);
     if weakens && !may_weaken {
@@ -157,7 +163,7 @@ impl Change<'_> {
         }
         new.must_be_free(home)?;
         if let Place::Keyring(_) = &new {
-            keyring::reach().map_err(|reason| EngineError::Locked { reason })?;
+            reach_keyring()?;
         }
         list_places(home, &[Place::of(&old).as_ref(), Some(&new)])?;
         (self.reached)(Step::Listed)?;
@@ -266,7 +272,7 @@ impl Place {
     ) -> Result<String, EngineError> {
         match self {
             Place::Keyring(name) => {
-                keyring::keep(name, master).map_err(|reason| EngineError::Locked { reason })?;
+                keyring::keep(name, master).map_err(locked(Lacks::NewKeyring))?;
                 Ok(KeyRecord::Keyring(name.clone()).line())
             }
             Place::File(named) => {
@@ -356,7 +362,7 @@ fn wipe_places(home: &Path, master: &MasterKey) -> Result<(), EngineError> {
     for line in list.lines() {
         let wiped = match line.split_once(' ') {
             Some(("keyring", name)) if !record.is_keyring(name) => {
-                keyring::forget(name).map_err(|reason| EngineError::Locked { reason })
+                keyring::forget(name).map_err(locked(Lacks::Keyring))
             }
             Some(("file", at)) if !record.is_file(home, &home.join(at)) => {
                 let at = home.join(at);

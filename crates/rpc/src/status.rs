@@ -65,6 +65,9 @@ pub struct Status {
     /// Whether the home is locked: then all that follows is empty.
     #[serde(default)]
     pub locked: bool,
+    /// Whether it was told to reach nobody, and to be reached by nobody.
+    #[serde(default)]
+    pub offline: bool,
     /// The transport's id of this device.
     pub endpoint: String,
     /// Where it can be reached.

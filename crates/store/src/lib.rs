@@ -73,6 +73,22 @@ pub enum StoreError {
     Poisoned,
 }
 
+impl StoreError {
+    /// Whether the file is not what was written: trying again does not help, a backup does.
+    pub fn is_damage(&self) -> bool {
+        use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+        match self {
+            StoreError::Damaged { .. } => true,
+            StoreError::Disk { source, .. } => match &**source {
+                redb::Error::Corrupted(_) => true,
+                redb::Error::Io(error) => matches!(error.kind(), InvalidData | UnexpectedEof),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
 /// The device's database.
 pub struct Store {
     reader: Arc<Reader>,
@@ -587,7 +603,8 @@ mod tests {
         open(&path).unwrap();
         let path = home.path().join("of somebody else");
         std::fs::write(&path, b"letters to my aunt").unwrap();
-        assert!(matches!(open(&path), Err(StoreError::Disk { .. })));
+        let error = open(&path).unwrap_err();
+        assert!(matches!(error, StoreError::Disk { .. }) && error.is_damage());
         assert_eq!(std::fs::read(&path).unwrap(), b"letters to my aunt");
     }
 

@@ -6,7 +6,7 @@ use crate::service::{Found, Manager, Place, Service, Wanted, run_all};
 use crate::{home, input, passphrase};
 use anyhow::Context as _;
 use clap::Args;
-use kitbag_daemon::{KeyProtection, home_is_initialised, is_served, key_protection};
+use kitbag_daemon::{KeyProtection, check_home, is_served, key_protection};
 use kitbag_rpc::{Code, Failure, V1};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -68,10 +68,7 @@ pub(super) async fn install(context: &Context, args: InstallArgs) -> anyhow::Res
     if let Some(trouble) = home::trouble(&context.home) {
         return Err(trouble.into());
     }
-    if !home_is_initialised(&context.home) {
-        let missing = "there is no person and device here yet";
-        return Err(Failure::new(Code::NotInitialised, missing).into());
-    }
+    check_home(&context.home)?;
     let wanted = Wanted {
         program: std::env::current_exe().context("find this program")?,
         home: context.home.clone(),

@@ -64,7 +64,7 @@ impl NewFile {
             Ok(_) if !force => return Err(is_there(path)),
             _ => {}
         }
-        let file = NamedTempFile::new_in(directory(path)).map_err(|e| failed(path, &e))?;
+        let file = NamedTempFile::new_in(directory(path)).map_err(|e| not_opened(path, &e))?;
         Ok(NewFile {
             path: path.to_owned(),
             force,
@@ -106,6 +106,15 @@ fn directory(path: &Path) -> &Path {
 fn is_there(path: &Path) -> Failure {
     let message = format!("{} is there already", path.display());
     Failure::new(Code::Conflict, message).hint("name another file, or say --force to replace it")
+}
+
+fn not_opened(path: &Path, error: &std::io::Error) -> Failure {
+    if error.kind() == std::io::ErrorKind::NotFound {
+        let message = format!("the directory {} does not exist", directory(path).display());
+        return Failure::new(Code::NotFound, message).hint("make it, or name another with --out");
+    }
+    // The error as it is names a file that nobody asked for.
+    failed(path, &error.kind().into())
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Failure {
@@ -170,9 +179,14 @@ mod tests {
             Code::BadInput
         );
         let nowhere = dir.path().join("no/where.md");
-        assert_eq!(
-            written(&nowhere, true, "x").unwrap_err().code,
-            Code::Storage
+        let told = written(&nowhere, true, "x").unwrap_err();
+        assert_eq!(told.code, Code::NotFound);
+        assert!(told.message.ends_with("no does not exist"), "{told}");
+        let below_a_file = written(&path.join("x"), true, "x").unwrap_err();
+        assert_eq!(below_a_file.code, Code::Storage);
+        assert!(
+            below_a_file.message.ends_with("out.md/x: not a directory"),
+            "it names what was asked for, and nothing else: {below_a_file}"
         );
     }
 }

@@ -90,12 +90,13 @@ pub(super) async fn stop_daemon(home: Home, _: Stop) -> Answered<Stopping> {
 }
 
 /// A locked home knows neither its packs nor its own ids.
-pub(super) fn status_of_locked() -> Status {
+pub(super) fn status_of_locked(home: &Home) -> Status {
     Status {
         v: V1,
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         locked: true,
+        offline: home.offline(),
         endpoint: String::new(),
         addresses: Vec::new(),
         peers: Vec::new(),
