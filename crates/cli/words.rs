@@ -162,6 +162,9 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
 /// What a locked device says instead of how its packs are.
 pub(crate) const LOCKED: &str = "This device is locked. To open it: kitbag unlock";
 
+/// What a device says that can keep nothing new.
+pub(crate) const FAILED: &str = "A write failed, and nothing new is kept until one works: make room on the disk, and it goes on by itself.";
+
 /// How the master key is kept, and what that means.
 pub(crate) fn key_protection(protection: &KeyProtection) -> String {
     match protection {

@@ -39,7 +39,9 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
         }
         let packs = client.call(&ListPacks::default()).await?.packs;
         let status = client.call(&ReadStatus::default()).await?;
-        Overview::running(&packs, &status.packs).with_joining(&status.requests, &status.joins)
+        Overview::running(&packs, &status.packs)
+            .with_joining(&status.requests, &status.joins)
+            .with_failed(status.failed)
     };
     tell(context, &overview)
 }
@@ -119,6 +121,15 @@ impl Overview {
         self
     }
 
+    /// A device that can keep nothing needs that mended before anything else.
+    fn with_failed(mut self, failed: bool) -> Overview {
+        if failed {
+            self.needs_you.insert(0, words::FAILED.to_owned());
+            self.next = "kitbag doctor".to_owned();
+        }
+        self
+    }
+
     fn in_words(&self) -> String {
         let state = match (self.initialised, self.packs) {
             (false, _) => "Kitbag is not set up on this device yet.".to_owned(),
@@ -192,6 +203,21 @@ mod tests {
                 .next
                 .contains("status")
         );
+    }
+
+    #[test]
+    fn a_device_that_can_keep_nothing_says_so_first() {
+        let told = |failed| {
+            let overview = Overview::running(&[pack(1, 2)], &[]).with_failed(failed);
+            overview.in_words()
+        };
+        let failed = told(true);
+        assert!(
+            failed.contains("This needs you:\n  A write failed") && failed.contains("make room"),
+            "{failed}"
+        );
+        assert!(!failed.contains("Nothing needs you"), "{failed}");
+        assert!(told(false).contains("Nothing needs you"));
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> anyhow::Result<(
     if status.locked && !context.out.is_json() {
         return Ok(context.out.data(words::LOCKED)?);
     }
+    if status.failed && !context.out.is_json() {
+        context.out.data(words::FAILED)?;
+    }
     if !args.why {
         if context.out.is_json() {
             return context.out.document(&status);

@@ -99,6 +99,11 @@ async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         locked: false,
+        failed: served
+            .engine
+            .meters()
+            .await
+            .is_some_and(|meters| meters.failed),
         endpoint: status.endpoint.id,
         addresses: status.endpoint.addresses,
         peers: status.peers.into_iter().map(convert::peer).collect(),

@@ -314,6 +314,10 @@ impl From<StoreError> for EngineError {
             StoreError::Damaged { .. } => EngineError::Integrity {
                 what: format!("the database ({error})"),
             },
+            StoreError::Poisoned => EngineError::Storage {
+                reason: "a write failed, and nothing is kept until writing works again: once there is room, try again"
+                    .into(),
+            },
             other => EngineError::Storage {
                 reason: other.to_string(),
             },

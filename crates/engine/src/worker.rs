@@ -4,8 +4,9 @@
 //! each job the sessions hear what changed, and what the node wants sent goes to its connection's own
 //! queue. Nothing here decides anything.
 
+mod keeper;
+
 use crate::EngineError;
-use crate::home::Unlocked;
 use crate::meters::Counters;
 use kitbag_core::id::{EndpointId, Timestamp};
 use kitbag_core::sync::PULLS_MAX;
@@ -18,6 +19,9 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
+
+use keeper::Keeper;
+pub(crate) use keeper::Keeps;
 
 /// Jobs that wait for the node, at most; whoever brings one more waits.
 const JOBS_MAX: usize = 256;
@@ -114,6 +118,8 @@ pub(crate) struct Shared {
     pub(crate) disconnects: broadcast::Sender<PeerId>,
     /// What was done so far, and how long it took.
     pub(crate) counters: Counters,
+    /// Whether the device is closed and did not open again so far.
+    pub(crate) is_closed: AtomicBool,
 }
 
 /// A handle to the node's thread.
@@ -129,8 +135,9 @@ impl Worker {
     /// Runs inside a tokio runtime, where the pauses that the node asks for are kept.
     ///
     /// A panic in a job ends that job and every connection; the node is then opened anew from what is
-    /// durable, since what it held in memory can no longer be trusted.
-    pub(crate) fn start(node: Node, unlocked: Unlocked) -> (Worker, std::thread::JoinHandle<()>) {
+    /// durable, since what it held in memory can no longer be trusted. After a failed write it is opened
+    /// anew before a later job, as soon as `home` takes writes again.
+    pub(crate) fn start(node: Node, home: impl Keeps) -> (Worker, std::thread::JoinHandle<()>) {
         let (jobs, mut queue) = mpsc::channel::<Job>(JOBS_MAX);
         let shared = Arc::new(Shared {
             peers: RwLock::new(BTreeSet::new()),
@@ -138,6 +145,7 @@ impl Worker {
             notices: broadcast::channel(NOTICES_MAX).0,
             disconnects: broadcast::channel(NOTICES_MAX).0,
             counters: Counters::default(),
+            is_closed: AtomicBool::new(false),
         });
         shared.counters.look_at(&node);
         let mut desk = Desk {
@@ -146,49 +154,58 @@ impl Worker {
             runtime: tokio::runtime::Handle::current(),
             shared: shared.clone(),
         };
-        let thread = std::thread::Builder::new().name("kitbag-node".into()).spawn(move || {
-            let mut node = node;
-            desk.refresh_gate(&node);
-            let mut next = None;
-            while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
-                let begun = Instant::now();
-                let work = || {
-                    match job {
-                        Job::Call(call) => call(&mut node, &mut desk),
-                        Job::Frame(link, frame) => {
-                            let mut frames = vec![(link, frame)];
-                            while frames.len() < FRAMES_AT_ONCE && next.is_none() {
-                                match queue.try_recv() {
-                                    Ok(Job::Frame(link, frame)) => frames.push((link, frame)),
-                                    Ok(other) => next = Some(other),
-                                    Err(_) => break, // none waits
-                                }
-                            }
-                            desk.take_in(&mut node, &frames);
-                        }
+        let thread = std::thread::Builder::new()
+            .name("kitbag-node".into())
+            .spawn(move || {
+                desk.refresh_gate(&node);
+                let mut keeper = Keeper::new(node, home);
+                let mut next = None;
+                while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
+                    let begun = Instant::now();
+                    if keeper.open_if_due(begun) {
+                        desk.was_opened(keeper.node());
                     }
-                    desk.step(&mut node, None, |node, _| node.rest().map(|()| vec![]));
-                };
-                let panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
-                desk.shared.counters.step(begun.elapsed());
-                if panicked {
-                    desk.shared.counters.fault();
-                    desk.links.clear();
-                    drop(node);
-                    node = match unlocked.open() {
-                        Ok(node) => node,
-                        Err(error) => return error!(%error, "the database does not open again after a fault"),
+                    let Some(node) = keeper.node() else {
+                        continue; // whoever asked hears that it is closed
                     };
-                    warn!("a fault was contained; the device was opened anew");
+                    let work = || {
+                        match job {
+                            Job::Call(call) => call(node, &mut desk),
+                            Job::Frame(link, frame) => {
+                                let mut frames = vec![(link, frame)];
+                                while frames.len() < FRAMES_AT_ONCE && next.is_none() {
+                                    match queue.try_recv() {
+                                        Ok(Job::Frame(link, frame)) => frames.push((link, frame)),
+                                        Ok(other) => next = Some(other),
+                                        Err(_) => break, // none waits
+                                    }
+                                }
+                                desk.take_in(node, &frames);
+                            }
+                        }
+                        desk.step(node, None, |node, _| node.rest().map(|()| vec![]));
+                    };
+                    let panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
+                    desk.shared.counters.step(begun.elapsed());
+                    if panicked {
+                        desk.shared.counters.fault();
+                        warn!("a fault was contained; the device is opened anew");
+                        keeper.open(Instant::now());
+                        desk.was_opened(keeper.node());
+                    }
+                    if let Some(node) = keeper.node() {
+                        desk.shared.counters.look_at(node);
+                    }
                 }
-                desk.shared.counters.look_at(&node);
-            }
-            match catch_unwind(AssertUnwindSafe(|| node.keep_summaries(now()))) {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => warn!(%error, "the next start has to read all packs that changed"),
-                Err(_) => warn!("the next start has to read all packs that changed"),
-            }
-        });
+                let Some(node) = keeper.node() else { return };
+                match catch_unwind(AssertUnwindSafe(|| node.keep_summaries(now()))) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        warn!(%error, "the next start has to read all packs that changed")
+                    }
+                    Err(_) => warn!("the next start has to read all packs that changed"),
+                }
+            });
         (
             Worker { jobs, shared },
             thread.expect("the system starts a thread"),
@@ -205,7 +222,7 @@ impl Worker {
             let _ = answer.send(desk.run(node, call)); // whoever asked may have gone
         }))
         .await?;
-        wait.await.map_err(|_| EngineError::Stopped)?
+        wait.await.map_err(|_| self.gone())?
     }
 
     /// Answers a request to join.
@@ -225,7 +242,7 @@ impl Worker {
             let _ = answer.send(answered.map_err(EngineError::from)); // the connection may be gone
         }))
         .await?;
-        wait.await.map_err(|_| EngineError::Stopped)?
+        wait.await.map_err(|_| self.gone())?
     }
 
     /// Registers a connection and lets the node greet over it.
@@ -271,6 +288,16 @@ impl Worker {
     /// Jobs that wait for the node.
     pub(crate) fn waiting(&self) -> usize {
         JOBS_MAX - self.jobs.capacity()
+    }
+
+    /// Why nobody answered.
+    fn gone(&self) -> EngineError {
+        if self.shared.is_closed.load(Ordering::Relaxed) {
+            return EngineError::Storage {
+                reason: "the database was closed after a failure and does not open again".into(),
+            };
+        }
+        EngineError::Stopped
     }
 
     async fn post(&self, call: Call) -> Result<(), EngineError> {
@@ -330,6 +357,21 @@ impl Desk {
                 }
                 _ => self.fail(&error),
             },
+        }
+    }
+
+    /// The device was closed, and is open again unless that failed.
+    fn was_opened(&mut self, node: Option<&mut Node>) {
+        self.links.clear();
+        self.shared
+            .is_closed
+            .store(node.is_none(), Ordering::Relaxed);
+        match node {
+            Some(node) => {
+                self.refresh_gate(node);
+                self.shared.counters.look_at(node);
+            }
+            None => self.shut_gate(),
         }
     }
 
@@ -413,6 +455,16 @@ impl Desk {
             .join_open
             .store(node.join_is_open(now()), Ordering::Relaxed);
     }
+
+    /// Lets nobody in: there is no node that could say who may come.
+    fn shut_gate(&self) {
+        let peers = self.shared.peers.write();
+        peers
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clear();
+        self.shared.join_open.store(false, Ordering::Relaxed);
+        self.shared.counters.closed();
+    }
 }
 
 /// This device's clock.
@@ -426,8 +478,13 @@ pub(crate) fn now() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::home::Unlocked;
+    use crate::random::SystemRandom;
     use crate::{KeyChoice, initialise};
     use kitbag_core::policy::Sensitivity;
+    use kitbag_crypto::MasterKey;
+    use kitbag_store::Store;
+    use kitbag_testkit::{Fault, SimDisk};
 
     /// Goal: what waits for a peer that does not read is bounded in frames and in bytes, and what it
     /// has taken makes room.
@@ -464,6 +521,86 @@ mod tests {
         let packs = worker.call(|node, _| Ok(node.packs())).await.unwrap();
         assert_eq!(packs.len(), 1);
         assert_eq!(packs[0].title, "kept");
+        drop(worker);
+        thread.join().unwrap();
+    }
+
+    /// A home on a simulated disk.
+    struct OnDisk {
+        disk: SimDisk,
+        tries: Arc<AtomicUsize>,
+        full: Arc<AtomicBool>,
+    }
+
+    impl OnDisk {
+        fn new() -> OnDisk {
+            let disk = SimDisk::new();
+            let mut store = store_on(&disk);
+            Node::initialise(&mut store, "Ada", "laptop", &mut SystemRandom).unwrap();
+            OnDisk {
+                disk,
+                tries: Arc::default(),
+                full: Arc::default(),
+            }
+        }
+    }
+
+    fn store_on(disk: &SimDisk) -> Store {
+        let master = MasterKey::from_bytes([7; 32]);
+        Store::open_backend(disk.backend(), &master, &mut SystemRandom).unwrap()
+    }
+
+    impl Keeps for OnDisk {
+        fn open(&self) -> Result<Node, EngineError> {
+            let store = store_on(&self.disk);
+            Ok(Node::open(store, Box::new(SystemRandom), None, |_| Ok(()))?)
+        }
+
+        fn try_write(&self) -> std::io::Result<()> {
+            self.tries.fetch_add(1, Ordering::Relaxed);
+            match self.full.load(Ordering::Relaxed) {
+                true => Err(std::io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
+            }
+        }
+    }
+
+    /// Goal: after a failed write the device reads on, and writes again as soon as the disk does,
+    /// without anybody starting it again. What was kept before is there.
+    #[tokio::test]
+    async fn after_a_failed_write_the_device_goes_on_once_there_is_room() {
+        let home = OnDisk::new();
+        let (disk, full, tries) = (home.disk.clone(), home.full.clone(), home.tries.clone());
+        let node = home.open().unwrap();
+        let (worker, thread) = Worker::start(node, home);
+        let add = |title: &'static str| {
+            worker.call(move |node, now| node.create_pack(now, title, Sensitivity::Internal))
+        };
+        add("kept").await.unwrap();
+        assert_eq!(tries.load(Ordering::Relaxed), 0);
+
+        full.store(true, Ordering::Relaxed);
+        disk.set_fault(Fault::Full(1));
+        for _ in 0..3 {
+            let refused = add("lost").await;
+            assert!(
+                matches!(refused, Err(EngineError::Storage { .. })),
+                "{refused:?}"
+            );
+            let packs = worker.call(|node, _| Ok(node.packs())).await.unwrap();
+            assert_eq!(packs.len(), 1, "it reads on");
+            assert!(worker.shared.counters.read().failed);
+        }
+        assert_eq!(tries.load(Ordering::Relaxed), 1, "it tries now and then");
+
+        full.store(false, Ordering::Relaxed);
+        disk.set_fault(Fault::None);
+        tokio::time::sleep(keeper::RETRY_EVERY).await;
+        add("after it").await.unwrap();
+        let packs = worker.call(|node, _| Ok(node.packs())).await.unwrap();
+        let titles: Vec<String> = packs.into_iter().map(|pack| pack.title).collect();
+        assert_eq!(titles, ["kept", "after it"]);
+        assert!(!worker.shared.counters.read().failed);
         drop(worker);
         thread.join().unwrap();
     }

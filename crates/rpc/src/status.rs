@@ -65,6 +65,9 @@ pub struct Status {
     /// Whether the home is locked: then all that follows is empty.
     #[serde(default)]
     pub locked: bool,
+    /// Whether a write failed, and nothing can be kept until one works.
+    #[serde(default)]
+    pub failed: bool,
     /// The transport's id of this device.
     pub endpoint: String,
     /// Where it can be reached.

@@ -96,6 +96,7 @@ pub(super) fn status_of_locked() -> Status {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         locked: true,
+        failed: false,
         endpoint: String::new(),
         addresses: Vec::new(),
         peers: Vec::new(),
