@@ -353,6 +353,7 @@ async fn share_pack(served: Served, call: SharePack) -> Answered<Shared> {
         invite,
         expires_at: terms.expires_at.map(convert::time),
         pack,
+        joiner_title: terms.joiner_title,
         role: convert::role(terms.role),
         clearance: convert::sensitivity(terms.clearance),
         opens: terms.opens,

@@ -19,6 +19,7 @@ mod epochs;
 mod error;
 pub mod explain;
 pub mod finding;
+mod history;
 #[cfg(test)]
 #[path = "tests/hostile_changes.rs"]
 mod hostile_changes;
