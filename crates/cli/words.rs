@@ -349,6 +349,12 @@ mod tests {
     }
 
     #[test]
+    fn a_command_can_be_pasted() {
+        let words = ["launchctl", "bootstrap", "gui/501", "/a b/it's"].map(str::to_owned);
+        assert_eq!(shell(&words), r"launchctl bootstrap gui/501 '/a b/it'\''s'");
+    }
+
+    #[test]
     fn every_write_names_its_audience() {
         let all = [
             member("Ben", false, true),

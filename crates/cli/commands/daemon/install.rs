@@ -297,17 +297,3 @@ fn tell(context: &Context, told: &Installed, words: &str) -> anyhow::Result<()> 
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_can_be_pasted() {
-        let words = ["launchctl", "bootstrap", "gui/501", "/a b/it's"].map(str::to_owned);
-        assert_eq!(
-            crate::words::shell(&words),
-            r"launchctl bootstrap gui/501 '/a b/it'\''s'"
-        );
-    }
-}

@@ -34,6 +34,9 @@ pub(super) struct Keeper<H> {
     node: Option<Node>,
     home: H,
     tried: Option<Instant>,
+    /// Where it can be dialled: whoever opens it anew says so at once, or it would tell its peers that
+    /// it is nowhere.
+    addresses: (Vec<String>, Option<String>),
 }
 
 impl<H: Keeps> Keeper<H> {
@@ -42,6 +45,7 @@ impl<H: Keeps> Keeper<H> {
             node: Some(node),
             home,
             tried: None,
+            addresses: Default::default(),
         }
     }
 
@@ -71,8 +75,18 @@ impl<H: Keeps> Keeper<H> {
     /// attempt.
     pub(super) fn open(&mut self, now: Instant) {
         self.tried = Some(now);
-        self.node = None; // the database opens once
-        match catch_unwind(AssertUnwindSafe(|| self.home.open())) {
+        if let Some(node) = self.node.take() {
+            self.addresses = node.addresses();
+        } // and drops it: the database opens once
+        let open = || {
+            let mut node = self.home.open()?;
+            let (addresses, relay) = self.addresses.clone();
+            if let Err(error) = node.set_addresses(super::now(), addresses, relay) {
+                warn!(%error, "where this device is could not be told");
+            }
+            Ok::<Node, EngineError>(node)
+        };
+        match catch_unwind(AssertUnwindSafe(open)) {
             Ok(Ok(node)) => {
                 info!("the device was opened anew");
                 self.node = Some(node);
