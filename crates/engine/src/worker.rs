@@ -14,6 +14,7 @@ use kitbag_core::id::{EndpointId, Timestamp};
 use kitbag_core::sync::PULLS_MAX;
 use kitbag_net::PeerId;
 use kitbag_node::{CloseReason, LinkId, Node, NodeError, Notice, Output};
+use kitbag_store::StoreError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -237,6 +238,9 @@ impl Worker {
         let (answer, wait) = oneshot::channel();
         self.post(Box::new(move |node, desk| {
             let answered = node.handle_join(now(), joiner, exporter, &request);
+            if let Err(error) = &answered {
+                look_for_failure(node, error);
+            }
             let answered = answered.map(|(frame, outputs)| {
                 desk.carry_out(node, outputs);
                 frame
@@ -317,7 +321,11 @@ impl Desk {
         node: &mut Node,
         call: impl FnOnce(&mut Node, Timestamp) -> Result<T, NodeError>,
     ) -> Result<T, EngineError> {
-        let answer = call(node, now()).map_err(EngineError::from);
+        let answer = call(node, now());
+        if let Err(error) = &answer {
+            look_for_failure(node, error);
+        }
+        let answer = answer.map_err(EngineError::from);
         self.step(node, None, |node, now| node.announce(now));
         answer
     }
@@ -332,11 +340,15 @@ impl Desk {
                     rest = rest.get(taken.count..).unwrap_or_default();
                     self.carry_out(node, taken.outputs);
                     for (link, error) in taken.failed {
+                        look_for_failure(node, &error);
                         error!(%error, "a frame could not be taken in");
                         self.links.remove(&link);
                     }
                 }
-                Err(error) => return self.fail(&error),
+                Err(error) => {
+                    look_for_failure(node, &error);
+                    return self.fail(&error);
+                }
             }
         }
     }
@@ -351,14 +363,17 @@ impl Desk {
     ) {
         match step(node, now()) {
             Ok(outputs) => self.carry_out(node, outputs),
-            Err(error) => match of {
-                Some(link) if !node.has_failed() => {
-                    error!(%error, "a step failed");
-                    self.links.remove(&link);
-                    node.link_closed(link);
+            Err(error) => {
+                look_for_failure(node, &error);
+                match of {
+                    Some(link) if !node.has_failed() => {
+                        error!(%error, "a step failed");
+                        self.links.remove(&link);
+                        node.link_closed(link);
+                    }
+                    _ => self.fail(&error),
                 }
-                _ => self.fail(&error),
-            },
+            }
         }
     }
 
@@ -466,6 +481,13 @@ impl Desk {
             .clear();
         self.shared.join_open.store(false, Ordering::Relaxed);
         self.shared.counters.closed();
+    }
+}
+
+/// A database that failed once refuses everything, wherever that was, until it is opened again.
+fn look_for_failure(node: &mut Node, error: &NodeError) {
+    if matches!(error, NodeError::Store(StoreError::Disk { .. })) {
+        node.refuse_writes();
     }
 }
 

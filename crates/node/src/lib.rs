@@ -269,6 +269,12 @@ impl Node {
         self.store.is_poisoned()
     }
 
+    /// Refuses every further write until the database is opened again: for whoever saw it fail, be it
+    /// before a commit or while reading.
+    pub fn refuse_writes(&mut self) {
+        self.store.poison();
+    }
+
     /// The seed of the transport key, for the transport.
     ///
     /// # Security

@@ -55,7 +55,7 @@ impl<H: Keeps> Keeper<H> {
 
     /// Opens the device anew if a write failed and the disk takes writes again, and one that did not
     /// open; says whether it did anything. While nothing can be written, a device that is open stays
-    /// so: it still reads.
+    /// so: it still answers from memory.
     pub(super) fn open_if_due(&mut self, now: Instant) -> bool {
         let fails = self.node.as_ref().is_none_or(Node::has_failed);
         let waits = |tried: Instant| now.saturating_duration_since(tried) < RETRY_EVERY;

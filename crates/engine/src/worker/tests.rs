@@ -6,8 +6,10 @@ use crate::random::SystemRandom;
 use crate::{KeyChoice, initialise};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::MasterKey;
+use kitbag_node::view::{NewNote, NewSource};
 use kitbag_store::Store;
 use kitbag_testkit::{Fault, SimDisk};
+use rand_core::Rng;
 
 /// Goal: what waits for a peer that does not read is bounded in frames and in bytes, and what it
 /// has taken makes room.
@@ -89,9 +91,16 @@ impl Keeps for OnDisk {
 }
 
 /// Goal: after a failed write the device reads on, and writes again as soon as the disk does,
-/// without anybody starting it again. What was kept before is there.
+/// without anybody starting it again. What was kept before is there. A short write fails when it is
+/// committed, a long one when the file has to grow before that.
 #[tokio::test]
 async fn after_a_failed_write_the_device_goes_on_once_there_is_room() {
+    for bytes in [10, 2_000_000] {
+        goes_on_after_a_failed_write_of(bytes).await;
+    }
+}
+
+async fn goes_on_after_a_failed_write_of(bytes: usize) {
     let home = OnDisk::new();
     let (disk, full, tries) = (home.disk.clone(), home.full.clone(), home.tries.clone());
     let node = home.open().unwrap();
@@ -99,7 +108,26 @@ async fn after_a_failed_write_the_device_goes_on_once_there_is_room() {
     let add = |title: &'static str| {
         worker.call(move |node, now| node.create_pack(now, title, Sensitivity::Internal))
     };
-    add("kept").await.unwrap();
+    let pack = add("kept").await.unwrap().id;
+    let mut text = vec![0; bytes / 2];
+    SystemRandom.fill_bytes(&mut text); // or it would be packed small
+    let body = data_encoding::HEXLOWER.encode(&text);
+    let lose = || {
+        let body = body.clone();
+        worker.call(move |node, now| {
+            let label = "a call".to_owned();
+            let source = NewSource {
+                label,
+                ..NewSource::default()
+            };
+            let note = NewNote {
+                body,
+                source,
+                ..NewNote::default()
+            };
+            node.add_notes(now, pack, &[note])
+        })
+    };
     let at = vec!["192.0.2.1:4433".to_owned()];
     let told = at.clone();
     let tell = worker.call(move |node, now| node.set_addresses(now, told, None));
@@ -109,13 +137,13 @@ async fn after_a_failed_write_the_device_goes_on_once_there_is_room() {
     full.store(true, Ordering::Relaxed);
     disk.set_fault(Fault::Full(1));
     for _ in 0..3 {
-        let refused = add("lost").await;
+        let refused = lose().await;
         assert!(
             matches!(refused, Err(EngineError::Storage { .. })),
             "{refused:?}"
         );
         let packs = worker.call(|node, _| Ok(node.packs())).await.unwrap();
-        assert_eq!(packs.len(), 1, "it reads on");
+        assert_eq!((packs.len(), packs[0].notes), (1, 0), "it reads on");
         assert!(worker.shared.counters.read().failed);
     }
     assert_eq!(tries.load(Ordering::Relaxed), 1, "it tries now and then");
