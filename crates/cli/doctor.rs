@@ -274,9 +274,14 @@ async fn check_database(
     if let Some(daemon) = daemon {
         return match &daemon.health.meters.engine {
             None => Check::ok(NAME, "closed, since the device is locked"),
-            Some(engine) if engine.failed => {
-                damaged("refuses to write until the daemon starts again".to_owned())
-            }
+            Some(engine) if engine.failed => Check::fail(
+                NAME,
+                &Failure::new(
+                    Code::Storage,
+                    "a write failed, and nothing can be kept until one works",
+                )
+                .hint("make room on the disk; the daemon then goes on by itself"),
+            ),
             Some(engine) if engine.damaged > 0 => {
                 let lists = words::count(engine.damaged, "pack or list", "packs or lists");
                 damaged(format!(

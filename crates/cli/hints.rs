@@ -15,7 +15,7 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::Internal => {
             "please report this; the log directory of the home holds no text of yours"
         }
-        Code::Storage => "is the disk full, and may you write there?",
+        Code::Storage => "is there room on the disk, and may you write there?",
         Code::Network => {
             "is the port free, and is the relay a URL? --listen and --relay change them"
         }

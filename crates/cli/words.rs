@@ -162,8 +162,21 @@ pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
+/// Words of a command as a person would type them.
+pub(crate) fn shell(words: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+=".contains(c);
+    let word = |word: &String| match !word.is_empty() && word.chars().all(plain) {
+        true => word.clone(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    words.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
 /// What a locked device says instead of how its packs are.
 pub(crate) const LOCKED: &str = "This device is locked. To open it: kitbag unlock";
+
+/// What a device says that can keep nothing new.
+pub(crate) const FAILED: &str = "A write failed, and nothing new is kept until one works: make room on the disk, and it goes on by itself.";
 
 /// How the master key is kept, and what that means.
 pub(crate) fn key_protection(protection: &KeyProtection) -> String {
@@ -336,6 +349,12 @@ mod tests {
             title: title.to_owned(),
             name: name.map(str::to_owned),
         }
+    }
+
+    #[test]
+    fn a_command_can_be_pasted() {
+        let words = ["launchctl", "bootstrap", "gui/501", "/a b/it's"].map(str::to_owned);
+        assert_eq!(shell(&words), r"launchctl bootstrap gui/501 '/a b/it'\''s'");
     }
 
     #[test]

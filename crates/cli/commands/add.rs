@@ -6,7 +6,7 @@ use crate::{args, directory, editor, input, launch, words};
 use clap::Args;
 use kitbag_rpc::{
     AddNote, Client, ClientError, Code, Failure, NewSource, NoteWritten, Pack, Role, Sensitivity,
-    ShowPack, V1,
+    ShowNote, ShowPack, V1,
 };
 use std::path::{Path, PathBuf};
 
@@ -90,8 +90,14 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
     if context.out.is_json() {
         return context.out.document(&written);
     }
+    let mut untagged = call.tags;
+    if written.existing && !untagged.is_empty() {
+        let note = written.note.id.clone();
+        let there = client.call(&ShowNote { v: V1, note }).await?.note.tags;
+        untagged.retain(|tag| !there.contains(tag));
+    }
     context.out.data(&written.note.id)?;
-    context.out.say(in_words(&written));
+    context.out.say(in_words(&written, &untagged));
     Ok(())
 }
 
@@ -135,18 +141,60 @@ async fn body(context: &Context, file: Option<&Path>) -> anyhow::Result<String> 
     }
 }
 
-fn in_words(written: &NoteWritten) -> String {
+/// What was done. `untagged` are the tags that the note would have, if it was there already.
+fn in_words(written: &NoteWritten, untagged: &[String]) -> String {
     let audience = words::audience(&written.pack, written.note.sensitivity, &written.audience);
-    if written.existing {
-        format!("Nothing added, the same note is already in {audience}")
-    } else {
-        format!("Added to {audience}")
+    if !written.existing {
+        return format!("Added to {audience}");
     }
+    let mut told = format!("Nothing added, the same note is already in {audience}");
+    if !untagged.is_empty() {
+        let tags = untagged
+            .iter()
+            .flat_map(|tag| ["--tag".to_owned(), tag.clone()]);
+        let tags: Vec<String> = tags.collect();
+        told.push_str(&format!(
+            "\nIts tags are what they were. To add yours: kitbag edit {} {}",
+            words::short(&written.note.id),
+            words::shell(&tags)
+        ));
+    }
+    told
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kitbag_rpc::{NoteRef, PackRef};
+
+    /// Goal: tags of a note that is there already are not dropped in silence.
+    #[test]
+    fn tags_that_were_not_added_are_told_with_the_way_to_add_them() {
+        let mut written = NoteWritten {
+            v: V1,
+            note: NoteRef {
+                id: "abcdefghijklmnop".to_owned(),
+                sensitivity: Sensitivity::Internal,
+            },
+            pack: PackRef {
+                id: "qrstuvwxyz234567".to_owned(),
+                title: "Acme".to_owned(),
+                name: None,
+            },
+            existing: true,
+            audience: vec![],
+        };
+        let tags = ["urgent".to_owned(), "to do".to_owned()];
+        let told = in_words(&written, &tags);
+        assert!(
+            told.starts_with("Nothing added")
+                && told.ends_with("kitbag edit abcdefghij --tag urgent --tag 'to do'"),
+            "{told}"
+        );
+        assert!(!in_words(&written, &[]).contains("tag"));
+        written.existing = false;
+        assert!(!in_words(&written, &tags).contains("tag"));
+    }
 
     /// Goal: the level that is named is one at which the person may write, and only when that helps.
     #[test]

@@ -49,7 +49,9 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
         let status = client.call(&ReadStatus::default()).await?;
         Overview {
             offline: status.offline,
-            ..Overview::running(&packs, &status.packs).with_joining(&status.requests, &status.joins)
+            ..Overview::running(&packs, &status.packs)
+                .with_joining(&status.requests, &status.joins)
+                .with_failed(status.failed)
         }
     };
     tell(context, &overview)
@@ -127,6 +129,15 @@ impl Overview {
             .extend(over.into_iter().map(words::waiting_join));
         self.waiting
             .extend(waiting.into_iter().map(words::waiting_join));
+        self
+    }
+
+    /// A device that can keep nothing needs that mended before anything else.
+    fn with_failed(mut self, failed: bool) -> Overview {
+        if failed {
+            self.needs_you.insert(0, words::FAILED.to_owned());
+            self.next = "kitbag doctor".to_owned();
+        }
         self
     }
 
@@ -218,6 +229,21 @@ mod tests {
                 .next
                 .contains("status")
         );
+    }
+
+    #[test]
+    fn a_device_that_can_keep_nothing_says_so_first() {
+        let told = |failed| {
+            let overview = Overview::running(&[pack(1, 2)], &[]).with_failed(failed);
+            overview.in_words()
+        };
+        let failed = told(true);
+        assert!(
+            failed.contains("This needs you:\n  A write failed") && failed.contains("make room"),
+            "{failed}"
+        );
+        assert!(!failed.contains("Nothing needs you"), "{failed}");
+        assert!(told(false).contains("Nothing needs you"));
     }
 
     #[test]

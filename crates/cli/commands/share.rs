@@ -188,10 +188,11 @@ fn reach(shared: &Shared, whoever: &str) -> String {
 fn message(shared: &Shared, sharer: &str, now: &Zoned) -> Result<String, Failure> {
     let ticket = shared.ticket.as_ref();
     let ticket = ticket.ok_or_else(|| Failure::new(Code::Internal, "the daemon made no ticket"))?;
-    let title = if shared.pack.title.is_empty() {
+    // A title above their clearance is none of theirs, and the message may go astray.
+    let title = if shared.joiner_title.is_empty() {
         "a pack"
     } else {
-        &shared.pack.title
+        &shared.joiner_title
     };
     let good_for = match shared.uses {
         1 => "one person".to_owned(),
@@ -251,6 +252,7 @@ mod tests {
                 title: "Acme".to_owned(),
                 name: Some("mine".to_owned()),
             },
+            joiner_title: "Acme".to_owned(),
             role: Role::Editor,
             clearance: Sensitivity::Internal,
             opens: 12,
@@ -290,6 +292,19 @@ mod tests {
                 && after.contains("kitbag share requests abcdefghij"),
             "{after}"
         );
+    }
+
+    /// Goal: the message may go anywhere: it tells no title that is above what it invites to.
+    #[test]
+    fn the_message_tells_no_title_above_the_clearance() {
+        let mut low = shared(Some("kitbag1abc"));
+        (low.clearance, low.joiner_title) = (Sensitivity::Public, String::new());
+        let message = message(&low, "Ana", &now()).unwrap();
+        assert!(
+            message.starts_with("Ana shares a pack with you"),
+            "{message}"
+        );
+        assert!(!message.contains("Acme"), "{message}");
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> anyhow::Result<(
     if status.offline {
         context.out.say(words::OFFLINE);
     }
+    if status.failed && !context.out.is_json() {
+        context.out.data(words::FAILED)?;
+    }
     if !args.why {
         if context.out.is_json() {
             return context.out.document(&status);

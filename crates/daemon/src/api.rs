@@ -100,6 +100,11 @@ async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         locked: false,
         offline: home.offline(),
+        failed: served
+            .engine
+            .meters()
+            .await
+            .is_some_and(|meters| meters.failed),
         endpoint: status.endpoint.id,
         addresses: status.endpoint.addresses,
         peers: status.peers.into_iter().map(convert::peer).collect(),
@@ -349,6 +354,7 @@ async fn share_pack(served: Served, call: SharePack) -> Answered<Shared> {
         invite,
         expires_at: terms.expires_at.map(convert::time),
         pack,
+        joiner_title: terms.joiner_title,
         role: convert::role(terms.role),
         clearance: convert::sensitivity(terms.clearance),
         opens: terms.opens,

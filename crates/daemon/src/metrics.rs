@@ -58,7 +58,7 @@ pub(crate) fn exposition(meters: &Meters, totals: Option<Totals>) -> String {
     );
     page.gauge(
         "database_failed",
-        "1 if the database refuses to write until the next start",
+        "1 while the database refuses to write after a write that failed",
         u64::from(engine.failed),
     );
     page.gauge(

@@ -340,6 +340,10 @@ impl From<StoreError> for EngineError {
             damage if damage.is_damage() => EngineError::Integrity {
                 what: format!("the database ({damage})"),
             },
+            StoreError::Poisoned => EngineError::Storage {
+                reason: "a write failed, and nothing is kept until writing works again: once there is room, try again"
+                    .into(),
+            },
             other => EngineError::Storage {
                 reason: other.to_string(),
             },

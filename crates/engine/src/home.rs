@@ -9,6 +9,7 @@
 //!   key            the key file, if that is how, 0600
 //!   key-change     while how it is kept changes: the places that may hold it (`protect`)
 //!   setup.lock     held while the home is set up
+//!   write-test     for a moment, after a failed write: whether the disk takes writes again
 //! ```
 //!
 //! Spec: `docs/spec/store.md`, "Home".
@@ -217,6 +218,23 @@ impl Unlocked {
     /// Opens the device. Everything that was open of it before must be gone.
     pub(crate) fn open(&self) -> Result<Node, EngineError> {
         open_node(&self.home, self.open_store()?)
+    }
+
+    /// Tries a write as long as the database may need to grow by, and leaves nothing of it.
+    pub(crate) fn try_write(&self) -> std::io::Result<()> {
+        let path = self.home.join(WRITE_TEST);
+        let written = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| {
+                file.write_all(&[0x5a; WRITE_TEST_BYTES])?;
+                file.sync_all()
+            });
+        let _ = fs::remove_file(&path); // the next one writes over it
+        written
     }
 
     /// Opens the database alone.
@@ -501,6 +519,8 @@ pub(crate) fn sync_parent(path: &Path) -> std::io::Result<()> {
 
 const DATABASE: &str = "kitbag.redb";
 const INCARNATION: &str = "incarnation";
+const WRITE_TEST: &str = "write-test";
+const WRITE_TEST_BYTES: usize = 1 << 20;
 pub(crate) const SETUP_LOCK: &str = "setup.lock";
 pub(crate) const MASTER_KEY: &str = "master-key";
 pub(crate) const KEY_FILE: &str = "key";

@@ -108,6 +108,11 @@ impl Counters {
         }
     }
 
+    /// There is no node: nothing can be written.
+    pub(crate) fn closed(&self) {
+        self.failed.store(true, Relaxed);
+    }
+
     pub(crate) fn fault(&self) {
         self.faults.fetch_add(1, Relaxed);
     }
@@ -126,7 +131,7 @@ impl Counters {
         self.slow_readers.fetch_add(1, Relaxed);
     }
 
-    fn read(&self) -> Meters {
+    pub(crate) fn read(&self) -> Meters {
         let mut below = 0;
         let step_buckets = std::array::from_fn(|at| {
             below += self.step_buckets[at].load(Relaxed);

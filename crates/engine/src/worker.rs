@@ -4,13 +4,17 @@
 //! each job the sessions hear what changed, and what the node wants sent goes to its connection's own
 //! queue. Nothing here decides anything.
 
+mod keeper;
+#[cfg(test)]
+mod tests;
+
 use crate::EngineError;
-use crate::home::Unlocked;
 use crate::meters::Counters;
 use kitbag_core::id::{EndpointId, Timestamp};
 use kitbag_core::sync::PULLS_MAX;
 use kitbag_net::PeerId;
 use kitbag_node::{CloseReason, LinkId, Node, NodeError, Notice, Output};
+use kitbag_store::StoreError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,6 +22,9 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
+
+use keeper::Keeper;
+pub(crate) use keeper::Keeps;
 
 /// Jobs that wait for the node, at most; whoever brings one more waits.
 const JOBS_MAX: usize = 256;
@@ -114,6 +121,8 @@ pub(crate) struct Shared {
     pub(crate) disconnects: broadcast::Sender<PeerId>,
     /// What was done so far, and how long it took.
     pub(crate) counters: Counters,
+    /// Whether the device is closed and did not open again so far.
+    pub(crate) is_closed: AtomicBool,
 }
 
 /// A handle to the node's thread.
@@ -129,8 +138,9 @@ impl Worker {
     /// Runs inside a tokio runtime, where the pauses that the node asks for are kept.
     ///
     /// A panic in a job ends that job and every connection; the node is then opened anew from what is
-    /// durable, since what it held in memory can no longer be trusted.
-    pub(crate) fn start(node: Node, unlocked: Unlocked) -> (Worker, std::thread::JoinHandle<()>) {
+    /// durable, since what it held in memory can no longer be trusted. After a failed write it is opened
+    /// anew before a later job, as soon as `home` takes writes again.
+    pub(crate) fn start(node: Node, home: impl Keeps) -> (Worker, std::thread::JoinHandle<()>) {
         let (jobs, mut queue) = mpsc::channel::<Job>(JOBS_MAX);
         let shared = Arc::new(Shared {
             peers: RwLock::new(BTreeSet::new()),
@@ -138,6 +148,7 @@ impl Worker {
             notices: broadcast::channel(NOTICES_MAX).0,
             disconnects: broadcast::channel(NOTICES_MAX).0,
             counters: Counters::default(),
+            is_closed: AtomicBool::new(false),
         });
         shared.counters.look_at(&node);
         let mut desk = Desk {
@@ -146,49 +157,58 @@ impl Worker {
             runtime: tokio::runtime::Handle::current(),
             shared: shared.clone(),
         };
-        let thread = std::thread::Builder::new().name("kitbag-node".into()).spawn(move || {
-            let mut node = node;
-            desk.refresh_gate(&node);
-            let mut next = None;
-            while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
-                let begun = Instant::now();
-                let work = || {
-                    match job {
-                        Job::Call(call) => call(&mut node, &mut desk),
-                        Job::Frame(link, frame) => {
-                            let mut frames = vec![(link, frame)];
-                            while frames.len() < FRAMES_AT_ONCE && next.is_none() {
-                                match queue.try_recv() {
-                                    Ok(Job::Frame(link, frame)) => frames.push((link, frame)),
-                                    Ok(other) => next = Some(other),
-                                    Err(_) => break, // none waits
-                                }
-                            }
-                            desk.take_in(&mut node, &frames);
-                        }
+        let thread = std::thread::Builder::new()
+            .name("kitbag-node".into())
+            .spawn(move || {
+                desk.refresh_gate(&node);
+                let mut keeper = Keeper::new(node, home);
+                let mut next = None;
+                while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
+                    let begun = Instant::now();
+                    if keeper.open_if_due(begun) {
+                        desk.was_opened(keeper.node());
                     }
-                    desk.step(&mut node, None, |node, _| node.rest().map(|()| vec![]));
-                };
-                let panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
-                desk.shared.counters.step(begun.elapsed());
-                if panicked {
-                    desk.shared.counters.fault();
-                    desk.links.clear();
-                    drop(node);
-                    node = match unlocked.open() {
-                        Ok(node) => node,
-                        Err(error) => return error!(%error, "the database does not open again after a fault"),
+                    let Some(node) = keeper.node() else {
+                        continue; // whoever asked hears that it is closed
                     };
-                    warn!("a fault was contained; the device was opened anew");
+                    let work = || {
+                        match job {
+                            Job::Call(call) => call(node, &mut desk),
+                            Job::Frame(link, frame) => {
+                                let mut frames = vec![(link, frame)];
+                                while frames.len() < FRAMES_AT_ONCE && next.is_none() {
+                                    match queue.try_recv() {
+                                        Ok(Job::Frame(link, frame)) => frames.push((link, frame)),
+                                        Ok(other) => next = Some(other),
+                                        Err(_) => break, // none waits
+                                    }
+                                }
+                                desk.take_in(node, &frames);
+                            }
+                        }
+                        desk.step(node, None, |node, _| node.rest().map(|()| vec![]));
+                    };
+                    let panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
+                    desk.shared.counters.step(begun.elapsed());
+                    if panicked {
+                        desk.shared.counters.fault();
+                        warn!("a fault was contained; the device is opened anew");
+                        keeper.open(Instant::now());
+                        desk.was_opened(keeper.node());
+                    }
+                    if let Some(node) = keeper.node() {
+                        desk.shared.counters.look_at(node);
+                    }
                 }
-                desk.shared.counters.look_at(&node);
-            }
-            match catch_unwind(AssertUnwindSafe(|| node.keep_summaries(now()))) {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => warn!(%error, "the next start has to read all packs that changed"),
-                Err(_) => warn!("the next start has to read all packs that changed"),
-            }
-        });
+                let Some(node) = keeper.node() else { return };
+                match catch_unwind(AssertUnwindSafe(|| node.keep_summaries(now()))) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        warn!(%error, "the next start has to read all packs that changed")
+                    }
+                    Err(_) => warn!("the next start has to read all packs that changed"),
+                }
+            });
         (
             Worker { jobs, shared },
             thread.expect("the system starts a thread"),
@@ -205,7 +225,7 @@ impl Worker {
             let _ = answer.send(desk.run(node, call)); // whoever asked may have gone
         }))
         .await?;
-        wait.await.map_err(|_| EngineError::Stopped)?
+        wait.await.map_err(|_| self.gone())?
     }
 
     /// Answers a request to join.
@@ -218,6 +238,9 @@ impl Worker {
         let (answer, wait) = oneshot::channel();
         self.post(Box::new(move |node, desk| {
             let answered = node.handle_join(now(), joiner, exporter, &request);
+            if let Err(error) = &answered {
+                look_for_failure(node, error);
+            }
             let answered = answered.map(|(frame, outputs)| {
                 desk.carry_out(node, outputs);
                 frame
@@ -225,7 +248,7 @@ impl Worker {
             let _ = answer.send(answered.map_err(EngineError::from)); // the connection may be gone
         }))
         .await?;
-        wait.await.map_err(|_| EngineError::Stopped)?
+        wait.await.map_err(|_| self.gone())?
     }
 
     /// Registers a connection and lets the node greet over it.
@@ -273,6 +296,16 @@ impl Worker {
         JOBS_MAX - self.jobs.capacity()
     }
 
+    /// Why nobody answered.
+    fn gone(&self) -> EngineError {
+        if self.shared.is_closed.load(Ordering::Relaxed) {
+            return EngineError::Storage {
+                reason: "the database was closed after a failure and does not open again".into(),
+            };
+        }
+        EngineError::Stopped
+    }
+
     async fn post(&self, call: Call) -> Result<(), EngineError> {
         self.send(Job::Call(call)).await
     }
@@ -288,7 +321,11 @@ impl Desk {
         node: &mut Node,
         call: impl FnOnce(&mut Node, Timestamp) -> Result<T, NodeError>,
     ) -> Result<T, EngineError> {
-        let answer = call(node, now()).map_err(EngineError::from);
+        let answer = call(node, now());
+        if let Err(error) = &answer {
+            look_for_failure(node, error);
+        }
+        let answer = answer.map_err(EngineError::from);
         self.step(node, None, |node, now| node.announce(now));
         answer
     }
@@ -303,11 +340,15 @@ impl Desk {
                     rest = rest.get(taken.count..).unwrap_or_default();
                     self.carry_out(node, taken.outputs);
                     for (link, error) in taken.failed {
+                        look_for_failure(node, &error);
                         error!(%error, "a frame could not be taken in");
                         self.links.remove(&link);
                     }
                 }
-                Err(error) => return self.fail(&error),
+                Err(error) => {
+                    look_for_failure(node, &error);
+                    return self.fail(&error);
+                }
             }
         }
     }
@@ -322,14 +363,32 @@ impl Desk {
     ) {
         match step(node, now()) {
             Ok(outputs) => self.carry_out(node, outputs),
-            Err(error) => match of {
-                Some(link) if !node.has_failed() => {
-                    error!(%error, "a step failed");
-                    self.links.remove(&link);
-                    node.link_closed(link);
+            Err(error) => {
+                look_for_failure(node, &error);
+                match of {
+                    Some(link) if !node.has_failed() => {
+                        error!(%error, "a step failed");
+                        self.links.remove(&link);
+                        node.link_closed(link);
+                    }
+                    _ => self.fail(&error),
                 }
-                _ => self.fail(&error),
-            },
+            }
+        }
+    }
+
+    /// The device was closed, and is open again unless that failed.
+    fn was_opened(&mut self, node: Option<&mut Node>) {
+        self.links.clear();
+        self.shared
+            .is_closed
+            .store(node.is_none(), Ordering::Relaxed);
+        match node {
+            Some(node) => {
+                self.refresh_gate(node);
+                self.shared.counters.look_at(node);
+            }
+            None => self.shut_gate(),
         }
     }
 
@@ -413,6 +472,23 @@ impl Desk {
             .join_open
             .store(node.join_is_open(now()), Ordering::Relaxed);
     }
+
+    /// Lets nobody in: there is no node that could say who may come.
+    fn shut_gate(&self) {
+        let peers = self.shared.peers.write();
+        peers
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clear();
+        self.shared.join_open.store(false, Ordering::Relaxed);
+        self.shared.counters.closed();
+    }
+}
+
+/// A database that failed once refuses everything, wherever that was, until it is opened again.
+fn look_for_failure(node: &mut Node, error: &NodeError) {
+    if matches!(error, NodeError::Store(StoreError::Disk { .. })) {
+        node.refuse_writes();
+    }
 }
 
 /// This device's clock.
@@ -421,50 +497,4 @@ pub(crate) fn now() -> Timestamp {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{KeyChoice, initialise};
-    use kitbag_core::policy::Sensitivity;
-
-    /// Goal: what waits for a peer that does not read is bounded in frames and in bytes, and what it
-    /// has taken makes room.
-    #[tokio::test]
-    async fn what_waits_for_one_connection_is_bounded() {
-        let (outbox, mut waiting) = Outbox::new();
-        let short = (0..2 * FRAMES_MAX).filter(|_| outbox.put(vec![0; 100]));
-        assert_eq!(short.count(), FRAMES_MAX);
-        assert!(matches!(waiting.next().await, Some(Command::Send(_))));
-
-        let (outbox, mut waiting) = Outbox::new();
-        let long = kitbag_net::FRAME_BYTES_MAX;
-        assert!((0..PULLS_MAX).all(|_| outbox.put(vec![0; long])));
-        for _ in 0..20 {
-            waiting.next().await.unwrap();
-            assert!(outbox.put(vec![0; long]), "what was taken makes room");
-        }
-        assert!(!outbox.put(vec![0; long]));
-    }
-
-    /// Goal: a fault inside the node costs the request that met it, and nothing that was durable.
-    #[tokio::test]
-    async fn a_panic_in_a_job_is_contained_and_the_device_goes_on() {
-        let dir = tempfile::tempdir().unwrap();
-        initialise(dir.path(), "Ada", "laptop", Some(KeyChoice::KeyFile(None))).unwrap();
-        let unlocked = Unlocked::unlock(dir.path(), None).unwrap();
-        let (worker, thread) = Worker::start(unlocked.open().unwrap(), unlocked);
-        worker
-            .call(|node, now| node.create_pack(now, "kept", Sensitivity::Internal))
-            .await
-            .unwrap();
-        let answer: Result<(), EngineError> = worker.call(|_, _| panic!("a fault")).await;
-        assert!(matches!(answer, Err(EngineError::Stopped)));
-        let packs = worker.call(|node, _| Ok(node.packs())).await.unwrap();
-        assert_eq!(packs.len(), 1);
-        assert_eq!(packs[0].title, "kept");
-        drop(worker);
-        thread.join().unwrap();
-    }
 }

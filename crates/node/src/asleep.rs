@@ -9,7 +9,7 @@ mod peers;
 mod summary;
 
 pub(crate) use peers::{Peers, Shown};
-pub(crate) use summary::{PeerIn, Stands, Summary};
+pub(crate) use summary::{PeerIn, Stands, Summary, title_up_to};
 
 use crate::deriving::{BuiltNotes, Deriving};
 use crate::logs::Tail;

@@ -5,6 +5,7 @@
 //! ticket cannot push out somebody who came in properly.
 
 use crate::asking::{Request, told};
+use crate::asleep::title_up_to;
 use crate::error::Denied;
 use crate::invites::{close, condition};
 use crate::links::{Notice, Output};
@@ -141,6 +142,11 @@ impl Node {
         ShareTerms {
             expires_at: options.expires_at,
             title: self.title(pack),
+            joiner_title: self
+                .packs
+                .get(&pack)
+                .map(|replica| title_up_to(replica, options.clearance))
+                .unwrap_or_default(),
             role: options.role,
             clearance: options.clearance,
             opens: self.count_notes(pack, options.clearance),
@@ -498,10 +504,9 @@ impl Node {
             return 0;
         };
         let within = |tag| {
-            replica
-                .objects
-                .get(tag)
-                .is_some_and(|object| object.sensitivity <= clearance)
+            let object = replica.objects.get(tag);
+            object.is_some_and(|object| object.sensitivity <= clearance)
+                && !replica.deleted.contains(tag)
         };
         replica.notes.values().filter(|tag| within(tag)).count() as u64
     }

@@ -19,6 +19,7 @@ mod epochs;
 mod error;
 pub mod explain;
 pub mod finding;
+mod history;
 #[cfg(test)]
 #[path = "tests/hostile_changes.rs"]
 mod hostile_changes;
@@ -266,6 +267,12 @@ impl Node {
     /// Whether the database refuses every further write until it is opened again.
     pub fn has_failed(&self) -> bool {
         self.store.is_poisoned()
+    }
+
+    /// Refuses every further write until the database is opened again: for whoever saw it fail, be it
+    /// before a commit or while reading.
+    pub fn refuse_writes(&mut self) {
+        self.store.poison();
     }
 
     /// The seed of the transport key, for the transport.

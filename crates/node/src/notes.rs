@@ -5,16 +5,14 @@ use crate::long_text::{must_be_short, parts_before, set_text};
 use crate::objects::{BuiltNote, NoteMeta, ObjectState, build_note};
 use crate::placement::{Built, Scope, build_moved};
 use crate::replica::{Replica, Staged};
-use crate::view::{
-    Added, AudienceMember, NewNote, NewSource, Note, NoteEdit, NoteSummary, Revision,
-};
+use crate::view::{Added, AudienceMember, NewNote, NewSource, Note, NoteEdit, NoteSummary};
 use crate::write::{Draft, Pen};
 use crate::{Node, NodeError};
 use data_encoding::BASE32_NOPAD;
 use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId, Timestamp};
 use kitbag_core::pack::note::{NoteType, Source, SourceKind, Trust, item_id, object_tag};
-use kitbag_core::pack::{ChangeHash, Edit, NewChange, NoteDocument, NoteView, Record};
+use kitbag_core::pack::{ChangeHash, Edit, NewChange, NoteDocument, Record};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::ItemKey;
 use std::collections::BTreeSet;
@@ -191,7 +189,8 @@ impl Node {
         Ok(record)
     }
 
-    /// A pack's notes, oldest first.
+    /// A pack's notes, oldest first: by when they were captured, then by their number in their
+    /// author's log, then by id. All that is in the notes themselves, so it is the same everywhere.
     ///
     /// # Errors
     /// [`NodeError::NotFound`].
@@ -205,9 +204,8 @@ impl Node {
                 let ObjectState::Note(meta) = &object.state else {
                     return None;
                 };
-                let order = create_order(replica, meta.item, &object.entries);
                 Some((
-                    order,
+                    (meta.captured_at, meta.seq, meta.item),
                     NoteSummary {
                         id: meta.item,
                         title: meta.title.clone(),
@@ -219,7 +217,7 @@ impl Node {
                 ))
             })
             .collect();
-        notes.sort_by(|a, b| (&a.0, a.1.id).cmp(&(&b.0, b.1.id)));
+        notes.sort_unstable_by_key(|(order, _)| *order);
         Ok(notes.into_iter().map(|(_, note)| note).collect())
     }
 
@@ -415,52 +413,6 @@ impl Node {
         Ok(())
     }
 
-    /// How a note came to be, step by step. Of a very long history the oldest steps come without
-    /// their text.
-    ///
-    /// # Errors
-    /// As [`Node::note`].
-    pub fn history(&mut self, pack: PackId, id: ItemId) -> Result<Vec<Revision>, NodeError> {
-        let (_, _, built) = self.built_note(pack, id)?;
-        let replica = self.packs.need(pack)?;
-        let mut document = NoteDocument::derive(built.item, &built.record);
-        let mut revisions: Vec<Revision> = Vec::new();
-        let (mut bytes, mut told) = (0, 0);
-        for step in built.history() {
-            let what = match (&step.change, step.moved) {
-                (None, None) => "added",
-                (None, Some(_)) => "moved",
-                (Some(change), _) => {
-                    document
-                        .apply(change)
-                        .map_err(|_| NodeError::Damaged("note"))?;
-                    "edited"
-                }
-            };
-            let NoteView { title, body, .. } = document.view();
-            bytes += body.len();
-            while bytes > HISTORY_BYTES_MAX && told < revisions.len() {
-                bytes -= std::mem::take(&mut revisions[told].body).len();
-                told += 1;
-            }
-            revisions.push(Revision {
-                by: self.author(replica, step.by),
-                at: step.at,
-                what: match step.takes_over.entries() {
-                    [] => what.to_owned(),
-                    _ => "taken over".to_owned(),
-                },
-                to: step.moved,
-                told_by: step
-                    .told_by
-                    .map(|person| self.author(replica, Some(person))),
-                title,
-                body,
-            });
-        }
-        Ok(revisions)
-    }
-
     /// Who can open notes of this sensitivity now.
     pub fn audience(&self, pack: PackId, sensitivity: Sensitivity) -> Vec<AudienceMember> {
         let Some(replica) = self.packs.get(&pack) else {
@@ -536,24 +488,6 @@ impl Node {
         let built = built.ok_or(NodeError::Damaged("note"))?;
         Ok((tag, sensitivity, built))
     }
-}
-
-/// Text in one answer about a note's history, at most, in bytes.
-const HISTORY_BYTES_MAX: usize = 16 << 20;
-
-/// Notes are listed in the order in which their creates stand in this device's logs; where a create
-/// is not to be seen here, the note's move stands for it.
-fn create_order(replica: &Replica, item: ItemId, entries: &[EntryHash]) -> Option<(u32, u64)> {
-    let tags = replica.placements.tags(&item);
-    let earlier = tags.filter_map(|tag| Some(&replica.objects.get(tag)?.entries));
-    let places: Vec<_> = earlier
-        .flatten()
-        .chain(entries)
-        .filter_map(|hash| replica.places.get(hash))
-        .collect();
-    let opening = |kind| places.iter().find(|place| place.kind == kind);
-    let place = opening(EntryKind::Create).or_else(|| opening(EntryKind::Move))?;
-    Some((replica.row_of(place)?, place.seq))
 }
 
 /// What a person types is theirs; whatever came from elsewhere is data from outside.

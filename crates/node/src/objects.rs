@@ -20,7 +20,7 @@ use crate::NodeError;
 use crate::authority::Authority;
 use crate::replica::{Place, Replica};
 use kitbag_core::content::{EntryBody, VerifiedEntry, unpack_body};
-use kitbag_core::id::{EntryHash, ItemId};
+use kitbag_core::id::{EntryHash, ItemId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, open};
 use kitbag_store::{Reader, StoreError};
@@ -95,6 +95,9 @@ pub(crate) enum ObjectState {
 #[derive(Clone)]
 pub(crate) struct NoteMeta {
     pub(crate) item: ItemId,
+    pub(crate) captured_at: Timestamp,
+    /// Its create's number in its log.
+    pub(crate) seq: u64,
     pub(crate) title: String,
     pub(crate) source: String,
     pub(crate) status: &'static str,

@@ -32,6 +32,11 @@ impl Node {
         self.tick(now)
     }
 
+    /// Where this device can be dialled, as [`Node::set_addresses`] had it: addresses, and the relay.
+    pub fn addresses(&self) -> (Vec<String>, Option<String>) {
+        (self.addresses.clone(), self.relay.clone())
+    }
+
     /// Tells where this device can be dialled, if that changed, in one pack that is shared with each
     /// other device, and is awake if one is. Any other pack is told when something happens in it: who
     /// is in several hears it from the newest. Telling all would have each peer ask for each pack, at

@@ -237,15 +237,17 @@ pub struct Revision {
     pub by: String,
     /// When, by their clock.
     pub at: Timestamp,
-    /// "added", "edited", "moved", or "taken over" if it writes anew what was set aside.
+    /// "added", "edited", "deleted", "restored", "moved", or "taken over" if it writes anew what was
+    /// set aside.
     pub what: String,
     /// Where the note went, if it moved.
     pub to: Option<Sensitivity>,
     /// Who says so, if the entry itself is not to be seen here: whoever moved the note.
     pub told_by: Option<String>,
-    /// Title after this step and everything before it in this list.
+    /// Title as its author left it: after this step and all that it builds on, without what others
+    /// wrote at the same time.
     pub title: String,
-    /// Body after this step and everything before it in this list.
+    /// Body, likewise.
     pub body: String,
 }
 
@@ -316,6 +318,8 @@ pub struct ShareTerms {
     pub expires_at: Option<Timestamp>,
     /// Title of the pack.
     pub title: String,
+    /// The title that the joiner will be able to open; empty if it is above their clearance.
+    pub joiner_title: String,
     /// What the joiner may do.
     pub role: Role,
     /// The highest the joiner opens.

@@ -8,6 +8,7 @@ mod it {
     mod explain;
     mod find;
     mod forks;
+    mod histories;
     mod hostile;
     mod invites;
     mod large;

@@ -74,7 +74,7 @@ pub struct Meters {
 pub struct EngineMeters {
     /// Whether it was told to reach nobody.
     pub offline: bool,
-    /// Whether the database refuses to write until the daemon starts again.
+    /// Whether a write failed, and nothing can be kept until one works.
     pub failed: bool,
     /// Packs that cannot be read, and lists that could not and were begun anew.
     pub damaged: u64,

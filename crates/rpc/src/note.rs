@@ -344,7 +344,8 @@ pub struct Revision {
     pub by: String,
     /// When, by their clock.
     pub at: Time,
-    /// "added", "edited", "moved", or "taken over" if it writes anew what was set aside.
+    /// "added", "edited", "deleted", "restored", "moved", or "taken over" if it writes anew what was
+    /// set aside.
     pub what: String,
     /// The new sensitivity, if it moved.
     #[serde(default)]
@@ -352,8 +353,8 @@ pub struct Revision {
     /// Who says so, if the step itself is not to be seen here: whoever moved the note.
     #[serde(default)]
     pub told_by: Option<String>,
-    /// Title after this step and everything before it.
+    /// Title as its author left it: without what others wrote at the same time.
     pub title: String,
-    /// Body after this step and everything before it.
+    /// Body, likewise.
     pub body: String,
 }

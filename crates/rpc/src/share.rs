@@ -47,6 +47,9 @@ pub struct Shared {
     pub expires_at: Option<Time>,
     /// The pack.
     pub pack: PackRef,
+    /// The pack's title as the joiner will see it; empty if it is above their clearance.
+    #[serde(default)]
+    pub joiner_title: String,
     /// What the joiner may do.
     pub role: Role,
     /// The highest the joiner opens.

@@ -68,6 +68,9 @@ pub struct Status {
     /// Whether it was told to reach nobody, and to be reached by nobody.
     #[serde(default)]
     pub offline: bool,
+    /// Whether a write failed, and nothing can be kept until one works.
+    #[serde(default)]
+    pub failed: bool,
     /// The transport's id of this device.
     pub endpoint: String,
     /// Where it can be reached.

@@ -96,7 +96,10 @@ pub(super) async fn install(context: &Context, args: InstallArgs) -> anyhow::Res
         to_run: if answers && !args.dry_run {
             Vec::new()
         } else {
-            commands.iter().map(|words| shell(words)).collect()
+            commands
+                .iter()
+                .map(|words| crate::words::shell(words))
+                .collect()
         },
         dry_run: args.dry_run,
         text: Some(service.text.clone()),
@@ -290,25 +293,4 @@ fn tell(context: &Context, told: &Installed, words: &str) -> anyhow::Result<()> 
         }
     }
     Ok(())
-}
-
-/// A command as a person would type it.
-fn shell(words: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@:+=".contains(c);
-    let word = |word: &String| match !word.is_empty() && word.chars().all(plain) {
-        true => word.clone(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    };
-    words.iter().map(word).collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_can_be_pasted() {
-        let words = ["launchctl", "bootstrap", "gui/501", "/a b/it's"].map(str::to_owned);
-        assert_eq!(shell(&words), r"launchctl bootstrap gui/501 '/a b/it'\''s'");
-    }
 }

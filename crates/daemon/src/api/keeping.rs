@@ -97,6 +97,7 @@ pub(super) fn status_of_locked(home: &Home) -> Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         locked: true,
         offline: home.offline(),
+        failed: false,
         endpoint: String::new(),
         addresses: Vec::new(),
         peers: Vec::new(),

@@ -212,12 +212,19 @@ impl Summary {
 
 /// A pack's title, as the highest index document that this device opens has it.
 pub(crate) fn title_of(replica: &Replica) -> String {
-    let titles = Sensitivity::ALL.iter().filter_map(|s| {
-        match &replica.objects.get(&index_tag(replica.id(), *s))?.state {
-            ObjectState::Index { title, .. } if !title.is_empty() => Some(title.clone()),
-            _ => None,
-        }
-    });
+    title_up_to(replica, Sensitivity::Restricted)
+}
+
+/// The same for somebody with this clearance.
+pub(crate) fn title_up_to(replica: &Replica, clearance: Sensitivity) -> String {
+    let within = Sensitivity::ALL.iter().filter(|s| **s <= clearance);
+    let titles =
+        within.filter_map(
+            |s| match &replica.objects.get(&index_tag(replica.id(), *s))?.state {
+                ObjectState::Index { title, .. } if !title.is_empty() => Some(title.clone()),
+                _ => None,
+            },
+        );
     titles.last().unwrap_or_default()
 }
 

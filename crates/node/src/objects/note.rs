@@ -273,6 +273,8 @@ impl BuiltNote {
         let view = self.view();
         NoteMeta {
             item: self.item,
+            captured_at: self.record.source.captured_at,
+            seq: self.origin.1,
             title: outline(&view),
             source: self.record.source.label.clone(),
             status: view.status.as_str(),

@@ -1,0 +1,163 @@
+//! Tests of the node's thread.
+
+use super::*;
+use crate::home::Unlocked;
+use crate::random::SystemRandom;
+use crate::{KeyChoice, initialise};
+use kitbag_core::policy::Sensitivity;
+use kitbag_crypto::MasterKey;
+use kitbag_node::view::{NewNote, NewSource};
+use kitbag_store::Store;
+use kitbag_testkit::{Fault, SimDisk};
+use rand_core::Rng;
+
+/// Goal: what waits for a peer that does not read is bounded in frames and in bytes, and what it
+/// has taken makes room.
+#[tokio::test]
+async fn what_waits_for_one_connection_is_bounded() {
+    let (outbox, mut waiting) = Outbox::new();
+    let short = (0..2 * FRAMES_MAX).filter(|_| outbox.put(vec![0; 100]));
+    assert_eq!(short.count(), FRAMES_MAX);
+    assert!(matches!(waiting.next().await, Some(Command::Send(_))));
+
+    let (outbox, mut waiting) = Outbox::new();
+    let long = kitbag_net::FRAME_BYTES_MAX;
+    assert!((0..PULLS_MAX).all(|_| outbox.put(vec![0; long])));
+    for _ in 0..20 {
+        waiting.next().await.unwrap();
+        assert!(outbox.put(vec![0; long]), "what was taken makes room");
+    }
+    assert!(!outbox.put(vec![0; long]));
+}
+
+/// Goal: a fault inside the node costs the request that met it, and nothing that was durable.
+#[tokio::test]
+async fn a_panic_in_a_job_is_contained_and_the_device_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    initialise(dir.path(), "Ada", "laptop", Some(KeyChoice::KeyFile(None))).unwrap();
+    let unlocked = Unlocked::unlock(dir.path(), None).unwrap();
+    let (worker, thread) = Worker::start(unlocked.open().unwrap(), unlocked);
+    worker
+        .call(|node, now| node.create_pack(now, "kept", Sensitivity::Internal))
+        .await
+        .unwrap();
+    let answer: Result<(), EngineError> = worker.call(|_, _| panic!("a fault")).await;
+    assert!(matches!(answer, Err(EngineError::Stopped)));
+    let packs = worker.call(|node, _| Ok(node.packs())).await.unwrap();
+    assert_eq!(packs.len(), 1);
+    assert_eq!(packs[0].title, "kept");
+    drop(worker);
+    thread.join().unwrap();
+}
+
+/// A home on a simulated disk.
+struct OnDisk {
+    disk: SimDisk,
+    tries: Arc<AtomicUsize>,
+    full: Arc<AtomicBool>,
+}
+
+impl OnDisk {
+    fn new() -> OnDisk {
+        let disk = SimDisk::new();
+        let mut store = store_on(&disk);
+        Node::initialise(&mut store, "Ada", "laptop", &mut SystemRandom).unwrap();
+        OnDisk {
+            disk,
+            tries: Arc::default(),
+            full: Arc::default(),
+        }
+    }
+}
+
+fn store_on(disk: &SimDisk) -> Store {
+    let master = MasterKey::from_bytes([7; 32]);
+    Store::open_backend(disk.backend(), &master, &mut SystemRandom).unwrap()
+}
+
+impl Keeps for OnDisk {
+    fn open(&self) -> Result<Node, EngineError> {
+        let store = store_on(&self.disk);
+        Ok(Node::open(store, Box::new(SystemRandom), None, |_| Ok(()))?)
+    }
+
+    fn try_write(&self) -> std::io::Result<()> {
+        self.tries.fetch_add(1, Ordering::Relaxed);
+        match self.full.load(Ordering::Relaxed) {
+            true => Err(std::io::ErrorKind::StorageFull.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Goal: after a failed write the device reads on, and writes again as soon as the disk does,
+/// without anybody starting it again. What was kept before is there. A short write fails when it is
+/// committed, a long one when the file has to grow before that.
+#[tokio::test]
+async fn after_a_failed_write_the_device_goes_on_once_there_is_room() {
+    for bytes in [10, 2_000_000] {
+        goes_on_after_a_failed_write_of(bytes).await;
+    }
+}
+
+async fn goes_on_after_a_failed_write_of(bytes: usize) {
+    let home = OnDisk::new();
+    let (disk, full, tries) = (home.disk.clone(), home.full.clone(), home.tries.clone());
+    let node = home.open().unwrap();
+    let (worker, thread) = Worker::start(node, home);
+    let add = |title: &'static str| {
+        worker.call(move |node, now| node.create_pack(now, title, Sensitivity::Internal))
+    };
+    let pack = add("kept").await.unwrap().id;
+    let mut text = vec![0; bytes / 2];
+    SystemRandom.fill_bytes(&mut text); // or it would be packed small
+    let body = data_encoding::HEXLOWER.encode(&text);
+    let lose = || {
+        let body = body.clone();
+        worker.call(move |node, now| {
+            let label = "a call".to_owned();
+            let source = NewSource {
+                label,
+                ..NewSource::default()
+            };
+            let note = NewNote {
+                body,
+                source,
+                ..NewNote::default()
+            };
+            node.add_notes(now, pack, &[note])
+        })
+    };
+    let at = vec!["192.0.2.1:4433".to_owned()];
+    let told = at.clone();
+    let tell = worker.call(move |node, now| node.set_addresses(now, told, None));
+    tell.await.unwrap();
+    assert_eq!(tries.load(Ordering::Relaxed), 0);
+
+    full.store(true, Ordering::Relaxed);
+    disk.set_fault(Fault::Full(1));
+    for _ in 0..3 {
+        let refused = lose().await;
+        assert!(
+            matches!(refused, Err(EngineError::Storage { .. })),
+            "{refused:?}"
+        );
+        let packs = worker.call(|node, _| Ok(node.packs())).await.unwrap();
+        assert_eq!((packs.len(), packs[0].notes), (1, 0), "it reads on");
+        assert!(worker.shared.counters.read().failed);
+    }
+    assert_eq!(tries.load(Ordering::Relaxed), 1, "it tries now and then");
+
+    full.store(false, Ordering::Relaxed);
+    disk.set_fault(Fault::None);
+    tokio::time::sleep(keeper::RETRY_EVERY).await;
+    add("after it").await.unwrap();
+    let packs = worker.call(|node, _| Ok(node.packs())).await.unwrap();
+    let titles: Vec<String> = packs.into_iter().map(|pack| pack.title).collect();
+    assert_eq!(titles, ["kept", "after it"]);
+    let addresses = worker.call(|node, _| Ok(node.addresses())).await.unwrap();
+    assert_eq!(addresses, (at, None), "it is where it was");
+    assert!(!worker.shared.counters.read().failed);
+    drop(worker);
+    thread.join().unwrap();
+}

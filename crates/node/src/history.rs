@@ -1,0 +1,120 @@
+//! How a note came to be: each step with the note as its author left it.
+
+use crate::objects::{BuiltNote, Step};
+use crate::view::Revision;
+use crate::{Node, NodeError};
+use kitbag_core::id::{ItemId, PackId};
+use kitbag_core::pack::note::Status;
+use kitbag_core::pack::{ChangeHash, CheckedChange, NoteDocument, NoteView};
+use std::collections::BTreeMap;
+
+/// Text in one answer about a note's history, at most, in bytes.
+const HISTORY_BYTES_MAX: usize = 16 << 20;
+
+impl Node {
+    /// How a note came to be, step by step. Of a very long history the oldest steps come without
+    /// their text.
+    ///
+    /// # Errors
+    /// As [`Node::note`].
+    pub fn history(&mut self, pack: PackId, id: ItemId) -> Result<Vec<Revision>, NodeError> {
+        let (_, _, built) = self.built_note(pack, id)?;
+        let replica = self.packs.need(pack)?;
+        let mut past = Past::of(&built);
+        let mut revisions: Vec<Revision> = Vec::new();
+        let (mut bytes, mut told) = (0, 0);
+        for step in built.history() {
+            let (what, view) = past.take(&built, &step)?;
+            let NoteView { title, body, .. } = view;
+            bytes += body.len();
+            while bytes > HISTORY_BYTES_MAX && told < revisions.len() {
+                bytes -= std::mem::take(&mut revisions[told].body).len();
+                told += 1;
+            }
+            revisions.push(Revision {
+                by: self.author(replica, step.by),
+                at: step.at,
+                what: match step.takes_over.entries() {
+                    [] => what.to_owned(),
+                    _ => "taken over".to_owned(),
+                },
+                to: step.moved,
+                told_by: step
+                    .told_by
+                    .map(|person| self.author(replica, Some(person))),
+                title,
+                body,
+            });
+        }
+        Ok(revisions)
+    }
+}
+
+/// A note as far as its steps were looked at.
+struct Past {
+    document: NoteDocument,
+    /// After which changes the note was deleted.
+    deleted: BTreeMap<ChangeHash, bool>,
+}
+
+impl Past {
+    fn of(built: &BuiltNote) -> Past {
+        let document = NoteDocument::derive(built.item, &built.record);
+        let deleted = is_deleted(&document.view());
+        Past {
+            deleted: BTreeMap::from([(document.base(), deleted)]),
+            document,
+        }
+    }
+
+    /// What the next step did, and the note as it left it.
+    fn take(
+        &mut self,
+        built: &BuiltNote,
+        step: &Step,
+    ) -> Result<(&'static str, NoteView), NodeError> {
+        if let Some(change) = &step.change {
+            return self.take_change(change);
+        }
+        let Some(mover) = built.movers.iter().find(|mover| mover.entry == step.entry) else {
+            return Ok(("added", self.at(&[self.document.base()])?));
+        };
+        // What the mover had and did not pass on is not to be seen here.
+        let view = self.at(&mover.heads);
+        Ok(("moved", view.unwrap_or_else(|_| self.document.view())))
+    }
+
+    fn take_change(
+        &mut self,
+        change: &CheckedChange,
+    ) -> Result<(&'static str, NoteView), NodeError> {
+        let was_deleted = match change.deps() {
+            [dep] if self.deleted.contains_key(dep) => self.deleted[dep],
+            deps => is_deleted(&self.at(deps)?),
+        };
+        let applied = self.document.apply(change);
+        applied.map_err(|_| NodeError::Damaged("note"))?;
+        let view = self.at(&[change.hash()])?;
+        let deleted = is_deleted(&view);
+        self.deleted.insert(change.hash(), deleted);
+        let what = match (was_deleted, deleted) {
+            (false, true) => "deleted",
+            (true, false) => "restored",
+            _ => "edited",
+        };
+        Ok((what, view))
+    }
+
+    /// The note at these changes and all that they build on.
+    fn at(&self, heads: &[ChangeHash]) -> Result<NoteView, NodeError> {
+        if self.document.heads() == heads {
+            return Ok(self.document.view()); // nobody wrote beside it: no copy is needed
+        }
+        let view = self.document.view_at(heads);
+        view.map_err(|_| NodeError::Damaged("note"))
+    }
+}
+
+fn is_deleted(view: &NoteView) -> bool {
+    view.status == Status::DELETED
+}
