@@ -121,8 +121,8 @@ impl ChunkTable {
         let mut bytes: usize = items.iter().map(|item| LENGTH_BYTES + item.len()).sum();
         loop {
             let before = {
-                let last = table.range((log, 0)..(log, first)).map_err(disk("read"))?;
-                let last = last.rev().next().transpose().map_err(disk("read"))?;
+                let mut last = table.range((log, 0)..(log, first)).map_err(disk("read"))?;
+                let last = last.next_back().transpose().map_err(disk("read"))?;
                 last.map(|(key, sealed)| (key.value().1, sealed.value().to_vec()))
             };
             let Some((start, sealed)) = before else {
@@ -197,8 +197,8 @@ impl Reader {
         }
         let read = self.db.begin_read().map_err(disk("read"))?;
         let table = read.open_table(of.table).map_err(disk("read"))?;
-        let row = table.range((log, 0)..=(log, seq)).map_err(disk("read"))?;
-        let Some((key, sealed)) = row.rev().next().transpose().map_err(disk("read"))? else {
+        let mut row = table.range((log, 0)..=(log, seq)).map_err(disk("read"))?;
+        let Some((key, sealed)) = row.next_back().transpose().map_err(disk("read"))? else {
             return Ok(None);
         };
         let chunk = Arc::new(of.open(&self.rows, log, key.value().1, sealed.value())?);
@@ -217,8 +217,8 @@ impl Reader {
         let read = self.db.begin_read().map_err(disk("read"))?;
         let table = read.open_table(of.table).map_err(disk("read"))?;
         let first = {
-            let row = table.range((log, 0)..=(log, from)).map_err(disk("read"))?;
-            let row = row.rev().next().transpose().map_err(disk("read"))?;
+            let mut row = table.range((log, 0)..=(log, from)).map_err(disk("read"))?;
+            let row = row.next_back().transpose().map_err(disk("read"))?;
             row.map_or(from, |(key, _)| key.value().1)
         };
         let (mut next, mut items) = (from, Vec::new());

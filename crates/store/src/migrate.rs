@@ -89,8 +89,11 @@ mod tests {
         Store::open(path, &MasterKey::from_bytes([1; 32]), &mut rng)
     }
 
+    /// Log, number, header, body.
+    type Row<'r> = (u32, u64, &'r [u8], Option<&'r [u8]>);
+
     /// Puts a file back to format 1, with these rows; a body that begins with 0 is damaged.
-    fn of_format_1(path: &Path, rows: &[(u32, u64, &[u8], Option<&[u8]>)]) {
+    fn of_format_1(path: &Path, rows: &[Row<'_>]) {
         let store = open(path).unwrap();
         let write = store.db.begin_write().unwrap();
         {
@@ -124,7 +127,7 @@ mod tests {
     fn rows_become_chunks() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("db");
-        let rows: [(u32, u64, &[u8], Option<&[u8]>); 4] = [
+        let rows: [Row<'_>; 4] = [
             (1, 1, b"a", Some(b"body")),
             (1, 2, b"b", None),
             (1, 7, b"c", Some(b"after a gap")),
