@@ -239,6 +239,7 @@ impl Unlocked {
 
     /// Opens the database alone.
     pub(crate) fn open_store(&self) -> Result<Store, EngineError> {
+        check_home(&self.home)?; // opening makes a database where there is none
         let database = self.home.join(DATABASE);
         Ok(Store::open(&database, &self.master, &mut SystemRandom)?)
     }

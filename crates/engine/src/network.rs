@@ -302,7 +302,10 @@ impl Pump {
                 };
                 let (pump, places, stop) = (self.clone(), places.clone(), self.stop.clone());
                 self.tasks.spawn(async move {
-                    let dial = places.run(pump.dial(hint));
+                    let dial = async {
+                        let address = peer_address(&pump.with_kept_addresses(hint).await);
+                        places.run(pump.dial(address)).await;
+                    };
                     stop.run_until_cancelled(dial).await;
                 });
             }
@@ -344,8 +347,7 @@ impl Pump {
         true
     }
 
-    async fn dial(&self, hint: PeerHint) {
-        let address = peer_address(&self.with_kept_addresses(hint).await);
+    async fn dial(&self, address: PeerAddress) {
         let dialled = self.net.dial(&address).await;
         {
             let mut peers = self.state.peers();

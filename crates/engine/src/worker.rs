@@ -326,6 +326,9 @@ impl Desk {
             look_for_failure(node, error);
         }
         let answer = answer.map_err(EngineError::from);
+        if node.has_failed() {
+            self.links.clear(); // the node has forgotten them
+        }
         self.step(node, None, |node, now| node.announce(now));
         answer
     }
@@ -486,7 +489,7 @@ impl Desk {
 
 /// A database that failed once refuses everything, wherever that was, until it is opened again.
 fn look_for_failure(node: &mut Node, error: &NodeError) {
-    if matches!(error, NodeError::Store(StoreError::Disk { .. })) {
+    if matches!(error, NodeError::Store(error @ StoreError::Disk { .. }) if !error.is_damage()) {
         node.refuse_writes();
     }
 }

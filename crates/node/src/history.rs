@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 /// Text in one answer about a note's history, at most, in bytes.
 const HISTORY_BYTES_MAX: usize = 16 << 20;
 
+/// Steps that are shown as their author left them, the newest. That takes a copy of the note for each
+/// that somebody wrote beside another; earlier ones of these come without their text.
+const STEPS_IN_FULL_MAX: usize = 256;
+
 impl Node {
     /// How a note came to be, step by step. Of a very long history the oldest steps come without
     /// their text.
@@ -21,9 +25,12 @@ impl Node {
         let (_, _, built) = self.built_note(pack, id)?;
         let replica = self.packs.need(pack)?;
         let mut past = Past::of(&built);
+        let steps = built.history();
+        let briefly = steps.len().saturating_sub(STEPS_IN_FULL_MAX);
         let mut revisions: Vec<Revision> = Vec::new();
         let (mut bytes, mut told) = (0, 0);
-        for step in built.history() {
+        for (at, step) in steps.into_iter().enumerate() {
+            past.in_full = at >= briefly;
             let (what, view) = past.take(&built, &step)?;
             let NoteView { title, body, .. } = view;
             bytes += body.len();
@@ -53,6 +60,8 @@ impl Node {
 /// A note as far as its steps were looked at.
 struct Past {
     document: NoteDocument,
+    /// Whether the step that is looked at is worth a copy of the note.
+    in_full: bool,
     /// After which changes the note was deleted.
     deleted: BTreeMap<ChangeHash, bool>,
 }
@@ -63,6 +72,7 @@ impl Past {
         let deleted = is_deleted(&document.view());
         Past {
             deleted: BTreeMap::from([(document.base(), deleted)]),
+            in_full: true,
             document,
         }
     }
@@ -109,6 +119,11 @@ impl Past {
     fn at(&self, heads: &[ChangeHash]) -> Result<NoteView, NodeError> {
         if self.document.heads() == heads {
             return Ok(self.document.view()); // nobody wrote beside it: no copy is needed
+        }
+        if !self.in_full {
+            let (title, body) = Default::default();
+            let now = self.document.view();
+            return Ok(NoteView { title, body, ..now });
         }
         let view = self.document.view_at(heads);
         view.map_err(|_| NodeError::Damaged("note"))

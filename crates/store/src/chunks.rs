@@ -117,6 +117,10 @@ impl ChunkTable {
         items: Vec<Vec<u8>>,
     ) -> Result<(), StoreError> {
         let mut table = write.open_table(self.table).map_err(disk("write"))?;
+        let behind = table.range((log, first)..=(log, u64::MAX));
+        if behind.map_err(disk("read"))?.next().is_some() {
+            return Err(StoreError::Damaged { table: self.name }); // it would be replaced
+        }
         let (mut first, mut items) = (first, items);
         let mut bytes: usize = items.iter().map(|item| LENGTH_BYTES + item.len()).sum();
         loop {
@@ -135,7 +139,10 @@ impl ChunkTable {
             if length > bytes || length.saturating_add(next) > self.room {
                 break;
             }
-            let chunk = self.open(rows, log, start, &sealed)?;
+            // One that is damaged stays as it is: what it holds waits, and the log goes on.
+            let Ok(chunk) = self.open(rows, log, start, &sealed) else {
+                break;
+            };
             if start + chunk.ends.len() as u64 != first {
                 break; // it does not go on where that one ends
             }
@@ -354,20 +361,49 @@ mod tests {
         assert_eq!(all(&store, 1, 0), [vec![0; 10], long, vec![2; 10]]);
     }
 
+    fn damage(store: &Store, log: u32, first: u64) {
+        let write = store.db.begin_write().unwrap();
+        {
+            let mut table = write.open_table(HEADERS).unwrap();
+            let mut sealed = table.get((log, first)).unwrap().unwrap().value().to_vec();
+            *sealed.last_mut().unwrap() ^= 1;
+            table.insert((log, first), &sealed[..]).unwrap();
+        }
+        write.commit().unwrap();
+    }
+
+    /// Goal: a log whose last row is damaged goes on, and the damaged row stays as it is.
+    #[test]
+    fn a_damaged_row_at_the_end_keeps_nobody_from_writing() {
+        let mut store = store();
+        append(&mut store, 1, 1, &[vec![5; 100]]);
+        damage(&store, 1, 1);
+        append(&mut store, 1, 2, &[vec![6; 300], vec![7; 300]]);
+        assert_eq!(rows(&store, 1).len(), 2);
+        assert_eq!(all(&store, 1, 2), [vec![6; 300], vec![7; 300]]);
+        assert!(store.items(&HEADER_CHUNKS, 1, 1, |_| Ok(())).is_err());
+    }
+
+    /// Goal: what stands there already is never replaced.
+    #[test]
+    fn items_are_put_behind_all_others() {
+        let mut store = store();
+        append(&mut store, 1, 1, &vec![vec![5; 1000]; 12]);
+        let last = rows(&store, 1).last().unwrap().0;
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let batch = store.batch(&mut rng).unwrap();
+        let with = (batch.rows, &mut *batch.rng);
+        let refused = HEADER_CHUNKS.append(&batch.write, with, 1, last, vec![vec![9]]);
+        assert!(refused.is_err());
+    }
+
     /// Goal: a row that was changed on disk is an error for what it holds, and for nothing else.
     #[test]
     fn a_damaged_row_damages_only_what_it_holds() {
         let mut store = store();
         append(&mut store, 1, 1, &vec![vec![5; 1000]; 12]);
         let second = rows(&store, 1)[1].0;
-        let write = store.db.begin_write().unwrap();
-        {
-            let mut table = write.open_table(HEADERS).unwrap();
-            let mut sealed = table.get((1, second)).unwrap().unwrap().value().to_vec();
-            *sealed.last_mut().unwrap() ^= 1;
-            table.insert((1, second), &sealed[..]).unwrap();
-        }
-        write.commit().unwrap();
+        damage(&store, 1, second);
         let read = |seq| {
             let opened = Opened::default();
             store.item(&HEADER_CHUNKS, &opened, (1, seq), <[u8]>::len)

@@ -4,73 +4,109 @@
 
 use crate::chunks::{CONTENT_CHUNKS, HEADER_CHUNKS};
 use crate::rows::Content;
-use crate::tables::ByPosition;
+use crate::tables::{ByPosition, LOGS};
 use crate::{Batch, StoreError, disk, position};
-use redb::{ReadableTable, TableDefinition};
+use redb::{ReadableTable, ReadableTableMetadata, TableDefinition};
 use std::collections::BTreeMap;
 
 /// The format in which each part of an entry had a row of its own.
 pub(crate) const FORMAT_1: u8 = 1;
 
-const HEADERS: ByPosition = TableDefinition::new("headers.1");
-const BODIES: ByPosition = TableDefinition::new("bodies.1");
-const ITEM_KEYS: ByPosition = TableDefinition::new("item-keys.1");
-
-/// Items of a log that follow each other: the number of the first, headers, contents.
-type Stretch = (u64, Vec<Vec<u8>>, Vec<Vec<u8>>);
+/// Header, body and item key of each entry.
+const OLD_TABLES: [(ByPosition, &str); 3] = [
+    (TableDefinition::new("headers.1"), "headers.1"),
+    (TableDefinition::new("bodies.1"), "bodies.1"),
+    (TableDefinition::new("item-keys.1"), "item-keys.1"),
+];
 
 impl Batch<'_> {
-    /// From format 1 to 2: entries in chunks.
+    /// From format 1 to 2: entries in chunks. What does not open is left where it is: a body or an item
+    /// key is then missing in format 2, and a log ends before a header.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] if a row does not open: nothing is changed then.
+    /// [`StoreError::Disk`].
     pub(crate) fn migrate_to_chunks(&mut self) -> Result<(), StoreError> {
-        let headers = self.rows_of(HEADERS, "headers.1")?;
-        let bodies = self.rows_of(BODIES, "bodies.1")?;
-        let keys = self.rows_of(ITEM_KEYS, "item-keys.1")?;
-        let mut logs: BTreeMap<u32, Vec<Stretch>> = BTreeMap::new();
-        for ((log, seq), header) in headers {
-            let at = (log, seq);
-            let body = bodies.get(&at).map(Vec::as_slice);
-            let content = Content::encode(body, keys.get(&at).map(Vec::as_slice));
-            let stretches = logs.entry(log).or_default();
-            match stretches.last_mut() {
-                Some((first, headers, contents)) if *first + headers.len() as u64 == seq => {
-                    headers.push(header);
-                    contents.push(content);
-                }
-                _ => stretches.push((seq, vec![header], vec![content])),
+        self.create_tables()?;
+        let logs: Vec<u32> = {
+            let table = self.write.open_table(LOGS).map_err(disk("migrate"))?;
+            let rows = table.iter().map_err(disk("migrate"))?;
+            let keys = rows.map(|row| Ok(row.map_err(disk("migrate"))?.0.value()));
+            keys.collect::<Result<_, StoreError>>()?
+        };
+        let mut moved = [0; 3];
+        for log in logs {
+            let (headers, contents) = self.take_log(log, &mut moved)?;
+            // Numbers without a gap: where the first is missing, nothing of the log could be read.
+            let Some((first, _)) = headers.first() else {
+                continue;
+            };
+            let first = *first;
+            let headers = headers.into_iter().map(|(_, header)| header).collect();
+            for (table, items) in [(HEADER_CHUNKS, headers), (CONTENT_CHUNKS, contents)] {
+                table.append(&self.write, (self.rows, &mut *self.rng), log, first, items)?;
             }
         }
-        for (log, stretches) in logs {
-            for (first, headers, contents) in stretches {
-                for (table, items) in [(HEADER_CHUNKS, headers), (CONTENT_CHUNKS, contents)] {
-                    table.append(&self.write, (self.rows, &mut *self.rng), log, first, items)?;
-                }
+        for ((table, _), moved) in OLD_TABLES.into_iter().zip(moved) {
+            let rows = {
+                let table = self.write.open_table(table).map_err(disk("migrate"))?;
+                table.len().map_err(disk("migrate"))?
+            };
+            if rows == moved {
+                self.write.delete_table(table).map_err(disk("migrate"))?;
             }
         }
-        for table in [HEADERS, BODIES, ITEM_KEYS] {
-            self.write.delete_table(table).map_err(disk("migrate"))?;
-        }
-        self.create_tables()
+        Ok(())
     }
 
+    /// Headers of a log up to the first that is missing or does not open, with their numbers, and what
+    /// they are of. Counts the rows of each table that were read.
+    #[expect(clippy::type_complexity, reason = "two lists of one log")]
+    fn take_log(
+        &self,
+        log: u32,
+        moved: &mut [u64; 3],
+    ) -> Result<(Vec<(u64, Vec<u8>)>, Vec<Vec<u8>>), StoreError> {
+        let [headers, bodies, keys] = OLD_TABLES;
+        let headers = self.rows_of(headers, log, &mut moved[0])?;
+        let bodies = self.rows_of(bodies, log, &mut moved[1])?;
+        let keys = self.rows_of(keys, log, &mut moved[2])?;
+        let first = headers.keys().next().copied().unwrap_or_default();
+        let whole: Vec<(u64, Vec<u8>)> = (first..).zip(headers).map_while(follows).collect();
+        let content = |(seq, _): &(u64, Vec<u8>)| {
+            Content::encode(
+                bodies.get(seq).map(Vec::as_slice),
+                keys.get(seq).map(Vec::as_slice),
+            )
+        };
+        let contents = whole.iter().map(content).collect();
+        Ok((whole, contents))
+    }
+
+    /// Rows of a log that open.
     fn rows_of(
         &self,
-        table: ByPosition,
-        name: &'static str,
-    ) -> Result<BTreeMap<(u32, u64), Vec<u8>>, StoreError> {
+        (table, name): (ByPosition, &'static str),
+        log: u32,
+        moved: &mut u64,
+    ) -> Result<BTreeMap<u64, Vec<u8>>, StoreError> {
         let table = self.write.open_table(table).map_err(disk("migrate"))?;
         let mut rows = BTreeMap::new();
-        for row in table.iter().map_err(disk("migrate"))? {
+        let range = table.range((log, 0)..=(log, u64::MAX));
+        for row in range.map_err(disk("migrate"))? {
             let (key, sealed) = row.map_err(disk("migrate"))?;
-            let (log, seq) = key.value();
+            let (_, seq) = key.value();
             let opened = self.rows.open(name, &position(log, seq), sealed.value());
-            let plain = opened.map_err(|_| StoreError::Damaged { table: name })?;
-            rows.insert((log, seq), plain.to_vec());
+            if let Ok(plain) = opened {
+                rows.insert(seq, plain.to_vec());
+                *moved += 1;
+            }
         }
         Ok(rows)
     }
+}
+
+fn follows((expected, (seq, header)): (u64, (u64, Vec<u8>))) -> Option<(u64, Vec<u8>)> {
+    (expected == seq).then_some((seq, header))
 }
 
 #[cfg(test)]
@@ -92,27 +128,36 @@ mod tests {
     /// Log, number, header, body.
     type Row<'r> = (u32, u64, &'r [u8], Option<&'r [u8]>);
 
-    /// Puts a file back to format 1, with these rows; a body that begins with 0 is damaged.
+    /// Puts a file back to format 1, with these rows; a part that begins with 0 is damaged.
     fn of_format_1(path: &Path, rows: &[Row<'_>]) {
-        let store = open(path).unwrap();
+        let mut store = open(path).unwrap();
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let mut batch = store.batch(&mut rng).unwrap();
+        for (log, ..) in rows {
+            let row = crate::LogRow {
+                pack: 0,
+                opening: vec![],
+                base: None,
+            };
+            batch.put_log(*log, &row).unwrap();
+        }
+        batch.commit().unwrap();
         let write = store.db.begin_write().unwrap();
         {
-            let mut rng = ChaCha20Rng::seed_from_u64(2);
-            let mut headers = write.open_table(HEADERS).unwrap();
-            let mut bodies = write.open_table(BODIES).unwrap();
-            let _ = write.open_table(ITEM_KEYS).unwrap();
+            let [mut headers, mut bodies, _] =
+                OLD_TABLES.map(|(table, _)| write.open_table(table).unwrap());
             for (log, seq, header, body) in rows {
                 let mut seal = |name, value: &[u8]| {
-                    store
-                        .rows
-                        .seal(name, &position(*log, *seq), value, &mut rng)
+                    let at = position(*log, *seq);
+                    let mut sealed = store.rows.seal(name, &at, value, &mut rng);
+                    sealed[60] ^= u8::from(value.first() == Some(&0));
+                    sealed
                 };
                 let header = seal("headers.1", header);
                 headers.insert((*log, *seq), header.as_slice()).unwrap();
                 if let Some(body) = body {
-                    let mut sealed = seal("bodies.1", body);
-                    sealed[60] ^= u8::from(body.first() == Some(&0));
-                    bodies.insert((*log, *seq), sealed.as_slice()).unwrap();
+                    let body = seal("bodies.1", body);
+                    bodies.insert((*log, *seq), body.as_slice()).unwrap();
                 }
             }
             let mut format = write.open_table(FORMAT).unwrap();
@@ -121,8 +166,24 @@ mod tests {
         write.commit().unwrap();
     }
 
-    /// Goal: what stood in rows of their own stands in chunks afterwards, in logs with gaps too, and the
-    /// old tables are gone.
+    fn has(store: &Store, table: usize) -> bool {
+        let read = store.db.begin_read().unwrap();
+        read.open_table(OLD_TABLES[table].0).is_ok()
+    }
+
+    fn parts(store: &Store, log: u32, seq: u64) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+        let read = |table, opened| {
+            let item = store.item(table, opened, (log, seq), <[u8]>::to_vec);
+            item.unwrap()
+        };
+        let header = read(&HEADER_CHUNKS, &store.opened_headers)?;
+        let content = read(&CONTENT_CHUNKS, &store.opened_contents).unwrap();
+        let [body, wrap] = Content::decode(&content).unwrap();
+        assert_eq!(wrap, None);
+        Some((header, body))
+    }
+
+    /// Goal: what stood in rows of their own stands in chunks afterwards, and the old tables are gone.
     #[test]
     fn rows_become_chunks() {
         let home = tempfile::tempdir().unwrap();
@@ -130,41 +191,42 @@ mod tests {
         let rows: [Row<'_>; 4] = [
             (1, 1, b"a", Some(b"body")),
             (1, 2, b"b", None),
-            (1, 7, b"c", Some(b"after a gap")),
-            (2, 0, b"d", Some(b"of another log")),
+            (2, 7, b"c", Some(b"of a branch")),
+            (2, 8, b"d", Some(b"of a branch")),
         ];
         of_format_1(&path, &rows);
-        let store = open(&path).unwrap();
-        assert_eq!(store.format().unwrap(), Some(FORMAT_VERSION));
-        for (log, seq, header, body) in rows {
-            let read = |table, opened| {
-                let item = store.item(table, opened, (log, seq), <[u8]>::to_vec);
-                item.unwrap().unwrap()
-            };
-            assert_eq!(read(&HEADER_CHUNKS, &store.opened_headers), header);
-            let content = read(&CONTENT_CHUNKS, &store.opened_contents);
-            let [kept, wrap] = Content::decode(&content).unwrap();
-            assert_eq!((kept.as_deref(), wrap), (body, None));
-        }
-        let read = store.db.begin_read().unwrap();
-        for table in [HEADERS, BODIES, ITEM_KEYS] {
-            assert!(read.open_table(table).is_err());
+        for _ in 0..2 {
+            let store = open(&path).unwrap();
+            assert_eq!(store.format().unwrap(), Some(FORMAT_VERSION));
+            for (log, seq, header, body) in rows {
+                let kept = (header.to_vec(), body.map(<[u8]>::to_vec));
+                assert_eq!(parts(&store, log, seq), Some(kept));
+            }
+            assert!((0..3).all(|table| !has(&store, table)));
         }
     }
 
-    /// Goal: a file of which a row is damaged is left as it is.
+    /// Goal: one damaged row costs what it holds and what cannot do without it, keeps nobody from the
+    /// rest, and is not thrown away.
     #[test]
-    fn what_is_damaged_is_not_thrown_away() {
+    fn what_is_damaged_is_kept_and_keeps_nobody_from_the_rest() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("db");
-        of_format_1(
-            &path,
-            &[(1, 1, b"a", Some(b"\0damaged")), (1, 2, b"b", None)],
-        );
-        for _ in 0..2 {
-            let refused = open(&path);
-            let damaged = matches!(refused, Err(StoreError::Damaged { table: "bodies.1" }));
-            assert!(damaged, "{refused:?}");
-        }
+        let rows: [Row<'_>; 5] = [
+            (1, 1, b"a", Some(b"\0 damaged")),
+            (1, 2, b"b", Some(b"body")),
+            (2, 1, b"c", None),
+            (2, 2, b"\0 damaged", None),
+            (2, 3, b"d", None),
+        ];
+        of_format_1(&path, &rows);
+        let store = open(&path).unwrap();
+        let whole =
+            |header: &[u8], body: Option<&[u8]>| Some((header.to_vec(), body.map(<[u8]>::to_vec)));
+        assert_eq!(parts(&store, 1, 1), whole(b"a", None));
+        assert_eq!(parts(&store, 1, 2), whole(b"b", Some(b"body")));
+        assert_eq!(parts(&store, 2, 1), whole(b"c", None));
+        assert_eq!(parts(&store, 2, 2), None);
+        assert!(has(&store, 0) && has(&store, 1) && !has(&store, 2));
     }
 }

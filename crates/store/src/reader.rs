@@ -268,9 +268,13 @@ impl Reader {
             })?,
         };
         let raw = RawEntry { header, body, wrap };
-        VerifiedEntry::from_store(raw)
-            .map(Some)
-            .map_err(damaged_entry)
+        let entry = VerifiedEntry::from_store(raw).map_err(damaged_entry)?;
+        if entry.header().seq != seq {
+            return Err(StoreError::Damaged {
+                table: HEADER_CHUNKS.name,
+            });
+        }
+        Ok(Some(entry))
     }
 
     /// Positions of a log whose changes are kept away from documents, and why.

@@ -125,8 +125,11 @@ impl Document {
         contained(|| {
             let automerge = fork_at(&self.automerge, &heads, self.base_actor)?;
             Ok(Document {
+                schema: self.schema,
                 automerge,
-                ..self.clone()
+                base: self.base,
+                base_actor: self.base_actor,
+                history: self.history.clone(),
             })
         })
         .map_err(EditError::Failed)

@@ -191,13 +191,17 @@ impl<'a> Judging<'a> {
         self.pasts.insert(hash, past);
     }
 
-    /// What counts in the past of an entry, once all that it builds on was taken.
+    /// What counts in the past of an entry, once all that it builds on was taken. Everything of a note
+    /// builds on its create, also through what is not here: whoever lost what lay between would otherwise
+    /// see the note where it was created too, and so where it is above them.
     fn past(&mut self, hash: &EntryHash) -> Bits {
         let mut past: Option<Bits> = None;
+        let mut lacks = false;
         for dep in self.of.entries.get(hash).into_iter().copied().flatten() {
             self.work += 1;
             let Some(before) = self.pasts.get(dep) else {
-                continue; // not here
+                lacks = true;
+                continue;
             };
             let merged = match past {
                 None => before.clone(),
@@ -209,7 +213,15 @@ impl<'a> Judging<'a> {
             });
         }
         self.work += 1;
-        past.unwrap_or_default()
+        let past = past.unwrap_or_default();
+        let created = self
+            .of
+            .created
+            .filter(|(create, _)| lacks && create != hash);
+        match created.and_then(|(create, _)| self.places.get(&create)) {
+            Some(at) => with(past, *at, &mut self.work),
+            None => past,
+        }
     }
 
     /// Whether a move counts, given those before it.

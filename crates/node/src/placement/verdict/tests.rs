@@ -82,8 +82,10 @@ fn random(dice: &mut Dice) -> (Evidence<'static>, Names) {
             })
             .collect();
         let mut deps: Vec<EntryHash> = deps.into_iter().collect();
-        if dice.below(20) == 0 {
-            deps.push(dice.hash());
+        match dice.below(20) {
+            0 => deps.push(dice.hash()),
+            1 => deps = vec![dice.hash()],
+            _ => {}
         }
         match dice.below(4) {
             0 => {}
@@ -141,8 +143,10 @@ fn by_the_rules(of: &Evidence) -> Verdict {
     let reaches = |from: &EntryHash| {
         let (mut past, mut ahead) = (BTreeSet::new(), vec![*from]);
         while let Some(hash) = ahead.pop() {
-            if of.entries.contains_key(&hash) && past.insert(hash) {
-                ahead.extend(of.entries[&hash]);
+            match of.entries.get(&hash) {
+                Some(deps) if past.insert(hash) => ahead.extend(*deps),
+                Some(_) => {}
+                None => past.extend(of.created.map(|(create, _)| create)),
             }
         }
         past.remove(from);
@@ -304,6 +308,26 @@ fn the_verdict_is_what_the_rules_say() {
         moved > 3_000 && capped > 50,
         "{moved} moves count, {capped} histories at the limit"
     );
+}
+
+/// Goal: whoever has the create and the move, and lost the edit between them with their clearance, sees
+/// the note where the move put it, as everybody does who never had the create.
+#[test]
+fn a_move_replaces_the_create_also_through_what_is_not_here() {
+    let mut dice = Dice(ChaCha8Rng::seed_from_u64(3));
+    let (create, lost, down) = (dice.hash(), dice.hash(), dice.hash());
+    let names = Names::from([(create, vec![]), (down, vec![lost])]);
+    let mut moved = opening(Sensitivity::Public, 1);
+    moved.by_admin = true;
+    let evidence = Evidence {
+        created: Some((create, opening(Sensitivity::Confidential, 0))),
+        moves: BTreeMap::from([(down, moved)]),
+        clearance: Some(Sensitivity::Internal),
+        ..Evidence::default()
+    };
+    let verdict = with_names(evidence, &names).judge();
+    assert_eq!(verdict.tip, Some(down));
+    assert_eq!(verdict.tips.len(), 1);
 }
 
 /// What `n` moves of one note look like, each with its moved: all at once, or each after the other.
