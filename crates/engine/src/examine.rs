@@ -1,6 +1,6 @@
-//! Looking at a home that no daemon serves: no token is drawn, no node opened. Two things happen that
-//! every opening does: an interrupted change of the key is finished, and redb mends its file after a
-//! crash.
+//! Looking at a home that no daemon serves: no token is drawn, no node opened. Three things happen that
+//! every opening does: an interrupted change of the key is finished, redb mends its file after a crash,
+//! and a file of an older format is converted.
 
 use crate::EngineError;
 use crate::home::Unlocked;

@@ -512,7 +512,7 @@ impl Node {
     }
 }
 
-/// What needs no policy./// A refusal with the name in it as short as a name is: it comes from a peer, and is kept.
+/// A refusal with the name in it as short as a name is: it comes from a peer, and is kept.
 fn refusal_told(refusal: JoinRefusal) -> JoinRefusal {
     match refusal {
         JoinRefusal::Used { at, by } => JoinRefusal::Used { at, by: told(&by) },
