@@ -114,13 +114,11 @@ async fn measure(
         item.seconds = from.elapsed().as_secs_f64();
         eprintln!("{name}: {:.0} s", item.seconds);
         for goal in &item.goals {
-            eprintln!(
-                "    {}: {:?} {}, {}",
-                goal.what,
-                goal.measured,
-                goal.unit,
-                goal.verdict()
-            );
+            let measured = goal
+                .measured
+                .map_or("not measured".to_owned(), page::number);
+            let (what, unit) = (&goal.what, &goal.unit);
+            eprintln!("    {what}: {measured} {unit}, {}", goal.verdict());
         }
         for remark in &item.remarks {
             eprintln!("    {remark}");

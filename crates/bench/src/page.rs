@@ -199,7 +199,7 @@ fn columns(summary: &Summary) -> String {
 }
 
 /// Three digits that count, thousands apart.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let magnitude = value.abs();
     let text = if magnitude >= 100.0 || (value.fract() == 0.0 && magnitude >= 1.0) {
         format!("{value:.0}")

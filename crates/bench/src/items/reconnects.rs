@@ -68,18 +68,31 @@ pub(super) async fn run(context: &Context) -> Result<Item> {
         let what = format!("{what}: the last of {} beside the first", all.len());
         item.at_most(&what, 1.1, "times", growth);
     }
+    let memory = [line("memory of A", &of_a), line("memory of B", &of_b)];
+    for line in &memory {
+        if let Some(growth) = since_the_middle(line) {
+            item.remark(format!(
+                "{}: {growth:.2} times from the middle to the end. Before that it rises until the packs that are awake take the 16 MiB \
+                 that they may.",
+                line.name
+            ));
+        }
+    }
+    let [memory_of_a, memory_of_b] = memory;
     item.curves.push(Curve {
         file: "reconnects".into(),
         title: format!("Reconnects of two devices with {} packs", many.count()),
         across: "reconnects".into(),
         up: "median of the last fifty: ms, or MiB".into(),
-        lines: vec![
-            line("time", &millis),
-            line("memory of A", &of_a),
-            line("memory of B", &of_b),
-        ],
+        lines: vec![line("time", &millis), memory_of_a, memory_of_b],
     });
     Ok(item)
+}
+
+/// How often the value in the middle of a line its last one is.
+fn since_the_middle(line: &Line) -> Option<f64> {
+    let middle = line.points.get((line.points.len() / 2).checked_sub(1)?)?;
+    Some(line.points.last()?.1 / middle.1)
 }
 
 fn line(name: &str, all: &[f64]) -> Line {
