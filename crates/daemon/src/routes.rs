@@ -14,6 +14,8 @@ use axum::routing::{MethodRouter, get, post};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use kitbag_rpc::{CALLER_HEADER, Call, Caller, Code, Failure, Method, decode_request};
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
@@ -104,7 +106,7 @@ impl<S: Serves> Routes<S> {
 
     /// Serves a call at this path, and writes its answer like this.
     pub(crate) fn at<C, F, Fut>(
-        mut self,
+        self,
         path: &'static str,
         handler: F,
         write: fn(&C::Answer) -> Result<Response, Failure>,
@@ -114,23 +116,37 @@ impl<S: Serves> Routes<S> {
         F: Fn(S, C) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = Result<C::Answer, Failure>> + Send + 'static,
     {
+        let begin = move |state: S, asker: &Asker, body: &[u8]| -> Result<Running, Failure> {
+            let call: C = decode_request(body)?;
+            authorise(asker, &call.operation())?;
+            let answer = handler(state, call);
+            Ok(Box::pin(async move { write(&answer.await?) }))
+        };
+        self.put(
+            C::METHOD,
+            Route {
+                path,
+                bytes_max: C::BYTES_MAX,
+                begin: Box::new(begin),
+            },
+        )
+    }
+
+    fn put(mut self, method: Method, route: Route<S>) -> Self {
+        let (path, route) = (route.path, Arc::new(route));
         let (state, daemon_uid, body_timeout) =
             (self.state.clone(), self.daemon_uid, self.body_timeout);
         let serve = move |Extension(peer): Extension<Peer>, request: Request| {
-            let (handler, state) = (handler.clone(), state.clone());
+            let (route, state) = (Arc::clone(&route), state.clone());
             let began = Instant::now();
             async move {
                 let counted = state.clone();
-                let answer = serve(peer, daemon_uid, body_timeout, request, |call| {
-                    handler(state, call)
-                })
-                .await
-                .and_then(|answer| write(&answer));
+                let answer = serve(&route, state, peer, daemon_uid, body_timeout, request).await;
                 counted.count(tell_log(path, peer, &answer, began.elapsed()));
                 answer.unwrap_or_else(|failure| failure_response(&failure))
             }
         };
-        let method: MethodRouter = match C::METHOD {
+        let method: MethodRouter = match method {
             Method::Get => get(serve),
             Method::Post => post(serve),
         };
@@ -145,29 +161,35 @@ impl<S: Serves> Routes<S> {
     }
 }
 
-async fn serve<C, Fut>(
+/// A route whose call and answer are no types any more, so that little is compiled once for each.
+struct Route<S> {
+    path: &'static str,
+    bytes_max: usize,
+    begin: Begin<S>,
+}
+
+/// Reads a call from the bytes of a body, and begins it if this asker may have it done.
+type Begin<S> = Box<dyn Fn(S, &Asker, &[u8]) -> Result<Running, Failure> + Send + Sync>;
+
+/// A handler under way.
+type Running = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send>>;
+
+async fn serve<S: Serves>(
+    route: &Route<S>,
+    state: S,
     peer: Peer,
     daemon_uid: u32,
     body_timeout: Duration,
     request: Request,
-    handler: impl FnOnce(C) -> Fut,
-) -> Result<C::Answer, Failure>
-where
-    C: Call + Asks,
-    Fut: Future<Output = Result<C::Answer, Failure>> + Send + 'static,
-{
-    let says = caller(request.headers())?;
-    let body = read_body(request.into_body(), C::BYTES_MAX, body_timeout).await?;
-    let call: C = decode_request(&body)?;
-    authorise(
-        &Asker {
-            says,
-            peer,
-            daemon_uid,
-        },
-        &call.operation(),
-    )?;
-    tokio::spawn(handler(call)).await.map_err(|_| fault())?
+) -> Result<Response, Failure> {
+    let asker = Asker {
+        says: caller(request.headers())?,
+        peer,
+        daemon_uid,
+    };
+    let body = read_body(request.into_body(), route.bytes_max, body_timeout).await?;
+    let running = (route.begin)(state, &asker, &body)?;
+    tokio::spawn(running).await.map_err(|_| fault())?
 }
 
 fn caller(headers: &HeaderMap) -> Result<Caller, Failure> {
