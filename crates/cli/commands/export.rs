@@ -115,11 +115,7 @@ async fn export(
             export: wish.clone(),
         })
         .await?;
-    // From here on the pack goes by its id: somebody may give its name to another one meanwhile.
-    let wish = ExportWish {
-        pack: plan.pack.id.clone(),
-        ..wish
-    };
+    let wish = pinned(wish, &plan);
     let mut withheld = plan.withheld.clone();
     target.write(&match format {
         Format::Md => markdown::head(&plan),
@@ -195,6 +191,16 @@ pub(super) struct Exported<'a> {
 }
 
 /// The document up to its notes.
+/// The same for every page: the pack by its id, since somebody may give its name to another one
+/// meanwhile, and the bound that the head says, whatever becomes of a role.
+fn pinned(wish: ExportWish, plan: &ExportPlan) -> ExportWish {
+    ExportWish {
+        pack: plan.pack.id.clone(),
+        max_sensitivity: Some(plan.max_sensitivity),
+        ..wish
+    }
+}
+
 fn json_head(wish: &ExportWish, plan: &ExportPlan) -> serde_json::Result<String> {
     let selection = Selection {
         max_sensitivity: plan.max_sensitivity,
@@ -264,6 +270,34 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Goal: no page goes beyond what the head says, even if this person's role was raised meanwhile.
+    #[test]
+    fn pages_have_the_bound_and_the_pack_of_the_plan() {
+        let plan = ExportPlan {
+            v: V1,
+            pack: ExportedPack {
+                id: "abcdefghijkl".into(),
+                title: "Acme".into(),
+            },
+            max_sensitivity: Sensitivity::Public,
+            notes: vec![],
+            withheld: Withheld::default(),
+        };
+        let wish = ExportWish {
+            pack: "mine".into(),
+            listed: Listed::Kept,
+            filter: NoteFilter::default(),
+            max_sensitivity: None,
+            purpose: Some("support".into()),
+        };
+        let page = pinned(wish.clone(), &plan);
+        assert_eq!(page.max_sensitivity, Some(Sensitivity::Public));
+        assert_eq!(
+            (page.pack.as_str(), page.purpose),
+            ("abcdefghijkl", wish.purpose)
+        );
+    }
 
     #[test]
     fn the_receipt_says_what_stays_and_how_to_take_more() {

@@ -6,7 +6,7 @@ use crate::failure::failed;
 use kitbag_engine::{self as engine, ItemId, PackId};
 use kitbag_rpc::{
     Code, ExportPage, ExportPlan, ExportWish, ExportedPack, Failure, Found, PackRef, PlanExport,
-    ReadExport, SEARCH_PACKS_MAX, SearchNotes, V1,
+    ReadExport, SEARCH_PACKS_MAX, SearchNotes, V1, Withheld,
 };
 use std::collections::HashMap;
 
@@ -78,7 +78,10 @@ pub(super) async fn read_export(served: Served, call: ReadExport) -> Answered<Ex
         v: V1,
         notes: page.notes.into_iter().map(convert::exported).collect(),
         read: page.read,
-        withheld: convert::withheld(&page.withheld),
+        withheld: Withheld {
+            not_selected: page.not_selected,
+            ..convert::withheld(&page.withheld)
+        },
     })
 }
 

@@ -77,6 +77,8 @@ pub struct ExportPage {
     pub notes: Vec<ExportedNote>,
     /// How many of the ids were read.
     pub read: usize,
+    /// Those that are not what was asked for any more: another tag, another sensitivity, restored.
+    pub not_selected: u64,
     /// Those that were to be in it and stay by now.
     pub withheld: WithheldCounts,
 }
@@ -238,6 +240,7 @@ impl Node {
         let mut page = ExportPage {
             notes: Vec::new(),
             read: 0,
+            not_selected: 0,
             withheld: WithheldCounts::default(),
         };
         let mut spent = Spent::default();
@@ -249,9 +252,12 @@ impl Node {
             match self.note_to_read(options.pack, *item) {
                 Ok(Some(note)) => {
                     spent.add(&note);
-                    match withholds(rules, &note) {
-                        Some(why) => page.withheld.count(why),
-                        None => page.notes.push(exported(note)),
+                    if !is_selected(options, &note) {
+                        page.not_selected += 1;
+                    } else if let Some(why) = withholds(rules, &note) {
+                        page.withheld.count(why);
+                    } else {
+                        page.notes.push(exported(note));
                     }
                 }
                 Ok(None) | Err(NodeError::Damaged(_)) => page.withheld.unreadable += 1,

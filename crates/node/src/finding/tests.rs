@@ -409,6 +409,45 @@ fn an_export_withholds_by_consent_and_by_the_notes_own_end() {
     assert_eq!((page.read, page.withheld.unreadable), (1, 1));
 }
 
+/// Goal: what is no longer what was asked for when its page is read stays, and is counted: a note that
+/// lost its tag, and one that was made more sensitive than the filter and the bound of the plan say.
+#[test]
+fn a_note_that_is_no_longer_selected_stays_when_its_page_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut node, pack) = ana(dir.path());
+    let ids: Vec<ItemId> = ["one", "two", "three"]
+        .iter()
+        .map(|title| {
+            let mut note = draft(title, "text");
+            note.tags = vec!["out".into()];
+            node.add_notes(NOW, pack, &[note]).unwrap()[0].id
+        })
+        .collect();
+    let asked = ExportOptions {
+        filter: Filter::default().with_tags(&["out".into()]).unwrap(),
+        ..wish(pack)
+    };
+    let planned = plan(&node, &asked);
+    assert_eq!(planned.notes, ids);
+    let untag = NoteEdit {
+        remove_tags: vec!["out".into()],
+        ..NoteEdit::default()
+    };
+    node.edit_note(NOW, pack, ids[0], &untag).unwrap();
+    node.relabel(NOW, pack, ids[1], Sensitivity::Restricted)
+        .unwrap();
+    let pinned = ExportOptions {
+        max_sensitivity: Some(planned.max_sensitivity),
+        ..asked
+    };
+    let page = node.export_page(NOW, &pinned, &planned.notes).unwrap();
+    let left: Vec<ItemId> = page.notes.iter().map(|note| note.id).collect();
+    assert_eq!((page.read, page.not_selected), (3, 1));
+    assert_eq!(left, [ids[2]]);
+    let above = Withheld::Sensitivity(Sensitivity::Restricted);
+    assert_eq!(page.withheld.by.get(&above), Some(&1));
+}
+
 /// Goal: an export goes up to the pack's default, further only if somebody says so, and its title does
 /// not go further than its notes.
 #[test]
