@@ -190,7 +190,6 @@ pub(super) struct Exported<'a> {
     withheld: Withheld,
 }
 
-/// The document up to its notes.
 /// The same for every page: the pack by its id, since somebody may give its name to another one
 /// meanwhile, and the bound that the head says, whatever becomes of a role.
 fn pinned(wish: ExportWish, plan: &ExportPlan) -> ExportWish {
@@ -201,6 +200,7 @@ fn pinned(wish: ExportWish, plan: &ExportPlan) -> ExportWish {
     }
 }
 
+/// The document up to its notes.
 fn json_head(wish: &ExportWish, plan: &ExportPlan) -> serde_json::Result<String> {
     let selection = Selection {
         max_sensitivity: plan.max_sensitivity,

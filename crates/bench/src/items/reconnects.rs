@@ -71,10 +71,9 @@ pub(super) async fn run(context: &Context) -> Result<Item> {
     let memory = [line("memory of A", &of_a), line("memory of B", &of_b)];
     for line in &memory {
         if let Some(growth) = since_the_middle(line) {
+            let name = &line.name;
             item.remark(format!(
-                "{}: {growth:.2} times from the middle to the end. Before that it rises until the packs that are awake take the 16 MiB \
-                 that they may.",
-                line.name
+                "{name}: {growth:.2} times from the middle to the end."
             ));
         }
     }

@@ -410,7 +410,7 @@ fn an_export_withholds_by_consent_and_by_the_notes_own_end() {
 }
 
 /// Goal: what is no longer what was asked for when its page is read stays, and is counted: a note that
-/// lost its tag, and one that was made more sensitive than the filter and the bound of the plan say.
+/// lost its tag, and one that was made more sensitive than the plan goes.
 #[test]
 fn a_note_that_is_no_longer_selected_stays_when_its_page_is_read() {
     let dir = tempfile::tempdir().unwrap();
