@@ -18,6 +18,7 @@ mod explain;
 mod export;
 mod failure;
 mod health;
+mod import;
 mod inspect;
 mod invite;
 mod lock;
@@ -53,6 +54,10 @@ pub use export::{
 };
 pub use failure::{ErrorDocument, Failure};
 pub use health::{EngineMeters, Health, Healthy, Meters, ReadMetrics, ServeState};
+pub use import::{
+    Became, IMPORT_NOTES_MAX, ImportAudience, ImportNote, ImportNotes, ImportSource, Imported,
+    ImportedNote,
+};
 pub use inspect::{Field, Inspected, Part, Value};
 pub use invite::{
     ApproveJoin, Asked, CancelInvite, ForgetJoin, Invite, InviteCancelled, InviteJoiner,
