@@ -2,6 +2,7 @@
 
 mod explain;
 mod finding;
+mod importing;
 mod keeping;
 mod membership;
 mod text;
@@ -56,6 +57,7 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(membership::unshare)
         .on(membership::set_role)
         .on(add_note)
+        .on(importing::import)
         .on(list_notes)
         .on(show_note)
         .on(text::read_text)

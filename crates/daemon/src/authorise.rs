@@ -7,11 +7,11 @@
 
 use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CheckPack, Code, CreatePack, DeleteNote,
-    EditNote, ExplainPolicy, Failure, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests,
-    ListMembers, ListNotes, ListPacks, LockHome, PlanExport, ReadExport, ReadHistory, ReadMetrics,
-    ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, ReviewPack, SearchNotes, Sensitivity,
-    SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver, Undo,
-    UnlockHome, UnsharePack, WhoAmI,
+    EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, ListInvites,
+    ListJoinRequests, ListMembers, ListNotes, ListPacks, LockHome, PlanExport, ReadExport,
+    ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, ReviewPack,
+    SearchNotes, Sensitivity, SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks,
+    TakeOver, Undo, UnlockHome, UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -117,7 +117,7 @@ asks! {
     Lock: LockHome;
     Unlock: UnlockHome;
     Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
-    Write: CreatePack, AddNote, EditNote, DeleteNote, Undo, RelabelNote, TakeOver;
+    Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
     Join: JoinPack, ForgetJoin;
     Admit: ApproveJoin;

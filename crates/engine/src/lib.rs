@@ -20,6 +20,7 @@
 //! ```
 
 mod asking;
+mod capturing;
 mod error;
 mod examine;
 mod explain;
@@ -40,6 +41,7 @@ mod text;
 mod undo;
 mod worker;
 
+pub use capturing::CapturedNotes;
 pub use error::{EngineError, Lacks, TicketProblem};
 pub use examine::{Examined, examine};
 pub use home::{
@@ -47,14 +49,18 @@ pub use home::{
 };
 pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
-pub use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
+pub use kitbag_core::id::{DeviceId, EntryHash, ImportKey, ItemId, PackId, PersonId, Timestamp};
 pub use kitbag_core::inspect::{Inspection, NotARecord, Part, Value, inspect};
 pub use kitbag_core::pack::Record;
-pub use kitbag_core::pack::note::{Consent, NoteType, UnknownWord};
+pub use kitbag_core::pack::note::{
+    Claim, Consent, ConsentStatus, NoteType, Pii, ProducedBy as RecordProducedBy,
+    Source as RecordSource, SourceKind, Status as NoteStatus, Trust, UnknownWord,
+};
 pub use kitbag_core::policy::op::LateDenials;
 pub use kitbag_core::policy::{Role, Sensitivity};
 pub use kitbag_core::search::Snippet;
 pub use kitbag_node::Notice;
+pub use kitbag_node::capturing::{Became, CaptureDone, Captured, Incoming};
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;

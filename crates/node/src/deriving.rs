@@ -200,6 +200,9 @@ impl Deriving<'_> {
             }
             if let ObjectState::Note(meta) = &state {
                 replica.notes.insert(meta.item, tag);
+                if let Some(twins) = replica.twins.get_mut() {
+                    twins.note(meta.fingerprint, tag);
+                }
             }
             object.state = state;
             object.sensitivity = sensitivity;
@@ -261,6 +264,7 @@ impl Deriving<'_> {
         let (store, me, shown) = (self.store, self.me, Scope::Shown);
         let built = build_moved(replica, store, me, item, shown, known, quarantine)?;
         replica.notes.remove(&item);
+        *replica.twins.get_mut() = None; // what it left behind has to be opened
         if let Built::Note(note) = &built {
             replica.notes.insert(item, note.tag);
         }

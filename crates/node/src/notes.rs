@@ -1,194 +1,21 @@
-//! Notes: added, listed, shown, edited, with their history.
+//! Notes: listed, shown, edited.
 
 use crate::error::Denied;
-use crate::long_text::{must_be_short, parts_before, set_text};
-use crate::objects::{BuiltNote, NoteMeta, ObjectState, build_note};
+use crate::long_text::must_be_short;
+use crate::objects::{BuiltNote, ObjectState, build_note};
 use crate::placement::{Built, Scope, build_moved};
 use crate::replica::{Replica, Staged};
-use crate::view::{Added, AudienceMember, NewNote, NewSource, Note, NoteEdit, NoteSummary};
+use crate::view::{Added, AudienceMember, NewSource, Note, NoteEdit, NoteSummary};
 use crate::write::{Draft, Pen};
 use crate::{Node, NodeError};
 use data_encoding::BASE32_NOPAD;
 use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId, Timestamp};
-use kitbag_core::pack::note::{NoteType, Source, SourceKind, Trust, item_id, object_tag};
-use kitbag_core::pack::{ChangeHash, Edit, NewChange, NoteDocument, Record};
+use kitbag_core::pack::{ChangeHash, Edit, NewChange, NoteDocument};
 use kitbag_core::policy::Sensitivity;
-use kitbag_crypto::ItemKey;
 use std::collections::BTreeSet;
-use std::str::FromStr;
 
 impl Node {
-    /// Adds notes in one durable step. The same content from the same source is added once.
-    ///
-    /// # Errors
-    /// [`NodeError::BadInput`] names the field; [`NodeError::Denied`] if this person may not write
-    /// there. Nothing is added then.
-    pub fn add_notes(
-        &mut self,
-        now: Timestamp,
-        pack: PackId,
-        notes: &[NewNote],
-    ) -> Result<Vec<Added>, NodeError> {
-        let replica = self.packs.need(pack)?;
-        let default = replica.policy.default_sensitivity();
-        let mut checked = Vec::new();
-        for note in notes {
-            checked.push((note.sensitivity.unwrap_or(default), self.record(note, now)?));
-        }
-        let mut added: Vec<Option<Added>> = vec![None; checked.len()];
-        let mut staged = Staged::default();
-        let wanted: BTreeSet<Sensitivity> = checked
-            .iter()
-            .map(|(sensitivity, _)| *sensitivity)
-            .collect();
-        for sensitivity in wanted {
-            self.add_at(
-                now,
-                pack,
-                sensitivity,
-                (notes, &checked),
-                &mut added,
-                &mut staged,
-            )?;
-        }
-        if !staged.is_empty() {
-            self.remember(pack, &mut staged)?;
-            self.commit(pack, staged)?;
-        }
-        Ok(added
-            .into_iter()
-            .flatten()
-            .map(|mut added| {
-                added.audience = self.audience(pack, added.sensitivity);
-                added
-            })
-            .collect())
-    }
-
-    fn add_at(
-        &mut self,
-        now: Timestamp,
-        pack: PackId,
-        sensitivity: Sensitivity,
-        (notes, checked): (&[NewNote], &[(Sensitivity, Record)]),
-        added: &mut [Option<Added>],
-        staged: &mut Staged,
-    ) -> Result<(), NodeError> {
-        let mut pen = self.pen(pack, sensitivity, true, staged)?;
-        let before = pen.next_seq();
-        let mut written: Vec<([u8; 32], ItemId)> = Vec::new();
-        for (at, (_, record)) in checked
-            .iter()
-            .enumerate()
-            .filter(|(_, (s, _))| *s == sensitivity)
-        {
-            let fingerprint = *record.fingerprint().as_bytes();
-            let twin = written
-                .iter()
-                .find(|(known, _)| *known == fingerprint)
-                .map(|(_, id)| *id);
-            if let Some(id) = twin.or_else(|| self.twin_of(pack, sensitivity, fingerprint)) {
-                added[at] = Some(Added {
-                    id,
-                    existing: true,
-                    sensitivity,
-                    audience: vec![],
-                });
-                continue;
-            }
-            let seq = pen.next_seq() + parts_before(record);
-            let id = item_id(pen.log, seq, &record.salt);
-            let tag = object_tag(pack, id, sensitivity, 0);
-            let item_key = ItemKey::generate(&mut *self.rng);
-            let parts = match record.long {
-                None => BTreeSet::new(),
-                Some(_) => self.append_parts(&mut pen, tag, &item_key, &notes[at].body)?,
-            };
-            let body = EntryBody::Create {
-                record: record.clone(),
-                at: now,
-                takes_over: TakesOver::default(),
-            };
-            self.append(
-                &mut pen,
-                &Draft {
-                    kind: EntryKind::Create,
-                    object: tag,
-                    deps: parts,
-                    body: &body,
-                    item_key: &item_key,
-                },
-            )?;
-            written.push((fingerprint, id));
-            added[at] = Some(Added {
-                id,
-                existing: false,
-                sensitivity,
-                audience: vec![],
-            });
-        }
-        if pen.next_seq() > before {
-            self.put_down(pen, staged);
-        }
-        Ok(())
-    }
-
-    fn twin_of(
-        &self,
-        pack: PackId,
-        sensitivity: Sensitivity,
-        fingerprint: [u8; 32],
-    ) -> Option<ItemId> {
-        let replica = self.packs.get(&pack)?;
-        let twin = |meta: &&NoteMeta| {
-            meta.fingerprint == fingerprint && meta.edits == 0 && meta.status == "active"
-        };
-        let metas = replica
-            .objects
-            .values()
-            .filter(|object| object.sensitivity == sensitivity)
-            .filter_map(|object| match &object.state {
-                ObjectState::Note(meta) => Some(meta),
-                _ => None,
-            });
-        metas.into_iter().find(twin).map(|meta| meta.item)
-    }
-
-    pub(crate) fn record(&mut self, note: &NewNote, now: Timestamp) -> Result<Record, NodeError> {
-        let mut salt = [0u8; 16];
-        self.rng.fill_bytes(&mut salt);
-        let note_type = word(note.note_type.as_deref(), "type", NoteType::Note)?;
-        let source = Source {
-            kind: word(
-                note.source.kind.as_deref(),
-                "source kind",
-                SourceKind::Manual,
-            )?,
-            label: note.source.label.clone(),
-            uri: note.source.uri.clone(),
-            app: note.source.app.clone(),
-            author: note.source.author.clone(),
-            locator: note.source.locator.clone(),
-            captured_at: now,
-            observed_at: None,
-            captured_by: format!("{} ({})", self.me.name, self.me.device_name),
-            trust: trust_of(&note.source),
-        };
-        let mut record = Record::new(salt, note_type, source);
-        record.title = note.title.clone();
-        set_text(&mut record, &note.body)?;
-        record.tags = note.tags.iter().cloned().collect();
-        if record.title.trim().is_empty() && record.body.trim().is_empty() {
-            return Err(NodeError::BadInput {
-                field: "body",
-                reason: "a note needs a title or a body".into(),
-            });
-        }
-        record.check()?;
-        Ok(record)
-    }
-
     /// A pack's notes, oldest first: by when they were captured, then by their number in their
     /// author's log, then by id. All that is in the notes themselves, so it is the same everywhere.
     ///
@@ -487,28 +314,6 @@ impl Node {
         };
         let built = built.ok_or(NodeError::Damaged("note"))?;
         Ok((tag, sensitivity, built))
-    }
-}
-
-/// What a person types is theirs; whatever came from elsewhere is data from outside.
-fn trust_of(source: &NewSource) -> Trust {
-    match source.kind.as_deref() {
-        None | Some("manual") => Trust::FirstParty,
-        Some(_) => Trust::UntrustedExternal,
-    }
-}
-
-fn word<T: FromStr<Err: std::fmt::Display>>(
-    text: Option<&str>,
-    field: &'static str,
-    default: T,
-) -> Result<T, NodeError> {
-    match text {
-        None => Ok(default),
-        Some(text) => text.parse().map_err(|error: T::Err| NodeError::BadInput {
-            field,
-            reason: error.to_string(),
-        }),
     }
 }
 

@@ -29,6 +29,7 @@ use crate::epochs::Found;
 use crate::logs::{Branch, Diverging, KEPT_AT_ONCE, Log, Tail};
 use crate::objects::{Object, Quarantine, Refused};
 use crate::placement::Placements;
+use crate::twins::Twins;
 
 /// Records that were checked and shall be stored, then applied.
 #[derive(Default)]
@@ -157,6 +158,8 @@ pub(crate) struct Replica {
     /// Entries that are being applied, by row and number, so that none is read from the disk onto which
     /// it was just written.
     pub(crate) fresh: BTreeMap<(u32, u64), VerifiedEntry>,
+    /// Which notes are here already, once somebody asked.
+    pub(crate) twins: RefCell<Option<Twins>>,
     leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
     /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
     pub(crate) found: std::cell::OnceCell<Found>,
@@ -201,6 +204,7 @@ impl Replica {
             judged: Default::default(),
             taken: Default::default(),
             fresh: BTreeMap::new(),
+            twins: RefCell::default(),
             leaves: Default::default(),
             found: Default::default(),
         }

@@ -10,6 +10,7 @@ mod it {
     mod forks;
     mod histories;
     mod hostile;
+    mod importing;
     mod invites;
     mod large;
     mod long_texts;

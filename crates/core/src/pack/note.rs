@@ -9,7 +9,7 @@
 
 use super::long_text::{BEGINNING_BYTES_MAX, LongText};
 use crate::codec::{self, CodecError};
-use crate::id::{ItemId, LogId, ObjectTag, PackId, Timestamp};
+use crate::id::{ImportKey, ItemId, LogId, ObjectTag, PackId, Timestamp};
 use crate::policy::Sensitivity;
 use kitbag_crypto::{Hash, HashLabel, Hasher};
 use minicbor::{Decode, Decoder, Encode};
@@ -472,6 +472,9 @@ pub struct Record {
     /// The text, if it is too long for a record and stands in parts.
     #[n(20)]
     pub long: Option<LongText>,
+    /// Its place in another system, if it was imported.
+    #[n(21)]
+    pub import: Option<ImportKey>,
 }
 
 impl Record {
@@ -499,6 +502,7 @@ impl Record {
             review_after: None,
             expires_at: None,
             long: None,
+            import: None,
         }
     }
 
@@ -555,23 +559,36 @@ impl Record {
         date(Field::ExpiresAt, self.expires_at)
     }
 
-    /// Finds the same content from the same source again, when it is added or imported twice.
+    /// Finds the same content from the same source again, when it is added or imported twice: of an
+    /// imported note by its place there, type and text, whatever its source is called here; of any
+    /// other by text and source.
     ///
     /// # Security
     /// A hash of guessable text: for local look-ups under a secret key only, never sent.
     pub fn fingerprint(&self) -> Hash {
         let some = |text: &Option<String>| text.clone().unwrap_or_default();
         let mut hasher = Hasher::new(HashLabel::Item);
-        for part in [
-            "fingerprint",
-            &self.title,
-            &self.body,
-            self.source.kind.as_str(),
-            &self.source.label,
-            &some(&self.source.uri),
-            &some(&self.source.locator),
-        ] {
-            hasher.part(part.as_bytes());
+        match &self.import {
+            Some(key) => {
+                hasher.part(b"imported");
+                hasher.part(key.as_bytes());
+                for part in [self.note_type.as_str(), &self.title, &self.body] {
+                    hasher.part(part.as_bytes());
+                }
+            }
+            None => {
+                for part in [
+                    "fingerprint",
+                    &self.title,
+                    &self.body,
+                    self.source.kind.as_str(),
+                    &self.source.label,
+                    &some(&self.source.uri),
+                    &some(&self.source.locator),
+                ] {
+                    hasher.part(part.as_bytes());
+                }
+            }
         }
         if let Some(long) = &self.long {
             hasher.part(&long.hash);

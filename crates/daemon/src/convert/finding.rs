@@ -142,6 +142,7 @@ pub(crate) fn exported(note: engine::ExportedNote) -> rpc::ExportedNote {
         valid_to,
         review_after,
         expires_at,
+        import: _, // says something of another system, and nothing of the note
     } = note.record;
     let ids = |ids: std::collections::BTreeSet<engine::ItemId>| -> Vec<String> {
         ids.iter().map(ToString::to_string).collect()

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::codec::CodecError;
-use crate::id::PackId;
+use crate::id::{ImportKey, PackId};
 use crate::pack::index::index_tag;
 use crate::pack::long_text::{LongText, beginning};
 use crate::pack::note::*;
@@ -410,6 +410,44 @@ fn a_fingerprint_follows_content_and_source_only() {
     );
 }
 
+/// Goal: what was imported is known again by its place in the other system and its text, whatever
+/// the file was called, wherever in it the record stands, and whatever was said of it since.
+#[test]
+fn a_fingerprint_of_an_imported_note_follows_key_type_and_text_only() {
+    let one = imported();
+    let mut same = Record {
+        salt: [8; 16],
+        tags: BTreeSet::new(),
+        consent: None,
+        ..one.clone()
+    };
+    same.source.label = "the same file under another name · row 2".into();
+    same.source.locator = Some("row 2".into());
+    assert_eq!(one.fingerprint(), same.fingerprint());
+    let others = [
+        everything(),
+        Record {
+            import: Some(ImportKey::from_bytes([0x78; 16])),
+            ..one.clone()
+        },
+        Record {
+            body: "Three bags.".into(),
+            ..one.clone()
+        },
+        Record {
+            title: String::new(),
+            ..one.clone()
+        },
+        Record {
+            note_type: NoteType::Note,
+            ..one.clone()
+        },
+    ];
+    for other in others {
+        assert_ne!(one.fingerprint(), other.fingerprint(), "{other:?}");
+    }
+}
+
 // ---- How the vectors were made ----------------------------------------------------------------
 
 /// A record with every field.
@@ -460,6 +498,15 @@ fn everything() -> Record {
         review_after: Some(at(3)),
         expires_at: Some(DATE_MAX),
         long: None,
+        import: None,
+    }
+}
+
+/// The same, from another system.
+fn imported() -> Record {
+    Record {
+        import: Some(ImportKey::from_bytes([0x77; 16])),
+        ..everything()
     }
 }
 
@@ -528,6 +575,7 @@ fn print_vectors() {
             record("long", "東京🦀\n\u{301}éabc"),
             Some(3640),
         ),
+        ("imported", imported(), None),
     ];
     let edited = NoteDocument::derive(
         item_id(LogId::from_bytes([0x11; 32]), 258, &everything().salt),

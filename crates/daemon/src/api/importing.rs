@@ -1,0 +1,63 @@
+//! Notes of other systems.
+
+use super::{Answered, Served};
+use crate::convert;
+use crate::failure::failed;
+use kitbag_engine::{CapturedNotes, Incoming};
+use kitbag_rpc::{
+    Became, Code, Failure, IMPORT_NOTES_MAX, ImportAudience, ImportNotes, Imported, ImportedNote,
+    V1,
+};
+
+pub(super) async fn import(served: Served, call: ImportNotes) -> Answered<Imported> {
+    if call.notes.len() > IMPORT_NOTES_MAX {
+        let message = format!("notes: at most {IMPORT_NOTES_MAX} in one call");
+        return Err(Failure::new(Code::BadInput, message));
+    }
+    let id = served.pack(call.pack.clone()).await?;
+    let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
+    let read: Vec<Result<Incoming, Failure>> =
+        call.notes.into_iter().map(convert::incoming).collect();
+    let mut outcomes: Vec<Option<ImportedNote>> = Vec::with_capacity(read.len());
+    let mut incoming = Vec::new();
+    for note in read {
+        match note {
+            Ok(note) => {
+                incoming.push(note);
+                outcomes.push(None);
+            }
+            Err(failure) => outcomes.push(Some(refused(failure))),
+        }
+    }
+    let done = served.engine.capture(id, incoming).await;
+    let CapturedNotes { notes, audiences } = done.map_err(|e| failed(&e))?;
+    let mut captured = notes.into_iter().map(|outcome| match outcome {
+        Ok(captured) => convert::imported_note(captured),
+        Err(error) => refused(failed(&error)),
+    });
+    let notes = outcomes
+        .into_iter()
+        .filter_map(|known| known.or_else(|| captured.next()))
+        .collect();
+    let audience = |(sensitivity, members)| ImportAudience {
+        sensitivity: convert::sensitivity(sensitivity),
+        audience: convert::audience(members),
+    };
+    Ok(Imported {
+        v: V1,
+        pack,
+        notes,
+        audiences: audiences.into_iter().map(audience).collect(),
+    })
+}
+
+fn refused(failure: Failure) -> ImportedNote {
+    ImportedNote {
+        became: Became::Refused,
+        id: None,
+        sensitivity: None,
+        held: vec![],
+        masked: None,
+        reason: Some(failure.message),
+    }
+}

@@ -1,0 +1,141 @@
+//! Notes of other systems, from their words.
+
+use super::{engine_sensitivity, sensitivity};
+use kitbag_engine as engine;
+use kitbag_rpc::{self as rpc, Code, Failure};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// A note as it is to be taken in.
+///
+/// # Errors
+/// [`Code::BadInput`] names the field.
+pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::Incoming, Failure> {
+    let key = key(&note.key)?;
+    let from = note.source;
+    let source = engine::RecordSource {
+        kind: word("source kind", from.kind, engine::SourceKind::File)?,
+        label: from.label,
+        uri: from.uri,
+        app: from.app,
+        author: from.author,
+        locator: from.locator,
+        captured_at: engine::Timestamp::from_millis(0), // filled in
+        observed_at: from.observed_at.map(moment),
+        captured_by: String::new(),
+        trust: engine::Trust::UntrustedExternal,
+    };
+    let note_type = word("type", note.note_type, engine::NoteType::Note)?;
+    let mut record = engine::Record::new([0; 16], note_type, source);
+    record.import = Some(key);
+    record.title = note.title;
+    record.body = note.body;
+    record.tags = note.tags.into_iter().collect();
+    record.produced_by = note.produced_by.map(|by| engine::RecordProducedBy {
+        agent: by.agent,
+        model: by.model,
+        prompt: by.prompt,
+    });
+    record.pii = all("pii", note.pii)?;
+    record.consent = note.consent.map(consent).transpose()?;
+    record.claim = optional("claim", note.claim)?;
+    record.confidence = note.confidence;
+    record.status = word("status", note.status, engine::NoteStatus::Active)?;
+    if record.status.is_deleted() {
+        let message = "status: a deleted note is not taken in";
+        return Err(Failure::new(Code::BadInput, message));
+    }
+    record.pinned = note.pinned;
+    record.supersedes = all("supersedes", note.supersedes)?;
+    record.derived_from = all("derived_from", note.derived_from)?;
+    record.valid_from = note.valid_from.map(moment);
+    record.valid_to = note.valid_to.map(moment);
+    record.review_after = note.review_after.map(moment);
+    record.expires_at = note.expires_at.map(moment);
+    Ok(engine::Incoming {
+        sensitivity: note.sensitivity.map(engine_sensitivity),
+        captured_at: from.captured_at.map(moment),
+        ..engine::Incoming::new(record)
+    })
+}
+
+/// What became of a note.
+pub(crate) fn imported_note(captured: engine::Captured) -> rpc::ImportedNote {
+    rpc::ImportedNote {
+        became: match captured.became {
+            engine::Became::Added => rpc::Became::Added,
+            engine::Became::Unchanged => rpc::Became::Unchanged,
+            engine::Became::Updated => rpc::Became::Updated,
+            engine::Became::Deleted => rpc::Became::Deleted,
+            engine::Became::Above => rpc::Became::Above,
+        },
+        id: captured.id.map(|id| id.to_string()),
+        sensitivity: captured.sensitivity.map(sensitivity),
+        held: vec![],
+        masked: captured.masked.map(|(id, at)| rpc::NoteRef {
+            id: id.to_string(),
+            sensitivity: sensitivity(at),
+        }),
+        reason: None,
+    }
+}
+
+fn consent(consent: rpc::ExportedConsent) -> Result<engine::Consent, Failure> {
+    Ok(engine::Consent {
+        status: parsed("consent", &consent.status)?,
+        purposes: consent.purposes.into_iter().collect(),
+        subject: consent.subject,
+        given_at: consent.given_at.map(moment),
+        expires_at: consent.expires_at.map(moment),
+        evidence: consent.evidence,
+    })
+}
+
+/// Sixteen bytes as hexadecimal digits.
+fn key(text: &str) -> Result<engine::ImportKey, Failure> {
+    let bad = || Failure::new(Code::BadInput, "key: must be 32 hexadecimal digits");
+    let mut bytes = [0; 16];
+    if text.len() != 32 || !text.is_ascii() {
+        return Err(bad());
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).map_err(|_| bad())?;
+        if digits.starts_with('+') {
+            return Err(bad());
+        }
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| bad())?;
+    }
+    Ok(engine::ImportKey::from_bytes(bytes))
+}
+
+fn moment(time: rpc::Time) -> engine::Timestamp {
+    engine::Timestamp::from_millis(time.as_millis())
+}
+
+fn parsed<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, Failure> {
+    text.parse()
+        .map_err(|e: T::Err| Failure::new(Code::BadInput, format!("{field}: {e}")))
+}
+
+fn optional<T: FromStr<Err: Display>>(
+    field: &str,
+    text: Option<String>,
+) -> Result<Option<T>, Failure> {
+    text.map(|text| parsed(field, &text)).transpose()
+}
+
+fn word<T: FromStr<Err: Display>>(
+    field: &str,
+    text: Option<String>,
+    default: T,
+) -> Result<T, Failure> {
+    Ok(optional(field, text)?.unwrap_or(default))
+}
+
+fn all<T: FromStr<Err: Display> + Ord>(
+    field: &str,
+    texts: Vec<String>,
+) -> Result<BTreeSet<T>, Failure> {
+    texts.iter().map(|text| parsed(field, text)).collect()
+}
