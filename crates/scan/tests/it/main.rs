@@ -1,0 +1,2 @@
+//! From outside.
+#![cfg(test)]
