@@ -341,7 +341,7 @@ mod tests {
             (pesel, "44051401359"),
             (bsn, "111222333"),
             (aba, "011401533"),
-            (aadhaar, "2363 4567 8903"),
+            (aadhaar, "2363 4567 8904"),
         ];
         for (check, text) in cases {
             let good = digits(text);

@@ -25,7 +25,7 @@ const MONTHS: &str = "jan(?:uary|uar|vier|eiro)?|jän(?:ner)?|feb(?:ruary|ruar|r
 
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = format!(
-        r"(?i)\b(?:[12]\d{{3}}\s?[-/.]\s?\d{{1,2}}\s?[-/.]\s?\d{{1,2}}|\d{{1,2}}\s?[-/.]\s?\d{{1,2}}\s?[-/.]\s?(?:[12]\d{{3}}|\d{{2}})|(?:{MONTHS})\.?\s{{0,2}}\d{{1,2}}(?:st|nd|rd|th)?\s?,?\s{{0,2}}[12]\d{{3}}|\d{{1,2}}(?:st|nd|rd|th|er|º|\.)?[\s-]{{0,2}}(?:of |de )?(?:{MONTHS})\.?[\s,-]{{0,2}}(?:de |del )?'?(?:[12]\d{{3}}|\d{{2}})|[12]\d{{3}}年\s?\d{{1,2}}月\s?\d{{1,2}}日?|(?:19|20)\d{{6}})\b"
+        r"(?i)(?-u:\b)(?:[12][0-9]{{3}}\s?[-/.]\s?[0-9]{{1,2}}\s?[-/.]\s?[0-9]{{1,2}}|[0-9]{{1,2}}\s?[-/.]\s?[0-9]{{1,2}}\s?[-/.]\s?(?:[12][0-9]{{3}}|[0-9]{{2}})|(?:{MONTHS})\.?\s{{0,2}}[0-9]{{1,2}}(?:st|nd|rd|th)?\s?,?\s{{0,2}}[12][0-9]{{3}}|[0-9]{{1,2}}(?:st|nd|rd|th|er|º|\.)?[\s-]{{0,2}}(?:of |de )?(?:{MONTHS})\.?[\s,-]{{0,2}}(?:de |del )?'?(?:[12][0-9]{{3}}|[0-9]{{2}})|[12][0-9]{{3}}年\s?[0-9]{{1,2}}月\s?[0-9]{{1,2}}日?|(?:19|20)[0-9]{{6}})(?-u:\b)"
     );
     Regex::new(&pattern).expect("a constant pattern")
 });
@@ -33,7 +33,7 @@ static DATE: LazyLock<Regex> = LazyLock::new(|| {
 /// Right after a word for birth, without a full date: a year, or a day and month.
 static LOOSE: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = format!(
-        r"(?i)^(?:day|date|year)?\W{{0,4}}(?:is|was|in|on|im jahre?|am|en|el|le|nel|em|:|=|\s){{0,3}}\W{{0,3}}((?:19|20)\d{{2}}|(?:{MONTHS})\.?\s{{0,2}}\d{{1,2}}(?:st|nd|rd|th)?|\d{{1,2}}(?:st|nd|rd|th|er|\.)?\s{{0,2}}(?:of )?(?:{MONTHS}))\b"
+        r"(?i)^(?:day|date|year)?\W{{0,4}}(?:is|was|in|on|im jahre?|am|en|el|le|nel|em|:|=|\s){{0,3}}\W{{0,3}}((?:19|20)[0-9]{{2}}|(?:{MONTHS})\.?\s{{0,2}}[0-9]{{1,2}}(?:st|nd|rd|th)?|[0-9]{{1,2}}(?:st|nd|rd|th|er|\.)?\s{{0,2}}(?:of )?(?:{MONTHS}))(?-u:\b)"
     );
     Regex::new(&pattern).expect("a constant pattern")
 });
@@ -46,13 +46,14 @@ static BACK: LazyLock<Regex> = LazyLock::new(|| {
 
 /// A date after one of these is about something else.
 static ELSE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)flight|flug|depart|return|arriv|travel|trip\b|expir|valid|gültig|issue|created|updated|book(?:ed|ing)|reserv|check-?in|check-?out|since|until|appointment|order|invoice|due\b|deliver|today|abflug|reise|termin|rechnung")
+    Regex::new(r"(?i)flight|flug|depart|return|arriv|travel|trip(?-u:\b)|expir|valid|gültig|issue|created|updated|book(?:ed|ing)|reserv|check-?in|check-?out|since|until|appointment|order|invoice|due(?-u:\b)|deliver|today|abflug|reise|termin|rechnung")
         .expect("a constant pattern")
 });
 
 /// Between dates of a list, a label that starts anew.
 static ANEW: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\bdat(?:e|um|a)\b|\bon\b|\bam\b").expect("a constant pattern")
+    Regex::new(r"(?i)(?-u:\b)dat(?:e|um|a)(?-u:\b)|(?-u:\b)on(?-u:\b)|(?-u:\b)am(?-u:\b)")
+        .expect("a constant pattern")
 });
 
 /// Finds dates of birth. If the text answers a question about one, every date in it that is not

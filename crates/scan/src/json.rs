@@ -47,6 +47,19 @@ pub(crate) fn parse(text: &str, start: usize) -> Result<(Vec<Event>, usize), Bro
     }
 }
 
+/// The inside of a text that is one JSON string and nothing else.
+pub(crate) fn string_alone(text: &str) -> Option<Range<usize>> {
+    let start = text.len() - text.trim_start().len();
+    let mut parser = Parser {
+        bytes: text.as_bytes(),
+        at: start,
+        open: Vec::new(),
+        events: Vec::new(),
+    };
+    let inside = parser.string()?;
+    text[parser.at..].trim_end().is_empty().then_some(inside)
+}
+
 struct Parser<'t> {
     bytes: &'t [u8],
     at: usize,

@@ -377,6 +377,9 @@ impl Digits<'_, '_> {
             return Some(found);
         }
         let told = self.context.before(start, Word::Phone, 32);
+        if i > 0 && matches!(self.gap(i - 1), b" " | b"-" | b"." | b"/") {
+            return None; // the rest of a longer number
+        }
         // What follows a number is another one if it is not joined as the first two blocks are.
         while end > i + 1 && !told && self.gap(end - 1 - 1) != self.gap(i) && end - i > 2 {
             end -= 1;
@@ -567,7 +570,7 @@ fn iban_end(text: &[u8], start: usize, length: usize) -> Option<usize> {
 
 static LETTERED: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)\b(?:(?P<nino>[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D])|(?P<dni>(?:[XYZ]-?[0-9]{7}|[0-9]{8})-?[A-Z])|(?P<cf>[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]))\b",
+        r"(?i)(?-u:\b)(?:(?P<nino>[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D])|(?P<dni>(?:[XYZ]-?[0-9]{7}|[0-9]{8})-?[A-Z])|(?P<cf>[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]))(?-u:\b)",
     )
     .expect("a constant pattern")
 });
@@ -598,7 +601,7 @@ fn lettered(context: &Context<'_>, out: &mut Vec<Found>) {
 
 static PASSPORT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)^[^\n]{0,24}?\b([A-Z]{1,3}[0-9]{5,9}|[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{8})\b",
+        r"(?i)^[^\n]{0,24}?(?-u:\b)([A-Z]{1,3}[0-9]{5,9}|[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{8})(?-u:\b)",
     )
     .expect("a constant pattern")
 });
@@ -682,7 +685,7 @@ fn domain(text: &str) -> Option<usize> {
 }
 
 static HARDWARE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)\b(?:(?P<mac>[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5}|(?:-[0-9a-f]{2}){5}))\b|[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7})")
+    Regex::new(r"(?i)(?-u:\b)(?:(?P<mac>[0-9a-f]{2}(?:(?::[0-9a-f]{2}){5}|(?:-[0-9a-f]{2}){5}))(?-u:\b)|[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,7})")
         .expect("a constant pattern")
 });
 

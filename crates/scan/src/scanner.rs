@@ -390,11 +390,11 @@ const LINE_MAX: usize = 400;
 const ID_REACH: usize = 160;
 
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"["']([\w .$-]{1,64})\\?["']\s{0,4}:\s{0,4}(?:\\?"((?:[^"\\\n]|\\[^"\n])+)|'([^'\n]+)|(-?\d[\d.]*))"#).expect("a constant pattern")
+    Regex::new(r#"["']([\w .$-]{1,64})\\?["']\s{0,4}:\s{0,4}(?:\\?"((?:[^"\\\n]|\\[^"\n])+)|'([^'\n]+)|(-?[0-9][0-9.]*))"#).expect("a constant pattern")
 });
 
 static MY_NAME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^[:\s]{1,3}([A-ZÀ-Þ][\w'’-]{0,30}(?: (?:(?:van|von|de|der|da|la|bin|al|el) )?[A-ZÀ-Þ][\w'’.-]{0,30}){0,3})")
+    Regex::new(r"^[:\s]{1,3}([A-ZÀ-Þ][\w'’-]{0,30}(?: (?:(?:van|von|der|den|de|du|di|da|la|bin|al|el) ){0,2}[A-ZÀ-Þ][\w'’.-]{0,30}){0,3})")
         .expect("a constant pattern")
 });
 
@@ -432,9 +432,9 @@ fn id_patterns(ids: &[(String, Pii)]) -> Vec<(Pii, Regex)> {
             // Leftmost wins among alternatives, so the longest comes first.
             prefixes.sort_by_key(|p| std::cmp::Reverse(p.len()));
             let prefixes = prefixes.join("|");
-            let between = r"(?:[\s#:*`('\x22-]{0,3}\b(?:id|ids|number|no\.?|nr\.?|ending|ends|with|in|is|code|method|from))?";
+            let between = r"(?:[\s#:*`('\x22-]{0,3}(?-u:\b)(?:id|ids|number|no\.?|nr\.?|ending|ends|with|in|is|code|method|from))?";
             let pattern = format!(
-                r"(?i)\b(?:{prefixes})(?:[_-](?P<joined>[a-z0-9]{{0,63}}[0-9][a-z0-9]{{0,63}})\b|s?{between}{between}{between}[\s#:*`('\x22_-]{{1,4}}(?P<apart>[0-9]{{5,19}})\b)"
+                r"(?i)(?-u:\b)(?:{prefixes})(?:[_-](?P<joined>[a-z0-9]{{0,63}}[0-9][a-z0-9]{{0,63}})(?-u:\b)|s?{between}{between}{between}[\s#:*`('\x22_-]{{1,4}}(?P<apart>[0-9]{{5,19}})(?-u:\b))"
             );
             Regex::new(&pattern).ok().map(|regex| (kind, regex))
         })
@@ -446,6 +446,14 @@ fn lookup_birth(view: &View<'_>, field: &Field, own: &[(String, Pii)]) -> Option
     let under = &view.objects[field.object as usize].under;
     keys::lookup(&view.text[under.clone()], own)
         .filter(|key| key.kind == Pii::DateOfBirth && !under.is_empty())
+}
+
+/// Short, with letters and digits, and nothing of a network; a code of digits alone counts.
+fn address_line(line: &str) -> bool {
+    let network = line.contains("://")
+        || line.contains('@')
+        || (!line.contains(' ') && line.contains(['.', ':']));
+    line.len() <= 160 && !network && keys::fits(keys::Shape::Any, line)
 }
 
 fn digits_of(text: &str) -> usize {

@@ -429,7 +429,7 @@ fn header(text: &str, word: Range<usize>) -> Option<Found> {
 
 /// Between the word and its value: the rest of a name, quotes, one sign or verb.
 static ASSIGN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)^[\w-]{0,32}["'`*_\])]{0,3}(?: ?\([^)\n]{0,24}\))?[ \t]{0,4}(?:(?P<sign>:=|=>|->|==|=|:)|(?P<verb>is|ist|lautet|est|es|to|was)\b:?)[ \t*]{0,4}\n?[ \t]{0,4}(?P<quote>["'`]?)"#)
+    Regex::new(r#"(?i)^[\w-]{0,32}["'`*_\])]{0,3}(?: ?\([^)\n]{0,24}\))?[ \t]{0,4}(?:(?P<sign>:=|=>|->|==|=|:)|(?P<verb>is|ist|lautet|est|es|to|was)(?-u:\b):?)[ \t*]{0,4}\n?[ \t]{0,4}(?P<quote>["'`]?)"#)
         .expect("a constant pattern")
 });
 
@@ -539,7 +539,7 @@ fn entropy(value: &str) -> f64 {
 
 static SHAPES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"\b[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}|\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}\b",
+        r"(?-u:\b)[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}|(?-u:\b)[0-9]{8,10}:AA[A-Za-z0-9_-]{33}(?-u:\b)",
     )
     .expect("a constant pattern")
 });

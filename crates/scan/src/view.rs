@@ -86,7 +86,7 @@ const ADDED: u32 = u32::MAX;
 
 impl<'t> View<'t> {
     pub(crate) fn new(raw: &'t str) -> View<'t> {
-        if raw.is_ascii() && !raw.contains(['{', '[']) {
+        if raw.is_ascii() && !raw.contains(['{', '[']) && !raw.trim_start().starts_with('"') {
             let slots = vec![Slot {
                 place: Place::Text,
                 raw: 0..raw.len(),
@@ -234,6 +234,10 @@ impl Builder {
 
     /// Text that may hold JSON.
     fn text(&mut self, source: &Source<'_>, slot: u32, depth: u8) {
+        if let Some(alone) = json::string_alone(source.text) {
+            self.structure(source, &[Event::Text(alone)], depth);
+            return;
+        }
         let bytes = source.text.as_bytes();
         let (mut done, mut at) = (0, 0);
         while let Some(found) = source.text[at..].find(['{', '[']) {
@@ -273,6 +277,7 @@ impl Builder {
                 }
                 Event::Array => {
                     let under = key.take().unwrap_or(above);
+                    self.added("\n\n");
                     open.push((object, under));
                 }
                 Event::End => {
@@ -335,7 +340,7 @@ impl Builder {
     ) -> Range<usize> {
         let start = self.out.len();
         let inside = &source.text[range.clone()];
-        let nested = depth.filter(|&d| d < NESTED_MAX && inside.contains(['{', '[']));
+        let nested = depth.filter(|&d| d < NESTED_MAX && inside.contains(['{', '[', '"']));
         if nested.is_none() && !inside.contains('\\') {
             self.plain(source, range, slot);
         } else {
