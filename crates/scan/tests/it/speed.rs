@@ -1,0 +1,114 @@
+//! Time: hostile texts take about as long as others, and figures for whoever asks.
+//!
+//! `cargo test --release -p kitbag-scan -- --ignored --nocapture speed` prints megabytes a second.
+
+use std::time::{Duration, Instant};
+
+use kitbag_scan::{Hint, Rules, Scanner, mask};
+
+use crate::support::SCANNER;
+
+const MEGA: usize = 1_000_000;
+
+fn hostile(bytes: usize) -> Vec<(&'static str, String)> {
+    let parts = [
+        ("digits", "4"),
+        ("digits apart", "4 "),
+        ("dashes", "1-"),
+        ("plus", "+1("),
+        ("ats", "a@"),
+        ("dots", "a."),
+        ("domains", "a@a.a."),
+        ("open braces", "{\"a\":"),
+        ("open brackets", "[["),
+        ("nested", "[{\"a\":[\""),
+        ("quotes", "\"\\\""),
+        ("backslashes", "\\\\"),
+        ("birth", "born "),
+        ("birth and dates", "born 1990-04-05 "),
+        ("passwords", "password="),
+        ("urls", "http://a:"),
+        ("pem", "-----BEGIN PRIVATE KEY-----"),
+        ("iban", "DE89 "),
+        ("tokens", "eyJ"),
+        ("street", "1 A St, "),
+        ("names", "my name is A"),
+        ("ids", "certificate "),
+        ("lines", "address: 1\n"),
+        ("zero width", "4\u{200b}"),
+        ("full width", "４"),
+        ("hex", "a:1:"),
+        ("masks", "[email]"),
+        ("open masks", "[date of birth"),
+    ];
+    parts
+        .iter()
+        .map(|(name, part)| (*name, part.repeat(bytes / part.len())))
+        .collect()
+}
+
+/// Twice the text may take little more than twice the time. Short enough for a debug build.
+#[test]
+fn hostile_texts_take_time_in_proportion() {
+    let time = |text: &str| {
+        let start = Instant::now();
+        let findings = SCANNER.scan(text, Hint::default());
+        let _ = mask(text, &findings);
+        start.elapsed()
+    };
+    for ((name, small), (_, large)) in hostile(20_000).into_iter().zip(hostile(160_000)) {
+        time(&small);
+        let (one, eight) = (time(&small), time(&large));
+        assert!(
+            eight < one * 30 + Duration::from_millis(400),
+            "{name}: {one:?}, eight times the text {eight:?}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "figures, in release"]
+fn speed() {
+    let start = Instant::now();
+    let scanner = Scanner::new(&Rules::default());
+    let built = start.elapsed();
+    let all = "born 1990-04-05, password=hunter2, +1 212 555 0123, 975 Sunset Drive, certificate_7504069, my name is A";
+    let start = Instant::now();
+    scanner.scan(all, Hint::default());
+    println!(
+        "built in {built:?}, first text with all kinds in {:?}",
+        start.elapsed()
+    );
+
+    let packed = include_bytes!("../fixtures/airline.json.deflate");
+    let records =
+        String::from_utf8(miniz_oxide::inflate::decompress_to_vec(packed).unwrap()).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&records).unwrap();
+    let prose: String = value
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|c| c["messages"].as_array().unwrap())
+        .filter(|m| m["role"] != "tool")
+        .filter_map(|m| m["content"].as_str())
+        .filter(|text| SCANNER.scan(text, Hint::default()).is_empty())
+        .flat_map(|text| [text, "\n\n"])
+        .collect();
+    let prose = prose.repeat(4 * MEGA / prose.len());
+    let mut texts = vec![
+        ("prose without findings", prose),
+        ("records, as one JSON", records),
+    ];
+    texts.extend(hostile(4 * MEGA));
+    for (name, text) in texts {
+        let start = Instant::now();
+        let findings = scanner.scan(&text, Hint::default());
+        let took = start.elapsed();
+        let rate = text.len() as f64 / MEGA as f64 / took.as_secs_f64();
+        println!(
+            "{name:24} {:>8} bytes {took:>10.1?} {rate:>7.1} MB/s {:>7} findings",
+            text.len(),
+            findings.len()
+        );
+    }
+}
