@@ -47,6 +47,9 @@ pub(crate) struct AddArgs {
     /// Where inside the source: a row, a page, a message number
     #[arg(long)]
     locator: Option<String>,
+    /// Leave personal data where the note stands: no Restricted original, no masked copy
+    #[arg(long)]
+    unmasked: bool,
 }
 
 pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> {
@@ -81,6 +84,7 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         sensitivity: args.sensitivity,
         tags: args.tags,
         note_type: args.note_type,
+        unmasked: args.unmasked,
     };
     let client = launch::client(context).await?;
     let written = match client.call(&call).await {
@@ -145,7 +149,7 @@ async fn body(context: &Context, file: Option<&Path>) -> anyhow::Result<String> 
 fn in_words(written: &NoteWritten, untagged: &[String]) -> String {
     let audience = words::audience(&written.pack, written.note.sensitivity, &written.audience);
     if !written.existing {
-        return format!("Added to {audience}");
+        return format!("Added to {audience}{}", copied(written));
     }
     let mut told = format!("Nothing added, the same note is already in {audience}");
     if !untagged.is_empty() {
@@ -160,6 +164,24 @@ fn in_words(written: &NoteWritten, untagged: &[String]) -> String {
         ));
     }
     told
+}
+
+/// What was written beside a note that holds personal data.
+fn copied(written: &NoteWritten) -> String {
+    let Some(copy) = &written.masked else {
+        return String::new();
+    };
+    let kinds: Vec<String> = written
+        .held
+        .iter()
+        .map(|kind| kind.replace('_', " "))
+        .collect();
+    format!(
+        "\nIt holds personal data ({}), so the original is Restricted. A masked copy {} is in {}",
+        kinds.join(", "),
+        words::short(&copy.note.id),
+        words::audience(&written.pack, copy.note.sensitivity, &copy.audience),
+    )
 }
 
 #[cfg(test)]
@@ -183,6 +205,8 @@ mod tests {
             },
             existing: true,
             audience: vec![],
+            held: vec![],
+            masked: None,
         };
         let tags = ["urgent".to_owned(), "to do".to_owned()];
         let told = in_words(&written, &tags);

@@ -30,6 +30,7 @@ pub(crate) struct Told {
     v: V1,
     seconds: f64,
     notes: usize,
+    held: usize,
     check_words: String,
     third_device_got_nothing: bool,
     identical: bool,
@@ -101,7 +102,9 @@ impl Stage<'_> {
         self.say("Three people, a device each: Ada, Ben and Cleo. All of it on this machine, nothing leaves it.");
 
         let pack = text(&self.ok(ADA, &["pack", "create", &title], "")?["pack"]["id"])?;
+        // What both are to hold: the notes, and of those with personal data the masked copies.
         let mut notes = Vec::new();
+        let mut held = 0;
         for message in &messages {
             let args = [
                 "add",
@@ -111,9 +114,15 @@ impl Stage<'_> {
                 "--title",
                 &message.title,
             ];
-            notes.push(text(&self.ok(ADA, &args, &message.body)?["note"]["id"])?);
+            let added = self.ok(ADA, &args, &message.body)?;
+            held += usize::from(!added["masked"].is_null());
+            let shared = match &added["masked"] {
+                Value::Null => &added["note"],
+                copy => &copy["note"],
+            };
+            notes.push(text(&shared["id"])?);
         }
-        self.say(&format!("Ada keeps an agent's conversation with a customer as the pack “{title}”: {} notes, each with its source.", notes.len()));
+        self.say(&format!("Ada keeps an agent's conversation with a customer as the pack “{title}”: {} notes, each with its source. {held} hold personal data: their originals are Restricted, with masked copies for the others.", notes.len()));
 
         let ticket = text(&self.ok(ADA, &["share", &pack, "--yes"], "")?["ticket"])?;
         let joined = self.ok(BEN, &["join", "-"], &ticket)?;
@@ -127,7 +136,7 @@ impl Stage<'_> {
         if !members.contains(&check_words) {
             bail!("the two sides see different check words");
         }
-        self.say(&format!("Ben joins with the ticket that Ada sent. Both see the same check words: {check_words}. All {arrived} notes are there."));
+        self.say(&format!("Ben joins with the ticket that Ada sent. Both see the same check words: {check_words}. All {arrived} notes are there, and of the {held} only the masked copies."));
 
         let refused = self.run(CLEO, &["join", "-"], &ticket)?;
         let third_device_got_nothing = !refused.status.success()
@@ -164,6 +173,7 @@ impl Stage<'_> {
             v: V1,
             seconds: 0.0,
             notes: notes.len(),
+            held,
             check_words,
             third_device_got_nothing,
             identical,

@@ -13,12 +13,15 @@ use crate::failure::failed;
 use crate::home::Home;
 use crate::routes::{Routes, Serves};
 use axum::Router;
-use kitbag_engine::{self as engine, Added, Engine, EntryHash, PackId, PackSummary};
+use kitbag_engine::{
+    self as engine, Added, Became, CapturedNote, Engine, EntryHash, Incoming, ItemId, PackId,
+    PackSummary,
+};
 use kitbag_rpc::{
     AddNote, ApproveJoin, Audience, AudienceMember, Call, CancelInvite, Code, CreatePack, EditNote,
     Failure, ForgetJoin, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten, JoinPack,
     JoinRequest, JoinRequests, JoinState, Joined, ListInvites, ListJoinRequests, ListMembers,
-    ListNotes, ListPacks, Me, Members, NoteAnswer, NoteEdited, NoteRef, NoteRelabelled,
+    ListNotes, ListPacks, MaskedCopy, Me, Members, NoteAnswer, NoteEdited, NoteRef, NoteRelabelled,
     NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadMetrics,
     ReadStatus, RefuseJoin, RelabelNote, Review, ReviewPack, Secret, Sensitivity, SharePack,
     Shared, ShowNote, ShowPack, Status, SyncPacks, Synced, TakeOver, TakenOver, V1, WaitingJoin,
@@ -220,17 +223,44 @@ async fn take_over(served: Served, call: TakeOver) -> Answered<TakenOver> {
 async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
     let id = served.pack(call.pack.clone()).await?;
     let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
-    let added = served
-        .engine
-        .add_note(id, convert::new_note(call))
-        .await
-        .map_err(|e| failed(&e))?;
+    let screening = importing::screening(call.unmasked);
+    let note = Incoming::stated(&convert::new_note(call));
+    let note = note.map_err(|e| failed(&e.into()))?;
+    let done = served.engine.capture(id, vec![note.into()], screening);
+    let mut done = done.await.map_err(|e| failed(&e))?;
+    let Some(CapturedNote { outcome, held }) = done.notes.pop() else {
+        return Err(Failure::new(Code::Internal, "no note came back"));
+    };
+    let captured = outcome.map_err(|e| importing::holding(failed(&e), &held))?;
+    let existing = captured.became != Became::Added;
+    let (Some(note), Some(at)) = (captured.id, captured.sensitivity) else {
+        return Err(Failure::new(Code::Internal, "no note came back"));
+    };
+    let note_ref = |id: ItemId, at| NoteRef {
+        id: id.to_string(),
+        sensitivity: convert::sensitivity(at),
+    };
+    let mut audiences = done.audiences;
+    let audience = match audiences.get(&at) {
+        Some(audience) => audience.clone(),
+        None => served
+            .engine
+            .audience(id, at)
+            .await
+            .map_err(|e| failed(&e))?,
+    };
+    let copy = captured.masked.map(|(copy, at)| MaskedCopy {
+        note: note_ref(copy, at),
+        audience: convert::audience(audiences.remove(&at).unwrap_or_default()),
+    });
     Ok(NoteWritten {
         v: V1,
-        note: note_ref(&added),
+        note: note_ref(note, at),
         pack,
-        existing: added.existing,
-        audience: convert::audience(added.audience),
+        existing,
+        audience: convert::audience(audience),
+        held: convert::kinds(&held),
+        masked: copy,
     })
 }
 

@@ -10,7 +10,7 @@ pub(crate) use explain::{
     access, act, checked, held_by, inspected, named, pack_why, rule, ticket_view,
 };
 pub(crate) use finding::{exported, filter, found, listed, withheld};
-pub(crate) use importing::{imported_note, incoming};
+pub(crate) use importing::{imported_note, incoming, kinds};
 pub(crate) use membership::{ended, ended_ticket, held, person_change, set_aside_of};
 
 use kitbag_engine as engine;

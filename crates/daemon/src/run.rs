@@ -185,6 +185,7 @@ mod tests {
             sensitivity,
             tags: vec!["t".to_owned()],
             note_type: None,
+            unmasked: false,
         }
     }
 

@@ -1,15 +1,42 @@
-//! Taking notes in from other systems.
+//! Taking notes in: looked through for personal data first, off the node's thread.
 
-use crate::{CaptureDone, Captured, Engine, EngineError, Incoming, PackId};
-use kitbag_node::NodeError;
+use crate::screening::{Screened, Screening, screen};
+use crate::{
+    AudienceMember, CaptureDone, Captured, Engine, EngineError, Incoming, PackId, Pii, Sensitivity,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A note to be taken in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToCapture {
+    /// The note.
+    pub note: Incoming,
+    /// The text that it answers, if it is a message: a date is read as one of birth if that asks for it.
+    pub asked: Option<String>,
+}
+
+impl From<Incoming> for ToCapture {
+    fn from(note: Incoming) -> ToCapture {
+        ToCapture { note, asked: None }
+    }
+}
 
 /// What became of the notes of one call.
 #[derive(Debug)]
 pub struct CapturedNotes {
-    /// One for each, in their order; one that could not be taken in says why.
-    pub notes: Vec<Result<Captured, EngineError>>,
+    /// One for each, in their order.
+    pub notes: Vec<CapturedNote>,
     /// Who can open what was written, by sensitivity.
-    pub audiences: std::collections::BTreeMap<crate::Sensitivity, Vec<crate::AudienceMember>>,
+    pub audiences: BTreeMap<Sensitivity, Vec<AudienceMember>>,
+}
+
+/// What became of one note.
+#[derive(Debug)]
+pub struct CapturedNote {
+    /// What was written, or why nothing was.
+    pub outcome: Result<Captured, EngineError>,
+    /// Kinds of personal data because of which its original stands, or would stand, at restricted.
+    pub held: BTreeSet<Pii>,
 }
 
 impl Engine {
@@ -21,17 +48,55 @@ impl Engine {
     pub async fn capture(
         &self,
         pack: PackId,
-        notes: Vec<Incoming>,
+        notes: Vec<ToCapture>,
+        screening: Screening,
     ) -> Result<CapturedNotes, EngineError> {
-        let capture = move |node: &mut kitbag_node::Node, now| node.capture(now, pack, notes);
+        let screened = match screening {
+            Screening::Unmasked => notes.into_iter().map(|to| as_stated(to.note)).collect(),
+            Screening::Masked => self.screened(pack, notes).await?,
+        };
+        let mut held = Vec::with_capacity(screened.len());
+        let mut incoming = Vec::with_capacity(screened.len());
+        for Screened { note, held: kinds } in screened {
+            held.push(kinds);
+            incoming.push(note);
+        }
+        let capture = move |node: &mut kitbag_node::Node, now| node.capture(now, pack, incoming);
         let CaptureDone { notes, audiences } = self.worker()?.call(capture).await?;
-        let refused = |error: NodeError| EngineError::from(error);
+        let captured = notes
+            .into_iter()
+            .zip(held)
+            .map(|(outcome, held)| CapturedNote {
+                outcome: outcome.map_err(EngineError::from),
+                held,
+            });
         Ok(CapturedNotes {
-            notes: notes
-                .into_iter()
-                .map(|note| note.map_err(refused))
-                .collect(),
+            notes: captured.collect(),
             audiences,
         })
+    }
+
+    async fn screened(
+        &self,
+        pack: PackId,
+        notes: Vec<ToCapture>,
+    ) -> Result<Vec<Screened>, EngineError> {
+        let default = move |node: &mut kitbag_node::Node, _| node.default_sensitivity(pack);
+        let default = self.worker()?.call(default).await?;
+        let look = move || {
+            let screen =
+                |to: ToCapture| screen(to.note, to.asked.as_deref().unwrap_or(""), default);
+            notes.into_iter().map(screen).collect()
+        };
+        tokio::task::spawn_blocking(look)
+            .await
+            .map_err(|_| EngineError::Stopped)
+    }
+}
+
+fn as_stated(note: Incoming) -> Screened {
+    Screened {
+        note,
+        held: BTreeSet::new(),
     }
 }

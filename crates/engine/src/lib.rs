@@ -35,13 +35,14 @@ mod places;
 mod protect;
 mod random;
 mod review;
+mod screening;
 mod settings;
 mod status;
 mod text;
 mod undo;
 mod worker;
 
-pub use capturing::CapturedNotes;
+pub use capturing::{CapturedNote, CapturedNotes, ToCapture};
 pub use error::{EngineError, Lacks, TicketProblem};
 pub use examine::{Examined, examine};
 pub use home::{
@@ -69,6 +70,7 @@ pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};
 pub use meters::{Meters, STEP_BUCKETS};
 pub use protect::{KeyMoved, chosen_protection, key_change_is_pending, protect_key, reach_keyring};
+pub use screening::Screening;
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};
 pub use text::TEXT_BYTES_MAX;

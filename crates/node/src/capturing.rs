@@ -47,6 +47,17 @@ impl Incoming {
             masked: None,
         }
     }
+
+    /// A note that somebody states by its words.
+    ///
+    /// # Errors
+    /// [`NodeError::BadInput`] if one of them is none.
+    pub fn stated(note: &NewNote) -> Result<Incoming, NodeError> {
+        Ok(Incoming {
+            sensitivity: note.sensitivity,
+            ..Incoming::new(stated(note)?)
+        })
+    }
 }
 
 /// A note that was taken in, or was here already.
@@ -103,7 +114,7 @@ impl Node {
     ) -> Result<Vec<Added>, NodeError> {
         let mut incoming = Vec::new();
         for note in notes {
-            incoming.push(self::incoming(note)?);
+            incoming.push(Incoming::stated(note)?);
         }
         let mut staged = Staged::default();
         let captured = self.stage_captured(now, pack, incoming, &mut staged)?;
@@ -169,6 +180,14 @@ impl Node {
             audiences: audiences.collect(),
             notes,
         })
+    }
+
+    /// Where a note stands for which nobody says another sensitivity.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn default_sensitivity(&self, pack: PackId) -> Result<Sensitivity, NodeError> {
+        Ok(self.packs.need(pack)?.policy.default_sensitivity())
     }
 
     /// The record of a note that somebody states by its words, as it would be written.
@@ -425,14 +444,6 @@ impl Node {
         self.keep_captured(pack, staged)?;
         Ok(written.is_some())
     }
-}
-
-/// A note that somebody states by its words.
-fn incoming(note: &NewNote) -> Result<Incoming, NodeError> {
-    Ok(Incoming {
-        sensitivity: note.sensitivity,
-        ..Incoming::new(stated(note)?)
-    })
 }
 
 /// Its record, with all of its text.

@@ -47,6 +47,10 @@ pub struct ImportNote {
     pub tags: Vec<String>,
     /// Where it comes from.
     pub source: ImportSource,
+    /// Of a message: the one before it, or its end. It is not kept; a date is read as one of birth if
+    /// it answers a question for that.
+    #[serde(default)]
+    pub asked: Option<String>,
     /// What wrote it, if no person did.
     #[serde(default)]
     pub produced_by: Option<ProducedBy>,

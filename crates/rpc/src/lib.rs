@@ -71,9 +71,9 @@ pub use membership::{
     Rights, SetAsideOf, SetRole, UnsharePack,
 };
 pub use note::{
-    AddNote, AudienceMember, EditNote, History, ListNotes, NewSource, Note, NoteAnswer, NoteEdited,
-    NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes, ReadHistory, RelabelNote, Revision,
-    ShowNote, Source,
+    AddNote, AudienceMember, EditNote, History, ListNotes, MaskedCopy, NewSource, Note, NoteAnswer,
+    NoteEdited, NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes, ReadHistory, RelabelNote,
+    Revision, ShowNote, Source,
 };
 pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
 pub use review::{

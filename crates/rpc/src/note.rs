@@ -31,6 +31,10 @@ pub struct AddNote {
     /// note, snippet, message, record, file, link, decision, summary, outcome, prompt, template.
     #[serde(default, rename = "type")]
     pub note_type: Option<String>,
+    /// Leave personal data where the note stands, instead of keeping the original at restricted and
+    /// writing a masked copy.
+    #[serde(default)]
+    pub unmasked: bool,
 }
 call!(post AddNote, "/v1/note/add" => NoteWritten, bytes crate::NOTE_REQUEST_BYTES_MAX);
 
@@ -186,6 +190,21 @@ pub struct NoteWritten {
     pub pack: PackRef,
     /// Whether it was there already; nothing was written then.
     pub existing: bool,
+    /// Every member, and whether they can open it now.
+    pub audience: Vec<AudienceMember>,
+    /// Kinds of personal data because of which the note stands at restricted.
+    #[serde(default)]
+    pub held: Vec<String>,
+    /// The masked copy that was written beside it.
+    #[serde(default)]
+    pub masked: Option<MaskedCopy>,
+}
+
+/// A copy of a note without its personal data.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MaskedCopy {
+    /// The copy.
+    pub note: NoteRef,
     /// Every member, and whether they can open it now.
     pub audience: Vec<AudienceMember>,
 }

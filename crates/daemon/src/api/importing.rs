@@ -3,11 +3,12 @@
 use super::{Answered, Served};
 use crate::convert;
 use crate::failure::failed;
-use kitbag_engine::{CapturedNotes, Incoming};
+use kitbag_engine::{CapturedNote, CapturedNotes, Pii, Screening, ToCapture};
 use kitbag_rpc::{
     Became, Code, Failure, IMPORT_NOTES_MAX, ImportAudience, ImportNotes, Imported, ImportedNote,
     V1,
 };
+use std::collections::BTreeSet;
 
 pub(super) async fn import(served: Served, call: ImportNotes) -> Answered<Imported> {
     if call.notes.len() > IMPORT_NOTES_MAX {
@@ -16,7 +17,8 @@ pub(super) async fn import(served: Served, call: ImportNotes) -> Answered<Import
     }
     let id = served.pack(call.pack.clone()).await?;
     let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
-    let read: Vec<Result<Incoming, Failure>> =
+    let screening = screening(call.unmasked);
+    let read: Vec<Result<ToCapture, Failure>> =
         call.notes.into_iter().map(convert::incoming).collect();
     let mut outcomes: Vec<Option<ImportedNote>> = Vec::with_capacity(read.len());
     let mut incoming = Vec::new();
@@ -29,12 +31,14 @@ pub(super) async fn import(served: Served, call: ImportNotes) -> Answered<Import
             Err(failure) => outcomes.push(Some(refused(failure))),
         }
     }
-    let done = served.engine.capture(id, incoming).await;
+    let done = served.engine.capture(id, incoming, screening).await;
     let CapturedNotes { notes, audiences } = done.map_err(|e| failed(&e))?;
-    let mut captured = notes.into_iter().map(|outcome| match outcome {
-        Ok(captured) => convert::imported_note(captured),
-        Err(error) => refused(failed(&error)),
-    });
+    let mut captured = notes
+        .into_iter()
+        .map(|CapturedNote { outcome, held }| match outcome {
+            Ok(captured) => convert::imported_note(captured, &held),
+            Err(error) => refused(holding(failed(&error), &held)),
+        });
     let notes = outcomes
         .into_iter()
         .filter_map(|known| known.or_else(|| captured.next()))
@@ -49,6 +53,28 @@ pub(super) async fn import(served: Served, call: ImportNotes) -> Answered<Import
         notes,
         audiences: audiences.into_iter().map(audience).collect(),
     })
+}
+
+pub(super) fn screening(unmasked: bool) -> Screening {
+    if unmasked {
+        Screening::Unmasked
+    } else {
+        Screening::Masked
+    }
+}
+
+/// Why a note was not taken in, if that is because its original would stand at restricted.
+pub(super) fn holding(failure: Failure, held: &BTreeSet<Pii>) -> Failure {
+    if held.is_empty() || failure.code != Code::Denied {
+        return failure;
+    }
+    let kinds = convert::kinds(held).join(", ").replace('_', " ");
+    let message = format!(
+        "it holds personal data ({kinds}), so its original would be Restricted: {}",
+        failure.message
+    );
+    Failure::new(Code::Denied, message)
+        .hint("ask an admin for Restricted, or take the values out; --unmasked leaves them in")
 }
 
 fn refused(failure: Failure) -> ImportedNote {

@@ -11,7 +11,7 @@ use std::str::FromStr;
 ///
 /// # Errors
 /// [`Code::BadInput`] names the field.
-pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::Incoming, Failure> {
+pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::ToCapture, Failure> {
     let key = key(&note.key)?;
     let from = note.source;
     let source = engine::RecordSource {
@@ -53,15 +53,22 @@ pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::Incoming, Failur
     record.valid_to = note.valid_to.map(moment);
     record.review_after = note.review_after.map(moment);
     record.expires_at = note.expires_at.map(moment);
-    Ok(engine::Incoming {
-        sensitivity: note.sensitivity.map(engine_sensitivity),
-        captured_at: from.captured_at.map(moment),
-        ..engine::Incoming::new(record)
+    Ok(engine::ToCapture {
+        note: engine::Incoming {
+            sensitivity: note.sensitivity.map(engine_sensitivity),
+            captured_at: from.captured_at.map(moment),
+            ..engine::Incoming::new(record)
+        },
+        asked: note.asked,
     })
 }
 
 /// What became of a note.
-pub(crate) fn imported_note(captured: engine::Captured) -> rpc::ImportedNote {
+pub(crate) fn imported_note(
+    captured: engine::Captured,
+    held: &BTreeSet<engine::Pii>,
+) -> rpc::ImportedNote {
+    let added = captured.became == engine::Became::Added;
     rpc::ImportedNote {
         became: match captured.became {
             engine::Became::Added => rpc::Became::Added,
@@ -72,13 +79,18 @@ pub(crate) fn imported_note(captured: engine::Captured) -> rpc::ImportedNote {
         },
         id: captured.id.map(|id| id.to_string()),
         sensitivity: captured.sensitivity.map(sensitivity),
-        held: vec![],
+        held: if added { kinds(held) } else { vec![] },
         masked: captured.masked.map(|(id, at)| rpc::NoteRef {
             id: id.to_string(),
             sensitivity: sensitivity(at),
         }),
         reason: None,
     }
+}
+
+/// Kinds of personal data as words.
+pub(crate) fn kinds(kinds: &BTreeSet<engine::Pii>) -> Vec<String> {
+    kinds.iter().map(|kind| kind.as_str().to_owned()).collect()
 }
 
 fn consent(consent: rpc::ExportedConsent) -> Result<engine::Consent, Failure> {
