@@ -309,10 +309,11 @@ impl Scanner {
                     .all(|w| w.chars().next().is_some_and(char::is_uppercase));
                 (short && capitals && keys::fits(key.shape, part)).then_some(part_range)
             }
-            Pii::PaymentCard | Pii::NationalId | Pii::BankAccount => {
-                (digits >= 3 && short && keys::fits(key.shape, part) && !part.contains(['[', '*']))
-                    .then_some(part_range)
-            }
+            Pii::PaymentCard | Pii::NationalId | Pii::BankAccount => (digits >= 3
+                && short
+                && keys::fits(key.shape, part)
+                && !part.contains(['[', '*', '$', '€', '£', '%']))
+            .then_some(part_range),
             Pii::Health => (keys::fits(key.shape, line) && line.len() <= 160).then_some(value),
             Pii::Location => keys::fits(key.shape, line).then_some(value),
             _ if own => (short && keys::fits(key.shape, part)).then_some(part_range),

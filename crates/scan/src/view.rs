@@ -269,6 +269,7 @@ impl Builder {
             match event {
                 Event::Object => {
                     let under = key.take().unwrap_or(above);
+                    self.added("\n\n");
                     self.objects.push(Object {
                         under: under.clone(),
                         keys: Vec::new(),
