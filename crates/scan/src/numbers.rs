@@ -166,6 +166,14 @@ impl Digits<'_, '_> {
                 && gap.iter().all(|b| b" -.\t\n\r_".contains(b))
         };
         let most = self.joined(i, 19, gap);
+        let digits: usize = self.blocks[i..most].iter().map(Block::len).sum();
+        let odd = self.blocks[i..most]
+            .iter()
+            .take(2)
+            .any(|block| block.len() == 1);
+        if digits < 12 || (odd && !self.near(i, Word::Card)) {
+            return None;
+        }
         for end in (i + 1..=most).rev() {
             let values = self.values(i..end);
             if values.len() < 12 {
@@ -202,6 +210,10 @@ impl Digits<'_, '_> {
     }
 
     fn national(&self, i: usize) -> Option<(usize, Found)> {
+        let start = self.blocks[i].start;
+        if self.blocks[i].len() < 2 && !matches!(self.text[start], b'1' | b'2') {
+            return None; // only France writes one digit first
+        }
         let lens = |n: usize| {
             self.blocks
                 .get(i..i + n)
@@ -255,7 +267,8 @@ impl Digits<'_, '_> {
             }
         }
         let spaced = self.joined(i, 15, |gap| gap == b" ");
-        if self.values(i..spaced).len() == 15 && checksums::nir(&self.values(i..spaced)) {
+        let french = matches!(self.blocks[i].len(), 1 | 13 | 15) && spaced - i <= 7;
+        if french && self.values(i..spaced).len() == 15 && checksums::nir(&self.values(i..spaced)) {
             return take(spaced - i, "french-nir");
         }
         if !told() {

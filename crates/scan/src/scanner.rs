@@ -298,11 +298,7 @@ impl Scanner {
         let short = part.split_whitespace().count() <= 4;
         match key.kind {
             _ if key.company || line.is_empty() => None,
-            Pii::Address => (digits_of(line) > 0
-                && keys::fits(keys::Shape::Any, line)
-                && !line.contains("://")
-                && line.len() <= 160)
-                .then_some(value),
+            Pii::Address => (digits_of(line) > 0 && address_line(line)).then_some(value),
             Pii::Name => {
                 let capitals = part
                     .split_whitespace()
