@@ -114,7 +114,7 @@ fn forms(what: &str, value: &str) -> Vec<String> {
 }
 
 fn occurrences<'t>(text: &'t str, value: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
-    let alone = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric());
+    let alone = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     text.match_indices(value)
         .map(|(at, value)| at..at + value.len())
         .filter(move |r| {

@@ -464,6 +464,17 @@ fn named_secrets() {
 }
 
 #[test]
+fn long_secrets_are_masked_whole() {
+    let long = "a1B2c3D4e5F6g7H8".repeat(100);
+    assert_eq!(masked(&format!("password={long}")), "password=[credential]");
+    assert_eq!(
+        masked(&format!("token: \"{long}\"")),
+        "token: \"[credential]\""
+    );
+    assert_eq!(masked(&format!("Bearer {long}")), "Bearer [credential]");
+}
+
+#[test]
 fn names_that_are_said() {
     assert_eq!(
         masked("Hi, my name is Mia Li and I fly"),
