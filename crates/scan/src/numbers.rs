@@ -239,22 +239,24 @@ impl Digits<'_, '_> {
                 return take(3, "us-ssn");
             }
         }
-        if lens(4).is_some_and(|l| l == [2, 3, 3, 3]) && gaps(&[b" ", b" ", b" "]) {
-            if checksums::german_tax_id(&self.values(i..i + 4)) {
-                return take(4, "german-tax-id");
-            }
+        if lens(4).is_some_and(|l| l == [2, 3, 3, 3])
+            && gaps(&[b" ", b" ", b" "])
+            && checksums::german_tax_id(&self.values(i..i + 4))
+        {
+            return take(4, "german-tax-id");
         }
         if lens(4).is_some_and(|l| l == [3, 4, 4, 2])
             && self.text[self.blocks[i].start..].starts_with(b"756")
+            && gaps(&[b".", b".", b"."])
+            && checksums::ean13(&self.values(i..i + 4))
         {
-            if gaps(&[b".", b".", b"."]) && checksums::ean13(&self.values(i..i + 4)) {
-                return take(4, "swiss-ahv");
-            }
+            return take(4, "swiss-ahv");
         }
-        if lens(4).is_some_and(|l| l == [3, 3, 3, 2]) && gaps(&[b".", b".", b"-"]) {
-            if checksums::cpf(&self.values(i..i + 4)) {
-                return take(4, "brazilian-cpf");
-            }
+        if lens(4).is_some_and(|l| l == [3, 3, 3, 2])
+            && gaps(&[b".", b".", b"-"])
+            && checksums::cpf(&self.values(i..i + 4))
+        {
+            return take(4, "brazilian-cpf");
         }
         if lens(2).is_some_and(|l| l == [6, 4] || l == [8, 4]) && (gaps(&[b"-"]) || gaps(&[b"+"])) {
             let values = self.values(i..i + 2);

@@ -194,7 +194,7 @@ impl Scanner {
             .map(|object| {
                 let names = object.keys.iter().chain(std::iter::once(&object.under));
                 let mut kinds: Vec<Pii> = names
-                    .filter_map(|name| lookup(name))
+                    .filter_map(&mut lookup)
                     .filter(|k| !k.company)
                     .map(|k| k.kind)
                     .collect();
@@ -387,11 +387,11 @@ const LINE_MAX: usize = 400;
 const ID_REACH: usize = 160;
 
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"["']([\w .$-]{1,64})\\?["']\s{0,4}:\s{0,4}(?:\\?"((?:[^"\\\n]|\\[^"\n])+)|'([^'\n]+)|(-?[0-9][0-9.]*))"#).expect("a constant pattern")
+    Regex::new(r#"["']([A-Za-z0-9_À-ÖØ-öø-ÿ .$-]{1,64})\\?["']\s{0,4}:\s{0,4}(?:\\?"((?:[^"\\\n]|\\[^"\n])+)|'([^'\n]+)|(-?[0-9][0-9.]*))"#).expect("a constant pattern")
 });
 
 static MY_NAME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^[:\s]{1,3}([A-ZÀ-Þ][\w'’-]{0,30}(?: (?:(?:van|von|der|den|de|du|di|da|la|bin|al|el) ){0,2}[A-ZÀ-Þ][\w'’.-]{0,30}){0,3})")
+    Regex::new(r"^[:\s]{1,3}([A-ZÀ-Þ][A-Za-z0-9_À-ÖØ-öø-ÿ'’-]*(?: (?:(?:van|von|der|den|de|du|di|da|la|bin|al|el) ){0,2}[A-ZÀ-Þ][A-Za-z0-9_À-ÖØ-öø-ÿ'’.-]*){0,3})")
         .expect("a constant pattern")
 });
 

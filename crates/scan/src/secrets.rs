@@ -451,7 +451,7 @@ fn header(text: &str, word: Range<usize>) -> Option<Found> {
 
 /// Between the word and its value: the rest of a name, quotes, one sign or verb.
 static ASSIGN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)^[\w-]{0,32}["'`*_\])]{0,3}(?: ?\([^)\n]{0,24}\))?[ \t]{0,4}(?:(?P<sign>:=|=>|->|==|=|:)|(?P<verb>is|ist|lautet|est|es|to|was)(?-u:\b):?)[ \t*]{0,4}\n?[ \t]{0,4}(?P<quote>["'`]?)"#)
+    Regex::new(r#"(?i)^[A-Za-z0-9_-]{0,32}["'`*_\])]{0,3}(?: ?\([^)\n]{0,24}\))?[ \t]{0,4}(?:(?P<sign>:=|=>|->|==|=|:)|(?P<verb>is|ist|lautet|est|es|to|was)(?-u:\b):?)[ \t*]{0,4}\n?[ \t]{0,4}(?P<quote>["'`]?)"#)
         .expect("a constant pattern")
 });
 
