@@ -348,6 +348,12 @@ impl Scanner {
         {
             for window in context.windows(Word::Id, 0, ID_REACH) {
                 for one in regex.captures_iter(&context.text[window.clone()]) {
+                    let start = window.start + one.get(0).map_or(0, |m| m.start());
+                    let before = start.checked_sub(1).map(|b| context.text.as_bytes()[b]);
+                    // `freeze_debit_card_3892` is something else's name.
+                    if before.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                        continue;
+                    }
                     let whole = one.get(0).filter(|_| one.name("joined").is_some());
                     if let Some(value) = whole.or_else(|| one.name("apart")) {
                         let range = window.start + value.start()..window.start + value.end();

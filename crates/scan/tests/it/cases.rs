@@ -74,6 +74,7 @@ fn ids_of_payment_methods() {
     none_found(&[
         "credit_card_only",
         "gift card 2024",
+        "use freeze_debit_card_3892",
         "a certificate of 250",
         "my_credit_card_1x".trim_end_matches("_1x"),
         "debit card ending in 1234",
