@@ -33,14 +33,14 @@ static DATE: LazyLock<Regex> = LazyLock::new(|| {
 /// Right after a word for birth, without a full date: a year, or a day and month.
 static LOOSE: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = format!(
-        r"(?i)^(?:day|date|year)?\W{{0,4}}(?:is|was|in|on|im jahre?|am|en|el|le|nel|em|:|=|\s){{0,3}}\W{{0,3}}((?:19|20)[0-9]{{2}}|(?:{MONTHS})\.?\s{{0,2}}[0-9]{{1,2}}(?:st|nd|rd|th)?|[0-9]{{1,2}}(?:st|nd|rd|th|er|\.)?\s{{0,2}}(?:of )?(?:{MONTHS}))(?-u:\b)"
+        r"(?i)^(?:day|date|year)?[^A-Za-z0-9]{{0,4}}(?:is|was|in|on|im jahre?|am|en|el|le|nel|em|:|=|\s){{0,3}}[^A-Za-z0-9]{{0,3}}((?:19|20)[0-9]{{2}}|(?:{MONTHS})\.?\s{{0,2}}[0-9]{{1,2}}(?:st|nd|rd|th)?|[0-9]{{1,2}}(?:st|nd|rd|th|er|\.)?\s{{0,2}}(?:of )?(?:{MONTHS}))(?-u:\b)"
     );
     Regex::new(&pattern).expect("a constant pattern")
 });
 
 /// Between a date and the word for birth behind it.
 static BACK: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)^[^\w\n.]{0,3}(?:is|was|as|are|ist|war|als)?[^\w\n.]{0,3}(?:my|his|her|their|the|your|mein|sein|ihr|our)?[^\w\n.]{0,3}(?:date of |day of )?[^\w\n.]{0,2}$")
+    Regex::new(r"(?i)^[^A-Za-z0-9\n.]{0,3}(?:is|was|as|are|ist|war|als)?[^A-Za-z0-9\n.]{0,3}(?:my|his|her|their|the|your|mein|sein|ihr|our)?[^A-Za-z0-9\n.]{0,3}(?:date of |day of )?[^A-Za-z0-9\n.]{0,2}$")
         .expect("a constant pattern")
 });
 
@@ -83,10 +83,11 @@ pub(crate) fn find(context: &Context<'_>, asked: bool, out: &mut Vec<Found>) {
     for (i, word) in births.iter().enumerate() {
         let next_word = births.get(i + 1).map_or(text.len(), |next| next.start);
         let first = dates.partition_point(|(date, _)| date.start < word.end);
-        if let Some((date, false)) = first.checked_sub(1).map(|before| &dates[before]) {
-            if date.end <= word.start && back(text, date.end..word.start) {
-                found(date.clone(), "date-before-birth");
-            }
+        if let Some((date, false)) = first.checked_sub(1).map(|before| &dates[before])
+            && date.end <= word.start
+            && back(text, date.end..word.start)
+        {
+            found(date.clone(), "date-before-birth");
         }
         let mut at = word.end;
         for (date, masked) in &dates[first..] {
@@ -143,8 +144,8 @@ fn birth_words<'c>(context: &'c Context<'_>) -> impl Iterator<Item = Range<usize
                 "born" | "dob" | "bday"
             );
             !text[range.clone()].is_ascii()
-                || (!before.is_some_and(char::is_alphabetic)
-                    && !(open && after.is_some_and(char::is_alphabetic)))
+                || !(before.is_some_and(char::is_alphabetic)
+                    || open && after.is_some_and(char::is_alphabetic))
         })
 }
 

@@ -245,11 +245,12 @@ fn unescape_unit(bytes: &[u8]) -> (usize, char) {
     let Some(first) = unit(2) else {
         return (1, '\\');
     };
-    if (0xD800..0xDC00).contains(&first) && bytes.get(6..8) == Some(b"\\u") {
-        if let Some(second) = unit(8).filter(|u| (0xDC00..0xE000).contains(u)) {
-            let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
-            return (12, char::from_u32(code).unwrap_or('\u{FFFD}'));
-        }
+    if (0xD800..0xDC00).contains(&first)
+        && bytes.get(6..8) == Some(b"\\u")
+        && let Some(second) = unit(8).filter(|u| (0xDC00..0xE000).contains(u))
+    {
+        let code = 0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00);
+        return (12, char::from_u32(code).unwrap_or('\u{FFFD}'));
     }
     (6, char::from_u32(first).unwrap_or('\u{FFFD}'))
 }

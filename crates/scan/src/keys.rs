@@ -104,12 +104,11 @@ fn table(word: &str) -> Option<Key> {
         | "datadinascita" | "nascita" | "datadenascimento" | "nascimento" | "geboortedatum"
         | "födelsedatum" | "fødselsdato" | "dataurodzenia" => (DateOfBirth, Digit, false),
 
-        "cardnumber" | "cardno" | "ccnumber" | "ccnum" | "creditcard" | "creditcardnumber"
-        | "debitcard" | "debitcardnumber" | "giftcard" | "giftcardnumber" | "cardid"
-        | "paymentid" | "paymentmethodid" | "kartennummer" | "kreditkarte"
-        | "kreditkartennummer" | "cvv" | "cvc" | "cvv2" | "cvc2" | "cardcvv" | "cardcvc" => {
-            (PaymentCard, Digits(3), false)
-        }
+        "creditcard" | "debitcard" | "giftcard" => (PaymentCard, Digits(5), false),
+        "cardnumber" | "cardno" | "ccnumber" | "ccnum" | "creditcardnumber" | "debitcardnumber"
+        | "giftcardnumber" | "cardid" | "paymentid" | "paymentmethodid" | "kartennummer"
+        | "kreditkarte" | "kreditkartennummer" | "cvv" | "cvc" | "cvv2" | "cvc2" | "cardcvv"
+        | "cardcvc" => (PaymentCard, Digits(3), false),
         "pan" => (PaymentCard, Digits(12), false),
 
         "iban" | "accountnumber" | "accountno" | "bankaccount" | "bankaccountnumber"

@@ -166,6 +166,14 @@ impl Digits<'_, '_> {
                 && gap.iter().all(|b| b" -.\t\n\r_".contains(b))
         };
         let most = self.joined(i, 19, gap);
+        let digits: usize = self.blocks[i..most].iter().map(Block::len).sum();
+        let odd = self.blocks[i..most]
+            .iter()
+            .take(2)
+            .any(|block| block.len() == 1);
+        if digits < 12 || (odd && !self.near(i, Word::Card)) {
+            return None;
+        }
         for end in (i + 1..=most).rev() {
             let values = self.values(i..end);
             if values.len() < 12 {
@@ -202,6 +210,10 @@ impl Digits<'_, '_> {
     }
 
     fn national(&self, i: usize) -> Option<(usize, Found)> {
+        let start = self.blocks[i].start;
+        if self.blocks[i].len() < 2 && !matches!(self.text[start], b'1' | b'2') {
+            return None; // only France writes one digit first
+        }
         let lens = |n: usize| {
             self.blocks
                 .get(i..i + n)
@@ -227,22 +239,24 @@ impl Digits<'_, '_> {
                 return take(3, "us-ssn");
             }
         }
-        if lens(4).is_some_and(|l| l == [2, 3, 3, 3]) && gaps(&[b" ", b" ", b" "]) {
-            if checksums::german_tax_id(&self.values(i..i + 4)) {
-                return take(4, "german-tax-id");
-            }
+        if lens(4).is_some_and(|l| l == [2, 3, 3, 3])
+            && gaps(&[b" ", b" ", b" "])
+            && checksums::german_tax_id(&self.values(i..i + 4))
+        {
+            return take(4, "german-tax-id");
         }
         if lens(4).is_some_and(|l| l == [3, 4, 4, 2])
             && self.text[self.blocks[i].start..].starts_with(b"756")
+            && gaps(&[b".", b".", b"."])
+            && checksums::ean13(&self.values(i..i + 4))
         {
-            if gaps(&[b".", b".", b"."]) && checksums::ean13(&self.values(i..i + 4)) {
-                return take(4, "swiss-ahv");
-            }
+            return take(4, "swiss-ahv");
         }
-        if lens(4).is_some_and(|l| l == [3, 3, 3, 2]) && gaps(&[b".", b".", b"-"]) {
-            if checksums::cpf(&self.values(i..i + 4)) {
-                return take(4, "brazilian-cpf");
-            }
+        if lens(4).is_some_and(|l| l == [3, 3, 3, 2])
+            && gaps(&[b".", b".", b"-"])
+            && checksums::cpf(&self.values(i..i + 4))
+        {
+            return take(4, "brazilian-cpf");
         }
         if lens(2).is_some_and(|l| l == [6, 4] || l == [8, 4]) && (gaps(&[b"-"]) || gaps(&[b"+"])) {
             let values = self.values(i..i + 2);
@@ -255,7 +269,8 @@ impl Digits<'_, '_> {
             }
         }
         let spaced = self.joined(i, 15, |gap| gap == b" ");
-        if self.values(i..spaced).len() == 15 && checksums::nir(&self.values(i..spaced)) {
+        let french = matches!(self.blocks[i].len(), 1 | 13 | 15) && spaced - i <= 7;
+        if french && self.values(i..spaced).len() == 15 && checksums::nir(&self.values(i..spaced)) {
             return take(spaced - i, "french-nir");
         }
         if !told() {

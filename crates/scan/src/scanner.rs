@@ -194,7 +194,7 @@ impl Scanner {
             .map(|object| {
                 let names = object.keys.iter().chain(std::iter::once(&object.under));
                 let mut kinds: Vec<Pii> = names
-                    .filter_map(|name| lookup(name))
+                    .filter_map(&mut lookup)
                     .filter(|k| !k.company)
                     .map(|k| k.kind)
                     .collect();
@@ -298,21 +298,18 @@ impl Scanner {
         let short = part.split_whitespace().count() <= 4;
         match key.kind {
             _ if key.company || line.is_empty() => None,
-            Pii::Address => (digits_of(line) > 0
-                && keys::fits(keys::Shape::Any, line)
-                && !line.contains("://")
-                && line.len() <= 160)
-                .then_some(value),
+            Pii::Address => (digits_of(line) > 0 && address_line(line)).then_some(value),
             Pii::Name => {
                 let capitals = part
                     .split_whitespace()
                     .all(|w| w.chars().next().is_some_and(char::is_uppercase));
                 (short && capitals && keys::fits(key.shape, part)).then_some(part_range)
             }
-            Pii::PaymentCard | Pii::NationalId | Pii::BankAccount => {
-                (digits >= 3 && short && keys::fits(key.shape, part) && !part.contains(['[', '*']))
-                    .then_some(part_range)
-            }
+            Pii::PaymentCard | Pii::NationalId | Pii::BankAccount => (digits >= 3
+                && short
+                && keys::fits(key.shape, part)
+                && !part.contains(['[', '*', '$', '€', '£', '%']))
+            .then_some(part_range),
             Pii::Health => (keys::fits(key.shape, line) && line.len() <= 160).then_some(value),
             Pii::Location => keys::fits(key.shape, line).then_some(value),
             _ if own => (short && keys::fits(key.shape, part)).then_some(part_range),
@@ -351,6 +348,12 @@ impl Scanner {
         {
             for window in context.windows(Word::Id, 0, ID_REACH) {
                 for one in regex.captures_iter(&context.text[window.clone()]) {
+                    let start = window.start + one.get(0).map_or(0, |m| m.start());
+                    let before = start.checked_sub(1).map(|b| context.text.as_bytes()[b]);
+                    // `freeze_debit_card_3892` is something else's name.
+                    if before.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_') {
+                        continue;
+                    }
                     let whole = one.get(0).filter(|_| one.name("joined").is_some());
                     if let Some(value) = whole.or_else(|| one.name("apart")) {
                         let range = window.start + value.start()..window.start + value.end();
@@ -390,11 +393,11 @@ const LINE_MAX: usize = 400;
 const ID_REACH: usize = 160;
 
 static QUOTED: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"["']([\w .$-]{1,64})\\?["']\s{0,4}:\s{0,4}(?:\\?"((?:[^"\\\n]|\\[^"\n])+)|'([^'\n]+)|(-?[0-9][0-9.]*))"#).expect("a constant pattern")
+    Regex::new(r#"["']([A-Za-z0-9_À-ÖØ-öø-ÿ .$-]{1,64})\\?["']\s{0,4}:\s{0,4}(?:\\?"((?:[^"\\\n]|\\[^"\n])+)|'([^'\n]+)|(-?[0-9][0-9.]*))"#).expect("a constant pattern")
 });
 
 static MY_NAME: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^[:\s]{1,3}([A-ZÀ-Þ][\w'’-]{0,30}(?: (?:(?:van|von|der|den|de|du|di|da|la|bin|al|el) ){0,2}[A-ZÀ-Þ][\w'’.-]{0,30}){0,3})")
+    Regex::new(r"^[:\s]{1,3}([A-ZÀ-Þ][A-Za-z0-9_À-ÖØ-öø-ÿ'’-]*(?: (?:(?:van|von|der|den|de|du|di|da|la|bin|al|el) ){0,2}[A-ZÀ-Þ][A-Za-z0-9_À-ÖØ-öø-ÿ'’.-]*){0,3})")
         .expect("a constant pattern")
 });
 

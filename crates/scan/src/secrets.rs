@@ -34,6 +34,8 @@ pub(crate) enum Set {
 }
 
 impl Set {
+    const COUNT: usize = Set::Colon as usize + 1;
+
     fn has(self, b: u8) -> bool {
         match self {
             Set::Alnum => b.is_ascii_alphanumeric(),
@@ -278,11 +280,12 @@ pub(crate) static TOKENS: &[Token] = &[
 pub(crate) fn find(context: &Context<'_>, out: &mut Vec<Found>) {
     // Behind the end of the last finding: a hit inside it costs nothing.
     let mut done = 0;
+    let mut runs = Runs::default();
     for hit in &context.hits {
         let range = hit.range.clone();
         let found = match hit.word {
-            Word::Token(i) => known(context.text, &TOKENS[usize::from(i)], range),
-            Word::Pem => private_key(context.text, range),
+            Word::Token(i) => known(context.text, &TOKENS[usize::from(i)], range, &mut runs),
+            Word::Pem if range.start >= done => private_key(context.text, range),
             Word::Url => login_in_url(context.text, range),
             Word::Scheme => header(context.text, range),
             Word::Password if range.start >= done => assigned(context.text, range, true),
@@ -297,7 +300,24 @@ pub(crate) fn find(context: &Context<'_>, out: &mut Vec<Found>) {
     keys_by_shape(context, out);
 }
 
-fn known(text: &str, token: &Token, start: Range<usize>) -> Option<Found> {
+/// Where the run of a set's characters ends that was looked at last, so that a run with many starts
+/// of tokens in it is read once.
+#[derive(Default)]
+struct Runs {
+    ends: [usize; Set::COUNT],
+}
+
+impl Runs {
+    fn end(&mut self, bytes: &[u8], at: usize, set: Set) -> usize {
+        let end = &mut self.ends[set as usize];
+        if *end <= at {
+            *end = at + bytes[at..].iter().take_while(|&&b| set.has(b)).count();
+        }
+        *end
+    }
+}
+
+fn known(text: &str, token: &Token, start: Range<usize>, runs: &mut Runs) -> Option<Found> {
     let bytes = text.as_bytes();
     if &text[start.clone()] != token.prefix {
         return None;
@@ -308,21 +328,19 @@ fn known(text: &str, token: &Token, start: Range<usize>) -> Option<Found> {
     if !free {
         return None;
     }
-    let rest = bytes[start.end..]
-        .iter()
-        .take(token.most + 1)
-        .take_while(|&&b| token.set.has(b))
-        .count();
-    let end = start.end + rest.min(token.most);
+    let run = runs.end(bytes, start.end, token.set);
+    let end = run.min(start.end + token.most);
     let rest = text[start.end..end].trim_end_matches(['.', '-', '_', ':']);
-    let long = end - start.end >= token.most
-        && token.most < LONG
-        && bytes.get(end).is_some_and(|&b| token.set.has(b));
+    let long = token.most < LONG && run > end;
     if rest.len() < token.least || long || !varied(rest) {
         return None;
     }
-    if token.rule == "jwt" && rest.split('.').filter(|part| part.len() >= 8).count() < 2 {
-        return None;
+    if token.rule == "jwt" {
+        let dot = rest[..rest.len().min(JOSE_HEADER_MAX)].find('.')?;
+        let next = rest.as_bytes().get(dot + 1..dot + 9)?;
+        if dot < 8 || next.contains(&b'.') {
+            return None;
+        }
     }
     if token.rule == "telegram-bot-api-token" && !rest.contains(':') {
         return None;
@@ -334,14 +352,18 @@ fn known(text: &str, token: &Token, start: Range<usize>) -> Option<Found> {
     })
 }
 
+/// The first part of a JSON web token is shorter, in bytes.
+const JOSE_HEADER_MAX: usize = 1024;
+
 /// Not `xxxxxxxx`, and not a word: a digit among letters, or many different characters.
 fn varied(rest: &str) -> bool {
     let mut seen = [false; 128];
-    rest.bytes()
-        .filter(u8::is_ascii)
-        .for_each(|b| seen[usize::from(b)] = true);
+    let first = &rest.as_bytes()[..rest.len().min(PROBE)];
+    for &b in first.iter().filter(|b| b.is_ascii()) {
+        seen[usize::from(b)] = true;
+    }
     let different = seen.iter().filter(|&&s| s).count();
-    different >= 6 && (rest.bytes().any(|b| b.is_ascii_digit()) || different >= 16)
+    different >= 6 && (first.iter().any(u8::is_ascii_digit) || different >= 16)
 }
 
 /// `-----BEGIN … PRIVATE KEY-----` to its end, or as far as it goes.
@@ -429,7 +451,7 @@ fn header(text: &str, word: Range<usize>) -> Option<Found> {
 
 /// Between the word and its value: the rest of a name, quotes, one sign or verb.
 static ASSIGN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)^[\w-]{0,32}["'`*_\])]{0,3}(?: ?\([^)\n]{0,24}\))?[ \t]{0,4}(?:(?P<sign>:=|=>|->|==|=|:)|(?P<verb>is|ist|lautet|est|es|to|was)(?-u:\b):?)[ \t*]{0,4}\n?[ \t]{0,4}(?P<quote>["'`]?)"#)
+    Regex::new(r#"(?i)^[A-Za-z0-9_-]{0,32}["'`*_\])]{0,3}(?: ?\([^)\n]{0,24}\))?[ \t]{0,4}(?:(?P<sign>:=|=>|->|==|=|:)|(?P<verb>is|ist|lautet|est|es|to|was)(?-u:\b):?)[ \t*]{0,4}\n?[ \t]{0,4}(?P<quote>["'`]?)"#)
         .expect("a constant pattern")
 });
 
@@ -448,15 +470,10 @@ fn assigned(text: &str, word: Range<usize>, strong: bool) -> Option<Found> {
     let found = ASSIGN.captures(&text[name_end..reach])?;
     let start = name_end + found.get(0)?.end();
     let quote = found.name("quote").map_or("", |q| q.as_str());
-    let most = text.floor_char_boundary((start + LONG).min(text.len()));
+    // A value that goes on is judged by its start, and found as far as it goes.
+    let most = text.floor_char_boundary((start + PROBE).min(text.len()));
     let rest = &text[start..most];
-    let length = if quote.is_empty() {
-        rest.find(|c: char| c.is_whitespace() || "\"'`,;<>)}&|".contains(c))
-            .unwrap_or(rest.len())
-    } else {
-        rest.find(|c: char| quote.contains(c) || c == '\n')
-            .unwrap_or(rest.len())
-    };
+    let length = value_length(rest, quote);
     let value = rest[..length].trim_end_matches(['.', '*', '!', '?']);
     let said = found.name("verb").is_some();
     let good = match (strong, said) {
@@ -472,11 +489,31 @@ fn assigned(text: &str, word: Range<usize>, strong: bool) -> Option<Found> {
     let good = good
         && (!pin || (4..=8).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit()))
         || pin && (4..=8).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit());
-    good.then(|| Found {
-        range: start..start + value.len(),
+    if !good {
+        return None;
+    }
+    let end = if length < rest.len() || most == text.len() {
+        start + value.len()
+    } else {
+        let most = text.floor_char_boundary((start + LONG).min(text.len()));
+        start + value_length(&text[start..most], quote)
+    };
+    Some(Found {
+        range: start..end,
         kind: Pii::Credential,
         rule: "assigned-secret",
     })
+}
+
+/// So many bytes of a value decide whether it is one.
+const PROBE: usize = 256;
+
+fn value_length(rest: &str, quote: &str) -> usize {
+    let ends = |c: char| match quote {
+        "" => c.is_whitespace() || "\"'`,;<>)}&|".contains(c),
+        quote => quote.contains(c) || c == '\n',
+    };
+    rest.find(ends).unwrap_or(rest.len())
 }
 
 /// An expression of some programming language, or a variable, and no value.

@@ -269,6 +269,7 @@ impl Builder {
             match event {
                 Event::Object => {
                     let under = key.take().unwrap_or(above);
+                    self.added("\n\n");
                     self.objects.push(Object {
                         under: under.clone(),
                         keys: Vec::new(),
@@ -449,10 +450,9 @@ fn promising(bytes: &[u8]) -> bool {
     let next = bytes[1..]
         .iter()
         .find(|b| !matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
-    match (bytes[0], next) {
-        (b'{', Some(b'"')) => true,
-        (b'[', Some(b'"' | b'{' | b'[' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n')) => true,
-        _ => false,
+    match bytes[0] {
+        b'{' => next == Some(&b'"'),
+        _ => next.is_some_and(|b| b.is_ascii_digit() || b"\"{[-tfn".contains(b)),
     }
 }
 

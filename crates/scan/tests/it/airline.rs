@@ -114,7 +114,7 @@ fn forms(what: &str, value: &str) -> Vec<String> {
 }
 
 fn occurrences<'t>(text: &'t str, value: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
-    let alone = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric());
+    let alone = |c: Option<char>| !c.is_some_and(|c| c.is_alphanumeric() || c == '_');
     text.match_indices(value)
         .map(|(at, value)| at..at + value.len())
         .filter(move |r| {
@@ -245,8 +245,9 @@ fn every_value_of_the_records_is_found_and_little_else() {
     }
 }
 
-/// Of each kind. Some are values that a customer typed and no record has.
-const FALSE_ALARMS_PERCENT_MAX: usize = 5;
+/// Of each kind. Nearly all are true values that no record of the conversation has: a mail address
+/// that a customer typed, passengers of a booking that failed.
+const FALSE_ALARMS_PERCENT_MAX: usize = 8;
 
 /// The same values one and two levels deeper: a message, and a conversation inside a string.
 #[test]

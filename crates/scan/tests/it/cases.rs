@@ -74,6 +74,7 @@ fn ids_of_payment_methods() {
     none_found(&[
         "credit_card_only",
         "gift card 2024",
+        "use freeze_debit_card_3892",
         "a certificate of 250",
         "my_credit_card_1x".trim_end_matches("_1x"),
         "debit card ending in 1234",
@@ -461,6 +462,17 @@ fn named_secrets() {
         "-----BEGIN PUBLIC KEY-----\nMIIabc\n-----END PUBLIC KEY-----",
         "commit 8f14e45fceea167a5a36dedd4bea2543",
     ]);
+}
+
+#[test]
+fn long_secrets_are_masked_whole() {
+    let long = "a1B2c3D4e5F6g7H8".repeat(100);
+    assert_eq!(masked(&format!("password={long}")), "password=[credential]");
+    assert_eq!(
+        masked(&format!("token: \"{long}\"")),
+        "token: \"[credential]\""
+    );
+    assert_eq!(masked(&format!("Bearer {long}")), "Bearer [credential]");
 }
 
 #[test]

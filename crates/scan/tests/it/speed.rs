@@ -2,11 +2,22 @@
 //!
 //! `cargo test --release -p kitbag-scan -- --ignored --nocapture speed` prints megabytes a second.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use kitbag_scan::{Hint, Rules, Scanner, mask};
 
 use crate::support::SCANNER;
+
+/// Time that this thread had a processor, where the system says so: other work on the machine is not
+/// counted.
+fn clock() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let start = *START;
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanos = stat.and_then(|s| s.split(' ').next().and_then(|n| n.parse().ok()));
+    nanos.map_or_else(|| start.elapsed(), Duration::from_nanos)
+}
 
 const MEGA: usize = 1_000_000;
 
@@ -38,6 +49,10 @@ fn hostile(bytes: usize) -> Vec<(&'static str, String)> {
         ("zero width", "4\u{200b}"),
         ("full width", "４"),
         ("hex", "a:1:"),
+        ("tokens in a run", "-eyJ"),
+        ("keys in a run", "token:"),
+        ("quotes that open", "password is \"a'"),
+        ("umlauts", "ä1 Ö-"),
         ("masks", "[email]"),
         ("open masks", "[date of birth"),
     ];
@@ -51,10 +66,10 @@ fn hostile(bytes: usize) -> Vec<(&'static str, String)> {
 #[test]
 fn hostile_texts_take_time_in_proportion() {
     let time = |text: &str| {
-        let start = Instant::now();
+        let start = clock();
         let findings = SCANNER.scan(text, Hint::default());
         let _ = mask(text, &findings);
-        start.elapsed()
+        clock() - start
     };
     for ((name, small), (_, large)) in hostile(20_000).into_iter().zip(hostile(160_000)) {
         time(&small);
@@ -69,15 +84,15 @@ fn hostile_texts_take_time_in_proportion() {
 #[test]
 #[ignore = "figures, in release"]
 fn speed() {
-    let start = Instant::now();
+    let wall = Instant::now();
     let scanner = Scanner::new(&Rules::default());
-    let built = start.elapsed();
+    let built = wall.elapsed();
     let all = "born 1990-04-05, password=hunter2, +1 212 555 0123, 975 Sunset Drive, certificate_7504069, my name is A";
-    let start = Instant::now();
+    let start = clock();
     scanner.scan(all, Hint::default());
     println!(
         "built in {built:?}, first text with all kinds in {:?}",
-        start.elapsed()
+        clock() - start
     );
 
     let packed = include_bytes!("../fixtures/airline.json.deflate");
@@ -101,9 +116,9 @@ fn speed() {
     ];
     texts.extend(hostile(4 * MEGA));
     for (name, text) in texts {
-        let start = Instant::now();
+        let start = clock();
         let findings = scanner.scan(&text, Hint::default());
-        let took = start.elapsed();
+        let took = clock() - start;
         let rate = text.len() as f64 / MEGA as f64 / took.as_secs_f64();
         println!(
             "{name:24} {:>8} bytes {took:>10.1?} {rate:>7.1} MB/s {:>7} findings",
