@@ -165,10 +165,7 @@ impl Weighing {
                 false => beyond = middle,
             }
         }
-        let left_out = left_out(kept);
-        let mut fitting = fitting;
-        fitting.truncate(kept);
-        Ok(Choice::new(limit, fitting, left_out))
+        Ok(Choice::new(limit, fitting[..kept].to_vec(), left_out(kept)))
     }
 }
 
@@ -287,33 +284,14 @@ impl<'p> Rendering<'p> {
     ) -> Result<Option<String>, RenderError> {
         let text = self.format.note(note, self.notes);
         self.pass_by(at);
-        if let Some(choice) = &mut self.choice {
-            let limit = choice.limit;
-            let weighed = match self.behind.checked_sub(1) {
-                Some(last) if choice.kept[last].at == at => choice.kept[last].tokens,
-                _ => 0, // it was not chosen
-            };
-            let takes = tokens(&text);
-            if takes > weighed {
-                let receipt = receipt(limit, self.notes + 1, withheld, self.plan, &choice.left_out);
-                let foot = tokens(&self.format.foot(&receipt));
-                if self.meter.tokens() + takes + self.to_come + foot > limit.max_tokens {
-                    if limit.on_overflow == Overflow::Fail {
-                        return Err(RenderError::Changed {
-                            max_tokens: limit.max_tokens,
-                        });
-                    }
-                    let grown = Weighed {
-                        at,
-                        pinned: note.pinned,
-                        tokens: takes,
-                    };
-                    let before = |one: &Weighed| one.rank() < grown.rank();
-                    let place = choice.left_out.partition_point(before);
-                    choice.left_out.insert(place, grown);
-                    return Ok(None);
-                }
-            }
+        let takes = tokens(&text);
+        if !self.fits(at, takes, withheld) {
+            self.leave_out(Weighed {
+                at,
+                pinned: note.pinned,
+                tokens: takes,
+            })?;
+            return Ok(None);
         }
         self.notes += 1;
         self.meter.add(&text);
@@ -352,6 +330,37 @@ impl<'p> Rendering<'p> {
                 Ok((text, rendered))
             }
         }
+    }
+
+    /// Whether a note can be written that now takes so much, with all that are to come and the receipt.
+    fn fits(&self, at: usize, takes: u64, withheld: &Withheld) -> bool {
+        let Some(choice) = &self.choice else {
+            return true;
+        };
+        let last = self.behind.checked_sub(1).map(|last| choice.kept[last]);
+        let weighed = last.filter(|note| note.at == at).map(|note| note.tokens);
+        if weighed.is_some_and(|weighed| takes <= weighed) {
+            return true;
+        }
+        let notes = self.notes + 1;
+        let receipt = receipt(choice.limit, notes, withheld, self.plan, &choice.left_out);
+        let foot = tokens(&self.format.foot(&receipt));
+        self.meter.tokens() + takes + self.to_come + foot <= choice.limit.max_tokens
+    }
+
+    /// Takes a note out of the choice, if that may be.
+    fn leave_out(&mut self, grown: Weighed) -> Result<(), RenderError> {
+        let Some(choice) = &mut self.choice else {
+            return Ok(());
+        };
+        let max_tokens = choice.limit.max_tokens;
+        if choice.limit.on_overflow == Overflow::Fail {
+            return Err(RenderError::Changed { max_tokens });
+        }
+        let before = |one: &Weighed| one.rank() < grown.rank();
+        let place = choice.left_out.partition_point(before);
+        choice.left_out.insert(place, grown);
+        Ok(())
     }
 
     /// Those before this place that did not come will not come any more.
