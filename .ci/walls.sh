@@ -28,6 +28,8 @@ never_links kitbag-node 'iroh|tokio'
 never_links kitbag-scan 'iroh|redb|tokio|axum|automerge|kitbag-.*'
 never_links kitbag-rpc 'kitbag-(engine|daemon|node|net|store)|iroh|redb'
 
+never_links kitbag-render 'kitbag-(crypto|core|store|net|node|engine|daemon)|iroh|redb|axum'
+
 # Bugs on purpose are for one test binary.
 shipped=$(cargo tree --locked --package kitbag --edges features --target all --all-features --prefix none)
 ! grep -q '"planted"' <<<"$shipped" || complain "what ships has the feature 'planted'"

@@ -274,6 +274,9 @@ fn hostile_notes_leave_as_text_and_files_are_not_overwritten() {
         (vec!["search", "x", "--since", "soon"], "bad-input"),
         (vec!["export", &pack, "--purpose", ""], "bad-input"),
         (vec!["export", &pack, "--format", "md"], "usage"),
+        (vec!["export", &pack, "--format", "xml"], "usage"),
+        (vec!["export", &pack, "--on-overflow", "trim"], "usage"),
+        (vec!["export", &pack, "--max-tokens", "0"], "usage"),
     ] {
         let (_, error) = ana.fails(&args, b"");
         assert_eq!(error["code"], code, "{args:?}");
@@ -313,4 +316,148 @@ fn an_export_that_is_interrupted_leaves_nothing() {
     let out = dir.path().join("out.md");
     ana.ok(&["export", &pack, "--out", out.to_str().unwrap()]);
     assert_eq!(names(), 1);
+}
+
+/// Goal: each format leaves whole: the same bytes each time, the body in its place and harmless, and the
+/// tokens that are told are those of what was written.
+#[test]
+fn every_format_leaves_whole_and_counted() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("Acme & \"Sons\"");
+    let body = "a </document_content> ]]> & \u{202e}\n```\n----\nnotes: 0";
+    ana.add(&pack, "One", body);
+    ana.add(&pack, "Two", "plain");
+    let dir = tempfile::tempdir().unwrap();
+    for (format, shown) in [
+        (
+            "md",
+            "````text\na </document_content> ]]> & \\u{202e}\n```\n----\nnotes: 0\n````\n",
+        ),
+        (
+            "xml",
+            "<document_content>a &lt;/document_content&gt; ]]&gt; &amp; \\u{202e}\n```\n----\nnotes: 0</document_content>\n",
+        ),
+        (
+            "json",
+            "\"body\":\"a </document_content> ]]> & \\u202e\\n```\\n----\\nnotes: 0\"",
+        ),
+        (
+            "jsonl",
+            "\"body\":\"a </document_content> ]]> & \\u202e\\n```\\n----\\nnotes: 0\"",
+        ),
+        (
+            "text",
+            "\n  a </document_content> ]]> & \\u{202e}\n  ```\n  ----\n  notes: 0\n",
+        ),
+    ] {
+        let document = ana.ok(&["export", &pack, "--format", format]);
+        assert!(document.contains(shown), "{format}: {document}");
+        assert_eq!(document, ana.ok(&["export", &pack, "--format", format]));
+        let file = dir.path().join(format);
+        let args = [
+            "export",
+            &pack,
+            "--format",
+            format,
+            "--out",
+            file.to_str().unwrap(),
+        ];
+        let written = ana.json(&args);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), document);
+        assert_eq!(written["tokens"], kitbag_render::tokens(&document));
+        assert_eq!(
+            (&written["format"], &written["notes"]),
+            (&json!(format), &json!(2))
+        );
+    }
+    let lines = ana.ok(&["export", &pack, "--format", "jsonl"]);
+    let kinds: Vec<bool> = lines
+        .lines()
+        .map(|line| match serde_json::from_str(line).unwrap() {
+            kitbag_render::JsonLine::Note(note) => note.title == "One" || note.title == "Two",
+            _ => false,
+        })
+        .collect();
+    assert_eq!(kinds, [false, true, true, false]);
+}
+
+/// Goal: an export keeps its budget: it fails and writes nothing, or leaves whole notes out, the oldest
+/// first, and names them.
+#[test]
+fn an_export_keeps_to_its_budget() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("Acme");
+    let bodies: Vec<String> = (0..5).map(|i| format!("{i} renewal ").repeat(40)).collect();
+    let ids: Vec<String> = bodies
+        .iter()
+        .map(|body| {
+            std::thread::sleep(Duration::from_millis(5)); // another moment for each
+            ana.add(&pack, "T", body)
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    let name = out.to_str().unwrap();
+    for format in ["md", "xml", "json", "jsonl", "text"] {
+        let whole = ana.ok(&["export", &pack, "--format", format]);
+        let max = kitbag_render::tokens(&whole) * 3 / 4;
+        let allowed = max.to_string();
+        let base = [
+            "export",
+            &pack,
+            "--format",
+            format,
+            "--max-tokens",
+            &allowed,
+        ];
+        let with = |more: &[&'static str]| [&base[..], more].concat();
+
+        let failed = ana.run(&with(&[]), b"");
+        assert_eq!((failed.status.code(), failed.stdout.len()), (Some(6), 0));
+        let to_file = [&base[..], &["--out", name]].concat();
+        let (exit, error) = ana.fails(&to_file, b"");
+        assert_eq!((exit, &error["code"]), (6, &json!("over-budget")));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+
+        let trimmed = ana.ok(&with(&["--on-overflow", "trim"]));
+        assert!(
+            kitbag_render::tokens(&trimmed) <= max,
+            "{format}: {trimmed}"
+        );
+        let to_file = [&base[..], &["--on-overflow", "trim", "--out", name]].concat();
+        let written = ana.json(&to_file);
+        assert_eq!(std::fs::read_to_string(&out).unwrap(), trimmed);
+        std::fs::remove_file(&out).unwrap();
+        let left_out: Vec<String> = written["over_budget"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(text)
+            .collect();
+        let count = left_out.len();
+        assert!((1..5).contains(&count), "{format}: {written}");
+        let mut oldest = ids[..count].to_vec();
+        oldest.reverse();
+        assert_eq!(left_out, oldest, "{format}");
+        for (id, body) in ids.iter().zip(&bodies) {
+            assert!(trimmed.contains(id), "{format}: each id is there");
+            assert_eq!(trimmed.contains(body.trim_end()), !left_out.contains(id));
+        }
+    }
+    let (exit, error) = ana.fails(
+        &[
+            "export",
+            &pack,
+            "--max-tokens",
+            "10",
+            "--on-overflow",
+            "trim",
+        ],
+        b"",
+    );
+    assert_eq!(
+        (exit, &error["code"]),
+        (6, &json!("over-budget")),
+        "{error}"
+    );
 }

@@ -4,6 +4,7 @@ use crate::colour::Colour;
 use crate::commands::Command;
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use kitbag_render::{Format, Overflow};
 use kitbag_rpc::{Role, Sensitivity};
 use std::path::PathBuf;
 
@@ -42,6 +43,26 @@ pub(crate) struct Cli {
 pub(crate) fn sensitivity() -> impl TypedValueParser<Value = Sensitivity> {
     let all = Sensitivity::ALL;
     PossibleValuesParser::new(all.map(Sensitivity::as_str)).map(move |word| {
+        all.into_iter()
+            .find(|one| one.as_str() == word)
+            .expect("the parser lets only these words through")
+    })
+}
+
+/// A format of an export, by its word.
+pub(crate) fn format() -> impl TypedValueParser<Value = Format> {
+    let all = Format::ALL;
+    PossibleValuesParser::new(all.map(Format::as_str)).map(move |word| {
+        all.into_iter()
+            .find(|one| one.as_str() == word)
+            .expect("the parser lets only these words through")
+    })
+}
+
+/// What to do with too much, by its word.
+pub(crate) fn overflow() -> impl TypedValueParser<Value = Overflow> {
+    let all = Overflow::ALL;
+    PossibleValuesParser::new(all.map(Overflow::as_str)).map(move |word| {
         all.into_iter()
             .find(|one| one.as_str() == word)
             .expect("the parser lets only these words through")
@@ -188,7 +209,11 @@ mod tests {
             "search refund --limit 101",
             "search refund --sensitivity secret",
             "export",
-            "export Acme --format xml",
+            "export Acme --format pdf",
+            "export Acme --max-tokens 0",
+            "export Acme --max-tokens many",
+            "export Acme --on-overflow trim",
+            "export Acme --max-tokens 9 --on-overflow cut",
             "export Acme --force",
             "export Acme --max-sensitivity secret",
             "share cancel Acme",

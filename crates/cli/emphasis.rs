@@ -5,7 +5,7 @@
 
 use crate::colour::{Style, styled};
 use crate::context::Context;
-use crate::escape::{Lines, escape};
+use kitbag_render::{Lines, escape};
 
 /// A line that is safe to print as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,11 +7,11 @@
 use crate::colour::{Colour, Style, styled};
 use crate::emphasis::Line;
 use crate::environment::Terminal;
-use crate::escape::{Lines, escape, is_hostile};
 use crate::redact::without_tickets;
+use kitbag_render::{Lines, escape, plain_json};
 use kitbag_rpc::Failure;
 use serde::Serialize;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::AsFd;
 
@@ -214,33 +214,4 @@ fn columns(stream: &(impl IsTerminal + AsFd), environment: &Terminal) -> Option<
 /// Nobody may be listening any more; then there is nobody to tell that either.
 fn talk(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", escape(text, Lines::Many));
-}
-
-/// JSON in which everything that a terminal would obey or hide is written as `\uXXXX`: the same
-/// document. Outside of strings JSON has only line breaks of that kind.
-pub(crate) fn plain_json(json: &str) -> String {
-    let mut plain = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c == '\n' || !is_hostile(c) {
-            plain.push(c);
-            continue;
-        }
-        for unit in c.encode_utf16(&mut [0; 2]) {
-            write!(plain, "\\u{unit:04x}").expect("a string takes all that is written");
-        }
-    }
-    plain
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_says_the_same_without_anything_to_obey() {
-        let text = "a\x1b[31m\u{9b}\u{202e}\u{e0041}\n東京 👩‍🚀";
-        let plain = plain_json(&serde_json::to_string(text).unwrap());
-        assert!(!plain.chars().any(is_hostile), "{plain}");
-        assert_eq!(serde_json::from_str::<String>(&plain).unwrap(), text);
-    }
 }

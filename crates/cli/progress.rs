@@ -2,9 +2,9 @@
 //!
 //! Only for a person who looks: not into a pipe, not with `--json`.
 
-use crate::escape::{Lines, escape};
 use crate::output::Output;
 use crate::table::cut;
+use kitbag_render::{Lines, escape};
 use std::io::{self, Write};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};

@@ -1,7 +1,7 @@
 //! Rows: aligned and cut to the width for a person, separated by tabs and whole for a program.
 
-use crate::escape::{Lines, escape};
 use crate::output::Output;
+use kitbag_render::{Lines, escape};
 use std::io;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 

@@ -1,11 +1,11 @@
 //! The sentences that more than one command says. No words of the machinery in front of a person.
 
 use crate::context::Context;
-use crate::escape::{Lines, escape};
 use crate::output::Output;
 use crate::when;
 use jiff::Zoned;
 use kitbag_daemon::KeyProtection;
+use kitbag_render::{Lines, escape};
 use kitbag_rpc::{
     AudienceMember, Client, ClientError, Code, Fork, JoinRequest, PackRef, PackStatus, PeerState,
     PeerStatus, Role, Sensitivity, ShowPack, V1, WaitingJoin,
@@ -51,14 +51,6 @@ pub(crate) const OFFLINE: &str = "Offline: nobody is reached until kitbag down a
 /// The start of an id, enough to type.
 pub(crate) fn short(id: &str) -> &str {
     id.get(..10).unwrap_or(id)
-}
-
-/// A note's status, as people say it: the record says that a deleted note is put away.
-pub(crate) fn status(word: &str) -> &str {
-    match word {
-        "archived" => "deleted",
-        word => word,
-    }
 }
 
 /// An id in a list: enough to type for a person, whole for a program.

@@ -4,12 +4,14 @@ mod target;
 
 use crate::context::Context;
 use crate::note_filter::{FilterArgs, ListedArgs};
-use crate::output::plain_json;
 use crate::progress::INTERRUPTED;
-use crate::{args, launch, markdown, words};
-use clap::{Args, ValueEnum};
+use crate::{args, launch, words};
+use clap::Args;
+use kitbag_render::{
+    ESTIMATOR, Format, Head, Limit, Overflow, RenderError, Rendering, Selection, Weighing, reasons,
+};
 use kitbag_rpc::{
-    Client, Code, ExportPage, ExportPlan, ExportWish, ExportedPack, Failure, Listed, NoteFilter,
+    Client, Code, ExportPage, ExportPlan, ExportWish, ExportedNote, ExportedPack, Failure,
     PlanExport, ReadExport, Sensitivity, V1, Withheld,
 };
 use serde::Serialize;
@@ -20,8 +22,8 @@ use target::Target;
 pub(crate) struct ExportArgs {
     /// The pack
     pack: String,
-    /// md to read, json to keep everything; md if nobody says, json with --json
-    #[arg(long, value_name = "FORMAT")]
+    /// md to read, xml for a model, text for anything, json and jsonl to keep everything; md if nobody says, json with --json
+    #[arg(long, value_name = "FORMAT", value_parser = args::format())]
     format: Option<Format>,
     /// Take notes up to this sensitivity; the pack's own if it is left out
     #[arg(long, value_name = "S", value_parser = args::sensitivity())]
@@ -33,20 +35,18 @@ pub(crate) struct ExportArgs {
     listed: ListedArgs,
     #[command(flatten)]
     filter: FilterArgs,
+    /// The whole of it takes no more tokens than this, estimated rather high
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_tokens: Option<u64>,
+    /// If it takes more: fail, or trim (leave out whole notes and name them); fail if nobody says
+    #[arg(long, value_name = "WHAT", requires = "max_tokens", value_parser = args::overflow())]
+    on_overflow: Option<Overflow>,
     /// Write to this file, readable by you only; without it to the standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Replace the file if it is there
     #[arg(long, requires = "out")]
     force: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Format {
-    Md,
-    Json,
 }
 
 /// Ids sent for one page. Their notes fit into one answer whatever they hold.
@@ -56,8 +56,9 @@ const _: () = assert!(PAGE_NOTES <= kitbag_rpc::EXPORT_PAGE_NOTES_MAX);
 pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<()> {
     let is_json = context.out.is_json();
     let format = match args.format {
-        Some(Format::Md) if is_json && args.out.is_none() => {
-            let failure = Failure::new(Code::Usage, "--json prints JSON, not Markdown");
+        Some(format) if format != Format::Json && is_json && args.out.is_none() => {
+            let message = format!("--json prints one JSON document, not {}", format.as_str());
+            let failure = Failure::new(Code::Usage, message);
             return Err(failure
                 .hint("leave one of them out, or name a file with --out")
                 .into());
@@ -66,6 +67,10 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         None if is_json => Format::Json,
         None => Format::Md,
     };
+    let limit = args.max_tokens.map(|max_tokens| Limit {
+        max_tokens,
+        on_overflow: args.on_overflow.unwrap_or(Overflow::Fail),
+    });
     let target = Target::open(context.out, args.out.as_deref(), args.force)?;
     let wish = ExportWish {
         pack: args.pack,
@@ -76,7 +81,7 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
     };
     let client = launch::client(context).await?;
     let written = tokio::select! {
-        written = export(&client, format, wish, target) => Some(written?),
+        written = export(&client, format, limit, wish, target) => Some(written?),
         _ = tokio::signal::ctrl_c() => None,
     };
     // Ended from the keyboard: what was written so far is gone with its target.
@@ -101,11 +106,20 @@ pub(super) struct Written {
     max_sensitivity: Sensitivity,
     notes: u64,
     withheld: Withheld,
+    /// What the whole of it takes.
+    tokens: u64,
+    /// How that was estimated.
+    estimator: &'static str,
+    /// What it was allowed to take.
+    max_tokens: Option<u64>,
+    /// Notes that were left out for that, all of them.
+    over_budget: Vec<String>,
 }
 
 async fn export(
     client: &Client,
     format: Format,
+    limit: Option<Limit>,
     wish: ExportWish,
     mut target: Target,
 ) -> anyhow::Result<Written> {
@@ -116,31 +130,40 @@ async fn export(
         })
         .await?;
     let wish = pinned(wish, &plan);
-    let mut withheld = plan.withheld.clone();
-    target.write(&match format {
-        Format::Md => markdown::head(&plan),
-        Format::Json => json_head(&wish, &plan)?,
-    })?;
-    let (mut rest, mut notes) = (&plan.notes[..], 0u64);
-    while !rest.is_empty() {
-        let page = page(client, &wish, &rest[..rest.len().min(PAGE_NOTES)]).await?;
-        for note in &page.notes {
-            target.write(&match format {
-                Format::Md => markdown::note(note),
-                Format::Json => {
-                    let comma = if notes == 0 { "" } else { "," };
-                    format!("{comma}\n{}", json(note)?)
-                }
-            })?;
-            notes += 1;
-        }
-        withheld.add(&page.withheld);
-        rest = &rest[page.read..];
+    let head = head(&wish, &plan);
+    let mut reading = Reading {
+        client,
+        wish,
+        plan: &plan.notes,
+        withheld: plan.withheld.clone(),
+    };
+    let mut places: Vec<usize> = (0..plan.notes.len()).collect();
+    let mut choice = None;
+    if let Some(limit) = limit {
+        let mut weighing = Weighing::new(format, &head);
+        let weigh = |at, note: &ExportedNote, _: &Withheld| {
+            weighing.note(at, note);
+            Ok(())
+        };
+        reading.read(&places, weigh).await?;
+        let chosen = weighing.choose(limit, &plan.notes, &reading.withheld);
+        let chosen = chosen.map_err(not_rendered)?;
+        places = chosen.places();
+        choice = Some(chosen);
     }
-    target.write(&match format {
-        Format::Md => markdown::foot(notes, &withheld),
-        Format::Json => format!("\n],\"withheld\":{}}}\n", json(&withheld)?),
-    })?;
+    let (mut rendering, text) = Rendering::begin(format, &head, &plan.notes, choice);
+    target.write(&text)?;
+    let write = |at, note: &ExportedNote, withheld: &Withheld| match rendering
+        .note(at, note, withheld)
+        .map_err(not_rendered)?
+    {
+        Some(text) => target.write(&text),
+        None => Ok(()),
+    };
+    reading.read(&places, write).await?;
+    let (text, rendered) = rendering.end(&reading.withheld).map_err(not_rendered)?;
+    target.write(&text)?;
+    let withheld = reading.withheld;
     let file = target.finish()?;
     Ok(Written {
         v: V1,
@@ -148,9 +171,62 @@ async fn export(
         format,
         pack: plan.pack,
         max_sensitivity: plan.max_sensitivity,
-        notes,
+        notes: rendered.notes,
         withheld,
+        tokens: rendered.tokens,
+        estimator: ESTIMATOR,
+        max_tokens: limit.map(|limit| limit.max_tokens),
+        over_budget: rendered.over_budget,
     })
+}
+
+/// Notes of a plan, page by page, and what stays by now.
+struct Reading<'a> {
+    client: &'a Client,
+    wish: ExportWish,
+    plan: &'a [String],
+    withheld: Withheld,
+}
+
+impl Reading<'_> {
+    /// Hands over the notes at these places of the plan, as far as they may leave.
+    async fn read(
+        &mut self,
+        places: &[usize],
+        mut take: impl FnMut(usize, &ExportedNote, &Withheld) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut rest = places;
+        while !rest.is_empty() {
+            let asked = &rest[..rest.len().min(PAGE_NOTES)];
+            let ids: Vec<String> = asked.iter().map(|at| self.plan[*at].clone()).collect();
+            let page = page(self.client, &self.wish, &ids).await?;
+            self.withheld.add(&page.withheld);
+            let mut notes = page.notes.iter().peekable();
+            for (at, id) in asked[..page.read].iter().zip(&ids) {
+                if let Some(note) = notes.next_if(|note| note.id == *id) {
+                    take(*at, note, &self.withheld)?;
+                }
+            }
+            if notes.next().is_some() {
+                let message = "the daemon read another note than it was asked for";
+                return Err(Failure::new(Code::Internal, message).into());
+            }
+            rest = &rest[page.read..];
+        }
+        Ok(())
+    }
+}
+
+/// Why there is no document, with what to do about it.
+fn not_rendered(error: RenderError) -> Failure {
+    match error {
+        RenderError::Changed { .. } => {
+            Failure::new(Code::Conflict, error.to_string()).hint("export once more")
+        }
+        error => Failure::new(Code::OverBudget, format!("the export {error}")).hint(
+            "take fewer notes, allow more tokens, or leave notes out with --on-overflow trim",
+        ),
+    }
 }
 
 async fn page(client: &Client, wish: &ExportWish, notes: &[String]) -> anyhow::Result<ExportPage> {
@@ -168,28 +244,6 @@ async fn page(client: &Client, wish: &ExportWish, notes: &[String]) -> anyhow::R
     Ok(page)
 }
 
-/// What was asked for.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Selection<'a> {
-    max_sensitivity: Sensitivity,
-    purpose: Option<&'a str>,
-    listed: Listed,
-    filter: &'a NoteFilter,
-}
-
-/// The whole document. It is never in memory: it goes out page by page.
-#[cfg(test)]
-#[derive(schemars::JsonSchema)]
-#[expect(dead_code, reason = "only its schema is used")]
-pub(super) struct Exported<'a> {
-    v: V1,
-    pack: ExportedPack,
-    selection: Selection<'a>,
-    notes: Vec<kitbag_rpc::ExportedNote>,
-    withheld: Withheld,
-}
-
 /// The same for every page: the pack by its id, since somebody may give its name to another one
 /// meanwhile, and the bound that the head says, whatever becomes of a role.
 fn pinned(wish: ExportWish, plan: &ExportPlan) -> ExportWish {
@@ -200,24 +254,17 @@ fn pinned(wish: ExportWish, plan: &ExportPlan) -> ExportWish {
     }
 }
 
-/// The document up to its notes.
-fn json_head(wish: &ExportWish, plan: &ExportPlan) -> serde_json::Result<String> {
-    let selection = Selection {
-        max_sensitivity: plan.max_sensitivity,
-        purpose: wish.purpose.as_deref(),
-        listed: wish.listed,
-        filter: &wish.filter,
-    };
-    Ok(format!(
-        "{{\"v\":1,\"pack\":{},\"selection\":{},\"notes\":[",
-        json(&plan.pack)?,
-        json(&selection)?
-    ))
-}
-
-/// JSON that is safe to look at with any program.
-fn json(value: &impl Serialize) -> serde_json::Result<String> {
-    serde_json::to_string(value).map(|json| plain_json(&json))
+/// What the document begins with.
+fn head(wish: &ExportWish, plan: &ExportPlan) -> Head {
+    Head {
+        pack: plan.pack.clone(),
+        selection: Selection {
+            max_sensitivity: plan.max_sensitivity,
+            purpose: wish.purpose.clone(),
+            listed: wish.listed,
+            filter: wish.filter.clone(),
+        },
+    }
 }
 
 /// The receipt for a person.
@@ -233,9 +280,18 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
         notes(written.notes),
         written.max_sensitivity.title()
     )];
+    let tokens = words::count(written.tokens, "token", "tokens");
+    match written.max_tokens {
+        Some(max) => lines.push(format!("It takes about {tokens} of {max} by {ESTIMATOR}")),
+        None => lines.push(format!("It takes about {tokens} by {ESTIMATOR}")),
+    }
+    if !written.over_budget.is_empty() {
+        let left_out = notes(written.over_budget.len() as u64);
+        lines.push(format!("Left out so that it fits: {left_out}"));
+    }
     let withheld = &written.withheld;
     if withheld.notes > 0 {
-        let reasons = markdown::reasons(withheld);
+        let reasons = reasons(withheld);
         let reasons = reasons.iter().map(|(why, count)| format!("{count} {why}"));
         lines.push(format!(
             "Withheld: {} ({})",
@@ -270,6 +326,7 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kitbag_rpc::{Listed, NoteFilter};
 
     /// Goal: no page goes beyond what the head says, even if this person's role was raised meanwhile.
     #[test]
@@ -312,11 +369,16 @@ mod tests {
             max_sensitivity: Sensitivity::Internal,
             notes: 1,
             withheld: Withheld::default(),
+            tokens: 90,
+            estimator: ESTIMATOR,
+            max_tokens: None,
+            over_budget: vec![],
         };
         assert_eq!(
             in_words(&written, None),
-            "Exported 1 note of pack abcdefghij, up to Internal"
+            "Exported 1 note of pack abcdefghij, up to Internal\nIt takes about 90 tokens by kitbag-1"
         );
+        (written.max_tokens, written.over_budget) = (Some(100), vec!["abc".into(), "def".into()]);
         written.pack.title = "Acme\x1b".into();
         let withheld = &mut written.withheld;
         (withheld.notes, withheld.set_aside, withheld.deleted) = (4, 1, 1);
@@ -330,6 +392,8 @@ mod tests {
             "--max-sensitivity confidential",
             "--purpose PURPOSE",
             "1 change is set aside",
+            "It takes about 90 tokens of 100 by kitbag-1",
+            "Left out so that it fits: 2 notes",
         ] {
             assert!(said.contains(part), "{said}");
         }

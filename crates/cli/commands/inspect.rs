@@ -1,9 +1,9 @@
 //! `kitbag inspect`: what some bytes are. Asks nobody, needs no daemon, shows no secret.
 
 use crate::context::Context;
-use crate::escape::{Lines, escape};
 use crate::input;
 use clap::Args;
+use kitbag_render::{Lines, escape};
 use kitbag_rpc::{Code, Failure, Field, Inspected, Part, Value};
 use std::path::Path;
 use zeroize::Zeroizing;

@@ -42,7 +42,7 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
             note.sensitivity.as_str(),
             &note.title,
             &note.source,
-            words::status(&note.status),
+            kitbag_render::status(&note.status),
         ]);
     }
     table.print(context.out)?;

@@ -61,7 +61,7 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("search", schema_of::<Found>()),
         (
             "export",
-            schema_of::<Either<export::Written, export::Exported>>(),
+            schema_of::<Either<export::Written, kitbag_render::Exported>>(),
         ),
         ("edit", schema_of::<Either<NoteEdited, NoteRelabelled>>()),
         ("delete", schema_of::<NoteDeleted>()),

@@ -67,7 +67,10 @@ fn for_a_person(context: &Context, hit: &Hit, now: &Zoned) -> Vec<Line> {
     about.push_str(&words::inline(&hit.source_label));
     about.push_str(&format!(" · {}", crate::when::shown(hit.captured_at, now)));
     if hit.status != "active" {
-        about.push_str(&format!(" · {}", words::inline(words::status(&hit.status))));
+        about.push_str(&format!(
+            " · {}",
+            words::inline(kitbag_render::status(&hit.status))
+        ));
     }
     let snippet = Line::default()
         .plain(INDENT)

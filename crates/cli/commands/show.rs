@@ -148,7 +148,7 @@ fn status(note: &Note) -> String {
             words::inline(&deleted.by),
             words::short(&note.id)
         ),
-        None => words::inline(words::status(&note.status)),
+        None => words::inline(kitbag_render::status(&note.status)),
     }
 }
 

@@ -114,6 +114,8 @@ codes! {
     Denied = "denied", Denied, 403;
     /// The caller may not use this daemon.
     CallerDenied = "caller-denied", Denied, 403;
+    /// What was asked for takes more tokens than it may.
+    OverBudget = "over-budget", OverBudget, 422;
     /// Changed meanwhile, or not possible in this state.
     Conflict = "conflict", Conflict, 409;
     /// Another daemon serves this home.

@@ -10,7 +10,7 @@ use std::fmt::Write;
 
 /// How much of a text's own layout is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lines {
+pub enum Lines {
     /// None: the text stands inside a line.
     One,
     /// Line breaks and tabs.
@@ -18,7 +18,7 @@ pub(crate) enum Lines {
 }
 
 /// The text with everything visible that a terminal would obey or hide.
-pub(crate) fn escape(text: &str, lines: Lines) -> Cow<'_, str> {
+pub fn escape(text: &str, lines: Lines) -> Cow<'_, str> {
     let kept = |c: char| lines == Lines::Many && matches!(c, '\n' | '\t');
     if !text.chars().any(|c| is_hostile(c) && !kept(c)) {
         return Cow::Borrowed(text);
@@ -40,7 +40,7 @@ pub(crate) fn escape(text: &str, lines: Lines) -> Cow<'_, str> {
 }
 
 /// Whether a terminal would obey or hide it.
-pub(crate) fn is_hostile(c: char) -> bool {
+pub fn is_hostile(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}'                      // soft hyphen

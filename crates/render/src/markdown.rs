@@ -4,20 +4,22 @@
 //! else stands inside a line of ours, with every sign escaped that Markdown would obey. Characters that
 //! a terminal would obey or hide are shown, so that the file can be looked at with any program.
 
+use crate::document::{reasons, status};
 use crate::escape::{Lines, escape};
-use crate::words;
-use kitbag_rpc::{ExportPlan, ExportedNote, Withheld};
+use crate::{Head, Receipt};
+use kitbag_rpc::ExportedNote;
 use std::fmt::Write;
 
 /// What stands before the notes.
-pub(crate) fn head(plan: &ExportPlan) -> String {
-    let title = match plan.pack.title.as_str() {
+pub(crate) fn head(head: &Head) -> String {
+    let title = match head.pack.title.as_str() {
         "" => "Notes".to_owned(),
         title => line(title),
     };
     format!(
         "# {title}\n\n- pack: {}\n- up to: {}\n",
-        plan.pack.id, plan.max_sensitivity
+        line(&head.pack.id),
+        head.selection.max_sensitivity
     )
 }
 
@@ -34,7 +36,7 @@ pub(crate) fn note(note: &ExportedNote) -> String {
     field("id", &note.id);
     field("type", &note.note_type);
     field("sensitivity", note.sensitivity.as_str());
-    field("status", words::status(&note.status));
+    field("status", status(&note.status));
     field("source", &note.source.label);
     let source = &note.source;
     let optional = [
@@ -70,36 +72,28 @@ pub(crate) fn note(note: &ExportedNote) -> String {
 }
 
 /// What stands after the notes.
-pub(crate) fn foot(notes: u64, withheld: &Withheld) -> String {
+pub(crate) fn foot(receipt: &Receipt) -> String {
+    let withheld = &receipt.withheld;
     let mut text = format!(
-        "\n---\n\n- notes: {notes}\n- withheld: {}\n",
-        withheld.notes
+        "\n---\n\n- notes: {}\n- withheld: {}\n",
+        receipt.notes, withheld.notes
     );
-    for (name, count) in reasons(withheld) {
-        writeln!(text, "  - {name}: {count}").expect("a string takes all that is written");
+    let mut item = |item: String| {
+        text.push_str(&item);
+        text.push('\n');
+    };
+    for (why, count) in reasons(withheld) {
+        item(format!("  - {}: {count}", line(&why)));
+    }
+    if let Some(budget) = &receipt.budget {
+        let (max, estimator) = (budget.max_tokens, line(&budget.estimator));
+        item(format!("- budget: {max} tokens by {estimator}"));
+        item(format!("- over budget: {}", budget.notes));
+        for id in &budget.over_budget {
+            item(format!("  - id: {}", line(id)));
+        }
     }
     text
-}
-
-/// Why notes stay, each with how many.
-pub(crate) fn reasons(withheld: &Withheld) -> Vec<(String, u64)> {
-    let deleted = [("deleted", withheld.deleted)];
-    let sensitivities = withheld.sensitivity.iter();
-    let consents = withheld.consent.iter();
-    let others = [
-        ("expired", withheld.expired),
-        ("redacted", withheld.redacted),
-        ("unreadable", withheld.unreadable),
-    ];
-    let named = |(name, count): (&str, u64)| (name.to_owned(), count);
-    deleted
-        .into_iter()
-        .map(named)
-        .chain(sensitivities.map(|(sensitivity, count)| named((sensitivity.as_str(), *count))))
-        .chain(consents.map(|(gap, count)| (format!("consent {}", line(gap)), *count)))
-        .chain(others.into_iter().map(named))
-        .filter(|(_, count)| *count > 0)
-        .collect()
 }
 
 /// A body between fences that nothing in it can close.
@@ -137,7 +131,7 @@ const OBEYED: &str = "\\`*_{}[]<>#&!|~$";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kitbag_rpc::{ExportedSource, Sensitivity, Time};
+    use kitbag_rpc::{ExportedSource, Sensitivity, Time, Withheld};
 
     fn sample(title: &str, body: &str) -> ExportedNote {
         ExportedNote {
@@ -289,8 +283,13 @@ mod tests {
         };
         withheld.sensitivity.insert(Sensitivity::Restricted, 2);
         withheld.consent.insert("refused".into(), 1);
+        let receipt = Receipt {
+            notes: 7,
+            withheld,
+            budget: None,
+        };
         assert_eq!(
-            foot(7, &withheld),
+            foot(&receipt),
             "\n---\n\n- notes: 7\n- withheld: 6\n  - deleted: 2\n  - restricted: 2\n  - consent refused: 1\n  - expired: 1\n"
         );
     }
