@@ -86,10 +86,10 @@ impl Label {
             texts[longest] = cut_chars(&texts[longest], keep);
             chars[longest] = texts[longest].chars().count();
         }
-        let label = texts.concat();
-        match one_line(&label) {
-            blank if blank.is_empty() => "import".to_owned(),
-            label => label,
+        let label = one_line(&texts.concat());
+        match label.trim_end_matches(BETWEEN.trim_end()).trim_end() {
+            "" => "import".to_owned(),
+            label => label.to_owned(),
         }
     }
 }
@@ -181,7 +181,7 @@ mod tests {
         assert!(label.ends_with("… · row 14"), "{label}");
         let label = Label::default().of(&long, &long);
         assert!(label.chars().count() <= LABEL_CHARS_MAX && label.contains(" · é"));
-        assert_eq!(Label::default().of("a\0\u{2028}b\n", "\r"), "a  b  ·");
+        assert_eq!(Label::default().of("a\0\u{2028}b\n", "\r"), "a  b");
         assert_eq!(Label::parse("{file}").unwrap().of("\n", ""), "import");
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Start<'a> {
 
 const UTF_8_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Bytes that are looked at to know what a file is.
-const HEAD_BYTES: u64 = 4;
+const HEAD_BYTES: u64 = 8;
 
 /// Takes the byte order mark away.
 pub(crate) fn start<'a>(input: impl BufRead + 'a) -> Result<Start<'a>, ImportError> {

@@ -13,7 +13,7 @@ const FROM: &[u8] = b"From ";
 const TOO_LONG: &str = "it is longer than 48 MiB";
 
 pub(crate) fn read(input: &mut lines::Start<'_>, out: &mut Out<'_>) -> Result<(), Stop> {
-    match input.starts_with(&FROM[..4]) {
+    match input.starts_with(FROM) {
         true => mbox(input, out),
         false => {
             let mut bytes = Vec::new();

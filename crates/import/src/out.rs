@@ -60,6 +60,8 @@ impl<'a> Out<'a> {
             return self.skip(&note.place, why);
         }
         note.source.label = match note.source.label.trim() {
+            // A file that is one note is named once.
+            "" if note.place == self.file => self.label.of(&self.file, ""),
             "" => self.label.of(&self.file, &note.place),
             own => Label::whole().of(own, ""),
         };

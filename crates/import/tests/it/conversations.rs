@@ -156,7 +156,7 @@ fn a_session_log_comes_with_its_uuids() {
     assert_eq!(good(Kind::ClaudeCode, &lines.join("\r\n")).set(), all.set());
 
     let more = format!(
-        "{SESSION}{}\n{}\nbroken\n{}\n",
+        "{SESSION}\n{}\n{}\nbroken\n{}\n",
         json!({"type": "file-history-snapshot", "uuid": "x"}),
         json!({"type": "user", "uuid": "y", "isSidechain": true, "message": {"role": "user", "content": "side"}}),
         json!({"type": "assistant", "uuid": "z", "message": {"content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "done"}]}}),
