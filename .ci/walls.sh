@@ -25,6 +25,7 @@ never_links kitbag-core 'iroh|redb|tokio|axum'
 never_links kitbag-store 'iroh|tokio'
 never_links kitbag-net 'redb|automerge|kitbag-.*'
 never_links kitbag-node 'iroh|tokio'
+never_links kitbag-import 'iroh|redb|tokio|kitbag-.*'
 never_links kitbag-rpc 'kitbag-(engine|daemon|node|net|store)|iroh|redb'
 
 # Bugs on purpose are for one test binary.

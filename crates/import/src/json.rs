@@ -51,7 +51,7 @@ pub(crate) fn each(
             None => return Ok(()),
             Some(b'[') => {
                 take(Event::Begin)?;
-                scan.elements(&mut |bytes| take(value(bytes)))?;
+                scan.elements(|bytes| take(value(bytes)))?;
                 take(Event::End)?;
             }
             Some(b'{') => {
@@ -124,7 +124,7 @@ pub(crate) fn inside(
         scan.0.consume(1);
         let next = scan.after_space()?;
         if member.as_deref() == Some(name) && next == Some(b'[') {
-            scan.elements(&mut |bytes| match value(bytes) {
+            scan.elements(|bytes| match value(bytes) {
                 Event::Value(value) => take(Inside::Element(value)),
                 Event::Bad(why) => take(Inside::Bad(why)),
                 Event::Begin | Event::End => Ok(()),
@@ -176,7 +176,7 @@ impl<R: BufRead> Scan<R> {
     /// The elements of a list that begins here, each as its bytes or the reason why it is skipped.
     fn elements(
         &mut self,
-        take: &mut dyn FnMut(Result<&[u8], &'static str>) -> Result<(), Stop>,
+        mut take: impl FnMut(Result<&[u8], &'static str>) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
         self.0.consume(1);
         if self.after_space()? == Some(b']') {

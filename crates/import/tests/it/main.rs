@@ -4,6 +4,7 @@
 mod archives;
 mod conversations;
 mod hostile;
+mod keys;
 mod records;
 
 use kitbag_import::{Bytes, ImportError, Input, Item, Kind, Note, Options, Told, read};
