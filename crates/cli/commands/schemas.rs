@@ -4,8 +4,8 @@
 //! difference is then there to be read. `tests/schemas.rs` holds real outputs against the files.
 
 use super::{
-    completions, daemon, demo, doctor, down, every_command, export, help, import, init, key, lock, man,
-    overview, status, unlock, use_pack,
+    completions, daemon, demo, doctor, down, every_command, export, help, import, init, key, lock,
+    man, overview, status, unlock, use_pack,
 };
 use kitbag_rpc::*;
 use schemars::generate::SchemaSettings;

@@ -123,7 +123,7 @@ impl Reading<'_> {
         }
     }
 
-    fn bytes(&mut self, name: &str, below: &str, bytes: Bytes<'_>) -> Next {
+    fn bytes<'b>(&mut self, name: &'b str, below: &'b str, bytes: Bytes<'b>) -> Next {
         let input = Input {
             name,
             path: below,
@@ -164,70 +164,83 @@ impl Reading<'_> {
     /// over; links are not followed, wherever they lead.
     fn folder(&mut self, root: &Path) -> Next {
         let name = file_name(root);
-        let mut open: Vec<(PathBuf, String, usize)> = vec![(root.to_owned(), String::new(), 0)];
-        while let Some((path, below, deep)) = open.pop() {
-            if deep > 0 && !is_folder(&path) {
-                let goes_on = self.file(&path, &name, &below, true)?;
-                if goes_on.is_break() {
-                    return Ok(goes_on);
+        let mut open = vec![Found {
+            path: root.to_owned(),
+            below: String::new(),
+            deep: 0,
+            is_folder: true,
+        }];
+        while let Some(found) = open.pop() {
+            if !found.is_folder {
+                if self
+                    .file(&found.path, &name, &found.below, true)?
+                    .is_break()
+                {
+                    return Ok(ControlFlow::Break(()));
                 }
                 continue;
             }
-            let entries =
-                match fs::read_dir(&path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
-                    Ok(entries) if deep <= FOLDERS_DEEP_MAX => entries,
-                    Ok(_) => {
-                        if self
-                            .skip(&below, "it stands in too many folders")
-                            .is_break()
-                        {
-                            return Ok(ControlFlow::Break(()));
-                        }
-                        continue;
-                    }
-                    Err(error) => {
-                        let place = if below.is_empty() { &name } else { &below };
-                        if self.unreadable(place, &ImportError::Read(error)).is_break() {
-                            return Ok(ControlFlow::Break(()));
-                        }
-                        continue;
-                    }
-                };
-            let mut found = Vec::new();
-            for entry in entries {
-                let file = entry.file_name().to_string_lossy().into_owned();
-                let inner = match below.as_str() {
-                    "" => file.clone(),
-                    below => format!("{below}/{file}"),
-                };
-                let is_of = || {
-                    let file = file.to_lowercase();
-                    self.kind.in_folders().iter().any(|end| file.ends_with(end))
-                };
-                match entry.file_type() {
-                    _ if file.starts_with('.') => {}
-                    Ok(kind) if kind.is_dir() => found.push((entry.path(), inner, deep + 1)),
-                    Ok(kind) if kind.is_file() && is_of() => {
-                        found.push((entry.path(), inner, deep + 1));
-                    }
-                    Ok(kind) if kind.is_symlink() && is_of() => {
-                        if self.skip(&inner, "it is a link").is_break() {
-                            return Ok(ControlFlow::Break(()));
-                        }
-                    }
-                    _ => {}
-                }
+            match self.inside(&found, &name) {
+                ControlFlow::Continue(inside) => open.extend(inside),
+                ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
             }
-            // The last one in is the first one out.
-            found.sort_by(|a, b| b.1.cmp(&a.1));
-            open.extend(found);
         }
         Ok(ControlFlow::Continue(()))
     }
+
+    /// What is in a folder and concerns the import, the last name first.
+    fn inside(&mut self, folder: &Found, root: &str) -> ControlFlow<(), Vec<Found>> {
+        let mut inside = Vec::new();
+        if folder.deep == FOLDERS_DEEP_MAX {
+            self.skip(&folder.below, "it stands in too many folders")?;
+            return ControlFlow::Continue(inside);
+        }
+        let entries = fs::read_dir(&folder.path);
+        let entries = match entries.and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+            Ok(entries) => entries,
+            Err(error) => {
+                let place = [root, &folder.below][usize::from(folder.deep > 0)];
+                self.unreadable(place, &ImportError::Read(error))?;
+                return ControlFlow::Continue(inside);
+            }
+        };
+        for entry in entries {
+            let file = entry.file_name().to_string_lossy().into_owned();
+            let Ok(kind) = entry.file_type() else {
+                continue; // gone meanwhile
+            };
+            let ends = self.kind.in_folders();
+            let is_of = ends.iter().any(|end| file.to_lowercase().ends_with(end));
+            if file.starts_with('.') || !(kind.is_dir() || is_of) {
+                continue;
+            }
+            let below = match folder.below.as_str() {
+                "" => file,
+                above => format!("{above}/{file}"),
+            };
+            if kind.is_symlink() {
+                self.skip(&below, "it is a link")?;
+                continue;
+            }
+            inside.push(Found {
+                path: entry.path(),
+                below,
+                deep: folder.deep + 1,
+                is_folder: kind.is_dir(),
+            });
+        }
+        inside.sort_by(|a, b| b.below.cmp(&a.below));
+        ControlFlow::Continue(inside)
+    }
 }
 
-fn is_folder(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+/// A file or folder below the one that was named.
+struct Found {
+    path: PathBuf,
+    /// Its names below that, with `/` between them.
+    below: String,
+    deep: usize,
+    is_folder: bool,
 }
 
 enum Opened {

@@ -290,7 +290,7 @@ fn references_wait_for_the_note_that_they_lead_to() {
 #[test]
 fn options_that_do_not_fit_are_told() {
     assert!(super::tags(&["a\nb".to_owned()]).is_err());
-    assert!(super::tags(&vec!["x".repeat(65)]).is_err());
+    assert!(super::tags(&["x".repeat(65)]).is_err());
     assert_eq!(
         super::tags(&["b".into(), " a".into(), "b".into()]).unwrap(),
         ["a", "b"]
