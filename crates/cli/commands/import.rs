@@ -23,7 +23,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tally::Report;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
@@ -168,8 +168,15 @@ async fn import(
     done: &AtomicU64,
 ) -> anyhow::Result<Option<Failure>> {
     let (batches, mut read) = mpsc::channel::<Batch>(BATCHES_WAITING);
-    let reader = tokio::task::spawn_blocking(move || {
-        files::read(kind, named, &options, &mut Batches::new(batches))
+    let (tell, ended) = oneshot::channel();
+    // A thread of its own: nobody waits for it when the command ends, though it may wait for a pipe.
+    std::thread::spawn(move || {
+        let _ = tell.send(files::read(
+            kind,
+            named,
+            &options,
+            &mut Batches::new(batches),
+        ));
     });
     while let Some(batch) = read.recv().await {
         report.left(&batch.left);
@@ -182,10 +189,13 @@ async fn import(
         }
         done.store(report.read(), Ordering::Relaxed);
     }
-    match reader.await? {
-        Ok(first_error) => Ok(first_error),
-        Err(fatal) => Err(fatal.into()),
-    }
+    let ended = ended.await.map_err(|_| {
+        Failure::new(
+            Code::Internal,
+            "the thread that reads the files ended early",
+        )
+    })?;
+    Ok(ended?)
 }
 
 /// What is the same for every batch, and the ids that the daemon told.

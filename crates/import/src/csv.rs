@@ -1,6 +1,7 @@
 //! A table: a row becomes a note. Rows stream, so a table may be of any length.
 
 use crate::error::{Stop, other_kind};
+use crate::label::cut_chars;
 use crate::lines::{self, Line, NOT_UTF_8, TOO_LONG};
 use crate::map::{Map, Template};
 use crate::note::{Consent, Note, Source};
@@ -45,10 +46,14 @@ pub(crate) fn read(
                     out.skip(&place, "it has more columns than the first row")?;
                     continue;
                 }
-                out.note(match map {
-                    Some(map) => table.mapped(map, &row, place, out),
-                    None => table.plain(&row, place, out),
-                })?;
+                let note = match map {
+                    Some(map) => table.mapped(map, &row, place.clone(), out),
+                    None => Ok(table.plain(&row, place.clone(), out)),
+                };
+                match note {
+                    Ok(note) => out.note(note)?,
+                    Err(why) => out.skip(&place, why)?,
+                }
             }
         }
     }
@@ -75,7 +80,7 @@ fn check(names: &[String], map: Option<&Map>) -> Result<(), Stop> {
     let mut seen = HashMap::new();
     for name in names.iter().filter(|name| !name.is_empty()) {
         if seen.insert(name, ()).is_some() && map.is_some() {
-            let what = format!("two columns are called {name:?}");
+            let what = format!("two columns are called {}", shown(name));
             return Err(Stop::Failed(ImportError::Map(what)));
         }
     }
@@ -83,16 +88,8 @@ fn check(names: &[String], map: Option<&Map>) -> Result<(), Stop> {
     if missing.is_empty() {
         return Ok(());
     }
-    let some: Vec<String> = missing
-        .iter()
-        .take(10)
-        .map(|name| format!("{name:?}"))
-        .collect();
-    let there: Vec<String> = names
-        .iter()
-        .take(10)
-        .map(|name| format!("{name:?}"))
-        .collect();
+    let some: Vec<String> = missing.iter().take(10).map(|name| shown(name)).collect();
+    let there: Vec<String> = names.iter().take(10).map(|name| shown(name)).collect();
     let more = if names.len() > 10 { ", …" } else { "" };
     Err(Stop::Failed(ImportError::Map(format!(
         "the map names columns that are not there: {}; there are {}{more}",
@@ -100,6 +97,14 @@ fn check(names: &[String], map: Option<&Map>) -> Result<(), Stop> {
         there.join(", ")
     ))))
 }
+
+/// A column's name as a person is told it.
+fn shown(name: &str) -> String {
+    format!("{:?}", cut_chars(name, NAME_CHARS_SHOWN))
+}
+
+/// Characters of a column's name that are told.
+const NAME_CHARS_SHOWN: usize = 60;
 
 /// What is the same for all rows.
 struct Table<'n> {
@@ -169,7 +174,13 @@ impl<'n> Table<'n> {
         }
     }
 
-    fn mapped(&self, map: &Map, row: &[String], place: String, out: &Out<'_>) -> Note {
+    fn mapped(
+        &self,
+        map: &Map,
+        row: &[String],
+        place: String,
+        out: &Out<'_>,
+    ) -> Result<Note, &'static str> {
         let value = |name: &str| -> &str {
             let at = self.at.get(name);
             at.and_then(|&at| row.get(at)).map_or("", String::as_str)
@@ -189,9 +200,26 @@ impl<'n> Table<'n> {
         };
         let plain = self.plain(row, place.clone(), out);
         let key = map.key.as_ref().map(|key| key.of(value));
-        let moment =
-            |template: &Option<Template>| text(template).and_then(|text| time::parse(&text));
-        Note {
+        // An end that is passed over would last for ever.
+        let moment = |template: &Option<Template>| match text(template) {
+            None => Ok(None),
+            Some(text) => time::parse(&text).map(Some).ok_or("a time of it is none"),
+        };
+        let consent = match &map.consent {
+            None => None,
+            Some(consent) => match filled(&consent.status) {
+                status if status.is_empty() => None,
+                status => Some(Consent {
+                    status,
+                    purposes: many(&consent.purposes),
+                    subject: text(&consent.subject),
+                    given_at: moment(&consent.given_at)?,
+                    expires_at: moment(&consent.expires_at)?,
+                    evidence: text(&consent.evidence),
+                }),
+            },
+        };
+        Ok(Note {
             key: self.key(key.as_deref().unwrap_or_default(), row, out),
             note_type: text(&map.note_type).unwrap_or(plain.note_type),
             title: match map.title {
@@ -205,29 +233,19 @@ impl<'n> Table<'n> {
             tags: many(&map.tags),
             pii: many(&map.pii),
             sensitivity: text(&map.sensitivity),
-            consent: map.consent.as_ref().and_then(|consent| {
-                let status = filled(&consent.status);
-                (!status.is_empty()).then(|| Consent {
-                    status,
-                    purposes: many(&consent.purposes),
-                    subject: text(&consent.subject),
-                    given_at: moment(&consent.given_at),
-                    expires_at: moment(&consent.expires_at),
-                    evidence: text(&consent.evidence),
-                })
-            }),
+            consent,
             source: Source {
                 label: text(&map.source).unwrap_or_default(),
                 kind: text(&map.source_kind).unwrap_or(plain.source.kind),
                 uri: text(&map.uri),
                 author: text(&map.author),
-                observed_at: moment(&map.observed_at),
+                observed_at: moment(&map.observed_at)?,
                 locator: plain.source.locator,
                 ..Source::default()
             },
             place,
             ..Note::default()
-        }
+        })
     }
 
     /// Of what the row holds, with the names of its columns in order, so that the same row is found

@@ -65,6 +65,12 @@ fn a_map_says_what_becomes_what() {
         error.contains("\"nmae\"") && error.contains("\"user_id\""),
         "{error}"
     );
+    let ends = "[consent]\nstatus = \"granted\"\nexpires_at = \"{last_name}\"";
+    assert_eq!(
+        mapped(ends, CONTACTS).notes.len(),
+        0,
+        "an end that cannot be read is no consent for ever"
+    );
     let all = mapped("sensitivity = \"{last_name}\"", CONTACTS);
     assert_eq!(
         (all.notes.len(), all.skipped.len()),
