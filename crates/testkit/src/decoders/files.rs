@@ -38,7 +38,7 @@ pub(super) fn import(bytes: &[u8]) -> Verdict {
     }
 }
 
-fn read(kind: Kind, name: &str, bytes: Bytes<'_>) -> Vec<Note> {
+fn read<'b>(kind: Kind, name: &'b str, bytes: Bytes<'b>) -> Vec<Note> {
     let mut notes = Vec::new();
     let input = Input {
         name,
