@@ -109,6 +109,10 @@ fn a_target_refuses_noise_and_each_seed_with_its_end_cut_off() {
             assert_eq!((target.run)(&noise), Verdict::Refused, "{}", target.name);
         }
         for seed in seeds(target.name) {
+            // Text of people has no end that could be missed.
+            if matches!(seed.name.as_str(), "csv" | "markdown" | "mail" | "map") {
+                continue;
+            }
             let cut = &seed.bytes[..seed.bytes.len() - 1];
             assert_eq!(
                 (target.run)(cut),

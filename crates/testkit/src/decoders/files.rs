@@ -20,46 +20,48 @@ pub(super) fn import(bytes: &[u8]) -> Verdict {
         );
     }
     let kind = Kind::ALL[usize::from(first) % Kind::ALL.len()];
-    let notes = read(kind, "a", Bytes::File(&mut Cursor::new(file)));
-    let named_otherwise = read(kind, "b", Bytes::File(&mut Cursor::new(file)));
+    let (notes, is_whole) = read(kind, "a", Bytes::File(&mut Cursor::new(file)));
+    let (named_otherwise, _) = read(kind, "b", Bytes::File(&mut Cursor::new(file)));
     assert_eq!(
         keys(&notes),
         keys(&named_otherwise),
         "a key depends on no name"
     );
     let mut stream = file;
-    let streamed = read(kind, "a", Bytes::Stream(&mut stream));
+    let (streamed, _) = read(kind, "a", Bytes::Stream(&mut stream));
     if !file.starts_with(b"PK\x03\x04") {
         assert_eq!(notes, streamed, "a stream gives what a file gives");
     }
-    match notes.is_empty() {
-        true => Verdict::Refused,
-        false => Verdict::Taken,
+    match is_whole && !notes.is_empty() {
+        true => Verdict::Taken,
+        false => Verdict::Refused,
     }
 }
 
-fn read<'b>(kind: Kind, name: &'b str, bytes: Bytes<'b>) -> Vec<Note> {
+/// The notes, and whether everything in the file was read.
+fn read<'b>(kind: Kind, name: &'b str, bytes: Bytes<'b>) -> (Vec<Note>, bool) {
     let mut notes = Vec::new();
     let input = Input {
         name,
         path: "",
         bytes,
     };
-    // An error is a refusal; what came before it counts.
-    let _ = import::read(kind, input, &Options::default(), &mut |item| {
+    let mut is_whole = true;
+    let done = import::read(kind, input, &Options::default(), &mut |item| {
         match item {
             Item::Note(note) => {
                 fits(&note);
                 notes.push(*note);
             }
             Item::Skipped(told) | Item::LeftOut(told) => {
+                is_whole = false;
                 assert!(told.place.len() <= 1_024 && !told.place.chars().any(char::is_control));
             }
             Item::Unknown(what) => assert!(what.chars().count() <= 64, "{what}"),
         }
         ControlFlow::Continue(())
     });
-    notes
+    (notes, is_whole && done.is_ok())
 }
 
 fn keys(notes: &[Note]) -> Vec<import::Key> {
