@@ -11,6 +11,7 @@ mod documents;
 mod explain;
 mod finding;
 mod fixture;
+mod import;
 mod keeping;
 mod kill;
 mod long_text;

@@ -14,6 +14,7 @@ mod edit;
 mod export;
 mod help;
 mod history;
+mod import;
 mod init;
 mod inspect;
 mod join;
@@ -102,6 +103,9 @@ pub(crate) enum Command {
     /// Take notes of a pack out, as Markdown or JSON
     #[command(hide = true)]
     Export(export::ExportArgs),
+    /// Take in what other systems keep: conversations, tables, Markdown, mail, exports
+    #[command(hide = true)]
+    Import(import::ImportArgs),
     /// Look whether this device is in order; --bundle writes a file to show when asking for help
     #[command(hide = true)]
     Doctor(doctor::DoctorArgs),
@@ -182,6 +186,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Init(args)) => init::run(context, args),
         Some(Command::Daemon(args)) => daemon::run(context, args).await,
         Some(Command::Export(args)) => export::run(context, args).await,
+        Some(Command::Import(args)) => import::run(context, args).await,
         Some(Command::Doctor(args)) => doctor::run(context, args).await,
         Some(Command::Key(args)) => key::run(context, args).await,
         Some(Command::Lock) => lock::run(context).await,

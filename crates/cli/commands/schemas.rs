@@ -4,8 +4,8 @@
 //! difference is then there to be read. `tests/schemas.rs` holds real outputs against the files.
 
 use super::{
-    completions, daemon, demo, doctor, down, every_command, export, help, init, key, lock, man,
-    overview, status, unlock, use_pack,
+    completions, daemon, demo, doctor, down, every_command, export, help, import, init, key, lock,
+    man, overview, status, unlock, use_pack,
 };
 use kitbag_rpc::*;
 use schemars::generate::SchemaSettings;
@@ -63,6 +63,7 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
             "export",
             schema_of::<Either<export::Written, kitbag_render::Exported>>(),
         ),
+        ("import", schema_of::<import::tally::Report>()),
         ("edit", schema_of::<Either<NoteEdited, NoteRelabelled>>()),
         ("delete", schema_of::<NoteDeleted>()),
         ("undo", schema_of::<Undone>()),

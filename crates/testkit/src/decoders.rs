@@ -12,6 +12,7 @@
 
 mod changes;
 mod content;
+mod files;
 mod keys;
 mod local;
 mod records;
@@ -107,6 +108,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "rows",
         run: local::rows,
+    },
+    Target {
+        name: "import",
+        run: files::import,
     },
 ];
 

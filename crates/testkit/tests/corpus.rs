@@ -109,6 +109,10 @@ fn a_target_refuses_noise_and_each_seed_with_its_end_cut_off() {
             assert_eq!((target.run)(&noise), Verdict::Refused, "{}", target.name);
         }
         for seed in seeds(target.name) {
+            // Text of people has no end that could be missed.
+            if matches!(seed.name.as_str(), "csv" | "markdown" | "mail" | "map") {
+                continue;
+            }
             let cut = &seed.bytes[..seed.bytes.len() - 1];
             assert_eq!(
                 (target.run)(cut),
@@ -170,8 +174,69 @@ fn seeds(target: &str) -> Vec<Seed> {
         "message" => messages(),
         "request" => requests(),
         "rows" => rows(),
+        "import" => imports(),
         other => panic!("no seeds for {other}"),
     }
+}
+
+/// A file of each kind, behind the byte that chooses it: a digit, by its place among them.
+fn imports() -> Vec<Seed> {
+    let files = [
+        (
+            "messages",
+            r#"[{"id":"c","messages":[{"role":"user","content":"a"},{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"t","content":"r"}]}]"#,
+        ),
+        (
+            "claude-code",
+            r#"{"type":"user","uuid":"u","sessionId":"s","timestamp":"2025-06-14T10:00:00Z","message":{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"r"}]}}"#,
+        ),
+        (
+            "chatgpt",
+            r#"[{"title":"t","conversation_id":"c","current_node":"b","mapping":{"a":{"message":null,"parent":null,"children":["b"]},"b":{"message":{"id":"b","author":{"role":"user"},"create_time":1.5,"content":{"content_type":"text","parts":["x"]}},"parent":"a","children":[]}}}]"#,
+        ),
+        (
+            "claude",
+            r#"[{"uuid":"c","name":"n","chat_messages":[{"uuid":"m","sender":"human","text":"x","attachments":[{"file_name":"f","extracted_content":"e"}]}]}]"#,
+        ),
+        ("csv", "\u{feff}name;text\na;\"b\nc\"\n"),
+        (
+            "markdown",
+            "---\ntitle: t\ntags: [a, b]\nother: c\n---\n# h\n#tag `#no` [[link]]\n",
+        ),
+        (
+            "jsonl",
+            r#"{"title":"t","body":"b","tags":["a"],"source":{"kind":"crm","label":"l","observed_at":"2025-06-14"},"consent":{"status":"limited","purposes":["p"]},"confidence":0.5}"#,
+        ),
+        (
+            "kitbag",
+            r#"{"v":1,"pack":{"id":"p","title":""},"notes":[{"id":"a","title":"t","source":{"label":"l","kind":"file"},"derived_from":["b"]}],"withheld":{}}"#,
+        ),
+        (
+            "mail",
+            "From a\nFrom: A <a@b>\nSubject: =?utf-8?q?s?=\nMessage-ID: <m@x>\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/html\n\n<p>hi</p>\n--x\nContent-Disposition: attachment; filename=f\n\nz\n--x--\n\nFrom b\nFrom: c@d\n\n>From e\n",
+        ),
+    ];
+    // The digits' bytes, so that a byte divided by the number of kinds gives each its own.
+    let chooses = |at: usize| {
+        (b'0'..=b'9')
+            .find(|byte| usize::from(*byte) % files.len() == at)
+            .unwrap()
+    };
+    let mut seeds: Vec<Seed> = files
+        .iter()
+        .enumerate()
+        .map(|(at, (name, text))| {
+            assert_eq!(kitbag_import::Kind::ALL[at].as_str(), *name);
+            let mut bytes = vec![chooses(at)];
+            bytes.extend(text.as_bytes());
+            seed(name, bytes)
+        })
+        .collect();
+    seeds.push(seed(
+        "map",
+        b"mtitle = \"{a} {b}\"\npii = [\"email\"]\n[consent]\nstatus = \"{c}\"\n",
+    ));
+    seeds
 }
 
 fn person_ops() -> Vec<Seed> {

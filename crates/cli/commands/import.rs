@@ -1,0 +1,315 @@
+//! `kitbag import`: files of other systems into a pack, batch by batch.
+//!
+//! A thread reads the files and holds one record at a time; what it read goes to the daemon in
+//! batches, one after the other, each durable before the next is sent. So an import that was
+//! interrupted is started again, and ends as if it had not been.
+
+mod batch;
+mod files;
+pub(super) mod tally;
+
+use crate::context::Context;
+use crate::{args, directory, input, launch, progress};
+use batch::{Batch, Batches};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use files::Named;
+use kitbag_import::{ImportError, Kind, Label, Map, Options};
+use kitbag_rpc::{
+    Client, ClientError, Code, Failure, ImportNote, ImportNotes, Imported, Sensitivity, ShowPack,
+    V1,
+};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tally::Report;
+use tokio::sync::{mpsc, oneshot};
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// What sort of files: messages, claude-code, chatgpt, claude, csv, markdown, jsonl, kitbag or mail
+    #[arg(value_parser = kind())]
+    kind: Kind,
+    /// The files, - for the standard input; of claude-code and markdown folders too
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// The pack; of this directory if it is left out
+    #[arg(long)]
+    pack: Option<String>,
+    /// The sensitivity of notes that state none; the pack's own if it is left out
+    #[arg(long, value_parser = args::sensitivity())]
+    sensitivity: Option<Sensitivity>,
+    /// Where the notes come from, for people, instead of the name of the file; or a template: "{file} · {place}"
+    #[arg(long, value_name = "TEXT")]
+    source: Option<String>,
+    /// A tag for every note; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// For csv: a file that says which columns become what
+    #[arg(long, value_name = "FILE")]
+    map: Option<PathBuf>,
+    /// Leave personal data where it is, instead of keeping originals at Restricted and adding masked copies
+    #[arg(long)]
+    unmasked: bool,
+    /// Only read the files, and say what would be sent
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn kind() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.map(Kind::as_str)).map(|word| {
+        Kind::ALL
+            .into_iter()
+            .find(|one| one.as_str() == word)
+            .expect("the parser lets only these words through")
+    })
+}
+
+/// Bytes of a map, at most.
+const MAP_BYTES_MAX: usize = 1024 * 1024;
+/// Batches that wait to be sent while the next one is read.
+const BATCHES_WAITING: usize = 2;
+/// Ids of a file that are held to follow references between its notes.
+const IDS_MAX: usize = 1_000_000;
+
+pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<()> {
+    let options = options(&args)?;
+    let tags = tags(&args.tags)?;
+    // Before anything is sent: a name that is mistyped imports nothing.
+    let named = files::named(args.kind, &args.paths)?;
+    let client = launch::client(context).await?;
+    let pack = directory::pack(context, &client, args.pack.clone()).await?;
+    let shown = client.call(&ShowPack { v: V1, pack }).await?.pack;
+    let mut sending = Sending {
+        client: &client,
+        pack: shown.id.clone(),
+        sensitivity: args.sensitivity,
+        tags,
+        unmasked: args.unmasked,
+        dry_run: args.dry_run,
+        ids: HashMap::new(),
+        before: None,
+        keeps_ids: args.kind == Kind::Kitbag,
+    };
+    let mut report = Report::new(directory::reference(&shown), args.dry_run);
+    let done = AtomicU64::new(0);
+    let news = async || {
+        Some(format!(
+            "Importing: {} notes…",
+            done.load(Ordering::Relaxed)
+        ))
+    };
+    let work = import(args.kind, named, options, &mut sending, &mut report, &done);
+    let first_error = progress::during(context.out, "Importing…", news, work).await?;
+    if let Some(failure) = report.failure(first_error) {
+        return Err(failure.into());
+    }
+    if context.out.is_json() {
+        return context.out.document(&report);
+    }
+    context.out.say(report.in_words());
+    Ok(())
+}
+
+fn options(args: &ImportArgs) -> anyhow::Result<Options> {
+    let map = match &args.map {
+        None => None,
+        Some(_) if args.kind != Kind::Csv => {
+            let message = "--map: only csv has columns";
+            return Err(Failure::new(Code::Usage, message).into());
+        }
+        Some(file) => {
+            let name = file.display();
+            let bytes = input::bytes(file, MAP_BYTES_MAX)?;
+            let bad = |why: String| Failure::new(Code::BadInput, format!("{name}: {why}"));
+            let text =
+                String::from_utf8(bytes).map_err(|_| bad("it is not UTF-8 text".to_owned()))?;
+            let map = Map::parse(&text).map_err(|error| {
+                bad(error.to_string()).hint("fields and templates of a map: docs/spec/import.md")
+            })?;
+            Some(map)
+        }
+    };
+    let label = match &args.source {
+        None => Label::default(),
+        Some(text) => Label::parse(text)
+            .map_err(|error| Failure::new(Code::BadInput, format!("--source: {error}")))?,
+    };
+    Ok(Options { map, label })
+}
+
+/// The tags that every note gets.
+fn tags(tags: &[String]) -> Result<Vec<String>, Failure> {
+    let mut all: Vec<String> = tags.iter().map(|tag| tag.trim().to_owned()).collect();
+    let bad = |tag: &String| {
+        tag.is_empty()
+            || tag.len() > kitbag_import::TAG_BYTES_MAX
+            || tag.chars().any(char::is_control)
+    };
+    if all.iter().any(bad) || all.len() > kitbag_import::TAGS_MAX {
+        let message = format!(
+            "--tag: at most {} tags of one line, of at most {} bytes",
+            kitbag_import::TAGS_MAX,
+            kitbag_import::TAG_BYTES_MAX
+        );
+        return Err(Failure::new(Code::BadInput, message));
+    }
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// Reads and sends until the end. Gives back why the first file that could not be read was not.
+async fn import(
+    kind: Kind,
+    named: Vec<Named>,
+    options: Options,
+    sending: &mut Sending<'_>,
+    report: &mut Report,
+    done: &AtomicU64,
+) -> anyhow::Result<Option<Failure>> {
+    let (batches, mut read) = mpsc::channel::<Batch>(BATCHES_WAITING);
+    let (tell, ended) = oneshot::channel();
+    // A thread of its own: nobody waits for it when the command ends, though it may wait for a pipe.
+    std::thread::spawn(move || {
+        let _ = tell.send(files::read(
+            kind,
+            named,
+            &options,
+            &mut Batches::new(batches),
+        ));
+    });
+    while let Some(batch) = read.recv().await {
+        report.left(&batch.left);
+        let mut rest = batch.notes;
+        while !rest.is_empty() {
+            let sent = sending.together(&rest);
+            let later = rest.split_off(sent);
+            sending.send(rest, report).await?;
+            rest = later;
+        }
+        done.store(report.read(), Ordering::Relaxed);
+    }
+    let ended = ended.await.map_err(|_| {
+        Failure::new(
+            Code::Internal,
+            "the thread that reads the files ended early",
+        )
+    })?;
+    Ok(ended?)
+}
+
+/// What is the same for every batch, and the ids that the daemon told.
+struct Sending<'c> {
+    client: &'c Client,
+    pack: String,
+    sensitivity: Option<Sensitivity>,
+    tags: Vec<String>,
+    unmasked: bool,
+    dry_run: bool,
+    keeps_ids: bool,
+    /// By a note's id in the file, its id here.
+    ids: HashMap<String, String>,
+    /// The end of the message before, if it was one.
+    before: Option<String>,
+}
+
+impl Sending<'_> {
+    /// How many notes can go in one call: one that refers to another waits until that has an id here.
+    fn together(&self, notes: &[kitbag_import::Note]) -> usize {
+        if !self.keeps_ids {
+            return notes.len();
+        }
+        let mut ids = std::collections::HashSet::new();
+        let waits = notes.iter().position(|note| {
+            let mut references = note.supersedes.iter().chain(&note.derived_from);
+            let waits = references.any(|id| ids.contains(id));
+            ids.extend(note.id.clone());
+            waits
+        });
+        waits.unwrap_or(notes.len())
+    }
+
+    async fn send(
+        &mut self,
+        notes: Vec<kitbag_import::Note>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let places: Vec<(String, Option<String>)> = notes
+            .iter()
+            .map(|note| (note.place.clone(), note.id.clone()))
+            .collect();
+        if self.dry_run {
+            report.would_send(notes.len() as u64);
+            return Ok(());
+        }
+        let mut requests: Vec<ImportNote> = Vec::with_capacity(notes.len());
+        for note in notes {
+            let is_message = note.note_type == "message";
+            let said = is_message.then(|| batch::end_of(&note.body));
+            let request = batch::request(note, self.sensitivity, &self.tags, &self.ids);
+            requests.push(ImportNote {
+                asked: std::mem::replace(&mut self.before, said).filter(|_| is_message),
+                ..request
+            });
+        }
+        let call = ImportNotes {
+            v: V1,
+            pack: self.pack.clone(),
+            notes: requests,
+            unmasked: self.unmasked,
+        };
+        let imported = self
+            .client
+            .call(&call)
+            .await
+            .map_err(|error| ended(error, report))?;
+        if imported.notes.len() != places.len() {
+            let message = "the daemon answered for another number of notes than it was sent";
+            return Err(Failure::new(Code::Internal, message));
+        }
+        self.keep_ids(&places, &imported);
+        let places: Vec<String> = places.into_iter().map(|(place, _)| place).collect();
+        report.imported(&places, imported);
+        Ok(())
+    }
+
+    fn keep_ids(&mut self, places: &[(String, Option<String>)], imported: &Imported) {
+        for ((_, of_file), note) in places.iter().zip(&imported.notes) {
+            if let (true, Some(of_file), Some(here)) = (self.keeps_ids, of_file, &note.id)
+                && self.ids.len() < IDS_MAX
+            {
+                self.ids.insert(of_file.clone(), here.clone());
+            }
+        }
+    }
+}
+
+/// Why a batch has no answer, and that starting again does no harm.
+fn ended(error: ClientError, report: &Report) -> Failure {
+    let failure = match error {
+        ClientError::HungUp => Failure::new(
+            Code::DaemonUnreachable,
+            "the daemon ended before it answered",
+        ),
+        error => error.into_failure(),
+    };
+    match report.read() {
+        0 => failure,
+        read => failure.hint(format!(
+            "{read} notes were taken in before; start the same import again, and nothing is added twice"
+        )),
+    }
+}
+
+/// A file that cannot be read, as a failure of the command.
+fn failure_of(name: &str, error: &ImportError) -> Failure {
+    let code = match error {
+        ImportError::Read(_) => Code::Storage,
+        _ => Code::BadInput,
+    };
+    Failure::new(code, format!("{name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

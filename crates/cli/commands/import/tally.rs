@@ -1,0 +1,287 @@
+//! What became of an import, for people and for programs.
+
+use crate::words;
+use kitbag_import::Told;
+use kitbag_rpc::{Became, Code, Failure, ImportAudience, Imported, PackRef, Sensitivity, V1};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Skipped records that are told in a document, at most; all are counted.
+const TOLD_MAX: usize = 1_000;
+/// Of these, how many a person is told.
+const TOLD_IN_WORDS: usize = 10;
+/// Kinds of records that are counted by name, at most. A file may make up as many as it likes.
+const UNKNOWN_KINDS_MAX: usize = 64;
+const OTHER: &str = "other";
+
+/// What was left behind, and why.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Why {
+    /// Where in the files.
+    #[serde(rename = "where")]
+    place: String,
+    /// Why, in a sentence.
+    reason: String,
+}
+
+/// What was left behind while files were read.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    skipped: Vec<Why>,
+    skipped_total: u64,
+    left_out: Vec<Why>,
+    left_out_total: u64,
+    unknown: BTreeMap<String, u64>,
+}
+
+impl Left {
+    pub(super) fn skip(&mut self, file: Option<&str>, told: Told) {
+        push(&mut self.skipped, why(file, told));
+        self.skipped_total += 1;
+    }
+
+    pub(super) fn leave_out(&mut self, file: Option<&str>, told: Told) {
+        push(&mut self.left_out, why(file, told));
+        self.left_out_total += 1;
+    }
+
+    pub(super) fn unknown(&mut self, what: String) {
+        count(&mut self.unknown, what, 1);
+    }
+}
+
+fn why(file: Option<&str>, told: Told) -> Why {
+    let place = match file {
+        Some(file) if file != told.place => format!("{file}: {}", told.place),
+        _ => told.place,
+    };
+    Why {
+        place,
+        reason: told.reason,
+    }
+}
+
+fn push(all: &mut Vec<Why>, one: Why) {
+    if all.len() < TOLD_MAX {
+        all.push(one);
+    }
+}
+
+fn count(all: &mut BTreeMap<String, u64>, what: String, number: u64) {
+    let is_full = all.len() >= UNKNOWN_KINDS_MAX && !all.contains_key(&what);
+    let what = if is_full { OTHER.to_owned() } else { what };
+    *all.entry(what).or_default() += number;
+}
+
+/// What became of an import.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Report {
+    v: V1,
+    pack: PackRef,
+    dry_run: bool,
+    /// Notes that were read and sent; in a dry run, that would be.
+    read: u64,
+    added: u64,
+    unchanged: u64,
+    updated: u64,
+    deleted: u64,
+    above: u64,
+    refused: u64,
+    /// Masked copies that were written.
+    masked: u64,
+    /// Notes that hold personal data, of which the original stands at restricted.
+    personal_data: u64,
+    /// How many notes hold each kind of it.
+    personal_data_kinds: BTreeMap<String, u64>,
+    /// What gave no note, the first ones.
+    skipped: Vec<Why>,
+    skipped_total: u64,
+    /// Parts of notes for which there is no room, the first ones.
+    left_out: Vec<Why>,
+    left_out_total: u64,
+    /// Kinds of records that are not read, and how many.
+    unknown: BTreeMap<String, u64>,
+    audiences: Vec<ImportAudience>,
+}
+
+impl Report {
+    pub(super) fn new(pack: PackRef, dry_run: bool) -> Report {
+        Report {
+            v: V1,
+            pack,
+            dry_run,
+            read: 0,
+            added: 0,
+            unchanged: 0,
+            updated: 0,
+            deleted: 0,
+            above: 0,
+            refused: 0,
+            masked: 0,
+            personal_data: 0,
+            personal_data_kinds: BTreeMap::new(),
+            skipped: vec![],
+            skipped_total: 0,
+            left_out: vec![],
+            left_out_total: 0,
+            unknown: BTreeMap::new(),
+            audiences: vec![],
+        }
+    }
+
+    /// Notes so far.
+    pub(super) fn read(&self) -> u64 {
+        self.read
+    }
+
+    pub(super) fn left(&mut self, left: &Left) {
+        self.skipped_total += left.skipped_total;
+        self.left_out_total += left.left_out_total;
+        for one in &left.skipped {
+            push(&mut self.skipped, one.clone());
+        }
+        for one in &left.left_out {
+            push(&mut self.left_out, one.clone());
+        }
+        for (what, &number) in &left.unknown {
+            count(&mut self.unknown, what.clone(), number);
+        }
+    }
+
+    pub(super) fn would_send(&mut self, notes: u64) {
+        self.read += notes;
+    }
+
+    /// Counts what the daemon answered for a batch, whose notes stood at these places.
+    pub(super) fn imported(&mut self, places: &[String], imported: Imported) {
+        for (place, note) in places.iter().zip(imported.notes) {
+            self.read += 1;
+            match note.became {
+                Became::Added => self.added += 1,
+                Became::Unchanged => self.unchanged += 1,
+                Became::Updated => self.updated += 1,
+                Became::Deleted => self.deleted += 1,
+                Became::Above => self.above += 1,
+                Became::Refused => {
+                    self.refused += 1;
+                    self.skipped_total += 1;
+                    let reason = note.reason.unwrap_or_else(|| "it was refused".to_owned());
+                    let place = place.clone();
+                    push(&mut self.skipped, Why { place, reason });
+                }
+            }
+            self.masked += u64::from(note.masked.is_some());
+            self.personal_data += u64::from(!note.held.is_empty());
+            for kind in note.held {
+                *self.personal_data_kinds.entry(kind).or_default() += 1;
+            }
+        }
+        for audience in imported.audiences {
+            self.audiences
+                .retain(|one| one.sensitivity != audience.sensitivity);
+            self.audiences.push(audience);
+            self.audiences.sort_by_key(|one| one.sensitivity);
+        }
+    }
+
+    /// Why the command fails, if nothing came of it: nothing could be read, or all was refused.
+    pub(super) fn failure(&self, first_error: Option<Failure>) -> Option<Failure> {
+        if self.read == 0 {
+            return first_error;
+        }
+        let all_refused = self.refused == self.read;
+        let first = self.skipped.iter().find(|_| all_refused)?;
+        let message = format!(
+            "nothing was added: all {} were refused; the first, {}: {}",
+            words::count(self.refused, "note", "notes"),
+            words::inline(&first.place),
+            words::inline(&first.reason)
+        );
+        Some(Failure::new(Code::Denied, message))
+    }
+
+    /// The same for a person.
+    pub(super) fn in_words(&self) -> String {
+        let notes = |number| words::count(number, "note", "notes");
+        let mut lines = Vec::new();
+        if self.dry_run {
+            let pack = words::pack(&self.pack);
+            lines.push(format!(
+                "{} would be sent to {pack}; those that are there already stay as they are",
+                notes(self.read)
+            ));
+        } else {
+            lines.push(self.counted());
+        }
+        for one in &self.audiences {
+            let audience = words::audience(&self.pack, one.sensitivity, &one.audience);
+            lines.push(format!("Added to {audience}"));
+        }
+        if self.personal_data > 0 {
+            let kinds = &self.personal_data_kinds;
+            let kinds = kinds
+                .iter()
+                .map(|(kind, n)| format!("{} {n}", kind.replace('_', " ")));
+            lines.push(format!(
+                "{} personal data ({}): originals stand at {}, with {}",
+                words::count(self.personal_data, "note holds", "notes hold"),
+                words::inline(&kinds.collect::<Vec<_>>().join(", ")),
+                Sensitivity::Restricted.title(),
+                words::count(self.masked, "masked copy", "masked copies")
+            ));
+        }
+        told(&mut lines, "Skipped", self.skipped_total, &self.skipped);
+        told(
+            &mut lines,
+            "Left out of notes",
+            self.left_out_total,
+            &self.left_out,
+        );
+        if !self.unknown.is_empty() {
+            let kinds = self.unknown.iter().map(|(what, n)| format!("{n} {what}"));
+            let kinds = kinds.collect::<Vec<_>>().join(", ");
+            lines.push(format!("Not read, by kind: {}", words::inline(&kinds)));
+        }
+        lines.join("\n")
+    }
+
+    fn counted(&self) -> String {
+        let mut parts = vec![
+            format!("{} added", words::count(self.added, "note", "notes")),
+            format!("{} unchanged", self.unchanged),
+        ];
+        for (number, what) in [
+            (self.updated, "with a stricter consent by now"),
+            (self.deleted, "deleted here before, and left so"),
+            (self.above, "above your clearance by now"),
+            (self.refused, "refused"),
+        ] {
+            if number > 0 {
+                parts.push(format!("{number} {what}"));
+            }
+        }
+        parts.join(", ")
+    }
+}
+
+fn told(lines: &mut Vec<String>, what: &str, total: u64, first: &[Why]) {
+    if total == 0 {
+        return;
+    }
+    lines.push(format!("{what}: {total}"));
+    let shown = first.iter().take(TOLD_IN_WORDS);
+    let shown = shown.map(|one| {
+        format!(
+            "  {}: {}",
+            words::inline(&one.place),
+            words::inline(&one.reason)
+        )
+    });
+    lines.extend(shown);
+    let rest = total.saturating_sub(TOLD_IN_WORDS.min(first.len()) as u64);
+    if rest > 0 {
+        lines.push(format!("  and {rest} more"));
+    }
+}

@@ -1,0 +1,201 @@
+//! What comes out: notes within the limits of their record, and what was left behind.
+
+use crate::Key;
+
+/// One thing that was read.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A note.
+    Note(Box<Note>),
+    /// A record that gave no note.
+    Skipped(Told),
+    /// A part of a note that has no room in it; the note came, or comes.
+    LeftOut(Told),
+    /// A record, or a part of one, of a kind that is not read: its name.
+    Unknown(String),
+}
+
+/// Something that was left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Where in the file.
+    pub place: String,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+/// A note, within the limits of a note's record. Words are those of `docs/spec/notes.md`; times are
+/// milliseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// Where in the file, for reports.
+    pub place: String,
+    /// Its id in the file, by which others in the file refer to it.
+    pub id: Option<String>,
+    /// Names the place in the other system from which it comes.
+    pub key: Key,
+    /// Type.
+    pub note_type: String,
+    /// Title.
+    pub title: String,
+    /// Body.
+    pub body: String,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Where it comes from.
+    pub source: Source,
+    /// What wrote it, if no person did.
+    pub produced_by: Option<ProducedBy>,
+    /// Sensitivity, if the file states one.
+    pub sensitivity: Option<String>,
+    /// Kinds of personal data.
+    pub pii: Vec<String>,
+    /// What the person concerned said.
+    pub consent: Option<Consent>,
+    /// Claim.
+    pub claim: Option<String>,
+    /// In thousandths.
+    pub confidence: Option<u16>,
+    /// Status, if the file states one.
+    pub status: Option<String>,
+    /// Kept in front.
+    pub pinned: bool,
+    /// Ids that it replaces.
+    pub supersedes: Vec<String>,
+    /// Ids that it was made from.
+    pub derived_from: Vec<String>,
+    /// True from.
+    pub valid_from: Option<u64>,
+    /// True until.
+    pub valid_to: Option<u64>,
+    /// To be looked at again.
+    pub review_after: Option<u64>,
+    /// Hidden after.
+    pub expires_at: Option<u64>,
+}
+
+/// Where a note comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// For people.
+    pub label: String,
+    /// What sort of source.
+    pub kind: String,
+    /// Where it can be found.
+    pub uri: Option<String>,
+    /// The application.
+    pub app: Option<String>,
+    /// Who wrote it there.
+    pub author: Option<String>,
+    /// Where inside the source.
+    pub locator: Option<String>,
+    /// When it was taken in.
+    pub captured_at: Option<u64>,
+    /// When it was true or was said.
+    pub observed_at: Option<u64>,
+}
+
+/// What wrote a note, if no person did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProducedBy {
+    /// The agent.
+    pub agent: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// Which prompt or run.
+    pub prompt: Option<String>,
+}
+
+/// What the person concerned said about the use of a note.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// Status.
+    pub status: String,
+    /// For what.
+    pub purposes: Vec<String>,
+    /// Whom the note is about.
+    pub subject: Option<String>,
+    /// When it was given.
+    pub given_at: Option<u64>,
+    /// When it ends.
+    pub expires_at: Option<u64>,
+    /// What shows it.
+    pub evidence: Option<String>,
+}
+
+impl Default for Key {
+    fn default() -> Key {
+        Key::of(crate::Kind::Jsonl, "", &[])
+    }
+}
+
+/// Whether a character may not stand in one line, as `docs/spec/notes.md` says.
+pub(crate) fn breaks_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// The text in one line, trimmed.
+pub(crate) fn one_line(text: &str) -> String {
+    let line: String = text
+        .chars()
+        .map(|c| if breaks_line(c) { ' ' } else { c })
+        .collect();
+    line.trim().to_owned()
+}
+
+/// At most so many bytes, the last ones an ellipsis if something is gone.
+pub(crate) fn cut_bytes(text: &str, bytes: usize) -> Option<String> {
+    if text.len() <= bytes {
+        return None;
+    }
+    let end = text.floor_char_boundary(bytes.saturating_sub('…'.len_utf8()));
+    Some(format!("{}…", text[..end].trim_end()))
+}
+
+/// The words of a note, as `docs/spec/notes.md` numbers them.
+pub(crate) mod words {
+    pub(crate) const TYPES: &[&str] = &[
+        "note", "snippet", "message", "record", "file", "link", "decision", "summary", "outcome",
+        "prompt", "template",
+    ];
+    pub(crate) const SOURCE_KINDS: &[&str] = &[
+        "clipboard",
+        "url",
+        "file",
+        "chat",
+        "email",
+        "crm",
+        "call",
+        "stdin",
+        "agent",
+        "manual",
+    ];
+    pub(crate) const SENSITIVITIES: &[&str] = &["public", "internal", "confidential", "restricted"];
+    pub(crate) const PII: &[&str] = &[
+        "name",
+        "email",
+        "phone",
+        "address",
+        "date_of_birth",
+        "payment_card",
+        "bank_account",
+        "national_id",
+        "health",
+        "location",
+        "device_identifier",
+        "credential",
+        "other",
+    ];
+    pub(crate) const CONSENTS: &[&str] = &[
+        "not_required",
+        "granted",
+        "limited",
+        "pending",
+        "expired",
+        "refused",
+        "withdrawn",
+    ];
+    pub(crate) const CLAIMS: &[&str] = &["observation", "inference", "verified", "directive"];
+    pub(crate) const STATUSES: &[&str] =
+        &["active", "superseded", "archived", "expired", "redacted"];
+}
