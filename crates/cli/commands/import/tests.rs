@@ -272,6 +272,7 @@ fn references_wait_for_the_note_that_they_lead_to() {
         dry_run: false,
         keeps_ids: true,
         ids: HashMap::new(),
+        before: None,
     };
     let all = [
         note("a", &[]),
