@@ -74,6 +74,16 @@ impl Field {
         }
     }
 
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Field::Title => "title",
+            Field::Tag => "tag",
+            Field::Source => "source",
+            Field::Body => "body",
+        }
+    }
+
     const fn bit(self) -> u8 {
         1 << self as u8
     }
@@ -118,6 +128,14 @@ impl Looked<'_> {
             return 0;
         }
         statistics.terms(query, self.counts)
+    }
+
+    /// Whether it holds near words that count, because no note holds the words themselves.
+    pub fn is_near(&self, query: &Query, statistics: &Statistics) -> bool {
+        self.counts.iter().any(|count| {
+            let feature = usize::from(count.feature);
+            feature >= query.layout.near && statistics.takes_near(query, feature)
+        })
     }
 
     /// Where the terms stand; where none does, near words.

@@ -79,6 +79,18 @@ pub enum Kind {
     Near,
 }
 
+impl Kind {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Kind::Word => "word",
+            Kind::Pair => "pair",
+            Kind::Phrase => "phrase",
+            Kind::Near => "near",
+        }
+    }
+}
+
 /// Why text is no query.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]

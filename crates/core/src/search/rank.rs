@@ -192,6 +192,17 @@ pub enum Factor {
     Claim,
 }
 
+impl Factor {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Factor::Recent => "recent",
+            Factor::Pinned => "pinned",
+            Factor::Claim => "claim",
+        }
+    }
+}
+
 /// Why a note stands where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {

@@ -90,21 +90,22 @@ fn relevant_articles_come_first() {
     }
     let of = judged.len() as f64;
     let measured = [recall[0] / of, recall[1] / of, recall[2] / of, hit / of];
-    let floors = [0.25, 0.33, 0.43, 0.85];
+    let floors = [0.255, 0.335, 0.455, 0.875];
     assert!(
         measured.iter().zip(floors).all(|(is, floor)| *is >= floor),
         "recall@5, @10, @20 and hit@5: {measured:.4?}"
     );
-    eprintln!("{measured:.4?}");
 }
 
-/// Goal: whoever types a title finds the note that has it among the first five.
+/// Goal: whoever types a title finds the note that has it among the first five. Unoptimised it takes
+/// minutes for all 698 of them; every seventh is tried then, and all with `--release`.
 #[test]
 fn every_title_finds_its_article() {
     let articles = articles();
     let missed: Vec<&str> = articles
         .iter()
         .enumerate()
+        .step_by(if cfg!(debug_assertions) { 7 } else { 1 })
         .filter(|(at, article)| !best(&articles, &article.title, 5).contains(at))
         .map(|(_, article)| article.title.as_str())
         .collect();
