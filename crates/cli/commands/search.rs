@@ -6,7 +6,7 @@ use crate::note_filter::{FilterArgs, ListedArgs};
 use crate::{launch, words};
 use clap::Args;
 use jiff::Zoned;
-use kitbag_rpc::{EmptyReason, Explained, Found, Hit, Listed, SearchNotes, V1};
+use kitbag_rpc::{EmptyReason, Found, Hit, Listed, Score, SearchNotes, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
@@ -88,7 +88,7 @@ fn for_a_person(context: &Context, hit: &Hit, now: &Zoned) -> Vec<Line> {
 }
 
 /// What a result is worth, and why, in one line.
-fn worth(explained: &Explained) -> String {
+fn worth(explained: &Score) -> String {
     let mut said = format!("{} points", thousandths(explained.points));
     let shown = explained.parts.iter().take(PARTS_SHOWN);
     let parts: Vec<String> = shown
@@ -293,7 +293,7 @@ mod tests {
             kind: kind.into(),
             thousandths,
         };
-        let explained = Explained {
+        let explained = Score {
             points: 2760,
             notes: 9,
             parts: vec![

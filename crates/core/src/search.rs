@@ -24,7 +24,7 @@ pub use fold::fold;
 pub use query::{
     Kind, NEAR_WORDS_MAX, PHRASES_MAX, QUERY_BYTES_MAX, Query, QueryError, TERMS_MAX, WORDS_MAX,
 };
-pub use rank::{Explained, Factor, Facts, Part, Statistics};
+pub use rank::{Facts, Score, ScoreFactor, ScorePart, Statistics};
 pub use ranking::{Best, KEPT_BYTES_MAX, Offered, Ranking};
 pub use snippet::{SNIPPET_CHARS_MAX, Snippet};
 pub use token::TOKEN_BYTES_MAX;

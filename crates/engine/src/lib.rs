@@ -53,7 +53,7 @@ pub use kitbag_core::pack::Record;
 pub use kitbag_core::pack::note::{Consent, NoteType, UnknownWord};
 pub use kitbag_core::policy::op::LateDenials;
 pub use kitbag_core::policy::{Role, Sensitivity};
-pub use kitbag_core::search::{Explained, Factor, Field, Kind, Part, Snippet};
+pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_node::Notice;
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;

@@ -76,7 +76,7 @@ pub use review::{
     Taken, TakenOver,
 };
 pub use search::{
-    EmptyReason, Explained, Found, Hit, NoteFilter, SEARCH_PACKS_MAX, ScoreFactor, ScorePart,
+    EmptyReason, Found, Hit, NoteFilter, SEARCH_PACKS_MAX, Score, ScoreFactor, ScorePart,
     SearchNotes,
 };
 pub use secret::Secret;

@@ -149,12 +149,12 @@ pub struct Hit {
     /// Whether it holds a nearly equal word instead of one that no note holds.
     pub approximate: bool,
     /// What it is worth, and why; null unless that was asked for.
-    pub explained: Option<Explained>,
+    pub explained: Option<Score>,
 }
 
 /// Why a result stands where it stands: the sum of its parts, times its factors.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-pub struct Explained {
+pub struct Score {
     /// What the result is worth, in thousandths.
     pub points: u64,
     /// Notes among which words were counted.

@@ -159,7 +159,7 @@ impl Query {
     /// How much a feature counts for being said more than once, in 65536ths.
     pub(super) fn said(feature: &Feature) -> u64 {
         let said = u64::from(feature.said.max(1));
-        (said * (SAID_OFTEN + 1) << 16) / (said + SAID_OFTEN)
+        ((said * (SAID_OFTEN + 1)) << 16) / (said + SAID_OFTEN)
     }
 }
 

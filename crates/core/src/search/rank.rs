@@ -111,13 +111,13 @@ impl Statistics {
     }
 
     /// The parts that a note's worth is made of, the greatest first.
-    pub fn explain(&self, query: &Query, note: Looked<'_>, facts: Facts) -> Explained {
-        let mut parts: Vec<Part> = note
+    pub fn explain(&self, query: &Query, note: Looked<'_>, facts: Facts) -> Score {
+        let mut parts: Vec<ScorePart> = note
             .counts
             .iter()
             .map(|count| {
                 let feature = &query.features[usize::from(count.feature)];
-                Part {
+                ScorePart {
                     kind: feature.kind,
                     text: feature.text.clone(),
                     notes: self.holding[usize::from(count.feature)],
@@ -127,7 +127,7 @@ impl Statistics {
             .filter(|part| part.points > 0)
             .collect();
         parts.sort_by(|a, b| b.points.cmp(&a.points).then_with(|| a.text.cmp(&b.text)));
-        Explained {
+        Score {
             points: points(self.score(query, note, facts)),
             notes: self.notes,
             parts,
@@ -158,12 +158,13 @@ impl Statistics {
     }
 
     /// What the sum is multiplied by, in thousandths.
-    fn factors(&self, facts: Facts) -> [(Factor, u32); 3] {
+    fn factors(&self, facts: Facts) -> [(ScoreFactor, u32); 3] {
         let age = self
             .newest
             .as_millis()
             .saturating_sub(facts.captured_at.as_millis());
-        let recent = 1000 + RECENT * RECENT_HALF / RECENT_HALF.saturating_add(age);
+        let span = RECENT_HALF.saturating_add(age);
+        let recent = 1000 + (RECENT * RECENT_HALF + span / 2) / span;
         let claim = match facts.claim {
             Some(Claim::Verified) => 1100,
             Some(Claim::Observation) => 1050,
@@ -171,9 +172,12 @@ impl Statistics {
             Some(Claim::Inference) => 950,
         };
         [
-            (Factor::Recent, u32::try_from(recent).unwrap_or(1000)),
-            (Factor::Pinned, if facts.pinned { PINNED } else { 1000 }),
-            (Factor::Claim, claim),
+            (ScoreFactor::Recent, u32::try_from(recent).unwrap_or(1000)),
+            (
+                ScoreFactor::Pinned,
+                if facts.pinned { PINNED } else { 1000 },
+            ),
+            (ScoreFactor::Claim, claim),
         ]
     }
 }
@@ -183,7 +187,7 @@ pub(super) const UNIT: u32 = 2;
 
 /// What the sum of the parts is multiplied by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Factor {
+pub enum ScoreFactor {
     /// How new the note is beside the newest.
     Recent,
     /// Whether it is pinned.
@@ -192,33 +196,33 @@ pub enum Factor {
     Claim,
 }
 
-impl Factor {
+impl ScoreFactor {
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Factor::Recent => "recent",
-            Factor::Pinned => "pinned",
-            Factor::Claim => "claim",
+            ScoreFactor::Recent => "recent",
+            ScoreFactor::Pinned => "pinned",
+            ScoreFactor::Claim => "claim",
         }
     }
 }
 
 /// Why a note stands where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explained {
+pub struct Score {
     /// What it is worth, in thousandths.
     pub points: u64,
     /// Notes among which words were counted.
     pub notes: u64,
     /// What it is made of, the greatest first.
-    pub parts: Vec<Part>,
+    pub parts: Vec<ScorePart>,
     /// What their sum is multiplied by, in thousandths.
-    pub factors: [(Factor, u32); 3],
+    pub factors: [(ScoreFactor, u32); 3],
 }
 
 /// What one word or pair of words adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct ScorePart {
     /// What was counted.
     pub kind: Kind,
     /// As the query says it, folded.

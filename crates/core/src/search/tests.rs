@@ -173,7 +173,7 @@ fn the_best_come_first_with_and_without_memory() {
         ("zeppelin flight", vec![1, 4], false),
         ("flight delay", vec![4, 1, 0], true),
         ("zeppelni", vec![3, 1, 4, 2], false),
-        ("zeppelni flight", vec![1, 4], false),
+        ("zeppelni flight", vec![4, 1], false),
         ("zeppelin -flight", vec![3, 2], false),
         ("hotel", vec![], false),
     ] {
@@ -277,10 +277,10 @@ fn a_hostile_note_is_counted_in_bounds() {
 #[test]
 fn a_long_question_is_a_query() {
     let pasted = format!(
-        "\"Hi, I'd like {} a refund \"please",
+        "\"Hi\", I'd like {} a refund, \"please",
         "to have it back ".repeat(40)
     );
-    assert!(query(&pasted).terms() >= 2);
+    assert_eq!(query(&pasted).terms(), 5); // hi, like, back, refund, please
     let phrases: String = (0..40).map(|n| format!("\"one{n} two\" ")).collect();
     assert_eq!(query(&phrases).terms(), 32 + 8 + 1);
     let asked = query("Where is the refund for the hotel?");
@@ -314,7 +314,7 @@ fn what_is_no_query_is_refused_by_cause() {
     ] {
         assert_eq!(Query::parse(text), Err(error), "{text:?}");
     }
-    assert_eq!(query("x y x Y").terms(), 2);
+    assert_eq!(query("x z x Z").terms(), 2);
     assert_eq!(query("“new york” „alte Stadt“ - x").terms(), 3);
 }
 
@@ -333,7 +333,7 @@ fn a_snippet_is_one_line_around_the_first_hit_with_its_hits_marked() {
     );
     let asked = query("z* strasse");
     let snippet = asked.snippet(&long, &Statistics::new(&asked));
-    assert!(snippet.text.starts_with("…far away"), "{snippet:?}");
+    assert!(snippet.text.starts_with("…away far"), "{snippet:?}");
     assert!(
         snippet.text.contains("the Straße and the straßen z z"),
         "{snippet:?}"

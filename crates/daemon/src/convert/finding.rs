@@ -87,18 +87,18 @@ pub(crate) fn found(found: engine::Found, names: &HashMap<PackId, rpc::PackRef>)
     }
 }
 
-fn explained(explained: engine::Explained) -> rpc::Explained {
-    let part = |part: engine::Part| rpc::ScorePart {
+fn explained(explained: engine::Score) -> rpc::Score {
+    let part = |part: engine::ScorePart| rpc::ScorePart {
         kind: part.kind.as_str().to_owned(),
         text: part.text,
         notes: part.notes,
         points: part.points,
     };
-    let factor = |(kind, thousandths): (engine::Factor, u32)| rpc::ScoreFactor {
+    let factor = |(kind, thousandths): (engine::ScoreFactor, u32)| rpc::ScoreFactor {
         kind: kind.as_str().to_owned(),
         thousandths,
     };
-    rpc::Explained {
+    rpc::Score {
         points: explained.points,
         notes: explained.notes,
         parts: explained.parts.into_iter().map(part).collect(),

@@ -9,7 +9,7 @@ use kitbag_core::filter::{Filter, Filtered, Listed};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::search::{
-    Best, Explained, Facts, Field, Looked, Offered, Query, Ranking, Scratch, Searched, Snippet,
+    Best, Facts, Field, Looked, Offered, Query, Ranking, Score, Scratch, Searched, Snippet,
     Statistics,
 };
 
@@ -105,7 +105,7 @@ pub struct Hit {
     /// Whether it holds a near word instead of one that no note holds.
     pub approximate: bool,
     /// What it is worth, if that was asked for.
-    pub explained: Option<Explained>,
+    pub explained: Option<Score>,
 }
 
 /// What a note is known by while it waits.
@@ -276,7 +276,8 @@ impl Counts {
         let admitted = admits(&options.filter, note);
         self.seen += u64::from(listed);
         self.searched += u64::from(listed && admitted);
-        if !listed && !(admitted && note.view.status.is_deleted()) {
+        let is_counted_deleted = admitted && note.view.status.is_deleted();
+        if !(listed || is_counted_deleted) {
             return;
         }
         let looked = query.look(searched(note), scratch);
