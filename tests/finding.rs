@@ -187,13 +187,13 @@ fn a_deleted_note_is_neither_found_nor_exported_unless_asked_for() {
     let found = ana.json(&["search", "zeppelin"]);
     assert_eq!((&found["total"], &found["deleted"]), (&json!(0), &json!(1)));
     let found = ana.json(&["search", "refund", "--deleted"]);
-    assert_eq!(ids(&found), [gone]);
+    assert_eq!(ids(&found), [gone.clone()]);
     assert_eq!(found["results"][0]["status"], "archived");
     assert_eq!(ana.json(&["search", "refund", "--all"])["total"], 2);
     let found = ana.json(&["search", "zepplein", "--all", "--explain"]);
     assert_eq!(
         (ids(&found), &found["approximate"]),
-        (vec![gone.clone()], &json!(["zepplein"]))
+        (vec![gone], &json!(["zepplein"]))
     );
     assert!(found["results"][0]["explained"]["points"].as_u64() > Some(0));
     assert_eq!(
