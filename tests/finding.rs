@@ -187,7 +187,7 @@ fn a_deleted_note_is_neither_found_nor_exported_unless_asked_for() {
     let found = ana.json(&["search", "zeppelin"]);
     assert_eq!((&found["total"], &found["deleted"]), (&json!(0), &json!(1)));
     let found = ana.json(&["search", "refund", "--deleted"]);
-    assert_eq!(ids(&found), [gone.clone()]);
+    assert_eq!(ids(&found), std::slice::from_ref(&gone));
     assert_eq!(found["results"][0]["status"], "archived");
     assert_eq!(ana.json(&["search", "refund", "--all"])["total"], 2);
     let found = ana.json(&["search", "zepplein", "--all", "--explain"]);
