@@ -187,9 +187,19 @@ fn a_deleted_note_is_neither_found_nor_exported_unless_asked_for() {
     let found = ana.json(&["search", "zeppelin"]);
     assert_eq!((&found["total"], &found["deleted"]), (&json!(0), &json!(1)));
     let found = ana.json(&["search", "refund", "--deleted"]);
-    assert_eq!(ids(&found), [gone]);
+    assert_eq!(ids(&found), std::slice::from_ref(&gone));
     assert_eq!(found["results"][0]["status"], "archived");
     assert_eq!(ana.json(&["search", "refund", "--all"])["total"], 2);
+    let found = ana.json(&["search", "zepplein", "--all", "--explain"]);
+    assert_eq!(
+        (ids(&found), &found["approximate"]),
+        (vec![gone], &json!(["zepplein"]))
+    );
+    assert!(found["results"][0]["explained"]["points"].as_u64() > Some(0));
+    assert_eq!(
+        ana.json(&["search", "refund", "--all", "--status", "archived"])["total"],
+        1
+    );
 
     for format in ["md", "json"] {
         let [document, told] = said(&["export", &pack, "--format", format]);
@@ -272,6 +282,8 @@ fn hostile_notes_leave_as_text_and_files_are_not_overwritten() {
         (vec!["search", "x", "--tag", ""], "bad-input"),
         (vec!["search", "x", "--type", "poem"], "bad-input"),
         (vec!["search", "x", "--since", "soon"], "bad-input"),
+        (vec!["search", "x", "--status", "gone"], "bad-input"),
+        (vec!["search", "x", "--source-kind", "fax"], "bad-input"),
         (vec!["export", &pack, "--purpose", ""], "bad-input"),
         (vec!["export", &pack, "--format", "md"], "usage"),
         (vec!["export", &pack, "--format", "xml"], "usage"),

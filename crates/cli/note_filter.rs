@@ -49,6 +49,15 @@ pub(crate) struct FilterArgs {
     /// Only note, snippet, message, record, file, link, decision, summary, outcome, prompt or template
     #[arg(long = "type", value_name = "TYPE")]
     note_type: Option<String>,
+    /// Only notes that came in this way: clipboard, url, file, chat, email, crm, call, stdin, agent or manual
+    #[arg(long, value_name = "KIND")]
+    source_kind: Option<String>,
+    /// Only notes whose author, where they come from, holds this text
+    #[arg(long, value_name = "TEXT")]
+    author: Option<String>,
+    /// Only notes that are active, superseded, archived (which is deleted), expired or redacted
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
 }
 
 impl FilterArgs {
@@ -65,6 +74,9 @@ impl FilterArgs {
             since: moment(self.since, "--since")?,
             until: moment(self.until, "--until")?,
             note_type: self.note_type,
+            source_kind: self.source_kind,
+            author: self.author,
+            status: self.status,
         })
     }
 }

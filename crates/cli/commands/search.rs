@@ -6,11 +6,11 @@ use crate::note_filter::{FilterArgs, ListedArgs};
 use crate::{launch, words};
 use clap::Args;
 use jiff::Zoned;
-use kitbag_rpc::{EmptyReason, Found, Hit, Listed, SearchNotes, V1};
+use kitbag_rpc::{EmptyReason, Found, Hit, Listed, Score, SearchNotes, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
-    /// Words that have to be there; "a phrase"; -word that must not be there. The last word may be the start of one
+    /// Words to look for, or a question; "a phrase"; start* of words; -word that must not be there. The last word may be the start of one
     #[arg(required = true, value_name = "QUERY")]
     query: Vec<String>,
     /// Only in this pack; may be given several times
@@ -23,6 +23,9 @@ pub(crate) struct SearchArgs {
     /// Results to show, at most 100
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     limit: u32,
+    /// Say what each result is worth, and why
+    #[arg(long)]
+    explain: bool,
 }
 
 pub(super) async fn run(context: &Context, args: SearchArgs) -> anyhow::Result<()> {
@@ -33,6 +36,7 @@ pub(super) async fn run(context: &Context, args: SearchArgs) -> anyhow::Result<(
         listed: args.listed.listed(),
         filter: args.filter.filter()?,
         limit: Some(args.limit),
+        explain: args.explain,
     };
     let found = launch::client(context).await?.call(&call).await?;
     if context.out.is_json() {
@@ -79,15 +83,65 @@ fn for_a_person(context: &Context, hit: &Hit, now: &Zoned) -> Vec<Line> {
     if !hit.snippet.is_empty() && hit.snippet != hit.title {
         lines.push(snippet);
     }
+    if let Some(explained) = &hit.explained {
+        let said = format!("{INDENT}{}", worth(explained));
+        lines.push(Line::default().plain(&said));
+    }
     lines
+}
+
+/// What a result is worth, and why, in one line.
+fn worth(explained: &Score) -> String {
+    let mut said = format!("{} points", thousandths(explained.points));
+    let shown = explained.parts.iter().take(PARTS_SHOWN);
+    let parts: Vec<String> = shown
+        .map(|part| {
+            let kind = match part.kind.as_str() {
+                "pair" => "side by side, ",
+                "near" => "nearly, ",
+                _ => "",
+            };
+            let of = words::count(explained.notes, "note", "notes");
+            format!(
+                "{} {} ({kind}in {} of {of})",
+                words::inline(&part.text),
+                thousandths(part.points),
+                part.notes,
+            )
+        })
+        .collect();
+    if !parts.is_empty() {
+        said.push_str(&format!(": {}", parts.join(" + ")));
+    }
+    let more = explained.parts.iter().skip(PARTS_SHOWN);
+    let more: u64 = more.map(|part| part.points).sum();
+    if more > 0 {
+        said.push_str(&format!(" + others {}", thousandths(more)));
+    }
+    for factor in &explained.factors {
+        if factor.thousandths != 1000 {
+            let by = thousandths(u64::from(factor.thousandths));
+            said.push_str(&format!(" × {by} {}", words::inline(&factor.kind)));
+        }
+    }
+    said
+}
+
+/// Parts of a result's worth that are told one by one, at most.
+const PARTS_SHOWN: usize = 6;
+
+fn thousandths(number: u64) -> String {
+    format!("{}.{:03}", number / 1000, number % 1000)
 }
 
 /// As wide as a short id and its gap.
 const INDENT: &str = "            ";
 
-/// Id, pack, sensitivity, title, source and snippet, separated by tabs.
+/// Id, pack, sensitivity, title, source and snippet, separated by tabs; then what it is worth, if that was
+/// asked for.
 fn for_a_program(hit: &Hit) -> Line {
-    let cells = [
+    let worth = hit.explained.as_ref().map(worth);
+    let mut cells = vec![
         hit.id.as_str(),
         &hit.pack.id,
         hit.sensitivity.as_str(),
@@ -95,6 +149,7 @@ fn for_a_program(hit: &Hit) -> Line {
         &hit.source_label,
         &hit.snippet,
     ];
+    cells.extend(worth.as_deref());
     Line::tabbed(&cells)
 }
 
@@ -116,6 +171,28 @@ fn in_words(found: &Found, listed: Listed) -> String {
     if shown < found.total {
         said.push_str(&format!(
             "; the best {shown} are shown, --limit N shows more"
+        ));
+    }
+    if !found.approximate.is_empty() {
+        let meant: Vec<_> = found
+            .approximate
+            .iter()
+            .map(|word| words::inline(word))
+            .collect();
+        said.push_str(&format!(
+            "\nNo note holds {}: these hold nearly the same",
+            meant.join(", ")
+        ));
+    }
+    if !found.left_out.is_empty() && found.results.is_empty() {
+        let words: Vec<_> = found
+            .left_out
+            .iter()
+            .map(|word| words::inline(word))
+            .collect();
+        said.push_str(&format!(
+            "\nNot looked for: {}; a word in quotes is",
+            words.join(", ")
         ));
     }
     if found.deleted > 0 && shown == found.total {
@@ -167,7 +244,7 @@ fn nothing(found: &Found, reason: EmptyReason, listed: Listed) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kitbag_rpc::{PackRef, Sensitivity, Time};
+    use kitbag_rpc::{PackRef, ScoreFactor, ScorePart, Sensitivity, Time};
 
     fn found(total: u64, shown: usize) -> Found {
         let hit = Hit {
@@ -187,6 +264,9 @@ mod tests {
             terms: 1,
             title_marks: vec![],
             snippet_marks: vec![(3, 7)],
+            fields: vec!["body".into()],
+            approximate: false,
+            explained: None,
         };
         Found {
             v: V1,
@@ -199,7 +279,37 @@ mod tests {
             outside_filters: 2,
             deleted: 0,
             unreadable: 0,
+            left_out: vec![],
+            approximate: vec![],
         }
+    }
+
+    #[test]
+    fn a_worth_is_told_in_one_line() {
+        let part = |kind: &str, text: &str, points| ScorePart {
+            kind: kind.into(),
+            text: text.into(),
+            notes: 2,
+            points,
+        };
+        let factor = |kind: &str, thousandths| ScoreFactor {
+            kind: kind.into(),
+            thousandths,
+        };
+        let explained = Score {
+            points: 2760,
+            notes: 9,
+            parts: vec![
+                part("word", "refund\u{1b}", 2000),
+                part("pair", "late refund", 300),
+            ],
+            factors: vec![factor("recent", 1000), factor("pinned", 1200)],
+        };
+        assert_eq!(
+            worth(&explained),
+            "2.760 points: refund\\u{1b} 2.000 (in 2 of 9 notes) + late refund 0.300 (side by side, \
+             in 2 of 9 notes) × 1.200 pinned"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! Spec: `docs/spec/search.md`, "Filters".
 
 use crate::id::Timestamp;
-use crate::pack::note::{NoteType, Status, TAG_BYTES_MAX};
+use crate::pack::note::{NoteType, SourceKind, Status, TAG_BYTES_MAX};
 use crate::policy::Sensitivity;
 use crate::search::fold;
 use thiserror::Error;
@@ -20,6 +20,7 @@ pub const FILTER_SOURCE_BYTES_MAX: usize = 512;
 pub struct Filter {
     tags: Vec<String>,
     source: Option<String>,
+    author: Option<String>,
     /// Exactly this sensitivity.
     pub sensitivity: Option<Sensitivity>,
     /// Captured then or later.
@@ -28,6 +29,10 @@ pub struct Filter {
     pub until: Option<Timestamp>,
     /// Of this type.
     pub note_type: Option<NoteType>,
+    /// Come in by this way.
+    pub source_kind: Option<SourceKind>,
+    /// In this state.
+    pub status: Option<Status>,
 }
 
 /// Which notes are meant, by whether they are deleted.
@@ -73,6 +78,11 @@ pub enum FilterError {
         "the text to look for in sources is empty, or longer than {FILTER_SOURCE_BYTES_MAX} bytes"
     )]
     NoSource,
+    /// No text to look for in authors, or more than [`FILTER_SOURCE_BYTES_MAX`].
+    #[error(
+        "the text to look for in authors is empty, or longer than {FILTER_SOURCE_BYTES_MAX} bytes"
+    )]
+    NoAuthor,
 }
 
 /// What a filter looks at in a note.
@@ -88,6 +98,12 @@ pub struct Filtered<'a> {
     pub captured_at: Timestamp,
     /// Its type.
     pub note_type: NoteType,
+    /// By which way it came in.
+    pub source_kind: SourceKind,
+    /// Who wrote it at its source.
+    pub author: Option<&'a str>,
+    /// Where it stands in its life.
+    pub status: Status,
 }
 
 impl Filter {
@@ -114,11 +130,16 @@ impl Filter {
     /// # Errors
     /// [`FilterError::NoSource`].
     pub fn with_source(mut self, text: &str) -> Result<Filter, FilterError> {
-        let folded = fold(text).trim().to_owned();
-        if folded.is_empty() || text.len() > FILTER_SOURCE_BYTES_MAX {
-            return Err(FilterError::NoSource);
-        }
-        self.source = Some(folded);
+        self.source = Some(wanted(text).ok_or(FilterError::NoSource)?);
+        Ok(self)
+    }
+
+    /// Asks for notes whose author, at their source, holds this text, compared as search compares.
+    ///
+    /// # Errors
+    /// [`FilterError::NoAuthor`].
+    pub fn with_author(mut self, text: &str) -> Result<Filter, FilterError> {
+        self.author = Some(wanted(text).ok_or(FilterError::NoAuthor)?);
         Ok(self)
     }
 
@@ -133,8 +154,20 @@ impl Filter {
                 .source
                 .as_ref()
                 .is_none_or(|text| fold(note.source).contains(text))
+            && self.source_kind.is_none_or(|only| only == note.source_kind)
+            && self.status.is_none_or(|only| only == note.status)
+            && self.author.as_ref().is_none_or(|text| {
+                note.author
+                    .is_some_and(|author| fold(author).contains(text))
+            })
             && self.tags.iter().all(has)
     }
+}
+
+/// Text to look for, as it is compared.
+fn wanted(text: &str) -> Option<String> {
+    let folded = fold(text).trim().to_owned();
+    (!folded.is_empty() && text.len() <= FILTER_SOURCE_BYTES_MAX).then_some(folded)
 }
 
 #[cfg(test)]
@@ -155,6 +188,9 @@ mod tests {
             sensitivity: Sensitivity::Internal,
             captured_at: Timestamp::from_millis(100),
             note_type: NoteType::Message,
+            source_kind: SourceKind::Crm,
+            author: Some("Mia Lí"),
+            status: Status::Superseded,
         };
         let any = Filter::default;
         let at = |millis| Some(Timestamp::from_millis(millis));
@@ -162,6 +198,12 @@ mod tests {
             any(),
             any().with_tags(&tags(&["STRASSE", "VIP"])).unwrap(),
             any().with_source("acme · ROW").unwrap(),
+            any().with_author("MIA LI").unwrap(),
+            Filter {
+                source_kind: Some(SourceKind::Crm),
+                status: Some(Status::Superseded),
+                ..any()
+            },
             Filter {
                 since: at(100),
                 until: at(101),
@@ -180,6 +222,15 @@ mod tests {
             any().with_tags(&tags(&["vip", "other"])).unwrap(),
             any().with_tags(&tags(&["vi"])).unwrap(),
             any().with_source("row 15").unwrap(),
+            any().with_author("ben").unwrap(),
+            Filter {
+                source_kind: Some(SourceKind::Call),
+                ..any()
+            },
+            Filter {
+                status: Some(Status::Active),
+                ..any()
+            },
             Filter {
                 since: at(101),
                 ..any()
@@ -219,6 +270,7 @@ mod tests {
         assert_eq!(any().with_tags(&many), Err(FilterError::TooManyTags));
         for source in ["", " \n", &"x".repeat(FILTER_SOURCE_BYTES_MAX + 1)] {
             assert_eq!(any().with_source(source), Err(FilterError::NoSource));
+            assert_eq!(any().with_author(source), Err(FilterError::NoAuthor));
         }
     }
 }

@@ -1,23 +1,37 @@
-//! Looking for words in notes: what a query means, whether a note fits it, and what to show of it.
+//! Looking for words in notes: what a query means, what a note is worth for it, and what to show of it.
 //!
-//! Pure, without an index: a note is given as text and judged alone, so the answer never depends on
-//! other notes. Who may read the note is decided before it comes here.
-//! Deliberately absent: stemming, synonyms, weights of rare words.
+//! Pure, without an index: a note is given as text and counted alone ([`Query::look`]); what it is worth
+//! is known when all were counted ([`Ranking`]). Who may read a note is decided before it comes here.
+//! Deliberately absent: stemming, synonyms, anything learnt.
 //! Spec: `docs/spec/search.md`.
 
 mod fold;
+mod near;
 mod query;
+mod rank;
+mod ranking;
 mod snippet;
+mod stop;
+mod token;
+mod words;
 
+#[cfg(test)]
+mod recall;
 #[cfg(test)]
 mod tests;
 
 pub use fold::fold;
-pub use query::{QUERY_BYTES_MAX, Query, QueryError, TERMS_MAX};
+pub use query::{
+    Kind, NEAR_WORDS_MAX, PHRASES_MAX, QUERY_BYTES_MAX, Query, QueryError, TERMS_MAX, WORDS_MAX,
+};
+pub use rank::{Facts, Score, ScoreFactor, ScorePart, Statistics};
+pub use ranking::{Best, KEPT_BYTES_MAX, Offered, Ranking};
 pub use snippet::{SNIPPET_CHARS_MAX, Snippet};
+pub use token::TOKEN_BYTES_MAX;
 
-use fold::{fold_into, is_boundary};
-use query::Term;
+use fold::fold_into;
+use rank::UNIT;
+use words::{Hit, Walk};
 
 /// The text of a note, as far as it is searched.
 #[derive(Clone, Copy, Debug)]
@@ -32,82 +46,197 @@ pub struct Searched<'a> {
     pub source: &'a str,
 }
 
-/// How a note fits a query: the greater, the better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Fit {
-    /// How many of the query's terms it holds.
-    pub terms: u32,
-    /// How many of them stand in its title.
-    pub in_title: u32,
-    /// How many of them stand in a tag or the source label.
-    pub in_labels: u32,
+/// A place in a note where a term may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Its title.
+    Title,
+    /// A tag.
+    Tag,
+    /// The label of its source.
+    Source,
+    /// Its body.
+    Body,
+}
+
+impl Field {
+    /// All of them.
+    pub const ALL: [Field; 4] = [Field::Title, Field::Tag, Field::Source, Field::Body];
+
+    /// How much a word there counts beside one in the body: a title says what all of it is about, a
+    /// tag was chosen, a source label says where it comes from. These are short, so that their length
+    /// does not count.
+    const fn weight(self) -> u32 {
+        match self {
+            Field::Title => 3,
+            Field::Tag => 2,
+            Field::Source | Field::Body => 1,
+        }
+    }
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Field::Title => "title",
+            Field::Tag => "tag",
+            Field::Source => "source",
+            Field::Body => "body",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// How often something of the query stands in a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// What was counted, by number.
+    feature: u16,
+    /// In title, tags and source label, with their weights.
+    short: u16,
+    /// In the body.
+    body: u32,
+}
+
+/// What was counted in a note.
+#[derive(Clone, Copy, Debug)]
+pub struct Looked<'a> {
+    counts: &'a [Count],
+    /// Tokens of the body.
+    tokens: u32,
+    /// Whether every term stands in it, without near words.
+    whole: bool,
+    /// Whether something excluded does.
+    excluded: bool,
+    /// Where terms stand.
+    fields: u8,
+    /// Where near words do.
+    near_fields: u8,
+}
+
+impl Looked<'_> {
+    /// Whether every term stands in the note, as it was typed, and nothing that is excluded.
+    pub fn is_whole(&self) -> bool {
+        self.whole && !self.excluded
+    }
+
+    /// How many terms it holds, by what is known of all notes.
+    pub fn terms(&self, query: &Query, statistics: &Statistics) -> u32 {
+        if self.excluded {
+            return 0;
+        }
+        statistics.terms(query, self.counts)
+    }
+
+    /// Whether it holds near words that count, because no note holds the words themselves.
+    pub fn is_near(&self, query: &Query, statistics: &Statistics) -> bool {
+        self.counts.iter().any(|count| {
+            let feature = usize::from(count.feature);
+            feature >= query.layout.near && statistics.takes_near(query, feature)
+        })
+    }
+
+    /// Where the terms stand; where none does, near words.
+    pub fn fields(&self) -> impl Iterator<Item = Field> + use<> {
+        let fields = match self.fields {
+            0 => self.near_fields,
+            fields => fields,
+        };
+        Field::ALL
+            .into_iter()
+            .filter(move |field| fields & field.bit() != 0)
+    }
 }
 
 /// Memory that one search uses again for every note.
 #[derive(Default)]
 pub struct Scratch {
-    title: String,
-    body: String,
-    labels: Vec<String>,
+    folded: String,
+    walk: Walk,
+    /// By feature: in short fields, and in the body.
+    counted: Vec<(u32, u32)>,
+    touched: Vec<u16>,
+    counts: Vec<Count>,
 }
 
 impl Query {
-    /// How a note fits; none if it holds no term, or one that is excluded.
-    pub fn fit(&self, note: Searched<'_>, scratch: &mut Scratch) -> Option<Fit> {
-        fold_into(note.title, &mut scratch.title);
-        fold_into(note.body, &mut scratch.body);
-        scratch.labels.clear();
-        scratch.labels.push(fold(note.source));
-        scratch.labels.extend(note.tags.iter().map(|tag| fold(tag)));
-        let in_labels = |term: &Term| {
-            scratch
-                .labels
-                .iter()
-                .any(|label| first(label, term).is_some())
-        };
-        let holds = |term: &Term| {
-            first(&scratch.title, term).is_some()
-                || in_labels(term)
-                || first(&scratch.body, term).is_some()
-        };
-        if self.without().iter().any(holds) {
-            return None;
+    /// Counts in a note what the query asks for.
+    pub fn look<'s>(&self, note: Searched<'_>, scratch: &'s mut Scratch) -> Looked<'s> {
+        scratch.counted.resize(self.features.len(), (0, 0));
+        scratch.walk.begin();
+        let mut fields = [0; 2];
+        self.look_in(Field::Title, note.title, scratch, &mut fields);
+        for tag in note.tags {
+            self.look_in(Field::Tag, tag, scratch, &mut fields);
         }
-        let count = |holds: &dyn Fn(&Term) -> bool| {
-            u32::try_from(self.terms().iter().filter(|term| holds(term)).count())
-                .expect("a query has a few terms")
-        };
-        let fit = Fit {
-            terms: count(&holds),
-            in_title: count(&|term| first(&scratch.title, term).is_some()),
-            in_labels: count(&in_labels),
-        };
-        (fit.terms > 0).then_some(fit)
-    }
-
-    /// Whether a note that fits so holds every term.
-    pub fn is_whole(&self, fit: Fit) -> bool {
-        fit.terms as usize == self.terms().len()
-    }
-}
-
-/// Where a term stands first in a folded text, from a place on.
-fn first_from(folded: &str, term: &Term, from: usize) -> Option<std::ops::Range<usize>> {
-    let wanted = term.text.as_str();
-    let mut from = from;
-    loop {
-        let start = from + folded.get(from..)?.find(wanted)?;
-        let end = start + wanted.len();
-        let begins = is_boundary(folded[..start].chars().next_back(), wanted.chars().next());
-        let ends =
-            term.open_end || is_boundary(wanted.chars().next_back(), folded[end..].chars().next());
-        if begins && ends {
-            return Some(start..end);
+        self.look_in(Field::Source, note.source, scratch, &mut fields);
+        let tokens = self.look_in(Field::Body, note.body, scratch, &mut fields);
+        let holds = |feature: &u16| scratch.counted[usize::from(*feature)] != (0, 0);
+        let excluded = self.without().iter().any(holds);
+        scratch.touched.sort_unstable();
+        scratch.counts.clear();
+        let mut terms = 0;
+        for feature in scratch.touched.drain(..) {
+            let (short, body) = std::mem::take(&mut scratch.counted[usize::from(feature)]);
+            let known = &self.features[usize::from(feature)];
+            terms += u32::from(known.is_term);
+            if known.is_term || known.scores {
+                scratch.counts.push(Count {
+                    feature,
+                    short: u16::try_from(short).unwrap_or(u16::MAX),
+                    body,
+                });
+            }
         }
-        from = start + folded[start..].chars().next()?.len_utf8();
+        Looked {
+            counts: &scratch.counts,
+            tokens,
+            whole: terms == self.terms(),
+            excluded,
+            fields: fields[0],
+            near_fields: fields[1],
+        }
     }
-}
 
-fn first(folded: &str, term: &Term) -> Option<std::ops::Range<usize>> {
-    first_from(folded, term, 0)
+    fn look_in(
+        &self,
+        field: Field,
+        text: &str,
+        scratch: &mut Scratch,
+        fields: &mut [u8; 2],
+    ) -> u32 {
+        let Scratch {
+            folded,
+            walk,
+            counted,
+            touched,
+            ..
+        } = scratch;
+        fold_into(text, folded);
+        self.words.walk(folded, true, walk, |hit, _| {
+            let (feature, amount) = match hit {
+                Hit::Word(word, true) => (usize::from(word), UNIT),
+                Hit::Word(word, false) => (usize::from(word), UNIT / 2),
+                Hit::Pair(pair) => (self.layout.pairs + usize::from(pair), UNIT),
+                Hit::Phrase(phrase) => (self.layout.phrases + usize::from(phrase), UNIT),
+                Hit::Near(near) => (self.layout.near + usize::from(near), UNIT / 2),
+            };
+            let (short, body) = &mut counted[feature];
+            if (*short, *body) == (0, 0) {
+                // There are fewer features than 2^16.
+                touched.push(feature as u16);
+            }
+            match field {
+                Field::Body => *body = body.saturating_add(amount),
+                _ => *short = short.saturating_add(amount * field.weight()),
+            }
+            match hit {
+                Hit::Near(_) => fields[1] |= field.bit(),
+                _ if self.features[feature].is_term => fields[0] |= field.bit(),
+                _ => {}
+            }
+        })
+    }
 }

@@ -59,7 +59,7 @@ pub use kitbag_core::pack::note::{
 };
 pub use kitbag_core::policy::op::LateDenials;
 pub use kitbag_core::policy::{Role, Sensitivity};
-pub use kitbag_core::search::Snippet;
+pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_node::Notice;
 pub use kitbag_node::capturing::{Became, CaptureDone, Captured, Incoming};
 pub use kitbag_node::check::{Checked, Tally, Tried};

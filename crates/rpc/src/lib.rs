@@ -80,7 +80,10 @@ pub use review::{
     Audience, Review, ReviewPack, SetAside, SetAsideKind, SetAsideWhy, TakeOver, TakeOverOutcome,
     Taken, TakenOver,
 };
-pub use search::{EmptyReason, Found, Hit, NoteFilter, SEARCH_PACKS_MAX, SearchNotes};
+pub use search::{
+    EmptyReason, Found, Hit, NoteFilter, SEARCH_PACKS_MAX, Score, ScoreFactor, ScorePart,
+    SearchNotes,
+};
 pub use secret::Secret;
 pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
 pub use socket::{

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub struct SearchNotes {
     /// Version.
     pub v: V1,
-    /// Words, `"phrases"`, and `-words` that must not be there.
+    /// Words, `"phrases"`, `beginnings*`, and `-words` that must not be there; at most 16 KiB.
     pub query: String,
     /// In these packs; in all of this device if empty.
     #[serde(default)]
@@ -26,6 +26,9 @@ pub struct SearchNotes {
     /// Results, at most; 20 if absent.
     #[serde(default)]
     pub limit: Option<u32>,
+    /// Whether each result says what it is worth, and why.
+    #[serde(default)]
+    pub explain: bool,
 }
 call!(post SearchNotes, "/v1/search" => Found, patience |_| SEARCH_PATIENCE);
 
@@ -57,6 +60,15 @@ pub struct NoteFilter {
     /// note, snippet, message, record, file, link, decision, summary, outcome, prompt or template.
     #[serde(default, rename = "type")]
     pub note_type: Option<String>,
+    /// They came in this way: clipboard, url, file, chat, email, crm, call, stdin, agent or manual.
+    #[serde(default)]
+    pub source_kind: Option<String>,
+    /// Their author, at their source, holds this text.
+    #[serde(default)]
+    pub author: Option<String>,
+    /// They are active, superseded, archived, expired or redacted.
+    #[serde(default)]
+    pub status: Option<String>,
 }
 
 /// What was found.
@@ -82,6 +94,10 @@ pub struct Found {
     pub deleted: u64,
     /// Notes that do not open from disk.
     pub unreadable: u64,
+    /// Words of the query that say little and were left out.
+    pub left_out: Vec<String>,
+    /// Words of the query that no note holds, and for which nearly equal ones were taken.
+    pub approximate: Vec<String>,
 }
 
 /// Why a search finds nothing.
@@ -109,7 +125,7 @@ pub struct Hit {
     pub title: String,
     /// Its source label.
     pub source_label: String,
-    /// One line around the first hit in its body.
+    /// One line of its body where most terms stand.
     pub snippet: String,
     /// Its sensitivity.
     pub sensitivity: Sensitivity,
@@ -128,4 +144,45 @@ pub struct Hit {
     pub title_marks: Vec<(usize, usize)>,
     /// Where hits in the snippet begin and end, in characters.
     pub snippet_marks: Vec<(usize, usize)>,
+    /// Where it holds terms: title, tag, source, body.
+    pub fields: Vec<String>,
+    /// Whether it holds a nearly equal word instead of one that no note holds.
+    pub approximate: bool,
+    /// What it is worth, and why; null unless that was asked for.
+    pub explained: Option<Score>,
+}
+
+/// Why a result stands where it stands: the sum of its parts, times its factors.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Score {
+    /// What the result is worth, in thousandths.
+    pub points: u64,
+    /// Notes among which words were counted.
+    pub notes: u64,
+    /// What words and pairs of words add, the greatest first.
+    pub parts: Vec<ScorePart>,
+    /// What their sum is multiplied by.
+    pub factors: Vec<ScoreFactor>,
+}
+
+/// What one word or pair of words adds.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ScorePart {
+    /// word, pair, phrase, or near for a nearly equal word.
+    pub kind: String,
+    /// As the query says it, as it is compared.
+    pub text: String,
+    /// How many notes hold it.
+    pub notes: u64,
+    /// In thousandths.
+    pub points: u64,
+}
+
+/// What the sum is multiplied by.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ScoreFactor {
+    /// recent, pinned or claim.
+    pub kind: String,
+    /// 1000 changes nothing.
+    pub thousandths: u32,
 }

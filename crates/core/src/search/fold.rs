@@ -23,10 +23,30 @@ pub(super) fn fold_into(text: &str, folded: &mut String) {
 }
 
 fn fold_onto(text: &str, folded: &mut String) {
-    each_cluster(text, |piece, _| {
-        push(folded, piece);
-        true
-    });
+    let mut rest = text;
+    while !rest.is_empty() {
+        // A letter before one that is not ASCII may be joined by it.
+        let plain = rest
+            .bytes()
+            .position(|b| !b.is_ascii() || b.is_ascii_whitespace() || b == 0x0b);
+        let plain = plain.unwrap_or(rest.len());
+        let plain = match rest.as_bytes().get(plain) {
+            Some(next) if !next.is_ascii() => plain.saturating_sub(1),
+            _ => plain,
+        };
+        let from = folded.len();
+        folded.push_str(&rest[..plain]);
+        folded[from..].make_ascii_lowercase();
+        rest = &rest[plain..];
+        let mut end = 0;
+        each_cluster(rest, |piece, place| {
+            push(folded, piece);
+            end = place.end;
+            // Until something plain comes again.
+            !rest[end..].starts_with(|c: char| c.is_ascii_graphic())
+        });
+        rest = &rest[end..];
+    }
 }
 
 /// Adds a folded piece; white space is never doubled.
@@ -94,23 +114,13 @@ fn is_dropped(c: char) -> bool {
     )
 }
 
-/// Whether two neighbours stand in different words.
-pub(super) fn is_boundary(before: Option<char>, after: Option<char>) -> bool {
-    match (before, after) {
-        (Some(before), Some(after)) => {
-            !is_word(before) || !is_word(after) || is_unspaced(before) || is_unspaced(after)
-        }
-        _ => true,
-    }
-}
-
 /// Whether a character is a part of a word.
-fn is_word(c: char) -> bool {
+pub(super) fn is_word(c: char) -> bool {
     c.is_alphanumeric() || canonical_combining_class(c) != 0
 }
 
 /// Scripts that put no space between words, or hang endings onto them: there a term is found anywhere.
-fn is_unspaced(c: char) -> bool {
+pub(super) fn is_unspaced(c: char) -> bool {
     matches!(c,
         '\u{e00}'..='\u{eff}'         // Thai, Lao
         | '\u{f00}'..='\u{fff}'       // Tibetan
@@ -121,4 +131,9 @@ fn is_unspaced(c: char) -> bool {
         | '\u{31a0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
         | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' // Chinese, Japanese
     )
+}
+
+/// Pictures that people write and look for like words.
+pub(super) fn is_symbol(c: char) -> bool {
+    matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f000}'..='\u{1faff}')
 }

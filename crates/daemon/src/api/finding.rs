@@ -31,6 +31,7 @@ pub(super) async fn search(served: Served, call: SearchNotes) -> Answered<Found>
         listed: convert::listed(call.listed),
         filter: convert::filter(call.filter)?,
         limit: usize::try_from(call.limit.unwrap_or(RESULTS_DEFAULT)).unwrap_or(usize::MAX),
+        explain: call.explain,
     };
     let found = served.engine.search(options).await;
     let found = found.map_err(|e| failed(&e))?;

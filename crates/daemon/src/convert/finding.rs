@@ -8,7 +8,9 @@ use std::collections::HashMap;
 
 pub(crate) fn filter(filter: rpc::NoteFilter) -> Result<engine::Filter, Failure> {
     let bad = |e: engine::FilterError| Failure::new(Code::BadInput, format!("filter: {e}"));
-    let unknown = |e: engine::UnknownWord| Failure::new(Code::BadInput, format!("type: {e}"));
+    let unknown = |field: &'static str| {
+        move |e: engine::UnknownWord| Failure::new(Code::BadInput, format!("{field}: {e}"))
+    };
     let note_type = filter.note_type.map(|word| word.parse()).transpose();
     let mut wanted = engine::Filter::default()
         .with_tags(&filter.tags)
@@ -16,7 +18,14 @@ pub(crate) fn filter(filter: rpc::NoteFilter) -> Result<engine::Filter, Failure>
     wanted.sensitivity = filter.sensitivity.map(engine_sensitivity);
     wanted.since = filter.since.map(moment);
     wanted.until = filter.until.map(moment);
-    wanted.note_type = note_type.map_err(unknown)?;
+    wanted.note_type = note_type.map_err(unknown("type"))?;
+    let source_kind = filter.source_kind.map(|word| word.parse()).transpose();
+    wanted.source_kind = source_kind.map_err(unknown("source kind"))?;
+    let status = filter.status.map(|word| word.parse()).transpose();
+    wanted.status = status.map_err(unknown("status"))?;
+    if let Some(text) = filter.author {
+        wanted = wanted.with_author(&text).map_err(bad)?;
+    }
     if let Some(text) = filter.source {
         wanted = wanted.with_source(&text).map_err(bad)?;
     }
@@ -58,6 +67,9 @@ pub(crate) fn found(found: engine::Found, names: &HashMap<PackId, rpc::PackRef>)
         terms: hit.terms,
         title_marks: hit.title_marks,
         snippet_marks: hit.snippet.marks,
+        fields: hit.fields.iter().map(|f| f.as_str().to_owned()).collect(),
+        approximate: hit.approximate,
+        explained: hit.explained.map(explained),
     };
     rpc::Found {
         v: rpc::V1,
@@ -70,6 +82,27 @@ pub(crate) fn found(found: engine::Found, names: &HashMap<PackId, rpc::PackRef>)
         outside_filters: found.outside_filters,
         deleted: found.deleted,
         unreadable: found.unreadable,
+        left_out: found.left_out,
+        approximate: found.approximate,
+    }
+}
+
+fn explained(explained: engine::Score) -> rpc::Score {
+    let part = |part: engine::ScorePart| rpc::ScorePart {
+        kind: part.kind.as_str().to_owned(),
+        text: part.text,
+        notes: part.notes,
+        points: part.points,
+    };
+    let factor = |(kind, thousandths): (engine::ScoreFactor, u32)| rpc::ScoreFactor {
+        kind: kind.as_str().to_owned(),
+        thousandths,
+    };
+    rpc::Score {
+        points: explained.points,
+        notes: explained.notes,
+        parts: explained.parts.into_iter().map(part).collect(),
+        factors: explained.factors.into_iter().map(factor).collect(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::scan::{ReadNote, Scan, Spent};
 use crate::objects::ObjectState;
 use crate::{Denied, Node, NodeError};
 use kitbag_core::export::{ExportRules, Exported, PURPOSE_BYTES_MAX, Withheld};
-use kitbag_core::filter::{Filter, Filtered, Listed};
+use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{ItemId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
@@ -152,14 +152,7 @@ fn is_selected(options: &ExportOptions, note: &ReadNote) -> bool {
     if options.listed == Listed::Deleted && !note.view.status.is_deleted() {
         return false;
     }
-    let record = &note.built.record;
-    options.filter.admits(Filtered {
-        tags: &note.view.tags,
-        source: &record.source.label,
-        sensitivity: note.sensitivity,
-        captured_at: record.source.captured_at,
-        note_type: record.note_type,
-    })
+    super::search::admits(&options.filter, note)
 }
 
 fn withholds(rules: &ExportRules, note: &ReadNote) -> Option<Withheld> {

@@ -44,6 +44,11 @@ impl Spent {
         self.bytes += note.view.body.len();
     }
 
+    /// One more note was asked for.
+    pub(super) fn add_one(&mut self) {
+        self.notes += 1;
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.notes >= SLICE_NOTES || self.bytes >= SLICE_BYTES
     }

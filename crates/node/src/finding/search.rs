@@ -1,13 +1,17 @@
 //! A search under way, and what it finds.
+//!
+//! Every note is read once and counted; then it is known what each is worth, and the best are read again
+//! to show them. If there were too many to keep even as counts, all are read once more in between.
 
-use super::scan::{ReadNote, Scan};
+use super::scan::{ReadNote, Scan, Spent};
 use crate::{Node, NodeError};
 use kitbag_core::filter::{Filter, Filtered, Listed};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::search::{Fit, Query, Scratch, Searched, Snippet};
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use kitbag_core::search::{
+    Best, Facts, Field, Looked, Offered, Query, Ranking, Score, Scratch, Searched, Snippet,
+    Statistics,
+};
 
 /// Results of one search, at most.
 pub const RESULTS_MAX: usize = 100;
@@ -25,6 +29,8 @@ pub struct SearchOptions {
     pub filter: Filter,
     /// Results, at most: 1 to [`RESULTS_MAX`].
     pub limit: usize,
+    /// Whether each result says what it is worth, and why.
+    pub explain: bool,
 }
 
 /// What was found.
@@ -48,6 +54,10 @@ pub struct Found {
     pub deleted: u64,
     /// Notes that do not open from disk.
     pub unreadable: u64,
+    /// Words of the query that say little and were left out.
+    pub left_out: Vec<String>,
+    /// Words of the query that no note holds, and for which near ones were taken.
+    pub approximate: Vec<String>,
 }
 
 /// Why a search finds nothing.
@@ -78,7 +88,7 @@ pub struct Hit {
     pub title_marks: Vec<(usize, usize)>,
     /// Its source label.
     pub source: String,
-    /// One line around the first hit in its body.
+    /// One line of its body where most terms stand.
     pub snippet: Snippet,
     /// Its sensitivity.
     pub sensitivity: Sensitivity,
@@ -90,52 +100,53 @@ pub struct Hit {
     pub captured_at: Timestamp,
     /// How many of the query's terms it holds.
     pub terms: u32,
+    /// Where it holds them.
+    pub fields: Vec<Field>,
+    /// Whether it holds a near word instead of one that no note holds.
+    pub approximate: bool,
+    /// What it is worth, if that was asked for.
+    pub explained: Option<Score>,
 }
 
-/// The order of results, the best greatest: how they fit, then the newer, then by their names.
-type Rank = (Fit, Timestamp, Reverse<(PackId, ItemId)>);
+/// What a note is known by while it waits.
+type Key = (PackId, ItemId);
 
 /// A search that is under way.
 pub struct Searching {
-    scan: Scan,
+    stage: Stage,
     query: Query,
-    listed: Listed,
-    filter: Filter,
-    limit: usize,
-    has_packs: bool,
+    options: SearchOptions,
+    packs: Vec<PackId>,
     scratch: Scratch,
-    whole: Best,
-    some: Best,
+    counts: Counts,
+    has_no_pack: bool,
+}
+
+/// How far a search is.
+enum Stage {
+    /// Every note is counted.
+    Counting(Scan, Ranking<Key>),
+    /// There were too many to keep: every note is weighed.
+    Weighing(Scan, Statistics, Best<Key>),
+    /// The best are read again.
+    Showing(Showing),
+}
+
+struct Showing {
+    statistics: Statistics,
+    rest: std::vec::IntoIter<Key>,
+    results: Vec<Hit>,
+    relaxed: bool,
+    total: u64,
+}
+
+#[derive(Default)]
+struct Counts {
     seen: u64,
     searched: u64,
     outside_filters: u64,
     deleted: u64,
-}
-
-/// The best results so far, and how many there were.
-#[derive(Default)]
-struct Best {
-    hits: BTreeMap<Rank, Hit>,
-    total: u64,
-}
-
-impl Best {
-    fn offer(&mut self, limit: usize, rank: Rank, hit: impl FnOnce() -> Hit) {
-        self.total += 1;
-        let full = self.hits.len() >= limit;
-        if full
-            && self
-                .hits
-                .first_key_value()
-                .is_some_and(|(least, _)| *least >= rank)
-        {
-            return;
-        }
-        self.hits.insert(rank, hit());
-        if full {
-            self.hits.pop_first();
-        }
-    }
+    unreadable: u64,
 }
 
 impl Searching {
@@ -148,104 +159,103 @@ impl Searching {
                 format!("has to be between 1 and {RESULTS_MAX}"),
             ));
         }
+        let has_no_pack = packs.is_empty();
         Ok(Searching {
-            has_packs: !packs.is_empty(),
-            scan: Scan::new(packs),
+            stage: Stage::Counting(Scan::new(packs.clone()), Ranking::new(&query)),
             query,
-            listed: options.listed,
-            filter: options.filter,
-            limit: options.limit,
+            options,
+            packs,
             scratch: Scratch::default(),
-            whole: Best::default(),
-            some: Best::default(),
-            seen: 0,
-            searched: 0,
-            outside_filters: 0,
-            deleted: 0,
+            counts: Counts::default(),
+            has_no_pack,
         })
     }
 
+    /// Reads the notes of one slice. Returns whether none is left.
     pub(super) fn go_on(&mut self, node: &Node) -> Result<bool, NodeError> {
-        let mut scan = std::mem::replace(&mut self.scan, Scan::new(vec![]));
-        let done = scan.go_on(node, |note| {
-            self.look_at(&note);
-            Ok(())
-        });
-        self.scan = scan;
-        done
-    }
-
-    fn look_at(&mut self, note: &ReadNote) {
-        let listed = self.listed.holds(note.view.status);
-        let record = &note.built.record;
-        let admitted = self.filter.admits(Filtered {
-            tags: &note.view.tags,
-            source: &record.source.label,
-            sensitivity: note.sensitivity,
-            captured_at: record.source.captured_at,
-            note_type: record.note_type,
-        });
-        self.seen += u64::from(listed);
-        self.searched += u64::from(listed && admitted);
-        let searched = Searched {
-            title: &note.view.title,
-            body: &note.view.body,
-            tags: &note.view.tags,
-            source: &record.source.label,
+        let Searching {
+            stage,
+            query,
+            options,
+            packs,
+            scratch,
+            counts,
+            has_no_pack: _,
+        } = self;
+        let next = match stage {
+            Stage::Counting(scan, ranking) => {
+                let done = scan.go_on(node, |note| {
+                    counts.look_at(query, options, &note, ranking, scratch);
+                    Ok(())
+                })?;
+                if !done {
+                    return Ok(false);
+                }
+                counts.unreadable = scan.unreadable;
+                let ranking = std::mem::replace(ranking, Ranking::new(query));
+                let (statistics, best, offered) = ranking.settle(query, options.limit);
+                match offered {
+                    Offered::Done => Stage::Showing(Showing::new(statistics, &best)),
+                    Offered::Again => {
+                        let scan = Scan::new(std::mem::take(packs));
+                        Stage::Weighing(scan, statistics, best)
+                    }
+                }
+            }
+            Stage::Weighing(scan, statistics, best) => {
+                let done = scan.go_on(node, |note| {
+                    if options.listed.holds(note.view.status) && admits(&options.filter, &note) {
+                        let looked = query.look(searched(&note), scratch);
+                        best.offer(query, statistics, key(&note), looked, facts(&note));
+                    }
+                    Ok(())
+                })?;
+                if !done {
+                    return Ok(false);
+                }
+                Stage::Showing(Showing::new(statistics.clone(), best))
+            }
+            Stage::Showing(showing) => return showing.go_on(node, query, options, scratch),
         };
-        let Some(fit) = self.query.fit(searched, &mut self.scratch) else {
-            return;
-        };
-        let is_whole = self.query.is_whole(fit);
-        if !listed {
-            let is_deleted = note.view.status.is_deleted();
-            self.deleted += u64::from(is_deleted && admitted && is_whole);
-            return;
-        }
-        if !admitted {
-            self.outside_filters += u64::from(is_whole);
-            return;
-        }
-        let at = record.source.captured_at;
-        let rank = (fit, at, Reverse((note.pack, note.built.item)));
-        let best = if is_whole {
-            &mut self.whole
-        } else {
-            &mut self.some
-        };
-        best.offer(self.limit, rank, || hit(&self.query, note, fit));
+        self.stage = next;
+        Ok(false)
     }
 
     /// The answer, once everything was looked at.
     pub(super) fn found(&mut self) -> Found {
-        let relaxed = self.whole.total == 0 && self.some.total > 0;
-        let best = std::mem::take(if relaxed {
-            &mut self.some
-        } else {
-            &mut self.whole
-        });
-        let empty_reason = (best.total == 0).then(|| self.why_nothing());
+        let Stage::Showing(showing) = &mut self.stage else {
+            unreachable!("a search is done when its results were read")
+        };
+        let total = showing.total;
+        let (results, relaxed) = (std::mem::take(&mut showing.results), showing.relaxed);
+        let mut approximate = showing.statistics.meant(&self.query);
+        if total == 0 {
+            approximate.clear();
+        }
+        let empty_reason = (total == 0).then(|| self.why_nothing());
         Found {
-            results: best.hits.into_values().rev().collect(),
-            total: best.total,
-            total_is_exact: self.scan.unreadable == 0,
-            relaxed,
+            results,
+            total,
+            total_is_exact: self.counts.unreadable == 0,
+            relaxed: relaxed && total > 0,
             empty_reason,
-            searched: self.searched,
-            outside_filters: self.outside_filters,
-            deleted: self.deleted,
-            unreadable: self.scan.unreadable,
+            searched: self.counts.searched,
+            outside_filters: self.counts.outside_filters,
+            deleted: self.counts.deleted,
+            unreadable: self.counts.unreadable,
+            left_out: self.query.left_out().to_vec(),
+            approximate,
         }
     }
 
     fn why_nothing(&self) -> EmptyReason {
-        if !self.has_packs {
+        if self.has_no_pack {
             EmptyReason::NoPacks
-        } else if self.seen == 0 {
+        } else if self.counts.seen == 0 {
             EmptyReason::NoNotes
-        } else if self.outside_filters > 0 {
+        } else if self.counts.outside_filters > 0 {
             EmptyReason::OnlyOutsideFilters
-        } else if self.searched == 0 {
+        } else if self.counts.searched == 0 {
             EmptyReason::FiltersExcludeAll
         } else {
             EmptyReason::NotFound
@@ -253,19 +263,153 @@ impl Searching {
     }
 }
 
-fn hit(query: &Query, note: &ReadNote, fit: Fit) -> Hit {
-    let meta = note.built.meta();
-    Hit {
-        id: note.built.item,
-        pack: note.pack,
-        title_marks: query.marks(&meta.title),
-        title: meta.title,
-        source: meta.source,
-        snippet: query.snippet(&note.view.body),
-        sensitivity: note.sensitivity,
-        note_type: note.built.record.note_type.as_str(),
-        status: meta.status,
-        captured_at: note.built.record.source.captured_at,
-        terms: fit.terms,
+impl Counts {
+    fn look_at(
+        &mut self,
+        query: &Query,
+        options: &SearchOptions,
+        note: &ReadNote,
+        ranking: &mut Ranking<Key>,
+        scratch: &mut Scratch,
+    ) {
+        let listed = options.listed.holds(note.view.status);
+        let admitted = admits(&options.filter, note);
+        self.seen += u64::from(listed);
+        self.searched += u64::from(listed && admitted);
+        let is_counted_deleted = admitted && note.view.status.is_deleted();
+        if !(listed || is_counted_deleted) {
+            return;
+        }
+        let looked = query.look(searched(note), scratch);
+        if !listed {
+            self.deleted += u64::from(looked.is_whole());
+            return;
+        }
+        let facts = facts(note);
+        let sensitivity = options.filter.sensitivity;
+        if sensitivity.is_none_or(|only| only == note.sensitivity) {
+            ranking.count(looked, facts);
+        }
+        if admitted {
+            ranking.offer(key(note), looked, facts);
+        } else {
+            self.outside_filters += u64::from(looked.is_whole());
+        }
     }
+}
+
+impl Showing {
+    fn new(statistics: Statistics, best: &Best<Key>) -> Showing {
+        Showing {
+            rest: best.keys().into_iter(),
+            results: Vec::new(),
+            relaxed: best.is_relaxed(),
+            total: best.total(),
+            statistics,
+        }
+    }
+
+    /// Reads the next results as they stand now. One that is out of sight since, or fits no more, is none.
+    fn go_on(
+        &mut self,
+        node: &Node,
+        query: &Query,
+        options: &SearchOptions,
+        scratch: &mut Scratch,
+    ) -> Result<bool, NodeError> {
+        let mut spent = Spent::default();
+        while !spent.is_over() {
+            let Some((pack, item)) = self.rest.next() else {
+                return Ok(true);
+            };
+            spent.add_one();
+            let note = match node.note_to_read(pack, item) {
+                Ok(note) => note,
+                Err(NodeError::Damaged(_)) => None,
+                Err(error) => return Err(error),
+            };
+            if let Some(note) = &note {
+                spent.add(note);
+            }
+            let hit = note.and_then(|note| self.hit(&note, query, options, scratch));
+            match hit {
+                Some(hit) => self.results.push(hit),
+                None => self.total -= 1,
+            }
+        }
+        Ok(false)
+    }
+
+    fn hit(
+        &self,
+        note: &ReadNote,
+        query: &Query,
+        options: &SearchOptions,
+        scratch: &mut Scratch,
+    ) -> Option<Hit> {
+        if !options.listed.holds(note.view.status) || !admits(&options.filter, note) {
+            return None;
+        }
+        let statistics = &self.statistics;
+        let looked: Looked<'_> = query.look(searched(note), scratch);
+        let terms = looked.terms(query, statistics);
+        if terms == 0 || (!self.relaxed && terms < query.terms()) {
+            return None;
+        }
+        let meta = note.built.meta();
+        Some(Hit {
+            id: note.built.item,
+            pack: note.pack,
+            title_marks: query.marks(&meta.title, statistics),
+            title: meta.title,
+            source: meta.source,
+            snippet: query.snippet(&note.view.body, statistics),
+            sensitivity: note.sensitivity,
+            note_type: note.built.record.note_type.as_str(),
+            status: meta.status,
+            captured_at: note.built.record.source.captured_at,
+            terms,
+            fields: looked.fields().collect(),
+            approximate: looked.is_near(query, statistics),
+            explained: options
+                .explain
+                .then(|| statistics.explain(query, looked, facts(note))),
+        })
+    }
+}
+
+fn key(note: &ReadNote) -> Key {
+    (note.pack, note.built.item)
+}
+
+fn searched(note: &ReadNote) -> Searched<'_> {
+    Searched {
+        title: &note.view.title,
+        body: &note.view.body,
+        tags: &note.view.tags,
+        source: &note.built.record.source.label,
+    }
+}
+
+fn facts(note: &ReadNote) -> Facts {
+    Facts {
+        captured_at: note.built.record.source.captured_at,
+        pinned: note.view.pinned,
+        claim: note.built.record.claim,
+    }
+}
+
+/// Whether a filter lets a note pass.
+pub(super) fn admits(filter: &Filter, note: &ReadNote) -> bool {
+    let record = &note.built.record;
+    filter.admits(Filtered {
+        tags: &note.view.tags,
+        source: &record.source.label,
+        sensitivity: note.sensitivity,
+        captured_at: record.source.captured_at,
+        note_type: record.note_type,
+        source_kind: record.source.kind,
+        author: record.source.author.as_deref(),
+        status: note.view.status,
+    })
 }

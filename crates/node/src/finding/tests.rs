@@ -9,7 +9,9 @@ use kitbag_core::export::{ConsentGap, Withheld};
 use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::PackId;
 use kitbag_core::pack::Record;
-use kitbag_core::pack::note::{Consent, ConsentStatus, NoteType, Status, item_id, object_tag};
+use kitbag_core::pack::note::{
+    Claim, Consent, ConsentStatus, NoteType, Status, item_id, object_tag,
+};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{ItemKey, MasterKey};
 use kitbag_store::Store;
@@ -88,6 +90,7 @@ fn options(query: &str) -> SearchOptions {
         listed: Listed::Kept,
         filter: Filter::default(),
         limit: RESULTS_MAX,
+        explain: false,
     }
 }
 
@@ -123,8 +126,8 @@ fn plan(node: &Node, options: &ExportOptions) -> ExportPlan {
     }
 }
 
-/// Goal: titles before bodies, more terms before fewer, the newer before the older, and all of it
-/// again the same.
+/// Goal: titles before bodies, words in their order before others, the newer before the older, and all
+/// of it again the same.
 #[test]
 fn results_come_in_a_fixed_order_and_edits_count() {
     let dir = tempfile::tempdir().unwrap();
@@ -141,23 +144,84 @@ fn results_come_in_a_fixed_order_and_edits_count() {
     };
     node.edit_note(NOW, pack, edited, &edit).unwrap();
     let found = search(&node, options("refund late"));
-    assert_eq!(ids(&found), [new, old, edited, body]);
+    assert_eq!(ids(&found), [old, new, edited, body]);
     assert_eq!((found.total, found.searched), (4, 5));
     assert!(found.total_is_exact && !found.relaxed && found.empty_reason.is_none());
     assert_eq!(search(&node, options("refund late")), found);
     assert_eq!(found.results[2].snippet.text, "late, but a refund");
-    assert_eq!(found.results[0].pack, other);
+    assert_eq!(found.results[1].pack, other);
     let one = SearchOptions {
         limit: 1,
         ..options("refund late")
     };
     let one = search(&node, one);
-    assert_eq!((ids(&one), one.total), (vec![new], 4));
+    assert_eq!((ids(&one), one.total), (vec![old], 4));
     let here = SearchOptions {
         packs: Some(vec![pack]),
         ..options("refund -see")
     };
     assert_eq!(ids(&search(&node, here)), [edited, body]);
+}
+
+/// Goal: what somebody pinned and what was checked comes before the same without it; each result says
+/// why it stands where it stands, if that is asked for.
+#[test]
+fn pins_and_claims_count_and_are_explained() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut node, pack) = ana(dir.path());
+    let mut with = |claim, pinned| {
+        add_record(&mut node, pack, |record| {
+            record.title = "refund".into();
+            (record.claim, record.pinned) = (claim, pinned);
+        })
+    };
+    let inferred = with(Some(Claim::Inference), false);
+    let seen = with(Some(Claim::Observation), false);
+    let plain = with(None, false);
+    let pinned = with(None, true);
+    let verified = with(Some(Claim::Verified), false);
+    let asked = SearchOptions {
+        explain: true,
+        ..options("refund")
+    };
+    let found = search(&node, asked);
+    assert_eq!(ids(&found), [pinned, verified, seen, plain, inferred]);
+    let points = |hit: &Hit| hit.explained.as_ref().unwrap().points;
+    assert!(
+        found
+            .results
+            .iter()
+            .is_sorted_by(|a, b| points(a) > points(b))
+    );
+    let explained = found.results[0].explained.as_ref().unwrap();
+    assert_eq!((explained.notes, explained.parts[0].notes), (5, 5));
+    assert_eq!(explained.parts[0].text, "refund");
+    assert!(explained.factors.iter().any(|(_, by)| *by == 1200));
+    assert!(
+        search(&node, options("refund")).results[0]
+            .explained
+            .is_none()
+    );
+}
+
+/// Goal: a word that no note holds is found by one that is nearly the same, and that is said; a word
+/// that is there, one in quotes and one that is excluded are taken as they are.
+#[test]
+fn a_mistyped_word_is_found_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut node, pack) = ana(dir.path());
+    let refund = add(&mut node, pack, 10, "a", "the refund is late");
+    let refind = add(&mut node, pack, 20, "b", "to refind it");
+    let found = search(&node, options("refnud late"));
+    assert_eq!((ids(&found), found.relaxed), (vec![refund], false));
+    assert_eq!(found.approximate, ["refnud"]);
+    assert!(found.results[0].approximate);
+    let snippet = &found.results[0].snippet;
+    assert_eq!(snippet.marks, [(4, 10), (14, 18)]);
+    let found = search(&node, options("refind"));
+    assert_eq!((ids(&found), found.approximate), (vec![refind], vec![]));
+    assert_eq!(search(&node, options("\"refnud\"")).total, 0);
+    assert_eq!(search(&node, options("late -refnud")).total, 1);
 }
 
 /// Goal: if nothing holds all terms, it is said, and what holds more of them comes first.
@@ -229,7 +293,7 @@ fn deleted_notes_are_looked_at_only_where_they_are_asked_for() {
     let table = [
         ("refund", Listed::Kept, vec![kept], [1, 1, 1], None),
         ("refund", Listed::Deleted, vec![gone], [1, 1, 0], None),
-        ("refund", Listed::All, vec![gone, kept], [2, 2, 0], None),
+        ("refund", Listed::All, vec![kept, gone], [2, 2, 0], None), // the shorter first
         (
             "hotel",
             Listed::Kept,

@@ -19,6 +19,7 @@ fn search(world: &mut World, who: Who, query: &str, filter: &Filter) -> Found {
         listed: Listed::Kept,
         filter: filter.clone(),
         limit: 20,
+        explain: true,
     };
     let mut searching = node.begin_search(options).unwrap();
     loop {
@@ -78,7 +79,17 @@ fn a_reader_finds_no_trace_of_what_is_above_their_clearance() {
             filter
         };
         let mut found = Vec::new();
-        for query in ["zeppelin", "zep", "word", "open zeppelin", "word -zeppelin"] {
+        let queries = [
+            "zeppelin",
+            "zep",
+            "zeppelni",
+            "word",
+            "open zeppelin",
+            "word -zeppelin",
+            "opne word",
+            "\"zeppelin word\"",
+        ];
+        for query in queries {
             found.push(search(&mut world, ben, query, &Filter::default()));
             for sensitivity in Sensitivity::ALL {
                 found.push(search(&mut world, ben, query, &only(sensitivity)));
@@ -88,9 +99,14 @@ fn a_reader_finds_no_trace_of_what_is_above_their_clearance() {
         let told: Vec<_> = found
             .into_iter()
             .map(|found| {
-                let titles: Vec<String> = found.results.into_iter().map(|hit| hit.title).collect();
+                // What each is worth, and out of what, is counted among notes that Ben reads.
+                let results = found.results.into_iter();
+                let results: Vec<_> = results
+                    .map(|hit| (hit.title, hit.snippet, hit.fields, hit.explained))
+                    .collect();
                 (
-                    titles,
+                    results,
+                    (found.left_out, found.approximate),
                     found.total,
                     found.total_is_exact,
                     found.relaxed,
@@ -122,7 +138,7 @@ fn a_reader_finds_no_trace_of_what_is_above_their_clearance() {
     };
     let (with, without) = (answers(true), answers(false));
     assert_eq!(with, without);
-    assert_eq!(with.0[0].4, Some(EmptyReason::NotFound));
+    assert_eq!(with.0[0].5, Some(EmptyReason::NotFound));
 }
 
 /// Goal: the same for somebody who was there when a note was open, and was made more sensitive since.
