@@ -23,6 +23,7 @@ fn add_pieces(device: &Device, pack: &str, pieces: &[&Piece]) {
             &piece.title,
             "--sensitivity",
             piece.sensitivity.as_str(),
+            "--unmasked", // split by sensitivity already
         ];
         device.json_with(&args, piece.body.as_bytes());
     }

@@ -1,7 +1,12 @@
 //! Import with a real daemon: what is read, and what nothing may come of.
 
-use crate::support::Device;
+use crate::support::{Device, text};
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
+use std::time::Duration;
 
 const CONTACTS: &str = include_str!("../crates/import/tests/fixtures/contacts.csv");
 const AIRLINE: &str = include_str!("../crates/import/tests/fixtures/airline.json");
@@ -80,4 +85,217 @@ fn a_dry_run_reads_and_mistakes_import_nothing() {
         "nowhere",
     );
     assert!(ana.contents(&pack).is_empty());
+}
+
+const CONVERSATIONS: &[u8] = include_bytes!("../crates/scan/tests/fixtures/airline.json.deflate");
+const SESSION: &str = include_str!("../crates/import/tests/fixtures/session.jsonl");
+
+/// Real conversations: as many as a debug build takes in a few seconds.
+fn conversations() -> Vec<Value> {
+    let json = decompress_to_vec_with_limit(CONVERSATIONS, 8 << 20).unwrap();
+    let mut all: Vec<Value> = serde_json::from_slice(&json).unwrap();
+    all.truncate(20);
+    all
+}
+
+fn number(report: &Value, field: &str) -> u64 {
+    report[field].as_u64().unwrap()
+}
+
+/// Texts of fields that nobody cleared for internal may read, as the records state them.
+fn held_values(value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let held = ["dob", "address1", "address2", "payment_id"];
+                if let (true, Some(text)) = (held.contains(&name.as_str()), value.as_str()) {
+                    into.insert(text.to_owned());
+                }
+                if name == "payment_methods" {
+                    let ids = value.as_object().into_iter().flatten();
+                    into.extend(ids.map(|(id, _)| id.clone()));
+                }
+                held_values(value, into);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| held_values(value, into)),
+        Value::String(text) => {
+            if let Ok(inner @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
+                held_values(&inner, into);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Goal: conversations come in once, in whatever order and under whatever name they come again; what
+/// holds personal data is restricted, and somebody cleared for less has none of its values.
+#[test]
+fn conversations_come_in_once_and_their_personal_data_stays_above() {
+    let (ana, ben) = (Device::up("Ana"), Device::up("Ben"));
+    let pack = ana.create_pack("Airline");
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let mut all = conversations();
+    let mut values = BTreeSet::new();
+    all.iter().for_each(|one| held_values(one, &mut values));
+    assert!(values.len() > 50, "{} values", values.len());
+    fs::write(path("airline.json"), serde_json::to_vec(&all).unwrap()).unwrap();
+    let first = ana.json(&["import", "messages", &path("airline.json"), "--pack", &pack]);
+    let (added, masked) = (number(&first, "added"), number(&first, "masked"));
+    assert!(added > 300 && masked > 50, "{first}");
+    assert_eq!(number(&first, "refused"), 0, "{first}");
+
+    all.reverse();
+    fs::write(path("again.json"), serde_json::to_vec(&all).unwrap()).unwrap();
+    for name in ["airline.json", "again.json"] {
+        let again = ana.json(&["import", "messages", &path(name), "--pack", &pack]);
+        let told = ["added", "masked", "refused"].map(|field| number(&again, field));
+        assert_eq!(told, [0; 3], "{again}");
+        assert_eq!(number(&again, "unchanged"), added, "{again}");
+    }
+
+    ben.json_with(&["join", "-"], ana.share(&pack).as_bytes());
+    ben.ok(&["sync", &pack, "--wait"]);
+    let export = ben.json(&["export", &pack, "--format", "json"]);
+    let notes = export["notes"].as_array().unwrap().len() as u64;
+    assert_eq!(
+        notes, added,
+        "the notes without personal data, and the copies of the others"
+    );
+    let text = export.to_string();
+    for value in &values {
+        assert!(!text.contains(value.as_str()), "{value} left");
+    }
+    assert!(text.contains("[date of birth]"));
+}
+
+/// Goal: what leaves as JSON comes in as it was, in another pack, and a second time not at all.
+#[test]
+fn an_export_comes_in_as_it_left() {
+    let ana = Device::up("Ana");
+    let (from, to) = (ana.create_pack("From"), ana.create_pack("To"));
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    fs::write(path("contacts.csv"), CONTACTS).unwrap();
+    fs::write(path("session.jsonl"), SESSION).unwrap();
+    let full = json!({
+        "title": "Everything \u{1b}[31m", "body": "two\nlines\u{202e}", "type": "decision", "tags": ["b", "a"],
+        "source": {"kind": "crm", "label": "CRM · row 1", "uri": "crm://1", "app": "CRM", "author": "Ada",
+            "locator": "row 1", "captured_at": "2026-01-02T03:04:05Z", "observed_at": "2026-01-01T00:00:00Z"},
+        "produced_by": {"agent": "a", "model": "m", "prompt": "p"}, "sensitivity": "confidential",
+        "pii": ["name"], "claim": "verified", "confidence": 750, "pinned": true,
+        "consent": {"status": "limited", "purposes": ["support"], "subject": "s",
+            "given_at": "2026-01-01T00:00:00Z", "expires_at": "2099-01-01T00:00:00Z", "evidence": "e"},
+        "valid_from": "2026-01-01T00:00:00Z", "valid_to": "2098-01-01T00:00:00Z",
+        "review_after": "2097-01-01T00:00:00Z", "expires_at": "2096-01-01T00:00:00Z",
+    });
+    fs::write(path("full.jsonl"), format!("{full}\n")).unwrap();
+    for (kind, file) in [
+        ("csv", "contacts.csv"),
+        ("claude-code", "session.jsonl"),
+        ("jsonl", "full.jsonl"),
+    ] {
+        let report = ana.json(&["import", kind, &path(file), "--pack", &from]);
+        assert!(number(&report, "added") > 0, "{kind}: {report}");
+    }
+    let up_to = ["--max-sensitivity", "restricted", "--purpose", "support"];
+    let export = |pack: &str| -> Value {
+        let args = [&["export", pack, "--format", "json"][..], &up_to].concat();
+        ana.json(&args)
+    };
+    let left = export(&from);
+    let args = [&["export", &from, "--format", "json"][..], &up_to].concat();
+    fs::write(path("pack.json"), ana.ok(&args)).unwrap();
+    let import = ["import", "kitbag", &path("pack.json"), "--pack", &to];
+    let report = ana.json(&import);
+    let notes = left["notes"].as_array().unwrap();
+    assert_eq!(number(&report, "added"), notes.len() as u64, "{report}");
+    let came = export(&to);
+    let again = ana.json(&import);
+    assert_eq!(number(&again, "added"), 0, "{again}");
+    let home = ana.json(&["import", "kitbag", &path("pack.json"), "--pack", &from]);
+    assert_eq!(
+        (number(&home, "added"), number(&home, "unchanged")),
+        (0, notes.len() as u64),
+        "what left is still there: {home}"
+    );
+
+    let ids = |export: &Value| -> Vec<String> {
+        let notes = export["notes"].as_array().unwrap().iter();
+        notes.map(|note| text(&note["id"])).collect()
+    };
+    // Notes of one moment stand by log and id, so each is found by what was said.
+    let said =
+        |note: &Value| json!([note["title"], note["body"], note["source"]["label"]]).to_string();
+    let by_said = |export: &Value| -> BTreeMap<String, Value> {
+        let notes = export["notes"].as_array().unwrap().iter();
+        notes.map(|note| (said(note), note.clone())).collect()
+    };
+    let (before, after) = (by_said(&left), by_said(&came));
+    assert_eq!(before.len(), after.len());
+    let names: BTreeMap<String, String> = before
+        .iter()
+        .map(|(said, note)| (text(&note["id"]), text(&after[said]["id"])))
+        .collect();
+    assert_eq!(ids(&left).len(), names.len());
+    for (said, note) in &before {
+        let mut expected = note.clone();
+        let mut found = after[said].clone();
+        for links in ["supersedes", "derived_from"] {
+            let mut led: Vec<String> = note[links]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|id| names[&text(id)].clone())
+                .collect();
+            led.sort();
+            expected[links] = json!(led);
+        }
+        for own in ["id", "added_by", "edits"] {
+            expected[own] = Value::Null;
+            found[own] = Value::Null;
+        }
+        for own in ["captured_by", "trust"] {
+            expected["source"][own] = Value::Null;
+            found["source"][own] = Value::Null;
+        }
+        assert_eq!(found, expected);
+    }
+}
+
+/// Goal: an import whose daemon is killed in the middle ends, once it is started again, as if nothing
+/// had happened.
+#[test]
+fn an_import_that_is_killed_goes_on_where_it_was() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("Rows");
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("rows.csv");
+    const ROWS: usize = 3_000;
+    let mut rows = String::from("name,plan\n");
+    for row in 0..ROWS {
+        rows.push_str(&format!("Person {row},plan {}\n", row % 7));
+    }
+    fs::write(&file, rows).unwrap();
+    let file = file.display().to_string();
+    let import = ["import", "csv", &file, "--pack", &pack];
+    let pid = ana.json(&["daemon", "status"])["pid"].as_i64().unwrap();
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(700));
+        let kill = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        assert!(kill.unwrap().success());
+    });
+    let interrupted = ana.run(&import, b"");
+    killer.join().unwrap();
+    let listed = ana.json(&["list", &pack])["notes"]
+        .as_array()
+        .unwrap()
+        .len();
+    // A machine that is faster than the killer has interrupted nothing.
+    assert!(listed < ROWS || interrupted.status.success(), "{listed}");
+    let report = ana.json(&import);
+    assert_eq!(number(&report, "unchanged"), listed as u64, "{report}");
+    assert_eq!(number(&report, "added") as usize, ROWS - listed, "{report}");
+    assert_eq!(number(&ana.json(&import), "added"), 0);
 }

@@ -125,8 +125,9 @@ fn fits(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
                 !value.is_object() || rule.as_array().unwrap().iter().all(has)
             }
             "additionalProperties" => {
-                // Only of maps, which name none of their keys.
-                for (key, held) in value.as_object().into_iter().flatten() {
+                let named = |key: &String| schema.get("properties").and_then(|of| of.get(key));
+                let held = value.as_object().into_iter().flatten();
+                for (key, held) in held.filter(|(key, _)| named(key).is_none()) {
                     fits(root, rule, held, &format!("{at}.{key}"))?;
                 }
                 true
@@ -211,7 +212,7 @@ fn every_other_command_prints_its_document() {
     let note = ada.add(&pack, "Renewal", "in May");
     let ticket = ada.share(&pack);
     let invite = text(&ada.json(&["share", "list", &pack])["invites"][0]["id"]);
-    let many: [&[&str]; 20] = [
+    let many: [&[&str]; 21] = [
         &["use", "--json"],
         &["pack", "list"],
         &["pack", "show", &pack],
@@ -230,6 +231,7 @@ fn every_other_command_prints_its_document() {
         &["check", &pack, "--as", "Ada"],
         &["policy", "show", &pack],
         &["policy", "explain", &pack, "--as", "Ada", &note],
+        &["policy", "set", &pack, "--client", "Acme", "--dry-run"],
         &["man"],
         &["completions", "fish"],
     ];

@@ -19,6 +19,7 @@ fn two_devices_share_a_pack_edit_it_offline_and_agree() {
                 &message.source,
                 "--title",
                 &message.title,
+                "--unmasked", // both are to read every word
             ];
             let added = ada.json_with(&args, message.body.as_bytes());
             assert_eq!(added["existing"], false);

@@ -4,7 +4,7 @@
 //! can be typed and nothing needs quoting.
 
 use data_encoding::{BASE32_NOPAD, Encoding};
-use kitbag_crypto::{Hash, VerifyingKey};
+use kitbag_crypto::{Hash, HashLabel, VerifyingKey};
 use minicbor::decode::Error as DecodeError;
 use minicbor::{Decode, Decoder, Encode, Encoder, encode};
 use std::fmt;
@@ -101,6 +101,14 @@ byte_newtype!(/** A random value that a device draws anew whenever its history m
 byte_newtype!(/** Where in another system a note comes from, so that it is known when it is imported again. */ ImportKey, 16);
 byte_newtype!(/** The transport's key of a device: its iroh endpoint id. */ EndpointId, 32);
 byte_newtype!(/** A device: its public signing key; not yet checked to be one when it comes from bytes. */ DeviceId, 32);
+
+impl ImportKey {
+    /// The key of the masked copy of a note with this one: `H(item, "masked", key)`, its first half.
+    pub fn of_masked_copy(&self) -> ImportKey {
+        let hash = Hash::of(HashLabel::Item, &[b"masked", &self.0]);
+        ImportKey(hash.first_half())
+    }
+}
 
 impl DeviceId {
     /// The key that this id is.

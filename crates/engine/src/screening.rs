@@ -5,10 +5,11 @@
 //! the text: nothing of it may stand in the copy.
 //! Spec: `docs/spec/personal-data.md`.
 
-use crate::{Incoming, NoteType, Pii, Record, Sensitivity};
+use crate::{ConsentStatus, Incoming, NoteType, Pii, Record, Sensitivity};
 use kitbag_core::pack::note::{LABEL_CHARS_MAX, TITLE_BYTES_MAX};
 use kitbag_scan::{Finding, Hint, Rules, Scanner, mask};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Whether what is taken in is looked through for personal data.
@@ -63,7 +64,17 @@ struct Copy<'a> {
     record: Record,
     asked: &'a str,
     found: BTreeSet<Pii>,
+    /// Values that were found, each with its mask: what is known from one text is a value in all.
+    values: BTreeMap<String, &'static str>,
 }
+
+/// Bytes of a value that is looked for in other texts wherever it stands; a shorter one is only if it
+/// stands between other characters than letters and digits.
+const VALUE_BYTES: usize = 4;
+/// Values of one note that are looked for in its other texts, at most: those found first.
+const VALUES_MAX: usize = 4_096;
+/// Where a text was cut.
+const CUT: char = '…';
 
 impl Copy<'_> {
     fn of(record: Record, asked: &str) -> Copy<'_> {
@@ -71,78 +82,162 @@ impl Copy<'_> {
             record,
             asked,
             found: BTreeSet::new(),
+            values: BTreeMap::new(),
         }
     }
 
     fn mask(&mut self) {
-        let body = std::mem::take(&mut self.record.body);
-        let title = std::mem::take(&mut self.record.title);
-        let label = std::mem::take(&mut self.record.source.label);
-        self.record.body = self.masked(body, "");
-        self.record.title = cut_bytes(self.masked(title, ""), TITLE_BYTES_MAX);
-        self.record.source.label = self
-            .masked(label, "")
-            .chars()
-            .take(LABEL_CHARS_MAX)
-            .collect();
-        for tag in std::mem::take(&mut self.record.tags) {
-            if !self.holds(&tag) {
-                self.record.tags.insert(tag);
-            }
+        let record = &mut self.record;
+        let body = std::mem::take(&mut record.body);
+        let title = std::mem::take(&mut record.title);
+        let label = std::mem::take(&mut record.source.label);
+        // All are looked at before the short ones are written: what the text shows to be a value may
+        // stand bare in a title.
+        let body = self.masked(body);
+        let title = self.masked(title);
+        let label = self.masked(label);
+        let others = self.others();
+        for text in &others {
+            self.look(text);
         }
-        let source = &mut self.record.source;
-        let mut texts = [
-            source.uri.take(),
-            source.app.take(),
-            source.author.take(),
-            source.locator.take(),
-        ];
-        for text in &mut texts {
-            *text = text.take().filter(|text| !self.holds(text));
-        }
-        let [uri, app, author, locator] = texts;
-        let source = &mut self.record.source;
-        (source.uri, source.app, source.author, source.locator) = (uri, app, author, locator);
-        if let Some(mut by) = self.record.produced_by.take() {
-            by.agent = by.agent.filter(|text| !self.holds(text));
-            by.model = by.model.filter(|text| !self.holds(text));
-            by.prompt = by.prompt.filter(|text| !self.holds(text));
-            self.record.produced_by = Some(by);
-        }
-        if let Some(mut consent) = self.record.consent.take() {
-            consent.subject = consent.subject.filter(|text| !self.holds(text));
-            consent.evidence = consent.evidence.filter(|text| !self.holds(text));
-            consent.purposes.retain(|text| !self.holds(text));
-            self.record.consent = Some(consent);
-        }
-        // What the copy says of itself: the kinds stand in it as words only.
-        self.record.pii.clear();
+        let title = self.without_values(&title);
+        let label = self.without_values(&label);
+        self.record.body = body;
+        self.record.title = cut_bytes(title, TITLE_BYTES_MAX);
+        self.record.source.label = label.chars().take(LABEL_CHARS_MAX).collect();
+        self.drop_what_holds_values();
     }
 
-    fn masked(&mut self, text: String, field: &str) -> String {
-        let findings = self.look(&text, field);
+    /// The short texts beside title and label.
+    fn others(&self) -> Vec<String> {
+        let record = &self.record;
+        let source = &record.source;
+        let by = record.produced_by.iter();
+        let by = by.flat_map(|by| [&by.agent, &by.model, &by.prompt]);
+        let texts = [&source.uri, &source.app, &source.author, &source.locator];
+        let purposes = record.consent.iter().flat_map(|consent| &consent.purposes);
+        texts
+            .into_iter()
+            .chain(by)
+            .flatten()
+            .chain(&record.tags)
+            .chain(purposes)
+            .cloned()
+            .collect()
+    }
+
+    /// Drops references, tags and names that hold a value. A consent keeps what it allows and loses
+    /// whom it is about.
+    fn drop_what_holds_values(&mut self) {
+        let mut record = self.record.clone();
+        let clean = |text: &String| self.is_clean(text);
+        record.tags.retain(|tag| clean(tag));
+        let source = &mut record.source;
+        source.uri = source.uri.take().filter(clean);
+        source.app = source.app.take().filter(clean);
+        source.author = source.author.take().filter(clean);
+        source.locator = source.locator.take().filter(clean);
+        if let Some(by) = &mut record.produced_by {
+            by.agent = by.agent.take().filter(clean);
+            by.model = by.model.take().filter(clean);
+            by.prompt = by.prompt.take().filter(clean);
+        }
+        if let Some(consent) = &mut record.consent {
+            let named = !consent.purposes.is_empty();
+            consent.purposes.retain(|purpose| clean(purpose));
+            if named && consent.purposes.is_empty() && consent.status == ConsentStatus::Granted {
+                consent.status = ConsentStatus::Limited; // without purposes it would allow all
+            }
+            consent.subject = None;
+            consent.evidence = None;
+        }
+        // Kinds that somebody stated and nothing was found of may still be in it.
+        record.pii = record.pii.difference(&self.found).copied().collect();
+        self.record = record;
+    }
+
+    fn masked(&mut self, text: String) -> String {
+        let findings = self.look(&text);
         if findings.is_empty() {
             return text;
         }
         mask(&text, &findings)
     }
 
-    fn holds(&mut self, text: &str) -> bool {
-        !self.look(text, "").is_empty()
-    }
-
-    fn look(&mut self, text: &str, field: &str) -> Vec<Finding> {
+    fn look(&mut self, text: &str) -> Vec<Finding> {
         let asked = match self.record.note_type {
             NoteType::Message => self.asked,
             _ => "",
         };
-        let findings = SCANNER.scan(text, Hint { field, asked });
-        let kinds = findings
-            .iter()
-            .filter_map(|f| f.kind.word().parse::<Pii>().ok());
-        self.found.extend(kinds);
+        let hint = Hint {
+            asked,
+            ..Hint::default()
+        };
+        let findings = SCANNER.scan(text, hint);
+        for finding in &findings {
+            self.found.extend(finding.kind.word().parse::<Pii>());
+            let value = text.get(finding.range.clone()).unwrap_or_default().trim();
+            if !value.is_empty() && self.values.len() < VALUES_MAX {
+                let word = finding.kind.mask_word();
+                self.values.entry(value.to_owned()).or_insert(word);
+            }
+        }
         findings
     }
+
+    fn is_clean(&self, text: &str) -> bool {
+        SCANNER.scan(text, Hint::default()).is_empty() && self.without_values(text) == text
+    }
+
+    /// A short text with a mask in the place of each known value, and of each beginning of one that
+    /// was cut.
+    fn without_values(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        let mut longest_first: Vec<(&String, &&str)> = self.values.iter().collect();
+        longest_first.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
+        for (value, word) in longest_first {
+            text = without(&text, value, word);
+            while let Some(range) = cut_value(&text, value) {
+                text.replace_range(range, word);
+            }
+        }
+        text
+    }
+}
+
+/// A text with a word in the place of each occurrence of a value.
+fn without(text: &str, value: &str, word: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = 0;
+    for (at, _) in text.match_indices(value) {
+        let end = at + value.len();
+        let joins = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let inside = joins(text[..at].chars().next_back()) || joins(text[end..].chars().next());
+        if at < rest || (inside && value.len() < VALUE_BYTES) {
+            continue;
+        }
+        out.push_str(&text[rest..at]);
+        out.push_str(word);
+        rest = end;
+    }
+    out.push_str(&text[rest..]);
+    out
+}
+
+/// Where a text has the beginning of a value, at least [`VALUE_BYTES`] of it, and was cut after it.
+fn cut_value(text: &str, value: &str) -> Option<Range<usize>> {
+    text.char_indices()
+        .filter(|(_, c)| *c == CUT)
+        .find_map(|(cut, _)| {
+            let before = &text[..cut];
+            let lengths = (VALUE_BYTES..value.len()).rev();
+            let begins = |length: &usize| {
+                let beginning = value.get(..*length);
+                beginning.is_some_and(|beginning| before.ends_with(beginning))
+            };
+            let length = lengths.take(LABEL_CHARS_MAX * 4).find(begins)?;
+            Some(cut - length..cut)
+        })
 }
 
 fn cut_bytes(mut text: String, max: usize) -> String {
@@ -155,7 +250,7 @@ fn cut_bytes(mut text: String, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RecordSource, SourceKind, Timestamp, Trust};
+    use crate::{Consent, RecordSource, SourceKind, Timestamp, Trust};
 
     fn note(body: &str) -> Incoming {
         let source = RecordSource {
@@ -208,6 +303,51 @@ mod tests {
         assert_eq!(copy.source.locator.as_deref(), Some("message 3"));
         assert_eq!(copy.tags.len(), 1);
         assert!(copy.pii.is_empty());
+    }
+
+    /// Goal: what is a value by what stands around it in the text is one in a title and a label too,
+    /// bare or cut.
+    #[test]
+    fn a_value_of_the_text_stands_in_no_other_field_of_the_copy_and_no_part_of_it() {
+        let mut found =
+            note("dob: 1990-04-05\nemail: mia.li@example.com\ncard: 4111 1111 1111 1111");
+        found.record.title = "1990-04-05".into();
+        found.record.source.label = "Row of mia.li@exam… · 4111 1111 1…".into();
+        found.record.source.locator = Some("born 1990-04-0…".into());
+        found.record.source.author = Some("1990-04-05".into());
+        found.record.tags = ["1990-04-05".to_owned(), "gold".to_owned()].into();
+        found.record.consent = Some(Consent {
+            purposes: ["news to mia.li@example.com".to_owned()].into(),
+            subject: Some("Mia".into()),
+            evidence: Some("form".into()),
+            ..Consent::new(ConsentStatus::Granted)
+        });
+        found.record.pii = [Pii::Email, Pii::Health].into();
+        let screened = screen(found, "", Sensitivity::Internal);
+        let (copy, _) = *screened.note.masked.expect("a copy");
+        assert_eq!(copy.title, "[date of birth]");
+        assert_eq!(copy.source.label, "Row of [email]… · [payment card]…");
+        let all = format!("{copy:?}");
+        for part in ["1990", "mia", "Mia", "4111", "form"] {
+            assert!(!all.contains(part), "{part} in {all}");
+        }
+        let consent = copy.consent.expect("it is not dropped");
+        assert_eq!(consent.status, ConsentStatus::Limited);
+        assert!(!consent.allows("anything"));
+        assert_eq!(copy.pii, [Pii::Health].into(), "nothing was found of it");
+        assert_eq!(copy.tags, ["gold".to_owned()].into());
+    }
+
+    #[test]
+    fn short_values_are_replaced_where_they_stand_alone() {
+        assert_eq!(
+            without("Li likes Lima, Li.", "Li", "[name]"),
+            "[name] likes Lima, [name]."
+        );
+        assert_eq!(without("aaaa", "aa", "x"), "aaaa");
+        assert_eq!(cut_value("abcd…", "abcdef"), Some(0..4));
+        assert_eq!(cut_value("abc…", "abcdef"), None);
+        assert_eq!(cut_value("ééé…", "éééé"), Some(0..6));
     }
 
     #[test]

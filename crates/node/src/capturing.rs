@@ -6,15 +6,17 @@
 //! Spec: `docs/spec/notes.md`, "The same again".
 
 use crate::long_text::{parts_before, set_text};
+use crate::objects::ObjectState;
 use crate::replica::Staged;
-use crate::twins::{Twin, Twins};
+use crate::twins::{self, Twin, Twins};
 use crate::view::{Added, AudienceMember, NewNote, NewSource};
 use crate::write::{Draft, Pen};
 use crate::{Node, NodeError};
 use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
-use kitbag_core::id::{ItemId, PackId, Timestamp};
+use kitbag_core::id::{ImportKey, ItemId, PackId, Timestamp};
 use kitbag_core::pack::note::{
-    Consent, LINKS_MAX, NoteType, Source, SourceKind, Status, Trust, item_id, object_tag,
+    Consent, ConsentStatus, LINKS_MAX, NoteType, Source, SourceKind, Status, Trust, item_id,
+    object_tag,
 };
 use kitbag_core::pack::{Edit, Record};
 use kitbag_core::policy::Sensitivity;
@@ -28,7 +30,9 @@ pub struct Incoming {
     /// Its fields, with all of its text in the body, however long. Version, salt, when and by whom it
     /// was taken in are filled in; so is the trust of one that is imported.
     pub record: Record,
-    /// When it was taken in, if not now.
+    /// The note of Kitbag's that it was when it left: if it is one of this pack, it is here already.
+    pub was: Option<ItemId>,
+    /// When it was taken in, if not now; a later time is taken as now.
     pub captured_at: Option<Timestamp>,
     /// Its sensitivity; the pack's default if absent.
     pub sensitivity: Option<Sensitivity>,
@@ -42,6 +46,7 @@ impl Incoming {
     pub fn new(record: Record) -> Incoming {
         Incoming {
             record,
+            was: None,
             captured_at: None,
             sensitivity: None,
             masked: None,
@@ -69,8 +74,26 @@ pub struct Captured {
     pub sensitivity: Option<Sensitivity>,
     /// What became of it.
     pub became: Became,
+    /// Whether it was here already, at a lower sensitivity than it would have been given now.
+    pub below: bool,
     /// The masked copy that was written beside it.
     pub masked: Option<(ItemId, Sensitivity)>,
+}
+
+impl Captured {
+    fn known(id: ItemId, at: Sensitivity, deleted: bool, wanted: Sensitivity) -> Captured {
+        Captured {
+            id: Some(id),
+            sensitivity: Some(at),
+            became: if deleted {
+                Became::Deleted
+            } else {
+                Became::Unchanged
+            },
+            below: at < wanted,
+            masked: None,
+        }
+    }
 }
 
 /// What became of a note that was to be taken in.
@@ -99,6 +122,9 @@ pub struct CaptureDone {
 
 /// Notes in one call, at most.
 pub const CAPTURE_NOTES_MAX: usize = 1_024;
+
+/// Bytes of the texts of one call, copies too, at most: all of them are held until they are durable.
+pub const CAPTURE_BYTES_MAX: usize = 32 << 20;
 
 impl Node {
     /// Adds notes in one durable step. The same content from the same source is added once.
@@ -149,24 +175,23 @@ impl Node {
                 reason: format!("at most {CAPTURE_NOTES_MAX} at once"),
             });
         }
-        let stated: Vec<Option<Consent>> = notes
+        let consents: Vec<Option<(ImportKey, Consent)>> = notes
             .iter()
-            .map(|note| note.record.consent.clone())
+            .map(|note| note.record.import.zip(note.record.consent.clone()))
             .collect();
         let mut staged = Staged::default();
         let mut notes = self.stage_captured(now, pack, notes, &mut staged)?;
         self.keep_captured(pack, staged)?;
-        for (outcome, stated) in notes.iter_mut().zip(stated) {
-            let Ok(captured) = outcome else { continue };
-            let known = matches!(captured.became, Became::Unchanged | Became::Deleted);
-            if let (true, Some(id), Some(stated)) = (known, captured.id, stated) {
-                match self.tighten_consent(now, pack, id, stated) {
-                    Ok(true) if captured.became == Became::Unchanged => {
-                        captured.became = Became::Updated;
-                    }
-                    Ok(_) => {}
-                    Err(error) => *outcome = Err(error),
+        for (outcome, stated) in notes.iter_mut().zip(consents) {
+            let (Ok(captured), Some((key, stated))) = (&mut *outcome, stated) else {
+                continue;
+            };
+            match self.tighten_consents(now, pack, key, &stated) {
+                Ok(true) if captured.became == Became::Unchanged => {
+                    captured.became = Became::Updated;
                 }
+                Ok(_) => {}
+                Err(error) => *outcome = Err(error),
             }
         }
         let written = notes.iter().flatten().filter_map(|captured| {
@@ -268,7 +293,12 @@ impl Node {
         writing: &mut Writing,
         staged: &mut Staged,
     ) -> Result<Captured, NodeError> {
-        let captured_at = note.captured_at.unwrap_or(now);
+        if let Some(was) = note.was
+            && let Some(known) = self.known_by_id(pack, was, sensitivity)?
+        {
+            return Ok(known);
+        }
+        let captured_at = note.captured_at.map_or(now, |at| at.min(now));
         let (record, text) = self.complete(note.record, captured_at)?;
         let fingerprint = *record.fingerprint().as_bytes();
         if let Some(known) = writing.known(&record, sensitivity, &fingerprint) {
@@ -281,12 +311,20 @@ impl Node {
             None => None,
             Some(masked) => {
                 let (mut copy, at) = *masked;
-                copy.import = None; // it is the original that is known again
+                copy.import = record.import.map(|key| key.of_masked_copy());
                 copy.source.trust = record.source.trust;
                 Some((self.complete(copy, captured_at)?, at))
             }
         };
-        // Neither is written if one of them may not be.
+        // Neither is written if one of them may not be, or has no room.
+        let copied = masked.as_ref().map_or(0, |((_, text), _)| text.len());
+        if writing.bytes + text.len() + copied > CAPTURE_BYTES_MAX {
+            return Err(NodeError::BadInput {
+                field: "notes",
+                reason: "their texts are too long for one step; take fewer at a time".into(),
+            });
+        }
+        writing.bytes += text.len() + copied;
         self.open_pen(pack, sensitivity, writing, staged)?;
         if let Some((_, at)) = &masked {
             self.open_pen(pack, *at, writing, staged)?;
@@ -307,6 +345,7 @@ impl Node {
             id: Some(id),
             sensitivity: Some(sensitivity),
             became: Became::Added,
+            below: false,
             masked,
         })
     }
@@ -372,43 +411,46 @@ impl Node {
         fingerprint: &[u8; 32],
     ) -> Result<Option<Captured>, NodeError> {
         let replica = self.packs.need(pack)?;
-        let found = match replica.twins.borrow().as_ref() {
-            Some(twins) => twins.find(replica, fingerprint),
-            None => Twins::scan(replica, fingerprint),
+        let twin = match &record.import {
+            None => twins::written(replica, wanted, fingerprint),
+            Some(key) => {
+                let twins = replica.twins.borrow();
+                let found = twins.as_ref();
+                found.and_then(|twins| twins.find(replica, key, fingerprint))
+            }
         };
-        let imported = record.import.is_some();
-        // Somebody who writes the same again, elsewhere or after it was changed, means a new note.
-        let same = |twin: &Twin| match twin {
-            Twin::Here {
-                sensitivity,
-                edited,
-                ..
-            } => imported || (*sensitivity == wanted && !*edited),
-            Twin::Above => imported,
-        };
-        let twin = found.into_iter().find(same);
         Ok(twin.map(|twin| match twin {
             Twin::Here {
                 item,
                 sensitivity,
                 deleted,
-                ..
-            } => Captured {
-                id: Some(item),
-                sensitivity: Some(sensitivity),
-                became: if deleted {
-                    Became::Deleted
-                } else {
-                    Became::Unchanged
-                },
-                masked: None,
-            },
+            } => Captured::known(item, sensitivity, deleted, wanted),
             Twin::Above => Captured {
                 id: None,
                 sensitivity: None,
                 became: Became::Above,
+                below: false,
                 masked: None,
             },
+        }))
+    }
+
+    /// A note of this pack that comes back in an export of it.
+    fn known_by_id(
+        &self,
+        pack: PackId,
+        item: ItemId,
+        wanted: Sensitivity,
+    ) -> Result<Option<Captured>, NodeError> {
+        let replica = self.packs.need(pack)?;
+        let object = replica.notes.get(&item);
+        let object = object.and_then(|tag| replica.objects.get(tag));
+        Ok(object.and_then(|object| match &object.state {
+            ObjectState::Note(meta) => {
+                let deleted = meta.status == Status::DELETED.as_str();
+                Some(Captured::known(item, object.sensitivity, deleted, wanted))
+            }
+            _ => None,
         }))
     }
 
@@ -421,18 +463,54 @@ impl Node {
         Ok(())
     }
 
-    /// Makes a note's consent as strict as somebody states it; says whether it was not.
+    /// Makes the consent of everything from a place in another system, masked copies too, as strict as
+    /// that system states it by now; says whether it was not.
+    fn tighten_consents(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        key: ImportKey,
+        stated: &Consent,
+    ) -> Result<bool, NodeError> {
+        let replica = self.packs.need(pack)?;
+        let twins = replica.twins.borrow();
+        let keys = [key, key.of_masked_copy()];
+        let of = |key| twins.as_ref().map(|twins| twins.with_key(replica, key));
+        let notes: Vec<ItemId> = keys.iter().filter_map(of).flatten().collect();
+        drop(twins);
+        let mut changed = false;
+        for id in notes {
+            changed |= self.tighten_consent(now, pack, id, stated)?;
+        }
+        Ok(changed)
+    }
+
     fn tighten_consent(
         &mut self,
         now: Timestamp,
         pack: PackId,
         id: ItemId,
-        stated: Consent,
+        stated: &Consent,
     ) -> Result<bool, NodeError> {
         let (_, _, built) = self.read_note(pack, id)?;
         let stands = built.view().consent;
+        if stands.is_none() && stated.status == ConsentStatus::NotRequired {
+            return Ok(false); // the one allows as much as the other
+        }
+        let mut stated = stated.clone();
+        if let Some(stands) = &stands {
+            // What a masked copy leaves out of a consent does not come back by this way.
+            stated.subject = stated.subject.filter(|_| stands.subject.is_some());
+            stated.evidence = stated.evidence.filter(|_| stands.evidence.is_some());
+        }
         let strictest = Consent::strictest(stands.iter().cloned().chain([stated]));
-        if strictest == stands {
+        let same = |a: &Option<Consent>, b: &Option<Consent>| match (a, b) {
+            (Some(a), Some(b)) => {
+                (a.status, &a.purposes, a.expires_at) == (b.status, &b.purposes, b.expires_at)
+            }
+            _ => a == b,
+        };
+        if same(&strictest, &stands) {
             return Ok(false);
         }
         let edit = Edit {
@@ -500,6 +578,8 @@ struct Writing {
     pens: BTreeMap<Sensitivity, Pen>,
     /// Where each of them began.
     began: BTreeMap<Sensitivity, u64>,
+    /// Bytes of texts that are new in this call.
+    bytes: usize,
     /// Notes that are new in this call.
     written: Vec<([u8; 32], ItemId, Sensitivity)>,
 }
@@ -517,11 +597,6 @@ impl Writing {
             known == fingerprint && (imported || *at == wanted)
         };
         let (_, id, at) = self.written.iter().find(same)?;
-        Some(Captured {
-            id: Some(*id),
-            sensitivity: Some(*at),
-            became: Became::Unchanged,
-            masked: None,
-        })
+        Some(Captured::known(*id, *at, false, wanted))
     }
 }

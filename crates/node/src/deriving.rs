@@ -201,7 +201,7 @@ impl Deriving<'_> {
             if let ObjectState::Note(meta) = &state {
                 replica.notes.insert(meta.item, tag);
                 if let Some(twins) = replica.twins.get_mut() {
-                    twins.note(meta.fingerprint, tag);
+                    twins.note(meta, tag);
                 }
             }
             object.state = state;
@@ -264,7 +264,6 @@ impl Deriving<'_> {
         let (store, me, shown) = (self.store, self.me, Scope::Shown);
         let built = build_moved(replica, store, me, item, shown, known, quarantine)?;
         replica.notes.remove(&item);
-        *replica.twins.get_mut() = None; // what it left behind has to be opened
         if let Built::Note(note) = &built {
             replica.notes.insert(item, note.tag);
         }
@@ -282,6 +281,13 @@ impl Deriving<'_> {
                 Built::Note(_) | Built::Gone => ObjectState::Left,
             };
             replica.count_deleted(tag);
+        }
+        if let Some(mut twins) = replica.twins.take() {
+            let looked = tags
+                .iter()
+                .try_for_each(|tag| twins.look(replica, store, *tag));
+            *replica.twins.get_mut() = Some(twins);
+            looked?;
         }
         let openings = match &built {
             Built::Note(note) => note.openings(),

@@ -20,7 +20,7 @@ use crate::NodeError;
 use crate::authority::Authority;
 use crate::replica::{Place, Replica};
 use kitbag_core::content::{EntryBody, VerifiedEntry, unpack_body};
-use kitbag_core::id::{EntryHash, ItemId, Timestamp};
+use kitbag_core::id::{EntryHash, ImportKey, ItemId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, open};
 use kitbag_store::{Reader, StoreError};
@@ -104,6 +104,8 @@ pub(crate) struct NoteMeta {
     pub(crate) edits: u64,
     pub(crate) waiting: u64,
     pub(crate) fingerprint: [u8; 32],
+    /// Its place in another system, if it was imported.
+    pub(crate) import: Option<ImportKey>,
     /// Which of its entries say that they took over which entry.
     pub(crate) claims: BTreeMap<EntryHash, EntryHash>,
 }

@@ -1,22 +1,25 @@
-//! Which notes are here already: looked up by fingerprint, when a note is added or imported again.
+//! Which imported notes are here already: looked up by their place in the other system.
 //!
-//! The fingerprints of a pack are put together when something is first imported while it is awake, and
-//! kept up to date from then on. A note that was moved out of sight is known by the create that it left
-//! behind, so that it is not taken in a second time below the place where somebody put it.
+//! The places of a pack are put together when something is first imported while it is awake, and kept
+//! up to date from then on: some 150 bytes for each imported note. A note that was moved out of sight is known by
+//! the create that it left behind, so that it is not taken in a second time below the place where
+//! somebody put it.
 
 use crate::NodeError;
-use crate::objects::{Object, ObjectState, Reach, open_create};
+use crate::objects::{NoteMeta, Object, ObjectState, Reach, open_create};
 use crate::replica::Replica;
-use kitbag_core::id::{ItemId, ObjectTag};
+use kitbag_core::id::{ImportKey, ItemId, ObjectTag};
 use kitbag_core::pack::note::Status;
 use kitbag_core::policy::Sensitivity;
 use kitbag_store::Reader;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The tags under which a fingerprint was seen. What stands there now is looked at again.
+/// The tags under which an import key was seen. What stands there now is looked at again.
 #[derive(Default)]
 pub(crate) struct Twins {
-    tags: HashMap<[u8; 32], Vec<ObjectTag>>,
+    tags: HashMap<ImportKey, BTreeSet<ObjectTag>>,
+    /// Fingerprints of notes that left, by the tag that they left.
+    left: BTreeMap<ObjectTag, [u8; 32]>,
 }
 
 /// A note that is here already.
@@ -27,7 +30,6 @@ pub(crate) enum Twin {
         item: ItemId,
         sensitivity: Sensitivity,
         deleted: bool,
-        edited: bool,
     },
     /// It was put above the own clearance.
     Above,
@@ -37,64 +39,109 @@ impl Twins {
     /// Of everything in a replica.
     pub(crate) fn of(replica: &Replica, store: &Reader) -> Result<Twins, NodeError> {
         let mut twins = Twins::default();
-        for (tag, object) in &replica.objects {
-            match &object.state {
-                ObjectState::Note(meta) => twins.note(meta.fingerprint, *tag),
-                ObjectState::Left => {
-                    let reach = Reach::Counting;
-                    let left = open_create(replica, store, *tag, object, reach, &mut vec![])?;
-                    if let Some(note) = left {
-                        twins.note(*note.record.fingerprint().as_bytes(), *tag);
-                    }
-                }
-                ObjectState::Waiting | ObjectState::Index { .. } => {}
-            }
+        for tag in replica.objects.keys() {
+            twins.look(replica, store, *tag)?;
         }
         Ok(twins)
     }
 
-    pub(crate) fn note(&mut self, fingerprint: [u8; 32], tag: ObjectTag) {
-        let tags = self.tags.entry(fingerprint).or_default();
-        if !tags.contains(&tag) {
-            tags.push(tag);
+    /// Looks at what stands under a tag now.
+    pub(crate) fn look(
+        &mut self,
+        replica: &Replica,
+        store: &Reader,
+        tag: ObjectTag,
+    ) -> Result<(), NodeError> {
+        let Some(object) = replica.objects.get(&tag) else {
+            return Ok(());
+        };
+        match &object.state {
+            ObjectState::Note(meta) => self.note(meta, tag),
+            ObjectState::Left => {
+                let reach = Reach::Counting;
+                let left = open_create(replica, store, tag, object, reach, &mut vec![])?;
+                let record = left.map(|note| note.record);
+                if let Some((record, key)) = record.and_then(|r| r.import.map(|key| (r, key))) {
+                    self.tags.entry(key).or_default().insert(tag);
+                    self.left.insert(tag, *record.fingerprint().as_bytes());
+                }
+            }
+            ObjectState::Waiting | ObjectState::Index { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Takes up a note that can be read, if it was imported.
+    pub(crate) fn note(&mut self, meta: &NoteMeta, tag: ObjectTag) {
+        if let Some(key) = meta.import {
+            self.tags.entry(key).or_default().insert(tag);
         }
     }
 
-    /// The notes with a fingerprint: those that are not deleted first, then in the order of their ids.
-    pub(crate) fn find(&self, replica: &Replica, fingerprint: &[u8; 32]) -> Vec<Twin> {
-        let tags = self.tags.get(fingerprint).map_or(&[][..], Vec::as_slice);
-        Self::among(
-            tags.iter().filter_map(|tag| replica.objects.get(tag)),
-            fingerprint,
-        )
-    }
-
-    /// The same without looking up anything, of notes that can be read.
-    pub(crate) fn scan(replica: &Replica, fingerprint: &[u8; 32]) -> Vec<Twin> {
-        let is_note = |object: &&Object| matches!(object.state, ObjectState::Note(_));
-        Self::among(replica.objects.values().filter(is_note), fingerprint)
-    }
-
-    fn among<'a>(objects: impl Iterator<Item = &'a Object>, fingerprint: &[u8; 32]) -> Vec<Twin> {
-        let mut found: Vec<(bool, Option<ItemId>, Twin)> = objects
-            .filter_map(|object| match &object.state {
-                ObjectState::Note(meta) if meta.fingerprint == *fingerprint => {
-                    let deleted = meta.status == Status::DELETED.as_str();
-                    let twin = Twin::Here {
-                        item: meta.item,
-                        sensitivity: object.sensitivity,
-                        deleted,
-                        edited: meta.edits > 0 || meta.status != Status::Active.as_str(),
-                    };
-                    Some((deleted, Some(meta.item), twin))
+    /// The note with a key and a fingerprint: rather one that is not deleted, then the lowest id, and
+    /// one that is above only if no other is here.
+    pub(crate) fn find(
+        &self,
+        replica: &Replica,
+        key: &ImportKey,
+        fingerprint: &[u8; 32],
+    ) -> Option<Twin> {
+        let twin = |tag: &ObjectTag| {
+            let object = replica.objects.get(tag)?;
+            match &object.state {
+                ObjectState::Note(meta) => here(object, meta, fingerprint),
+                ObjectState::Left => {
+                    let same = self.left.get(tag) == Some(fingerprint);
+                    same.then_some(((2, None), Twin::Above))
                 }
-                ObjectState::Left => Some((true, None, Twin::Above)),
                 _ => None,
-            })
-            .collect();
-        let seen = found.iter().any(|(_, item, _)| item.is_some());
-        found.retain(|(_, item, _)| item.is_some() || !seen);
-        found.sort_by_key(|(deleted, item, _)| (*deleted, *item));
-        found.into_iter().map(|(_, _, twin)| twin).collect()
+            }
+        };
+        let found = self.tags.get(key)?.iter().filter_map(twin);
+        found.min_by_key(|(order, _)| *order).map(|(_, twin)| twin)
     }
+
+    /// Every note with a key that can be read, whatever its text.
+    pub(crate) fn with_key(&self, replica: &Replica, key: &ImportKey) -> Vec<ItemId> {
+        let tags = self.tags.get(key).into_iter().flatten();
+        let item = |tag: &ObjectTag| match &replica.objects.get(tag)?.state {
+            ObjectState::Note(meta) if meta.import == Some(*key) => Some(meta.item),
+            _ => None,
+        };
+        tags.filter_map(item).collect()
+    }
+}
+
+/// The note of a pack that somebody would write again: at the same sensitivity, neither edited nor
+/// deleted. Whoever writes the same elsewhere, or after it was changed, means a new note.
+pub(crate) fn written(
+    replica: &Replica,
+    wanted: Sensitivity,
+    fingerprint: &[u8; 32],
+) -> Option<Twin> {
+    let objects = replica.objects.values();
+    let found = objects.filter_map(|object| match &object.state {
+        ObjectState::Note(meta) if object.sensitivity == wanted => {
+            let is_as_written = meta.edits == 0 && meta.status == Status::Active.as_str();
+            here(object, meta, fingerprint).filter(|_| is_as_written)
+        }
+        _ => None,
+    });
+    found.min_by_key(|(order, _)| *order).map(|(_, twin)| twin)
+}
+
+/// A note that can be read, and how soon it is taken among several.
+fn here(
+    object: &Object,
+    meta: &NoteMeta,
+    fingerprint: &[u8; 32],
+) -> Option<((u8, Option<ItemId>), Twin)> {
+    let deleted = meta.status == Status::DELETED.as_str();
+    let twin = Twin::Here {
+        item: meta.item,
+        sensitivity: object.sensitivity,
+        deleted,
+    };
+    let order = (u8::from(deleted), Some(meta.item));
+    (meta.fingerprint == *fingerprint).then_some((order, twin))
 }

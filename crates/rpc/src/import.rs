@@ -33,6 +33,9 @@ pub struct ImportNote {
     /// Names the place in the other system from which it comes, and does not change when records
     /// around it do: 16 bytes, as 32 hexadecimal digits.
     pub key: String,
+    /// The note's id, if it comes from an export of Kitbag: one that is in the pack is there already.
+    #[serde(default)]
+    pub was: Option<String>,
     /// note, snippet, message, record, file, link, decision, summary, outcome, prompt, template.
     #[serde(default, rename = "type")]
     pub note_type: Option<String>,
@@ -116,7 +119,7 @@ pub struct ImportSource {
     /// Where inside the source: a row, a page, a message number.
     #[serde(default)]
     pub locator: Option<String>,
-    /// When it was taken in, if not now.
+    /// When it was taken in, if not now; a time to come is taken as now.
     #[serde(default)]
     pub captured_at: Option<Time>,
     /// When it was true or was said.
@@ -157,6 +160,9 @@ pub struct ImportedNote {
     /// Where it stands, if there is a note.
     #[serde(default)]
     pub sensitivity: Option<Sensitivity>,
+    /// Whether it was there already, at a lower sensitivity than it would have been given now.
+    #[serde(default)]
+    pub below: bool,
     /// Kinds of personal data because of which the original stands at restricted.
     #[serde(default)]
     pub held: Vec<String>,

@@ -104,6 +104,7 @@ pub(super) fn request(
     };
     ImportNote {
         key: note.key.to_string(),
+        was: None,
         note_type: Some(note.note_type),
         title: note.title,
         body: note.body,

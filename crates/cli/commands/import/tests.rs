@@ -47,6 +47,7 @@ fn became(became: Became) -> ImportedNote {
         became,
         id: Some("id".into()),
         sensitivity: None,
+        below: false,
         held: vec![],
         masked: None,
         reason: None,

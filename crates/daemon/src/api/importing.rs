@@ -82,6 +82,7 @@ fn refused(failure: Failure) -> ImportedNote {
         became: Became::Refused,
         id: None,
         sensitivity: None,
+        below: false,
         held: vec![],
         masked: None,
         reason: Some(failure.message),

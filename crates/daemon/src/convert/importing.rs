@@ -56,6 +56,7 @@ pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::ToCapture, Failu
     Ok(engine::ToCapture {
         note: engine::Incoming {
             sensitivity: note.sensitivity.map(engine_sensitivity),
+            was: optional("was", note.was)?,
             captured_at: from.captured_at.map(moment),
             ..engine::Incoming::new(record)
         },
@@ -79,6 +80,7 @@ pub(crate) fn imported_note(
         },
         id: captured.id.map(|id| id.to_string()),
         sensitivity: captured.sensitivity.map(sensitivity),
+        below: captured.below,
         held: if added { kinds(held) } else { vec![] },
         masked: captured.masked.map(|(id, at)| rpc::NoteRef {
             id: id.to_string(),

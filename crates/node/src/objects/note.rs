@@ -281,6 +281,7 @@ impl BuiltNote {
             edits: self.edits(),
             waiting: self.waiting,
             fingerprint: *self.record.fingerprint().as_bytes(),
+            import: self.record.import,
             claims: self.claims(),
         }
     }
