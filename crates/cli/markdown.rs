@@ -15,8 +15,12 @@ pub(crate) fn head(plan: &ExportPlan) -> String {
         "" => "Notes".to_owned(),
         title => line(title),
     };
+    let crosses = match plan.crosses_clients {
+        true => "- crosses from one client to another: yes\n",
+        false => "",
+    };
     format!(
-        "# {title}\n\n- pack: {}\n- up to: {}\n",
+        "# {title}\n\n- pack: {}\n- up to: {}\n{crosses}",
         plan.pack.id, plan.max_sensitivity
     )
 }
@@ -86,7 +90,9 @@ pub(crate) fn reasons(withheld: &Withheld) -> Vec<(String, u64)> {
     let deleted = [("deleted", withheld.deleted)];
     let sensitivities = withheld.sensitivity.iter();
     let consents = withheld.consent.iter();
+    let rules = withheld.rule.iter();
     let others = [
+        ("another client", withheld.client),
         ("expired", withheld.expired),
         ("redacted", withheld.redacted),
         ("unreadable", withheld.unreadable),
@@ -97,6 +103,7 @@ pub(crate) fn reasons(withheld: &Withheld) -> Vec<(String, u64)> {
         .map(named)
         .chain(sensitivities.map(|(sensitivity, count)| named((sensitivity.as_str(), *count))))
         .chain(consents.map(|(gap, count)| (format!("consent {}", line(gap)), *count)))
+        .chain(rules.map(|(rule, count)| (format!("rule {}", line(rule)), *count)))
         .chain(others.into_iter().map(named))
         .filter(|(_, count)| *count > 0)
         .collect()
@@ -289,9 +296,12 @@ mod tests {
         };
         withheld.sensitivity.insert(Sensitivity::Restricted, 2);
         withheld.consent.insert("refused".into(), 1);
+        withheld.rule.insert("export.redact_pii".into(), 3);
+        (withheld.notes, withheld.client) = (10, 1);
         assert_eq!(
             foot(7, &withheld),
-            "\n---\n\n- notes: 7\n- withheld: 6\n  - deleted: 2\n  - restricted: 2\n  - consent refused: 1\n  - expired: 1\n"
+            "\n---\n\n- notes: 7\n- withheld: 10\n  - deleted: 2\n  - restricted: 2\n  - consent refused: 1\n  \
+             - rule export.redact\\_pii: 3\n  - another client: 1\n  - expired: 1\n"
         );
     }
 }

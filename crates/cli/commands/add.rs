@@ -1,9 +1,11 @@
 //! `kitbag add`: a note into a pack, from a file, the standard input or an editor.
 
+use crate::consent::ConsentArgs;
 use crate::context::Context;
 use crate::input::{Standard, standard};
 use crate::{args, directory, editor, input, launch, words};
 use clap::Args;
+use jiff::Zoned;
 use kitbag_rpc::{
     AddNote, Client, ClientError, Code, Failure, NewSource, NoteWritten, Pack, Role, Sensitivity,
     ShowNote, ShowPack, V1,
@@ -47,6 +49,8 @@ pub(crate) struct AddArgs {
     /// Where inside the source: a row, a page, a message number
     #[arg(long)]
     locator: Option<String>,
+    #[command(flatten)]
+    consent: ConsentArgs,
 }
 
 pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> {
@@ -57,6 +61,7 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         Some(pack) => pack,
         None => directory::pack(context, &launch::client(context).await?, None).await?,
     };
+    let consent = args.consent.statement(&Zoned::now())?; // before anything is typed
     let body = body(context, args.file.as_deref()).await?;
     let title = args.title.unwrap_or_default();
     if body.trim().is_empty() && title.trim().is_empty() {
@@ -81,6 +86,7 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         sensitivity: args.sensitivity,
         tags: args.tags,
         note_type: args.note_type,
+        consent,
     };
     let client = launch::client(context).await?;
     let written = match client.call(&call).await {
@@ -98,6 +104,13 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
     }
     context.out.data(&written.note.id)?;
     context.out.say(in_words(&written, &untagged));
+    if let Some(consent) = call.consent.filter(|_| written.existing) {
+        let id = words::short(&written.note.id);
+        let status = consent.status;
+        context.out.say(format!(
+            "Its consent is what it was. To state it: kitbag edit {id} --consent {status}"
+        ));
+    }
     Ok(())
 }
 

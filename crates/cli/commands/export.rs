@@ -29,6 +29,12 @@ pub(crate) struct ExportArgs {
     /// What it is for: notes whose consent is given for certain purposes need it
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
+    /// The client that it is for: refused if the pack is another's
+    #[arg(long = "for-client", value_name = "CLIENT")]
+    client: Option<String>,
+    /// Let it go from one client to another all the same; the export says so
+    #[arg(long)]
+    across_clients: bool,
     #[command(flatten)]
     listed: ListedArgs,
     #[command(flatten)]
@@ -47,6 +53,16 @@ pub(crate) struct ExportArgs {
 pub(super) enum Format {
     Md,
     Json,
+}
+
+impl Format {
+    /// The word in options and rules.
+    fn as_str(self) -> &'static str {
+        match self {
+            Format::Md => "md",
+            Format::Json => "json",
+        }
+    }
 }
 
 /// Ids sent for one page. Their notes fit into one answer whatever they hold.
@@ -73,6 +89,9 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         filter: args.filter.filter()?,
         max_sensitivity: args.max_sensitivity,
         purpose: args.purpose,
+        format: Some(format.as_str().to_owned()),
+        client: args.client,
+        across_clients: args.across_clients,
     };
     let client = launch::client(context).await?;
     let written = tokio::select! {
@@ -99,6 +118,8 @@ pub(super) struct Written {
     format: Format,
     pack: ExportedPack,
     max_sensitivity: Sensitivity,
+    /// Whether it crosses from one client to another, because a person said that it may.
+    crosses_clients: bool,
     notes: u64,
     withheld: Withheld,
 }
@@ -148,6 +169,7 @@ async fn export(
         format,
         pack: plan.pack,
         max_sensitivity: plan.max_sensitivity,
+        crosses_clients: plan.crosses_clients,
         notes,
         withheld,
     })
@@ -174,6 +196,9 @@ async fn page(client: &Client, wish: &ExportWish, notes: &[String]) -> anyhow::R
 struct Selection<'a> {
     max_sensitivity: Sensitivity,
     purpose: Option<&'a str>,
+    client: Option<&'a str>,
+    /// Whether it crosses from one client to another, because a person said that it may.
+    crosses_clients: bool,
     listed: Listed,
     filter: &'a NoteFilter,
 }
@@ -205,6 +230,8 @@ fn json_head(wish: &ExportWish, plan: &ExportPlan) -> serde_json::Result<String>
     let selection = Selection {
         max_sensitivity: plan.max_sensitivity,
         purpose: wish.purpose.as_deref(),
+        client: wish.client.as_deref(),
+        crosses_clients: plan.crosses_clients,
         listed: wish.listed,
         filter: &wish.filter,
     };
@@ -233,6 +260,9 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
         notes(written.notes),
         written.max_sensitivity.title()
     )];
+    if written.crosses_clients {
+        lines.push("It crosses from one client to another, as you said".to_owned());
+    }
     let withheld = &written.withheld;
     if withheld.notes > 0 {
         let reasons = markdown::reasons(withheld);
@@ -253,6 +283,9 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
     }
     if withheld.consent.contains_key("purpose") {
         lines.push("Some may leave for a purpose that was agreed to: --purpose PURPOSE".to_owned());
+    }
+    if !withheld.rule.is_empty() {
+        lines.push("What the rules of the pack let leave: kitbag policy show PACK".to_owned());
     }
     if withheld.set_aside > 0 {
         let changes = words::count(withheld.set_aside, "change is", "changes are");
@@ -281,6 +314,7 @@ mod tests {
                 title: "Acme".into(),
             },
             max_sensitivity: Sensitivity::Public,
+            crosses_clients: false,
             notes: vec![],
             withheld: Withheld::default(),
         };
@@ -290,6 +324,9 @@ mod tests {
             filter: NoteFilter::default(),
             max_sensitivity: None,
             purpose: Some("support".into()),
+            format: Some("md".into()),
+            client: None,
+            across_clients: false,
         };
         let page = pinned(wish.clone(), &plan);
         assert_eq!(page.max_sensitivity, Some(Sensitivity::Public));
@@ -310,13 +347,16 @@ mod tests {
                 title: String::new(),
             },
             max_sensitivity: Sensitivity::Internal,
+            crosses_clients: true,
             notes: 1,
             withheld: Withheld::default(),
         };
         assert_eq!(
             in_words(&written, None),
-            "Exported 1 note of pack abcdefghij, up to Internal"
+            "Exported 1 note of pack abcdefghij, up to Internal\n\
+             It crosses from one client to another, as you said"
         );
+        written.crosses_clients = false;
         written.pack.title = "Acme\x1b".into();
         let withheld = &mut written.withheld;
         (withheld.notes, withheld.set_aside, withheld.deleted) = (4, 1, 1);

@@ -5,11 +5,11 @@
 //! nobody is told of it.
 //! Spec: `docs/spec/export.md`.
 
-use crate::id::Timestamp;
+use crate::id::{ClientId, Timestamp};
 use crate::pack::note::TAG_BYTES_MAX;
 use crate::policy::Sensitivity;
 use crate::policy::rules::{ReleaseRules, Unreadable};
-use crate::release::{Destination, Facts, Request, Verdict, crosses, decide, refuses};
+use crate::release::{Destination, Facts, Request, Target, Verdict, crosses, decide, refuses};
 
 pub use crate::release::{ConsentGap, Withheld};
 
@@ -25,6 +25,8 @@ pub struct ExportRules {
     pub purpose: Option<String>,
     /// In which format, if somebody said so.
     pub format: Option<String>,
+    /// For which client it is, if somebody said so.
+    pub client: Option<ClientId>,
     /// Whether a person said that it may cross from one client to another.
     pub across_clients: bool,
     /// Now, by the clock of whoever exports.
@@ -57,7 +59,12 @@ impl ExportRules {
     }
 
     fn request(&self) -> Request<'_> {
+        let target = match self.client {
+            Some(client) => Target::Of([client].into()),
+            None => Target::Unbound,
+        };
         Request {
+            target,
             purpose: self.purpose.as_deref(),
             format: self.format.as_deref(),
             up_to: Some(self.max_sensitivity),
@@ -89,6 +96,7 @@ mod tests {
             max_sensitivity: Sensitivity::Internal,
             purpose: purpose.map(str::to_owned),
             format: None,
+            client: None,
             across_clients: false,
             at: NOW,
             deleted: false,

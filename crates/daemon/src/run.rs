@@ -185,6 +185,7 @@ mod tests {
             sensitivity,
             tags: vec!["t".to_owned()],
             note_type: None,
+            consent: None,
         }
     }
 
@@ -213,6 +214,8 @@ mod tests {
             v: V1,
             title: "Nightingale".to_owned(),
             sensitivity: None,
+            kind: None,
+            client: None,
         };
         let pack = client.call(&create).await.unwrap().pack;
         assert_eq!(
@@ -279,6 +282,7 @@ mod tests {
             seen: Some(shown.version),
             add_tags: Vec::new(),
             remove_tags: vec!["t".to_owned()],
+            consent: None,
         };
         assert!(client.call(&edit).await.unwrap().changed);
         edit.seen = None;

@@ -33,6 +33,7 @@ mod network;
 mod places;
 mod protect;
 mod random;
+mod release;
 mod review;
 mod settings;
 mod status;
@@ -50,14 +51,20 @@ pub use kitbag_core::filter::{Filter, FilterError, Listed};
 pub use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
 pub use kitbag_core::inspect::{Inspection, NotARecord, Part, Value, inspect};
 pub use kitbag_core::pack::Record;
-pub use kitbag_core::pack::note::{Consent, NoteType, UnknownWord};
+pub use kitbag_core::pack::note::{Consent, ConsentStatus, NoteType, Pii, UnknownWord};
 pub use kitbag_core::policy::op::LateDenials;
+pub use kitbag_core::policy::rules::{
+    Client, Limits, LimitsChange, PackKind, Purposes, ReleaseRules, Rules, RulesChange, RulesError,
+    Setting, Unreadable,
+};
 pub use kitbag_core::policy::{Role, Sensitivity};
+pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::Snippet;
 pub use kitbag_node::Notice;
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;
+pub use kitbag_node::release::{ReleaseView, RulesChanged};
 pub use kitbag_node::undo::{Beyond, Deleted, Undone, UndoneWrite};
 pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};

@@ -31,7 +31,7 @@ impl Node {
         notes: &[NewNote],
     ) -> Result<Vec<Added>, NodeError> {
         let replica = self.packs.need(pack)?;
-        let default = replica.policy.default_sensitivity();
+        let default = replica.default_sensitivity();
         let mut checked = Vec::new();
         for note in notes {
             checked.push((note.sensitivity.unwrap_or(default), self.record(note, now)?));
@@ -179,6 +179,7 @@ impl Node {
         record.title = note.title.clone();
         set_text(&mut record, &note.body)?;
         record.tags = note.tags.iter().cloned().collect();
+        record.consent = note.consent.clone();
         if record.title.trim().is_empty() && record.body.trim().is_empty() {
             return Err(NodeError::BadInput {
                 field: "body",
@@ -269,6 +270,7 @@ impl Node {
             trust: record.source.trust.as_str().to_owned(),
             sensitivity,
             status: view.status.as_str().to_owned(),
+            consent: view.consent,
             captured_at: record.source.captured_at,
             added_by: self.author(replica, built.steps.first().and_then(|step| step.by)),
             version: version(&built),
@@ -298,6 +300,7 @@ impl Node {
             body: edit.body.clone(),
             add_tags: edit.add_tags.iter().cloned().collect(),
             remove_tags: edit.remove_tags.iter().cloned().collect(),
+            consent: edit.consent.clone(),
             ..Edit::default()
         };
         let seen = match &edit.seen {

@@ -81,6 +81,10 @@ pub enum Beyond {
     Membership,
     /// This person left.
     Left,
+    /// The release rules of the pack were set.
+    Rules,
+    /// A note got its first statement of consent, which has no opposite.
+    Consent(ItemId),
 }
 
 impl Node {
@@ -439,6 +443,9 @@ fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeEr
     if before == after {
         return Ok(None); // it only joined what others wrote
     }
+    if before.consent.is_none() && after.consent.is_some() {
+        return Err(NodeError::BeyondUndo(Beyond::Consent(write.item)));
+    }
     let what = match (before.status, after.status) {
         (Status::DELETED, Status::DELETED) => UndoneWrite::Edited,
         (_, Status::DELETED) => UndoneWrite::Deleted,
@@ -500,6 +507,7 @@ fn beyond(acts: &[Act]) -> Option<Beyond> {
         Act::Invite { .. } => Some(Beyond::Shared),
         Act::Grant { .. } | Act::Remove { .. } => Some(Beyond::Membership),
         Act::Leave { .. } => Some(Beyond::Left),
+        Act::Rules { .. } => Some(Beyond::Rules),
         Act::Admit { .. } | Act::Close { .. } => None,
     })
 }

@@ -297,6 +297,7 @@ mod tests {
             sensitivity: None,
             tags: Vec::new(),
             note_type: None,
+            consent: None,
         };
         let failure = Client::new(home.path(), Caller::Cli)
             .call(&add)

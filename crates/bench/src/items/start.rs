@@ -201,6 +201,7 @@ impl Daemon {
             sensitivity: None,
             tags: Vec::new(),
             note_type: None,
+            consent: None,
         };
         self.client.call(&add).await?;
         Ok(())

@@ -8,6 +8,10 @@
 //!
 //! What the rules decide is in [`crate::release`]. Spec: `docs/spec/release.md`.
 
+mod change;
+
+pub use change::{LimitsChange, RulesChange, Setting};
+
 use crate::codec::{self, CodecError};
 use crate::content::{pack_frame, unpack_frame};
 use crate::id::{ClientId, DeviceId, EpochId, OpHash, PackId};
@@ -340,21 +344,21 @@ impl ReleaseRules {
         *self == ReleaseRules::default()
     }
 
-    /// The rules that one act would set to say the same. Of several clients or kinds none is chosen:
-    /// an admin has to say which.
+    /// The rules that one act sets with this change. Of several clients or kinds none is chosen: the
+    /// change has to say which.
     ///
     /// # Errors
-    /// [`RulesError::Rule`] where the pack has several.
-    pub fn as_one(&self) -> Result<Rules, RulesError> {
+    /// [`RulesError::Rule`] where the pack has several, or they would break a rule.
+    pub fn changed(&self, change: &RulesChange) -> Result<Rules, RulesError> {
         rule(
-            self.clients.len() <= 1,
-            "admins named several clients: say which it is",
+            self.clients.len() <= 1 || change.replace || change.client != Setting::Keep,
+            "admins named several clients at once: say which it is",
         )?;
         rule(
-            self.kinds.len() <= 1,
-            "admins named several kinds of pack: say which it is",
+            self.kinds.len() <= 1 || change.replace || change.kind != Setting::Keep,
+            "admins named several kinds of pack at once: say which it is",
         )?;
-        Ok(Rules {
+        change.of(&Rules {
             version: RULES_VERSION,
             client: self.clients.values().next().cloned(),
             kind: self.kinds.first().copied(),

@@ -325,8 +325,21 @@ fn rules_together_allow_what_each_of_them_allows() {
         ..Rules::default()
     });
     assert_eq!(a.and(&other).clients.len(), 2);
-    assert!(a.and(&other).as_one().is_err());
-    assert_eq!(a.as_one(), Ok(some_rules()));
+    let keep = RulesChange::default();
+    assert!(a.and(&other).changed(&keep).is_err());
+    assert_eq!(a.changed(&keep), Ok(some_rules()));
+    let says = RulesChange {
+        client: Setting::To(client("Globex")),
+        ..RulesChange::default()
+    };
+    let settled = a.and(&other).changed(&says).unwrap();
+    assert_eq!(settled.client, Some(client("Globex")));
+    assert_eq!(settled.export, some_rules().export, "the rest is kept");
+    let anew = RulesChange {
+        replace: true,
+        ..RulesChange::default()
+    };
+    assert_eq!(a.changed(&anew), Ok(Rules::default()));
 }
 
 fn any_limits() -> impl Strategy<Value = Limits> {
@@ -381,7 +394,7 @@ proptest! {
 
     #[test]
     fn rules_survive_their_seal(a in any_rules()) {
-        let one = a.as_one().unwrap();
+        let one = a.changed(&RulesChange::default()).unwrap();
         prop_assert_eq!(sealed(&one).open().unwrap(), one);
     }
 
