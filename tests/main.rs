@@ -17,6 +17,7 @@ mod long_text;
 mod members;
 mod peers;
 mod protect;
+mod release;
 mod sample;
 mod schemas;
 mod service;

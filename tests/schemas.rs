@@ -211,7 +211,7 @@ fn every_other_command_prints_its_document() {
     let note = ada.add(&pack, "Renewal", "in May");
     let ticket = ada.share(&pack);
     let invite = text(&ada.json(&["share", "list", &pack])["invites"][0]["id"]);
-    let many: [&[&str]; 20] = [
+    let many: [&[&str]; 21] = [
         &["use", "--json"],
         &["pack", "list"],
         &["pack", "show", &pack],
@@ -230,6 +230,7 @@ fn every_other_command_prints_its_document() {
         &["check", &pack, "--as", "Ada"],
         &["policy", "show", &pack],
         &["policy", "explain", &pack, "--as", "Ada", &note],
+        &["policy", "set", &pack, "--client", "Acme", "--dry-run"],
         &["man"],
         &["completions", "fish"],
     ];

@@ -15,7 +15,7 @@ use kitbag_core::codec;
 use kitbag_core::content::EntryKind;
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, Timestamp};
 use kitbag_core::pack::note::Status;
-use kitbag_core::pack::{ChangeHash, CheckedChange, Edit, NoteDocument};
+use kitbag_core::pack::{ChangeHash, CheckedChange, Edit, NoteDocument, NoteView};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::op::{Act, Body};
 use minicbor::{Decode, Encode};
@@ -443,7 +443,11 @@ fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeEr
     if before == after {
         return Ok(None); // it only joined what others wrote
     }
-    if before.consent.is_none() && after.consent.is_some() {
+    let with_consent = NoteView {
+        consent: after.consent.clone(),
+        ..before.clone()
+    };
+    if before.consent.is_none() && after == with_consent {
         return Err(NodeError::BeyondUndo(Beyond::Consent(write.item)));
     }
     let what = match (before.status, after.status) {

@@ -407,9 +407,12 @@ pub enum Unreadable {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RulesError {
-    /// They do not open, or not to the one valid encoding.
+    /// They do not open, or the frame inside is wrong.
     #[error("malformed rules")]
     Malformed,
+    /// Not the one valid encoding.
+    #[error(transparent)]
+    Codec(CodecError),
     /// Of a version that this program does not know.
     #[error("rules of version {0}, which this program does not know")]
     NewerVersion(u16),
@@ -470,9 +473,9 @@ impl Rules {
     /// # Errors
     /// [`RulesError`] by cause.
     pub fn decode(record: &[u8]) -> Result<Rules, RulesError> {
-        let newer = |_: CodecError| match codec::newer_version(record, RULES_VERSION) {
+        let newer = |error| match codec::newer_version(record, RULES_VERSION) {
             Some(version) => RulesError::NewerVersion(version),
-            None => RulesError::Malformed,
+            None => RulesError::Codec(error),
         };
         let rules: Rules = codec::decode(record, RULES_BYTES_MAX).map_err(newer)?;
         if rules.version > RULES_VERSION {

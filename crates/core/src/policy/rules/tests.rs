@@ -145,15 +145,16 @@ fn whoever_holds_the_key_and_seals_something_else_has_made_malformed_rules() {
     let record = codec::encode(&some_rules());
     let malformed = Err(RulesError::Malformed);
     assert_eq!(sealed_bytes(&record, |record| record).open(), malformed);
-    assert_eq!(sealed_bytes(b"", framed).open(), malformed);
-    assert_eq!(sealed_bytes(&[0xff; 40], framed).open(), malformed);
+    let is_codec = |opened: Result<Rules, RulesError>| matches!(opened, Err(RulesError::Codec(_)));
+    assert!(is_codec(sealed_bytes(b"", framed).open()));
+    assert!(is_codec(sealed_bytes(&[0xff; 40], framed).open()));
     let mut longer = record.clone();
     longer.push(0);
-    assert_eq!(sealed_bytes(&longer, framed).open(), malformed);
+    assert!(is_codec(sealed_bytes(&longer, framed).open()));
     let bomb = vec![0; 1 << 19];
     assert_eq!(sealed_bytes(&bomb, framed).open(), malformed);
     for cut in 0..record.len() {
-        assert_eq!(sealed_bytes(&record[..cut], framed).open(), malformed);
+        assert!(is_codec(sealed_bytes(&record[..cut], framed).open()));
     }
     let unknown_key = [&record[..], &[0x08, 0x01]].concat();
     assert!(sealed_bytes(&unknown_key, framed).open().is_err());

@@ -228,6 +228,7 @@ impl History {
             91..92 if world.dice.percent(50) => {
                 world.call(who, |node, now| node.tick(now));
             }
+            91..92 if world.dice.percent(60) => self.set_rules(world, who),
             91..92 => {
                 let port = world.dice.below(9);
                 world.call(who, |node, now| {
