@@ -155,7 +155,7 @@ fn rules_are_previewed_then_refuse_by_name_on_every_device() {
         "{told}"
     );
     let (_, error) = ada.fails(&set, b"");
-    assert_eq!(error["code"], "confirmation_required");
+    assert_eq!(error["code"], "confirmation-required");
     assert_eq!(
         ada.json(&["policy", "show", &pack])["rules"]["export"]["formats"],
         Value::Null
@@ -195,5 +195,5 @@ fn rules_are_previewed_then_refuse_by_name_on_every_device() {
         "--yes",
     ];
     let (exit, error) = ada.fails(&bad, b"");
-    assert_eq!((exit, &error["code"]), (2, &json!("bad_input")), "{error}");
+    assert_eq!((exit, &error["code"]), (2, &json!("bad-input")), "{error}");
 }

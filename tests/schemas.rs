@@ -125,8 +125,9 @@ fn fits(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
                 !value.is_object() || rule.as_array().unwrap().iter().all(has)
             }
             "additionalProperties" => {
-                // Only of maps, which name none of their keys.
-                for (key, held) in value.as_object().into_iter().flatten() {
+                let named = |key: &String| schema.get("properties").and_then(|of| of.get(key));
+                let held = value.as_object().into_iter().flatten();
+                for (key, held) in held.filter(|(key, _)| named(key).is_none()) {
                     fits(root, rule, held, &format!("{at}.{key}"))?;
                 }
                 true
