@@ -106,7 +106,7 @@ impl Node {
         });
         Ok(PolicyView {
             default_sensitivity: replica.default_sensitivity(),
-            rules: replica.release_rules(),
+            rules: replica.release_rules().cloned(),
             newer_rules: replica.has_newer_rules(),
             members,
             former,

@@ -37,14 +37,17 @@ pub struct ReleaseView {
 
 impl Replica {
     /// The rules in force, as far as the keys that are here open them.
-    pub(crate) fn release_rules(&self) -> Result<ReleaseRules, Unreadable> {
+    pub(crate) fn release_rules(&self) -> Result<&ReleaseRules, Unreadable> {
         if self.has_newer_rules() {
             return Err(Unreadable::NewerOperation);
         }
-        in_force(&self.policy, |epoch| {
-            let held = self.epochs.get(epoch)?;
-            Some((held.signed.epoch().domain, held.key.clone()?))
-        })
+        let ruled = self.ruled.get_or_init(|| {
+            in_force(&self.policy, |epoch| {
+                let held = self.epochs.get(epoch)?;
+                Some((held.signed.epoch().domain, held.key.clone()?))
+            })
+        });
+        ruled.as_ref().map_err(|why| *why)
     }
 
     /// Sensitivity of a note for which nobody says another: the pack's own default, or what the rules
@@ -66,7 +69,7 @@ impl Node {
         &self,
         pack: PackId,
     ) -> Result<Result<ReleaseRules, Unreadable>, NodeError> {
-        Ok(self.packs.need(pack)?.release_rules())
+        Ok(self.packs.need(pack)?.release_rules().cloned())
     }
 
     /// Changes the release rules of a pack, or with `dry_run` only says what that would do.
@@ -82,7 +85,7 @@ impl Node {
         dry_run: bool,
     ) -> Result<RulesChanged, NodeError> {
         let replica = self.packs.need(pack)?;
-        let before = replica.release_rules();
+        let before = replica.release_rules().cloned();
         let known = match before.clone() {
             Ok(known) => known,
             Err(Unreadable::NewerOperation) => return Err(Denied::NewerRules.into()),
@@ -164,7 +167,7 @@ impl Node {
             return Ok(None);
         };
         let destination = Destination::Export;
-        let allowed = rules.as_ref().ok().and_then(|rules| {
+        let allowed = rules.ok().and_then(|rules| {
             let formats = rules.export.formats.as_ref()?;
             formats.first().cloned() // the question is not about one format: any that may be
         });
@@ -182,7 +185,6 @@ impl Node {
             expires_at: read.view.expires_at,
             pii: &read.built.record.pii,
         };
-        let rules = rules.as_ref().map_err(|why| *why);
         let verdict = decide(&request, facts, rules, now);
         Ok(Some(ReleaseView {
             destination,

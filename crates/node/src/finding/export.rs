@@ -220,7 +220,7 @@ impl Node {
             format: options.format.clone(),
             client: client.map(|client| client.id()),
             across_clients: options.across_clients,
-            release: replica.release_rules(),
+            release: replica.release_rules().cloned(),
             at: now,
             deleted: options.listed.takes_deleted(),
         })
