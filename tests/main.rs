@@ -18,6 +18,7 @@ mod long_text;
 mod members;
 mod peers;
 mod protect;
+mod release;
 mod sample;
 mod schemas;
 mod service;

@@ -69,6 +69,11 @@ pub(crate) fn overflow() -> impl TypedValueParser<Value = Overflow> {
     })
 }
 
+/// A kind of pack, by its word.
+pub(crate) fn pack_kind() -> PossibleValuesParser {
+    PossibleValuesParser::new(["case", "account", "project", "library", "inbox"])
+}
+
 /// A role that a ticket can give, by its word.
 pub(crate) fn role() -> impl TypedValueParser<Value = Role> {
     role_among([Role::Reader, Role::Commenter, Role::Editor])

@@ -1,9 +1,11 @@
 //! `kitbag add`: a note into a pack, from a file, the standard input or an editor.
 
+use crate::consent::ConsentArgs;
 use crate::context::Context;
 use crate::input::{Standard, standard};
 use crate::{args, directory, editor, input, launch, words};
 use clap::Args;
+use jiff::Zoned;
 use kitbag_rpc::{
     AddNote, Client, ClientError, Code, Failure, NewSource, NoteWritten, Pack, Role, Sensitivity,
     ShowNote, ShowPack, V1,
@@ -50,6 +52,8 @@ pub(crate) struct AddArgs {
     /// Leave personal data where the note stands: no Restricted original, no masked copy
     #[arg(long)]
     unmasked: bool,
+    #[command(flatten)]
+    consent: ConsentArgs,
 }
 
 pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> {
@@ -60,6 +64,7 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         Some(pack) => pack,
         None => directory::pack(context, &launch::client(context).await?, None).await?,
     };
+    let consent = args.consent.statement(&Zoned::now())?; // before anything is typed
     let body = body(context, args.file.as_deref()).await?;
     let title = args.title.unwrap_or_default();
     if body.trim().is_empty() && title.trim().is_empty() {
@@ -85,6 +90,7 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         tags: args.tags,
         note_type: args.note_type,
         unmasked: args.unmasked,
+        consent,
     };
     let client = launch::client(context).await?;
     let written = match client.call(&call).await {
@@ -102,6 +108,13 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
     }
     context.out.data(&written.note.id)?;
     context.out.say(in_words(&written, &untagged));
+    if let Some(consent) = call.consent.filter(|_| written.existing) {
+        let id = words::short(&written.note.id);
+        let status = consent.status;
+        context.out.say(format!(
+            "Its consent is what it was. To state it: kitbag edit {id} --consent {status}"
+        ));
+    }
     Ok(())
 }
 

@@ -1,9 +1,11 @@
 //! `kitbag edit`: a change to a note, from options, a file, the standard input or an editor.
 
+use crate::consent::ConsentArgs;
 use crate::context::Context;
 use crate::input::{Standard, standard};
 use crate::{args, editor, input, launch, words};
 use clap::Args;
+use jiff::Zoned;
 use kitbag_rpc::{Client, Code, EditNote, Failure, NoteEdited, Sensitivity, ShowNote, V1};
 use std::path::{Path, PathBuf};
 
@@ -26,14 +28,16 @@ pub(crate) struct EditArgs {
     /// The version that the new text was made from, as `show --json` names it: what arrived since is kept
     #[arg(long, value_name = "VERSION")]
     seen: Option<String>,
+    #[command(flatten)]
+    consent: ConsentArgs,
     /// Make the note more or less sensitive: who can open it changes. A step of its own
-    #[arg(long, value_parser = args::sensitivity(), conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen"])]
+    #[arg(long, value_parser = args::sensitivity(), conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent"])]
     sensitivity: Option<Sensitivity>,
     /// Say who gains and who loses the note, and change nothing
-    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen"])]
+    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent"])]
     dry_run: bool,
     /// Do not ask
-    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen"])]
+    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent"])]
     yes: bool,
 }
 
@@ -41,8 +45,11 @@ pub(super) async fn run(context: &Context, args: EditArgs) -> anyhow::Result<()>
     if let Some(sensitivity) = args.sensitivity {
         return super::relabel::run(context, args.note, sensitivity, args.dry_run, args.yes).await;
     }
-    let only_options =
-        args.title.is_some() || !args.add_tags.is_empty() || !args.remove_tags.is_empty();
+    let consent = args.consent.statement(&Zoned::now())?;
+    let only_options = args.title.is_some()
+        || !args.add_tags.is_empty()
+        || !args.remove_tags.is_empty()
+        || consent.is_some();
     let mut call = EditNote {
         v: V1,
         note: args.note,
@@ -51,6 +58,7 @@ pub(super) async fn run(context: &Context, args: EditArgs) -> anyhow::Result<()>
         seen: args.seen,
         add_tags: args.add_tags,
         remove_tags: args.remove_tags,
+        consent,
     };
     let client = match args.file {
         Some(file) => {

@@ -31,6 +31,12 @@ pub(crate) struct ExportArgs {
     /// What it is for: notes whose consent is given for certain purposes need it
     #[arg(long, value_name = "PURPOSE")]
     purpose: Option<String>,
+    /// The client that it is for: refused if the pack is another's
+    #[arg(long = "for-client", value_name = "CLIENT")]
+    client: Option<String>,
+    /// Let it go from one client to another all the same; the export says so
+    #[arg(long)]
+    across_clients: bool,
     #[command(flatten)]
     listed: ListedArgs,
     #[command(flatten)]
@@ -78,6 +84,9 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         filter: args.filter.filter()?,
         max_sensitivity: args.max_sensitivity,
         purpose: args.purpose,
+        format: Some(format.as_str().to_owned()),
+        client: args.client,
+        across_clients: args.across_clients,
     };
     let client = launch::client(context).await?;
     let written = tokio::select! {
@@ -104,6 +113,8 @@ pub(super) struct Written {
     format: Format,
     pack: ExportedPack,
     max_sensitivity: Sensitivity,
+    /// Whether it crosses from one client to another, because a person said that it may.
+    crosses_clients: bool,
     notes: u64,
     withheld: Withheld,
     /// What the whole of it takes.
@@ -171,6 +182,7 @@ async fn export(
         format,
         pack: plan.pack,
         max_sensitivity: plan.max_sensitivity,
+        crosses_clients: plan.crosses_clients,
         notes: rendered.notes,
         withheld,
         tokens: rendered.tokens,
@@ -261,6 +273,8 @@ fn head(wish: &ExportWish, plan: &ExportPlan) -> Head {
         selection: Selection {
             max_sensitivity: plan.max_sensitivity,
             purpose: wish.purpose.clone(),
+            client: wish.client.clone(),
+            crosses_clients: plan.crosses_clients,
             listed: wish.listed,
             filter: wish.filter.clone(),
         },
@@ -280,6 +294,9 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
         notes(written.notes),
         written.max_sensitivity.title()
     )];
+    if written.crosses_clients {
+        lines.push("It crosses from one client to another, as you said".to_owned());
+    }
     let tokens = words::count(written.tokens, "token", "tokens");
     match written.max_tokens {
         Some(max) => lines.push(format!("It takes about {tokens} of {max} by {ESTIMATOR}")),
@@ -310,6 +327,9 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
     if withheld.consent.contains_key("purpose") {
         lines.push("Some may leave for a purpose that was agreed to: --purpose PURPOSE".to_owned());
     }
+    if !withheld.rule.is_empty() {
+        lines.push("What the rules of the pack let leave: kitbag policy show PACK".to_owned());
+    }
     if withheld.set_aside > 0 {
         let changes = words::count(withheld.set_aside, "change is", "changes are");
         lines.push(format!(
@@ -338,6 +358,7 @@ mod tests {
                 title: "Acme".into(),
             },
             max_sensitivity: Sensitivity::Public,
+            crosses_clients: false,
             notes: vec![],
             withheld: Withheld::default(),
         };
@@ -347,6 +368,9 @@ mod tests {
             filter: NoteFilter::default(),
             max_sensitivity: None,
             purpose: Some("support".into()),
+            format: Some("md".into()),
+            client: None,
+            across_clients: false,
         };
         let page = pinned(wish.clone(), &plan);
         assert_eq!(page.max_sensitivity, Some(Sensitivity::Public));
@@ -367,6 +391,7 @@ mod tests {
                 title: String::new(),
             },
             max_sensitivity: Sensitivity::Internal,
+            crosses_clients: true,
             notes: 1,
             withheld: Withheld::default(),
             tokens: 90,
@@ -376,8 +401,11 @@ mod tests {
         };
         assert_eq!(
             in_words(&written, None),
-            "Exported 1 note of pack abcdefghij, up to Internal\nIt takes about 90 tokens by kitbag-1"
+            "Exported 1 note of pack abcdefghij, up to Internal\n\
+             It crosses from one client to another, as you said\n\
+             It takes about 90 tokens by kitbag-1"
         );
+        written.crosses_clients = false;
         (written.max_tokens, written.over_budget) = (Some(100), vec!["abc".into(), "def".into()]);
         written.pack.title = "Acme\x1b".into();
         let withheld = &mut written.withheld;

@@ -21,6 +21,12 @@ enum PackCommand {
         /// Sensitivity of a note for which nobody says another
         #[arg(long, value_parser = args::sensitivity(), default_value = "internal")]
         sensitivity: Sensitivity,
+        /// What kind of pack it is
+        #[arg(long, value_parser = args::pack_kind())]
+        kind: Option<String>,
+        /// The client that it belongs to: its notes reach nothing of another client unless somebody says so
+        #[arg(long, value_name = "CLIENT")]
+        client: Option<String>,
     },
     /// List your packs
     List,
@@ -34,12 +40,19 @@ enum PackCommand {
 pub(super) async fn run(context: &Context, args: PackArgs) -> anyhow::Result<()> {
     let client = launch::client(context).await?;
     match args.command {
-        PackCommand::Create { title, sensitivity } => {
+        PackCommand::Create {
+            title,
+            sensitivity,
+            kind,
+            client: of,
+        } => {
             let answer = client
                 .call(&CreatePack {
                     v: V1,
                     title,
                     sensitivity: Some(sensitivity),
+                    kind,
+                    client: of.clone(),
                 })
                 .await?;
             if context.out.is_json() {
@@ -48,8 +61,11 @@ pub(super) async fn run(context: &Context, args: PackArgs) -> anyhow::Result<()>
             let pack = answer.pack;
             context.out.data(&pack.id)?;
             let (title, default) = (words::inline(&pack.title), pack.default_sensitivity.title());
+            let of = of.map_or_else(String::new, |of| {
+                format!(" · of {}", words::inline(of.trim()))
+            });
             context.out.say(format!(
-                "Created {title} · new notes are {default} · readable by you only"
+                "Created {title}{of} · new notes are {default} · readable by you only"
             ));
             words::warn_if_shared(context, &client, &pack.title).await;
             context

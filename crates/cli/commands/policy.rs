@@ -1,7 +1,9 @@
-//! `kitbag policy show|explain`: a pack's rules, and which of them decides.
+//! `kitbag policy show|explain|set`: a pack's rules, and which of them decides.
+
+mod set;
 
 use crate::context::Context;
-use crate::{directory, launch, reasons, when, words};
+use crate::{directory, launch, reasons, rules, when, words};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_rpc::{
@@ -30,7 +32,12 @@ enum PolicyCommand {
         who: String,
         /// One of its notes; otherwise each sensitivity
         note: Option<String>,
+        /// What an export of the note would be for
+        #[arg(long, value_name = "PURPOSE", requires = "note")]
+        purpose: Option<String>,
     },
+    /// Say what may leave a pack, to where, and which client it belongs to
+    Set(set::SetArgs),
 }
 
 pub(super) async fn run(context: &Context, args: PolicyArgs) -> anyhow::Result<()> {
@@ -45,12 +52,18 @@ pub(super) async fn run(context: &Context, args: PolicyArgs) -> anyhow::Result<(
             }
             Ok(context.out.data(shown(&policy, &now))?)
         }
-        PolicyCommand::Explain { pack, who, note } => {
+        PolicyCommand::Explain {
+            pack,
+            who,
+            note,
+            purpose,
+        } => {
             let call = ExplainPolicy {
                 v: V1,
                 pack,
                 person: who,
                 note,
+                purpose,
             };
             let explained = client.call(&call).await?;
             if context.out.is_json() {
@@ -58,15 +71,23 @@ pub(super) async fn run(context: &Context, args: PolicyArgs) -> anyhow::Result<(
             }
             Ok(context.out.data(in_words(&explained, &now))?)
         }
+        PolicyCommand::Set(args) => set::run(context, &client, args).await,
     }
 }
 
 fn in_words(explained: &Explained, now: &Zoned) -> String {
     let who = reasons::name(&explained.who);
     let rules = explained.rules.iter();
-    let lines: Vec<String> = rules
+    let mut lines: Vec<String> = rules
         .map(|rule| format!("{who} {}", reasons::rule(rule, now)))
         .collect();
+    lines.extend(explained.release.iter().map(|release| {
+        let to = words::inline(&release.destination);
+        match &release.rule {
+            None => format!("in an {to} by {who} it may leave"),
+            Some(rule) => format!("in an {to} by {who} it stays: {}", words::inline(rule)),
+        }
+    }));
     lines.join("\n")
 }
 
@@ -81,6 +102,11 @@ fn shown(policy: &Policy, now: &Zoned) -> String {
     if policy.newer_rules {
         lines.push("it uses rules of a newer Kitbag, and can only be read here".to_owned());
     }
+    if let Some(why) = &policy.rules_unreadable {
+        lines.push(format!("nothing leaves it from here: {why}"));
+    }
+    let ruled = policy.rules.as_ref().map(rules::lines);
+    section(&mut lines, "rules", ruled.into_iter().flatten());
     section(
         &mut lines,
         "members",

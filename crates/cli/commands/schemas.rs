@@ -88,6 +88,7 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("check", schema_of::<Checked>()),
         ("policy-show", schema_of::<Policy>()),
         ("policy-explain", schema_of::<Explained>()),
+        ("policy-set", schema_of::<RulesChanged>()),
         ("inspect", schema_of::<Inspected>()),
         ("demo", schema_of::<demo::Told>()),
         ("completions", schema_of::<completions::Completions>()),

@@ -1,7 +1,7 @@
 //! `kitbag show`: one note, with all of its text.
 
 use crate::context::Context;
-use crate::{launch, words};
+use crate::{consent, launch, words};
 use clap::Args;
 use kitbag_rpc::{Client, Note, ReadText, ShowNote, TextPiece, V1};
 
@@ -97,6 +97,9 @@ fn in_words(note: &Note) -> String {
     head.push(("captured by", words::inline(&note.captured_by)));
     head.push(("trust", words::inline(&note.trust)));
     head.push(("status", status(note)));
+    if let Some(said) = &note.consent {
+        head.push(("consent", consent::in_words(said)));
+    }
     if let Some(bytes) = note.long_text_bytes {
         head.push(("text", format!("{bytes} bytes, can only be read")));
     }
@@ -189,6 +192,7 @@ mod tests {
             trust: "own".to_owned(),
             sensitivity: Sensitivity::Restricted,
             status: "active".to_owned(),
+            consent: None,
             captured_at: Time::from_millis(0),
             added_by: "Ana".to_owned(),
             version: String::new(),

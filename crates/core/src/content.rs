@@ -15,6 +15,7 @@ mod relocation;
 pub use body::{
     BODY_PLAIN_BYTES_MAX, BodyError, EntryBody, Profile, TakesOver, pack_body, unpack_body,
 };
+pub(crate) use body::{pack_frame, unpack_frame};
 pub use relocation::{
     CARRIED_CHANGES_MAX, CarriedChange, CheckedRelocation, Creation, MOVES_AT_ONCE_MAX,
     MOVES_OF_ONE_MAX, PLACEMENT_MAX, Relocation, RelocationRefused,

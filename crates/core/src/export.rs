@@ -1,13 +1,17 @@
 //! What may leave a pack in an export, and why the rest stays.
 //!
-//! One pure function decides, so that whoever builds an export (a person, later an agent) gets the
-//! same answer, and so that what is withheld always has a reason. What is above the reader's own
-//! clearance never comes here: nobody is told of it.
+//! [`crate::release`] decides, as for every other way out; this says what is asked of it for an export.
+//! What is withheld always has a reason. What is above the reader's own clearance never comes here:
+//! nobody is told of it.
 //! Spec: `docs/spec/export.md`.
 
-use crate::id::Timestamp;
-use crate::pack::note::{Consent, ConsentStatus, Status, TAG_BYTES_MAX};
+use crate::id::{ClientId, Timestamp};
+use crate::pack::note::TAG_BYTES_MAX;
 use crate::policy::Sensitivity;
+use crate::policy::rules::{ReleaseRules, Unreadable};
+use crate::release::{Destination, Facts, Request, Target, Verdict, crosses, decide, refuses};
+
+pub use crate::release::{ConsentGap, Withheld};
 
 /// Bytes of a purpose, at most: consents name none that is longer.
 pub const PURPOSE_BYTES_MAX: usize = TAG_BYTES_MAX;
@@ -19,101 +23,63 @@ pub struct ExportRules {
     pub max_sensitivity: Sensitivity,
     /// What it is for, if somebody said so.
     pub purpose: Option<String>,
+    /// In which format, if somebody said so.
+    pub format: Option<String>,
+    /// For which client it is, if somebody said so.
+    pub client: Option<ClientId>,
+    /// Whether a person said that it may cross from one client to another.
+    pub across_clients: bool,
     /// Now, by the clock of whoever exports.
     pub at: Timestamp,
     /// Whether deleted notes may be in it, too.
     pub deleted: bool,
-}
-
-/// Why a note stays out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Withheld {
-    /// Somebody deleted it.
-    Deleted,
-    /// It is more sensitive than the export may be.
-    Sensitivity(Sensitivity),
-    /// The person concerned did not allow it.
-    Consent(ConsentGap),
-    /// Its content was taken out.
-    Redacted,
-    /// It is past its date.
-    Expired,
-}
-
-/// What is missing to a consent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ConsentGap {
-    /// Asked, not answered.
-    Pending,
-    /// Given for other purposes, or for some and the export names none.
-    Purpose,
-    /// Over.
-    Expired,
-    /// Refused.
-    Refused,
-    /// Taken back.
-    Withdrawn,
-}
-
-/// What the decision looks at in a note.
-#[derive(Clone, Copy, Debug)]
-pub struct Exported<'a> {
-    /// Its sensitivity.
-    pub sensitivity: Sensitivity,
-    /// What the person concerned said.
-    pub consent: Option<&'a Consent>,
-    /// Where it stands in its life.
-    pub status: Status,
-    /// Its own end.
-    pub expires_at: Option<Timestamp>,
+    /// What the pack's policy lets leave; nothing while it cannot be read.
+    pub release: Result<ReleaseRules, Unreadable>,
 }
 
 impl ExportRules {
-    /// Why a note stays out, or nothing if it may leave. Of several reasons a withdrawn consent is
-    /// told before all others, then that it is deleted, then the sensitivity.
-    pub fn withholds(&self, note: Exported<'_>) -> Option<Withheld> {
-        let gap = note.consent.and_then(|consent| self.gap(consent));
-        let over = |end: Option<Timestamp>| end.is_some_and(|end| end <= self.at);
-        if gap == Some(ConsentGap::Withdrawn) {
-            Some(Withheld::Consent(ConsentGap::Withdrawn))
-        } else if note.status.is_deleted() && !self.deleted {
-            Some(Withheld::Deleted)
-        } else if note.sensitivity > self.max_sensitivity {
-            Some(Withheld::Sensitivity(note.sensitivity))
-        } else if let Some(gap) = gap {
-            Some(Withheld::Consent(gap))
-        } else if note.status == Status::Redacted {
-            Some(Withheld::Redacted)
-        } else if note.status == Status::Expired || over(note.expires_at) {
-            Some(Withheld::Expired)
-        } else {
-            None
+    /// Why a note stays out, or nothing if it may leave.
+    pub fn withholds(&self, note: Facts<'_>) -> Option<Withheld> {
+        let release = self.release.as_ref().map_err(|why| *why);
+        match decide(&self.request(), note, release, self.at) {
+            Verdict::Allowed => None,
+            Verdict::Withheld(why) => Some(why),
         }
     }
 
-    fn gap(&self, consent: &Consent) -> Option<ConsentGap> {
-        match consent.status {
-            ConsentStatus::NotRequired => return None,
-            ConsentStatus::Pending => return Some(ConsentGap::Pending),
-            ConsentStatus::Expired => return Some(ConsentGap::Expired),
-            ConsentStatus::Refused => return Some(ConsentGap::Refused),
-            ConsentStatus::Withdrawn => return Some(ConsentGap::Withdrawn),
-            ConsentStatus::Granted | ConsentStatus::Limited => {}
-        }
-        if consent.expires_at.is_some_and(|end| end <= self.at) {
-            return Some(ConsentGap::Expired);
-        }
-        let allowed = match &self.purpose {
-            Some(purpose) => consent.allows(purpose),
-            None => consent.status == ConsentStatus::Granted && consent.purposes.is_empty(),
+    /// What keeps all of it in, whatever the notes are.
+    pub fn refuses(&self) -> Option<Withheld> {
+        refuses(&self.request(), self.release.as_ref().map_err(|why| *why))
+    }
+
+    /// Whether it crosses from one client to another.
+    pub fn crosses(&self) -> bool {
+        let release = self.release.as_ref();
+        release.is_ok_and(|rules| crosses(&self.request(), rules))
+    }
+
+    fn request(&self) -> Request<'_> {
+        let target = match self.client {
+            Some(client) => Target::Of([client].into()),
+            None => Target::Unbound,
         };
-        (!allowed).then_some(ConsentGap::Purpose)
+        Request {
+            target,
+            purpose: self.purpose.as_deref(),
+            format: self.format.as_deref(),
+            up_to: Some(self.max_sensitivity),
+            deleted: self.deleted,
+            across_clients: self.across_clients,
+            ..Request::to(Destination::Export)
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pack::note::{Consent, ConsentStatus, Pii, Status};
+    use std::collections::BTreeSet;
 
     const NOW: Timestamp = Timestamp::from_millis(1000);
 
@@ -129,17 +95,23 @@ mod tests {
         ExportRules {
             max_sensitivity: Sensitivity::Internal,
             purpose: purpose.map(str::to_owned),
+            format: None,
+            client: None,
+            across_clients: false,
             at: NOW,
             deleted: false,
+            release: Ok(ReleaseRules::default()),
         }
     }
 
-    fn plain() -> Exported<'static> {
-        Exported {
+    fn plain() -> Facts<'static> {
+        static NO_PII: BTreeSet<Pii> = BTreeSet::new();
+        Facts {
             sensitivity: Sensitivity::Internal,
             consent: None,
             status: Status::Active,
             expires_at: None,
+            pii: &NO_PII,
         }
     }
 
@@ -189,7 +161,7 @@ mod tests {
             ),
         ];
         for (consent, purpose, gap) in table {
-            let note = Exported {
+            let note = Facts {
                 consent: Some(&consent),
                 ..plain()
             };
@@ -208,15 +180,15 @@ mod tests {
     fn a_deleted_note_stays_unless_it_was_asked_for() {
         let withdrawn = consent(ConsentStatus::Withdrawn, &[], None);
         let above = Sensitivity::Confidential;
-        let deleted = Exported {
+        let deleted = Facts {
             status: Status::Archived,
             ..plain()
         };
-        let deleted_above = Exported {
+        let deleted_above = Facts {
             sensitivity: above,
             ..deleted
         };
-        let deleted_withdrawn = Exported {
+        let deleted_withdrawn = Facts {
             consent: Some(&withdrawn),
             ..deleted
         };
@@ -247,56 +219,56 @@ mod tests {
         let table = [
             (plain(), None),
             (
-                Exported {
+                Facts {
                     sensitivity: Sensitivity::Public,
                     ..plain()
                 },
                 None,
             ),
             (
-                Exported {
+                Facts {
                     status: Status::Superseded,
                     ..plain()
                 },
                 None,
             ),
             (
-                Exported {
+                Facts {
                     expires_at: ends(1001),
                     ..plain()
                 },
                 None,
             ),
             (
-                Exported {
+                Facts {
                     sensitivity: above,
                     ..plain()
                 },
                 Some(Withheld::Sensitivity(above)),
             ),
             (
-                Exported {
+                Facts {
                     status: Status::Redacted,
                     ..plain()
                 },
                 Some(Withheld::Redacted),
             ),
             (
-                Exported {
+                Facts {
                     status: Status::Expired,
                     ..plain()
                 },
                 Some(Withheld::Expired),
             ),
             (
-                Exported {
+                Facts {
                     expires_at: ends(1000),
                     ..plain()
                 },
                 Some(Withheld::Expired),
             ),
             (
-                Exported {
+                Facts {
                     sensitivity: above,
                     consent: Some(&refused),
                     ..plain()
@@ -304,11 +276,12 @@ mod tests {
                 Some(Withheld::Sensitivity(above)),
             ),
             (
-                Exported {
+                Facts {
                     sensitivity: above,
                     consent: Some(&withdrawn),
                     status: Status::Redacted,
                     expires_at: ends(1),
+                    ..plain()
                 },
                 Some(Withheld::Consent(ConsentGap::Withdrawn)),
             ),

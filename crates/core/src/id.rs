@@ -97,6 +97,7 @@ hash_newtype!(/** An entry of a content log. */ EntryHash);
 hash_newtype!(/** A note. */ ItemId);
 hash_newtype!(/** The plaintext tag under which all entries of one object stand. */ ObjectTag);
 hash_newtype!(/** An epoch of a key domain. */ EpochId);
+hash_newtype!(/** A client that packs belong to, by its label. Never outside a seal. */ ClientId);
 byte_newtype!(/** A random value that a device draws anew whenever its history may have been copied or rolled back. */ Incarnation, 16);
 byte_newtype!(/** Where in another system a note comes from, so that it is known when it is imported again. */ ImportKey, 16);
 byte_newtype!(/** The transport's key of a device: its iroh endpoint id. */ EndpointId, 32);

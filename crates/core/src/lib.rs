@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod pack;
 pub mod person;
 pub mod policy;
+pub mod release;
 pub mod search;
 pub mod sync;
 pub mod ticket;

@@ -6,5 +6,6 @@
 pub mod fold;
 pub mod op;
 mod role;
+pub mod rules;
 
 pub use role::{Role, Sensitivity};

@@ -56,6 +56,8 @@ labels! {
         ItemKey = "kitbag/item-key/v1",
         /// A parent epoch's key, under its child.
         ParentEpoch = "kitbag/parent-epoch/v1",
+        /// The release rules of a pack, in its policy log.
+        Rules = "kitbag/rules/v1",
         /// One row of the local database.
         Row = "kitbag/row/v1",
         /// The device's master key, under a passphrase.
@@ -108,6 +110,8 @@ labels! {
         BlindKey = "kitbag/blind-key/v1",
         /// A hedged nonce.
         Nonce = "kitbag/nonce/v1",
+        /// A client, by its label; never outside a seal.
+        Client = "kitbag/client-id/v1",
         /// A salt where no item key exists.
         NoItemKey = "kitbag/no-item-key/v1",
     }

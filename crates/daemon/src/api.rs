@@ -5,6 +5,7 @@ mod finding;
 mod importing;
 mod keeping;
 mod membership;
+mod rules;
 mod text;
 mod undo;
 
@@ -81,6 +82,7 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(explain::ask_who)
         .on(explain::explain_policy)
         .on(explain::show_policy)
+        .on(rules::set_rules)
         .on(explain::check_pack)
         .on(explain::read_why)
         .on(finding::search)
@@ -121,9 +123,10 @@ async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
 
 async fn create_pack(served: Served, call: CreatePack) -> Answered<PackAnswer> {
     let default = convert::engine_sensitivity(call.sensitivity.unwrap_or(Sensitivity::Internal));
+    let rules = convert::first_rules(call.kind, call.client)?;
     let pack = served
         .engine
-        .create_pack(call.title, default)
+        .create_pack_with(call.title, default, rules)
         .await
         .map_err(|e| failed(&e))?;
     Ok(PackAnswer {
@@ -224,7 +227,7 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
     let id = served.pack(call.pack.clone()).await?;
     let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
     let screening = importing::screening(call.unmasked);
-    let note = Incoming::stated(&convert::new_note(call));
+    let note = Incoming::stated(&convert::new_note(call)?);
     let note = note.map_err(|e| failed(&e.into()))?;
     let done = served.engine.capture(id, vec![note.into()], screening);
     let mut done = done.await.map_err(|e| failed(&e))?;
@@ -302,7 +305,7 @@ async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let edited = served
         .engine
-        .edit_note(pack, id, convert::note_edit(call))
+        .edit_note(pack, id, convert::note_edit(call)?)
         .await
         .map_err(|e| failed(&e))?;
     match edited {

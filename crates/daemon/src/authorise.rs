@@ -10,8 +10,8 @@ use kitbag_rpc::{
     EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, ListInvites,
     ListJoinRequests, ListMembers, ListNotes, ListPacks, LockHome, PlanExport, ReadExport,
     ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, ReviewPack,
-    SearchNotes, Sensitivity, SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks,
-    TakeOver, Undo, UnlockHome, UnsharePack, WhoAmI,
+    SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, Stop,
+    SyncPacks, TakeOver, Undo, UnlockHome, UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -53,6 +53,8 @@ pub(crate) enum Operation {
     Share { clearance: Sensitivity },
     /// Removes members, gives them other roles, or leaves; looking at what that would do, too.
     ChangeMembers,
+    /// Says what may leave a pack, and whose it is; looking at what that would do, too.
+    ChangeRules,
     /// Lets somebody in who asked.
     Admit,
     /// Takes a ticket back, or turns somebody away who asked.
@@ -119,6 +121,7 @@ asks! {
     Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
     Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
+    ChangeRules: SetRules;
     Join: JoinPack, ForgetJoin;
     Admit: ApproveJoin;
     TurnAway: CancelInvite, RefuseJoin;
@@ -153,7 +156,7 @@ impl Asks for ReadExport {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 15] = [
+    const OPERATIONS: [Operation; 16] = [
         Operation::LookAtDaemon,
         Operation::StopDaemon,
         Operation::Lock,
@@ -173,6 +176,7 @@ mod tests {
             clearance: Sensitivity::Restricted,
         },
         Operation::ChangeMembers,
+        Operation::ChangeRules,
         Operation::Admit,
         Operation::TurnAway,
         Operation::Join,

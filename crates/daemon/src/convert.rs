@@ -5,6 +5,7 @@ mod explain;
 mod finding;
 mod importing;
 mod membership;
+mod rules;
 
 pub(crate) use explain::{
     access, act, checked, held_by, inspected, named, pack_why, rule, ticket_view,
@@ -12,6 +13,7 @@ pub(crate) use explain::{
 pub(crate) use finding::{exported, filter, found, listed, withheld};
 pub(crate) use importing::{imported_note, incoming, kinds};
 pub(crate) use membership::{ended, ended_ticket, held, person_change, set_aside_of};
+pub(crate) use rules::{first_rules, new_consent, pack_rules, release, rules_change};
 
 use kitbag_engine as engine;
 use kitbag_rpc as rpc;
@@ -51,8 +53,8 @@ pub(crate) fn pack_ref(pack: engine::PackSummary) -> rpc::PackRef {
     }
 }
 
-pub(crate) fn new_note(note: rpc::AddNote) -> engine::NewNote {
-    engine::NewNote {
+pub(crate) fn new_note(note: rpc::AddNote) -> Result<engine::NewNote, rpc::Failure> {
+    Ok(engine::NewNote {
         title: note.title,
         body: note.body,
         source: engine::NewSource {
@@ -66,17 +68,19 @@ pub(crate) fn new_note(note: rpc::AddNote) -> engine::NewNote {
         sensitivity: note.sensitivity.map(engine_sensitivity),
         tags: note.tags,
         note_type: note.note_type,
-    }
+        consent: note.consent.map(new_consent).transpose()?,
+    })
 }
 
-pub(crate) fn note_edit(edit: rpc::EditNote) -> engine::NoteEdit {
-    engine::NoteEdit {
+pub(crate) fn note_edit(edit: rpc::EditNote) -> Result<engine::NoteEdit, rpc::Failure> {
+    Ok(engine::NoteEdit {
         title: edit.title,
         body: edit.body,
         seen: edit.seen,
         add_tags: edit.add_tags,
         remove_tags: edit.remove_tags,
-    }
+        consent: edit.consent.map(new_consent).transpose()?,
+    })
 }
 
 pub(crate) fn note_line(note: engine::NoteSummary) -> rpc::NoteLine {
@@ -111,6 +115,7 @@ pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
         trust: note.trust,
         sensitivity: sensitivity(note.sensitivity),
         status: note.status,
+        consent: note.consent.map(finding::exported_consent),
         captured_at: time(note.captured_at),
         added_by: note.added_by,
         version: note.version,

@@ -109,6 +109,19 @@ fn beyond_undo(beyond: Beyond) -> Failure {
                 "kitbag role PACK WHO gives it back; kitbag unshare PACK WHO takes it away; {BEFORE}"
             ),
         ),
+        Beyond::Rules => (
+            "set the pack's rules",
+            format!(
+                "kitbag policy show PACK shows them; kitbag policy set PACK changes them; {BEFORE}"
+            ),
+        ),
+        Beyond::Consent(note) => (
+            "stated a consent where there was none",
+            format!(
+                "another statement takes its place: kitbag edit {} --consent STATUS",
+                &note.to_string()[..10]
+            ),
+        ),
         Beyond::Left => (
             "left the pack",
             format!("ask one of its admins to let you in; {BEFORE}"),

@@ -186,6 +186,7 @@ mod tests {
             tags: vec!["t".to_owned()],
             note_type: None,
             unmasked: false,
+            consent: None,
         }
     }
 
@@ -214,6 +215,8 @@ mod tests {
             v: V1,
             title: "Nightingale".to_owned(),
             sensitivity: None,
+            kind: None,
+            client: None,
         };
         let pack = client.call(&create).await.unwrap().pack;
         assert_eq!(
@@ -280,6 +283,7 @@ mod tests {
             seen: Some(shown.version),
             add_tags: Vec::new(),
             remove_tags: vec!["t".to_owned()],
+            consent: None,
         };
         assert!(client.call(&edit).await.unwrap().changed);
         edit.seen = None;

@@ -2,6 +2,8 @@
 
 use kitbag_core::id::Timestamp;
 use kitbag_core::policy::fold::Refused;
+use kitbag_core::policy::rules::Unreadable;
+use kitbag_core::release::Withheld;
 use kitbag_core::ticket::TicketError;
 use kitbag_core::wire::JoinRefusal;
 use kitbag_node::undo::Beyond;
@@ -321,6 +323,25 @@ impl From<Denied> for EngineError {
             Denied::NotAWriter | Denied::AboveClearance => {
                 Some("ask an admin of the pack for more: kitbag members PACK".to_owned())
             }
+            Denied::RulesUnreadable(why) | Denied::Release(Withheld::Unreadable(why)) => {
+                Some(match why {
+                    Unreadable::NoKey => {
+                        "wait until another member's device was reached: kitbag sync --wait"
+                            .to_owned()
+                    }
+                    Unreadable::Malformed => {
+                        "an admin sets them anew: kitbag policy set PACK --replace".to_owned()
+                    }
+                    Unreadable::NewerVersion | Unreadable::NewerOperation => {
+                        "a newer Kitbag reads them".to_owned()
+                    }
+                })
+            }
+            Denied::Release(Withheld::Client) => Some(
+                "if that is meant, say so with --across-clients; whose the pack is: kitbag policy show PACK"
+                    .to_owned(),
+            ),
+            Denied::Release(_) => Some("what it allows: kitbag policy show PACK".to_owned()),
             Denied::Policy(Refused::AdmitsAboveClearance) => {
                 Some("somebody who opens as much as the ticket gives has to answer".to_owned())
             }

@@ -34,6 +34,7 @@ mod network;
 mod places;
 mod protect;
 mod random;
+mod release;
 mod review;
 mod screening;
 mod settings;
@@ -58,13 +59,19 @@ pub use kitbag_core::pack::note::{
     Source as RecordSource, SourceKind, Status as NoteStatus, Trust, UnknownWord,
 };
 pub use kitbag_core::policy::op::LateDenials;
+pub use kitbag_core::policy::rules::{
+    Client, Limits, LimitsChange, PackKind, Purposes, ReleaseRules, Rules, RulesChange, RulesError,
+    Setting, Unreadable,
+};
 pub use kitbag_core::policy::{Role, Sensitivity};
+pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_node::Notice;
 pub use kitbag_node::capturing::{Became, CaptureDone, Captured, Incoming};
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;
+pub use kitbag_node::release::{ReleaseView, RulesChanged};
 pub use kitbag_node::undo::{Beyond, Deleted, Undone, UndoneWrite};
 pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};

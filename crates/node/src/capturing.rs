@@ -212,7 +212,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn default_sensitivity(&self, pack: PackId) -> Result<Sensitivity, NodeError> {
-        Ok(self.packs.need(pack)?.policy.default_sensitivity())
+        Ok(self.packs.need(pack)?.default_sensitivity())
     }
 
     /// The record of a note that somebody states by its words, as it would be written.
@@ -257,7 +257,7 @@ impl Node {
         staged: &mut Staged,
     ) -> Result<Vec<Result<Captured, NodeError>>, NodeError> {
         let replica = self.packs.need(pack)?;
-        let default = replica.policy.default_sensitivity();
+        let default = replica.default_sensitivity();
         let imported = notes.iter().any(|note| note.record.import.is_some());
         if imported && replica.twins.borrow().is_none() {
             let twins = Twins::of(replica, &self.store)?;
@@ -547,6 +547,7 @@ fn stated(note: &NewNote) -> Result<Record, NodeError> {
     record.title = note.title.clone();
     record.body = note.body.clone();
     record.tags = note.tags.iter().cloned().collect();
+    record.consent = note.consent.clone();
     Ok(record)
 }
 

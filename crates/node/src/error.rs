@@ -5,6 +5,8 @@ use crate::view::{Ending, HeldView, InviteCondition};
 use kitbag_core::content::BodyError;
 use kitbag_core::pack::{EditError, NoteError};
 use kitbag_core::policy::fold::Refused;
+use kitbag_core::policy::rules::Unreadable;
+use kitbag_core::release::{Point, Withheld};
 use kitbag_core::ticket::TicketError;
 use kitbag_store::StoreError;
 use thiserror::Error;
@@ -94,9 +96,37 @@ pub enum Denied {
         /// Who could lower this person first.
         ask: Vec<String>,
     },
+    /// The pack's release rules cannot be read here.
+    #[error("rules unreadable: {0}")]
+    RulesUnreadable(Unreadable),
+    /// The pack's release rules, or the wall between clients, let nothing leave this way.
+    #[error("{}", stays(.0))]
+    Release(Withheld),
     /// The pack's log holds operations of a newer version.
     #[error("this pack uses rules of a newer version; it can only be read here")]
     NewerRules,
+}
+
+/// Names the rule first, then says what it does.
+fn stays(why: &Withheld) -> String {
+    let rule = why.rule();
+    match why {
+        Withheld::Client => {
+            format!("{rule}: it would go from one client to another")
+        }
+        Withheld::Unreadable(why) => format!("{rule}: {why}, so nothing leaves it"),
+        Withheld::Rule(name) => {
+            let what = match name.point {
+                Point::MaxSensitivity => "what is more sensitive stays",
+                Point::Formats => "nothing leaves this pack in that format",
+                Point::Purposes => "what leaves this pack has to be for a purpose that it allows",
+                Point::RequireConsent => "personal data stays without a consent that was given",
+                Point::RedactPii => "personal data stays unless it is taken out",
+            };
+            format!("{rule}: {what}")
+        }
+        _ => rule,
+    }
 }
 
 impl From<Refused> for NodeError {

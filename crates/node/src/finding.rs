@@ -17,7 +17,7 @@ pub use export::{
 };
 pub use search::{EmptyReason, Found, Hit, RESULTS_MAX, SearchOptions, Searching};
 
-use crate::{Node, NodeError};
+use crate::{Denied, Node, NodeError};
 use kitbag_core::id::{ItemId, Timestamp};
 
 impl Node {
@@ -48,14 +48,17 @@ impl Node {
     /// Begins to choose the notes of an export. What comes in afterwards is not chosen.
     ///
     /// # Errors
-    /// [`NodeError::NotFound`]; [`NodeError::Denied`] if it is to hold more than this person opens;
-    /// [`NodeError::BadInput`] for the purpose.
+    /// [`NodeError::NotFound`]; [`NodeError::Denied`] if it is to hold more than this person opens, or if
+    /// the pack's rules let nothing leave like this; [`NodeError::BadInput`] for the purpose or client.
     pub fn begin_export(
         &self,
         now: Timestamp,
         options: ExportOptions,
     ) -> Result<Exporting, NodeError> {
         let rules = self.export_rules(now, &options)?;
+        if let Some(refused) = rules.refuses() {
+            return Err(Denied::Release(refused).into());
+        }
         Ok(Exporting::new(options, rules))
     }
 
@@ -74,7 +77,8 @@ impl Node {
     /// page holds, at least one if there is one.
     ///
     /// # Errors
-    /// As [`Node::begin_export`]; [`NodeError::BadInput`] for more than [`EXPORT_PAGE_NOTES_MAX`].
+    /// As [`Node::begin_export`], but what the rules forbid meanwhile is withheld note by note;
+    /// [`NodeError::BadInput`] for more than [`EXPORT_PAGE_NOTES_MAX`].
     pub fn export_page(
         &self,
         now: Timestamp,

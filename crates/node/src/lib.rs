@@ -43,6 +43,7 @@ mod objects;
 mod packs;
 mod placement;
 mod relabel;
+pub mod release;
 mod replica;
 mod serve;
 mod taking_over;

@@ -96,6 +96,7 @@ impl Node {
             trust: record.source.trust.as_str().to_owned(),
             sensitivity,
             status: view.status.as_str().to_owned(),
+            consent: view.consent,
             captured_at: record.source.captured_at,
             added_by: self.author(replica, built.steps.first().and_then(|step| step.by)),
             version: version(&built),
@@ -125,6 +126,7 @@ impl Node {
             body: edit.body.clone(),
             add_tags: edit.add_tags.iter().cloned().collect(),
             remove_tags: edit.remove_tags.iter().cloned().collect(),
+            consent: edit.consent.clone(),
             ..Edit::default()
         };
         let seen = match &edit.seen {

@@ -13,6 +13,7 @@ use kitbag_core::pack::index::{IndexEdit, index_tag};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::{Member, Policy, Via};
 use kitbag_core::policy::op::{Body, OP_VERSION, Op, SignedOp};
+use kitbag_core::policy::rules::Rules;
 use kitbag_core::ticket::check_words;
 use kitbag_crypto::ItemKey;
 use kitbag_store::PackRow;
@@ -28,6 +29,20 @@ impl Node {
         now: Timestamp,
         title: &str,
         default_sensitivity: Sensitivity,
+    ) -> Result<PackSummary, NodeError> {
+        self.create_pack_with(now, title, default_sensitivity, &Rules::default())
+    }
+
+    /// Makes a pack that has these release rules from its first moment.
+    ///
+    /// # Errors
+    /// As [`Node::create_pack`]; [`NodeError::BadInput`] for the rules.
+    pub fn create_pack_with(
+        &mut self,
+        now: Timestamp,
+        title: &str,
+        default_sensitivity: Sensitivity,
+        rules: &Rules,
     ) -> Result<PackSummary, NodeError> {
         check_name("title", title)?;
         let mut nonce = [0u8; 16];
@@ -70,6 +85,10 @@ impl Node {
         draft.apply_policy(persons, vec![genesis], &mut Touched::default());
         self.packs.insert(draft);
         let titled = self.stage_title(pack, title, default_sensitivity, now, &mut staged);
+        let titled = titled.and_then(|()| match *rules == Rules::default() {
+            true => Ok(()),
+            false => self.stage_rules(now, pack, rules, &mut staged),
+        });
         self.packs.insert(Replica::new(self.next_pack, row));
         if let Err(error) = titled.and_then(|()| self.commit(pack, staged)) {
             self.packs.remove(&pack);

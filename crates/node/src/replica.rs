@@ -16,6 +16,7 @@ use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::{Policy, Standing};
 use kitbag_core::policy::op::{Act, Cutoff, SignedOp};
+use kitbag_core::policy::rules::{ReleaseRules, Unreadable};
 use kitbag_core::sync::tree::LeafHash;
 use kitbag_crypto::planted::{self, Planted};
 use kitbag_crypto::{EpochKey, HashLabel, Hasher};
@@ -163,6 +164,8 @@ pub(crate) struct Replica {
     leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
     /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
     pub(crate) found: std::cell::OnceCell<Found>,
+    /// The release rules in force, as these policy and keys read them; forgotten with the above.
+    pub(crate) ruled: std::cell::OnceCell<Result<ReleaseRules, Unreadable>>,
 }
 
 /// What applying staged records touched.
@@ -207,6 +210,7 @@ impl Replica {
             twins: RefCell::default(),
             leaves: Default::default(),
             found: Default::default(),
+            ruled: Default::default(),
         }
     }
 
@@ -253,7 +257,7 @@ impl Replica {
             );
             self.leaves.borrow_mut().clear();
             self.judged.get_mut().forget();
-            self.found.take();
+            self.forget_found();
         }
         touched.policy |= changed;
     }
@@ -265,10 +269,16 @@ impl Replica {
         look(other.replica)
     }
 
+    /// What was found under other epochs, keys or another policy is so no more.
+    fn forget_found(&mut self) {
+        self.found.take();
+        self.ruled.take();
+    }
+
     /// Exchanges the policy, and forgets what was found under the one before.
     fn swap_policy(&mut self, other: &mut Policy) {
         self.judged.get_mut().forget();
-        self.found.take();
+        self.forget_found();
         std::mem::swap(&mut self.policy, other);
     }
 
@@ -279,14 +289,14 @@ impl Replica {
             key: None,
         });
         self.leaves.borrow_mut().clear();
-        self.found.take();
+        self.forget_found();
     }
 
     pub(crate) fn apply_key(&mut self, epoch: EpochId, key: EpochKey) {
         if let Some(held) = self.epochs.get_mut(&epoch) {
             held.key.get_or_insert(key);
         }
-        self.found.take();
+        self.forget_found();
     }
 
     /// Makes room for a log, or for one more branch of it, and says which branch it is.

@@ -15,7 +15,7 @@ use kitbag_core::codec;
 use kitbag_core::content::EntryKind;
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, Timestamp};
 use kitbag_core::pack::note::Status;
-use kitbag_core::pack::{ChangeHash, CheckedChange, Edit, NoteDocument};
+use kitbag_core::pack::{ChangeHash, CheckedChange, Edit, NoteDocument, NoteView};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::op::{Act, Body};
 use minicbor::{Decode, Encode};
@@ -81,6 +81,10 @@ pub enum Beyond {
     Membership,
     /// This person left.
     Left,
+    /// The release rules of the pack were set.
+    Rules,
+    /// A note got its first statement of consent, which has no opposite.
+    Consent(ItemId),
 }
 
 impl Node {
@@ -439,6 +443,13 @@ fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeEr
     if before == after {
         return Ok(None); // it only joined what others wrote
     }
+    let with_consent = NoteView {
+        consent: after.consent.clone(),
+        ..before.clone()
+    };
+    if before.consent.is_none() && after == with_consent {
+        return Err(NodeError::BeyondUndo(Beyond::Consent(write.item)));
+    }
     let what = match (before.status, after.status) {
         (Status::DELETED, Status::DELETED) => UndoneWrite::Edited,
         (_, Status::DELETED) => UndoneWrite::Deleted,
@@ -500,6 +511,7 @@ fn beyond(acts: &[Act]) -> Option<Beyond> {
         Act::Invite { .. } => Some(Beyond::Shared),
         Act::Grant { .. } | Act::Remove { .. } => Some(Beyond::Membership),
         Act::Leave { .. } => Some(Beyond::Left),
+        Act::Rules { .. } => Some(Beyond::Rules),
         Act::Admit { .. } | Act::Close { .. } => None,
     })
 }

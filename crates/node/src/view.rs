@@ -5,6 +5,7 @@ mod membership;
 pub use membership::*;
 
 use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
+use kitbag_core::pack::note::Consent;
 use kitbag_core::policy::op::GrantRef;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::JoinRefusal;
@@ -78,6 +79,8 @@ pub struct NewNote {
     pub tags: Vec<String>,
     /// note, snippet, message, record, file, link, decision, summary, outcome, prompt, template.
     pub note_type: Option<String>,
+    /// What the person concerned said about its use.
+    pub consent: Option<Consent>,
 }
 
 /// What became of a note that was added.
@@ -150,6 +153,8 @@ pub struct Note {
     pub sensitivity: Sensitivity,
     /// active, superseded, archived, expired or redacted.
     pub status: String,
+    /// What the person concerned said about its use; of several statements the strictest.
+    pub consent: Option<Consent>,
     /// When it was captured, by the capturing device's clock.
     pub captured_at: Timestamp,
     /// Name of the person who added it.
@@ -228,6 +233,8 @@ pub struct NoteEdit {
     pub add_tags: Vec<String>,
     /// Tags to remove.
     pub remove_tags: Vec<String>,
+    /// What the person concerned says about its use now, in place of all that was said before.
+    pub consent: Option<Consent>,
 }
 
 /// One step in a note's history, oldest first.

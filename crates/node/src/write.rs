@@ -71,19 +71,7 @@ impl Node {
         grant: GrantRef,
         staged: &mut Staged,
     ) -> Result<Pen, NodeError> {
-        let replica = self.packs.need(pack)?;
-        let may_open_epoch = replica.policy.may_write(&self.me.person(), sensitivity);
-        let found = replica.usable_epoch(sensitivity);
-        let (epoch, key) = match found.or_else(|| staged.newest_epoch(sensitivity)) {
-            Some(found) => found,
-            None if may_open_epoch => {
-                // Who reads under one grant and writes under another tells a profile under the first,
-                // but everybody refuses an epoch under it.
-                let writing = own_grant(replica, self.me.person(), sensitivity, true)?;
-                self.open_epoch(pack, sensitivity, writing, staged)?
-            }
-            None => return Err(Denied::NoKeyYet.into()),
-        };
+        let (epoch, key) = self.epoch_to_seal(pack, sensitivity, staged)?;
         if !staged.plan {
             self.leave_forks(pack)?;
         }
@@ -121,6 +109,28 @@ impl Node {
             pen.push(write_entry(header, None, None), &self.me.signing);
         }
         Ok(pen)
+    }
+
+    /// The epoch under which this device seals now. `staged` receives it if it had to be opened.
+    pub(crate) fn epoch_to_seal(
+        &mut self,
+        pack: PackId,
+        sensitivity: Sensitivity,
+        staged: &mut Staged,
+    ) -> Result<(EpochId, EpochKey), NodeError> {
+        let replica = self.packs.need(pack)?;
+        let may_open_epoch = replica.policy.may_write(&self.me.person(), sensitivity);
+        let found = replica.usable_epoch(sensitivity);
+        match found.or_else(|| staged.newest_epoch(sensitivity)) {
+            Some(found) => Ok(found),
+            None if may_open_epoch => {
+                // Who reads under one grant and writes under another tells a profile under the first,
+                // but everybody refuses an epoch under it.
+                let writing = own_grant(replica, self.me.person(), sensitivity, true)?;
+                self.open_epoch(pack, sensitivity, writing, staged)
+            }
+            None => Err(Denied::NoKeyYet.into()),
+        }
     }
 
     /// Seals one entry and appends it; returns its name.

@@ -18,6 +18,7 @@ mod it {
     mod merging;
     mod reconnect;
     mod relabel;
+    mod release;
     mod removal;
     mod set_aside;
     #[cfg(not(feature = "planted"))] // there it belongs to `planted.rs`

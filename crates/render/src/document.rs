@@ -20,6 +20,10 @@ pub struct Selection {
     pub max_sensitivity: Sensitivity,
     /// What it is for.
     pub purpose: Option<String>,
+    /// The client that it is for.
+    pub client: Option<String>,
+    /// Whether it crosses from one client to another, because a person said that it may.
+    pub crosses_clients: bool,
     /// Whether deleted notes are in it.
     pub listed: Listed,
     /// Which notes of the pack.
@@ -102,7 +106,9 @@ pub fn reasons(withheld: &Withheld) -> Vec<(String, u64)> {
     let deleted = [("deleted", withheld.deleted)];
     let sensitivities = withheld.sensitivity.iter();
     let consents = withheld.consent.iter();
+    let rules = withheld.rule.iter();
     let others = [
+        ("another client", withheld.client),
         ("expired", withheld.expired),
         ("redacted", withheld.redacted),
         ("unreadable", withheld.unreadable),
@@ -113,6 +119,7 @@ pub fn reasons(withheld: &Withheld) -> Vec<(String, u64)> {
         .map(named)
         .chain(sensitivities.map(|(sensitivity, count)| named((sensitivity.as_str(), *count))))
         .chain(consents.map(|(gap, count)| (format!("consent {gap}"), *count)))
+        .chain(rules.map(|(rule, count)| (format!("rule {rule}"), *count)))
         .chain(others.into_iter().map(named))
         .filter(|(_, count)| *count > 0)
         .collect()

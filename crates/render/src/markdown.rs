@@ -16,8 +16,12 @@ pub(crate) fn head(head: &Head) -> String {
         "" => "Notes".to_owned(),
         title => line(title),
     };
+    let crosses = match head.selection.crosses_clients {
+        true => "- crosses from one client to another: yes\n",
+        false => "",
+    };
     format!(
-        "# {title}\n\n- pack: {}\n- up to: {}\n",
+        "# {title}\n\n- pack: {}\n- up to: {}\n{crosses}",
         line(&head.pack.id),
         head.selection.max_sensitivity
     )
@@ -283,6 +287,8 @@ mod tests {
         };
         withheld.sensitivity.insert(Sensitivity::Restricted, 2);
         withheld.consent.insert("refused".into(), 1);
+        withheld.rule.insert("export.redact_pii".into(), 3);
+        (withheld.notes, withheld.client) = (10, 1);
         let receipt = Receipt {
             notes: 7,
             withheld,
@@ -290,7 +296,8 @@ mod tests {
         };
         assert_eq!(
             foot(&receipt),
-            "\n---\n\n- notes: 7\n- withheld: 6\n  - deleted: 2\n  - restricted: 2\n  - consent refused: 1\n  - expired: 1\n"
+            "\n---\n\n- notes: 7\n- withheld: 10\n  - deleted: 2\n  - restricted: 2\n  - consent refused: 1\n  \
+             - rule export.redact\\_pii: 3\n  - another client: 1\n  - expired: 1\n"
         );
     }
 }

@@ -21,6 +21,9 @@ pub(crate) fn head(head: &Head) -> String {
     tag.set("title", &head.pack.title);
     tag.set("max_sensitivity", head.selection.max_sensitivity.as_str());
     tag.set_if("purpose", head.selection.purpose.as_deref());
+    tag.set_if("client", head.selection.client.as_deref());
+    let crosses = head.selection.crosses_clients.then_some("true");
+    tag.set_if("crosses_clients", crosses);
     let instructions = element("instructions", INSTRUCTIONS);
     format!("{}\n{instructions}<documents>\n", tag.open())
 }

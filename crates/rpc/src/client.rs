@@ -298,6 +298,7 @@ mod tests {
             tags: Vec::new(),
             note_type: None,
             unmasked: false,
+            consent: None,
         };
         let failure = Client::new(home.path(), Caller::Cli)
             .call(&add)

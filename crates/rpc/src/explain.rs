@@ -1,7 +1,7 @@
 //! Who may what, and why: who opens what, what decides it, and trying it.
 
 use crate::call::call;
-use crate::{PackRef, Role, Sensitivity, Time, V1};
+use crate::{PackRef, PackRules, ReleaseShown, Role, Sensitivity, Time, V1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -30,6 +30,9 @@ pub struct ExplainPolicy {
     /// One of its notes; the pack's four sensitivities if absent.
     #[serde(default)]
     pub note: Option<String>,
+    /// What an export of the note would be for.
+    #[serde(default)]
+    pub purpose: Option<String>,
 }
 call!(post ExplainPolicy, "/v1/policy/explain" => Explained);
 
@@ -222,6 +225,9 @@ pub struct Explained {
     pub who: Named,
     /// One for each right and sensitivity.
     pub rules: Vec<Rule>,
+    /// Of a note that this device opens: whether it may leave in an export that the person makes.
+    #[serde(default)]
+    pub release: Vec<ReleaseShown>,
 }
 
 /// Whether somebody opens a sensitivity.
@@ -342,6 +348,12 @@ pub struct Policy {
     pub default_sensitivity: Sensitivity,
     /// Whether it uses rules of a newer version.
     pub newer_rules: bool,
+    /// The release rules in force; null if they cannot be read here.
+    #[serde(default)]
+    pub rules: Option<PackRules>,
+    /// Why they cannot be read: nothing leaves the pack from here then.
+    #[serde(default)]
+    pub rules_unreadable: Option<String>,
     /// Members, the founder first.
     pub members: Vec<PolicyMember>,
     /// Who was one.

@@ -56,6 +56,15 @@ pub struct ExportWish {
     /// What it is for; consents are asked for it.
     #[serde(default)]
     pub purpose: Option<String>,
+    /// In which format it is written; the pack's rules may allow some only.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// For which client it is.
+    #[serde(default)]
+    pub client: Option<String>,
+    /// Whether a person said that it may cross from one client to another.
+    #[serde(default)]
+    pub across_clients: bool,
 }
 
 /// A pack as an export names it: never by the name that the exporting person gave it.
@@ -76,6 +85,9 @@ pub struct ExportPlan {
     pub pack: ExportedPack,
     /// Nothing above this is in it.
     pub max_sensitivity: Sensitivity,
+    /// Whether it crosses from one client to another, because a person said that it may.
+    #[serde(default)]
+    pub crosses_clients: bool,
     /// Ids in the order of the export.
     pub notes: Vec<String>,
     /// What stays.
@@ -98,7 +110,7 @@ pub struct ExportPage {
 /// What was withheld, by reason; never what it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Withheld {
-    /// Notes in all; the next six add up to it.
+    /// Notes in all; the next eight add up to it.
     pub notes: u64,
     /// Deleted.
     pub deleted: u64,
@@ -106,6 +118,11 @@ pub struct Withheld {
     pub sensitivity: BTreeMap<Sensitivity, u64>,
     /// By what is missing to the consent: pending, purpose, expired, refused or withdrawn.
     pub consent: BTreeMap<String, u64>,
+    /// By the rule of the pack that keeps them in: `export.max_sensitivity`, …; `unreadable` if the
+    /// rules cannot be read.
+    pub rule: BTreeMap<String, u64>,
+    /// They would go from one client to another.
+    pub client: u64,
     /// Past their date.
     pub expired: u64,
     /// Their content was taken out.
@@ -132,6 +149,10 @@ impl Withheld {
         for (gap, count) in &more.consent {
             *self.consent.entry(gap.clone()).or_default() += count;
         }
+        for (rule, count) in &more.rule {
+            *self.rule.entry(rule.clone()).or_default() += count;
+        }
+        self.client += more.client;
         self.expired += more.expired;
         self.redacted += more.redacted;
         self.unreadable += more.unreadable;

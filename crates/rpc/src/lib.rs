@@ -27,6 +27,7 @@ mod membership;
 mod note;
 mod pack;
 mod review;
+mod rules;
 mod search;
 mod secret;
 mod share;
@@ -71,15 +72,16 @@ pub use membership::{
     Rights, SetAsideOf, SetRole, UnsharePack,
 };
 pub use note::{
-    AddNote, AudienceMember, EditNote, History, ListNotes, MaskedCopy, NewSource, Note, NoteAnswer,
-    NoteEdited, NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes, ReadHistory, RelabelNote,
-    Revision, ShowNote, Source,
+    AddNote, AudienceMember, EditNote, History, ListNotes, MaskedCopy, NewConsent, NewSource, Note,
+    NoteAnswer, NoteEdited, NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes, ReadHistory,
+    RelabelNote, Revision, ShowNote, Source,
 };
 pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
 pub use review::{
     Audience, Review, ReviewPack, SetAside, SetAsideKind, SetAsideWhy, TakeOver, TakeOverOutcome,
     Taken, TakenOver,
 };
+pub use rules::{PackLimits, PackRules, ReleaseShown, RulesChanged, SetLimits, SetRules, Setting};
 pub use search::{
     EmptyReason, Found, Hit, NoteFilter, SEARCH_PACKS_MAX, Score, ScoreFactor, ScorePart,
     SearchNotes,

@@ -1,7 +1,7 @@
 //! Notes: add, list, show, edit, history.
 
 use crate::call::call;
-use crate::{Deletion, Ended, Listed, PackRef, Sensitivity, Time, V1};
+use crate::{Deletion, Ended, ExportedConsent, Listed, PackRef, Sensitivity, Time, V1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,9 @@ pub struct AddNote {
     /// writing a masked copy.
     #[serde(default)]
     pub unmasked: bool,
+    /// What the person concerned said about its use.
+    #[serde(default)]
+    pub consent: Option<NewConsent>,
 }
 call!(post AddNote, "/v1/note/add" => NoteWritten, bytes crate::NOTE_REQUEST_BYTES_MAX);
 
@@ -87,6 +90,9 @@ pub struct EditNote {
     /// Tags to remove.
     #[serde(default)]
     pub remove_tags: Vec<String>,
+    /// What the person concerned says about its use now, in place of all that was said before.
+    #[serde(default)]
+    pub consent: Option<NewConsent>,
 }
 call!(post EditNote, "/v1/note/edit" => NoteEdited);
 
@@ -116,6 +122,29 @@ pub struct ReadHistory {
     pub note: String,
 }
 call!(post ReadHistory, "/v1/note/history" => History);
+
+/// What the person concerned said about the use of a note, as the caller states it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewConsent {
+    /// not_required, pending, granted, limited, refused, withdrawn or expired.
+    pub status: String,
+    /// For what; none means for anything if it is granted, for nothing if it is limited.
+    #[serde(default)]
+    pub purposes: Vec<String>,
+    /// Whom the note is about.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// When it was given.
+    #[serde(default)]
+    pub given_at: Option<Time>,
+    /// When it ends.
+    #[serde(default)]
+    pub expires_at: Option<Time>,
+    /// What shows it.
+    #[serde(default)]
+    pub evidence: Option<String>,
+}
 
 /// Where a note comes from, as the caller states it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -318,6 +347,9 @@ pub struct Note {
     pub sensitivity: Sensitivity,
     /// active, superseded, archived, expired or redacted.
     pub status: String,
+    /// What the person concerned said about its use; of several statements the strictest.
+    #[serde(default)]
+    pub consent: Option<ExportedConsent>,
     /// When it was captured, by the capturing device's clock.
     pub captured_at: Time,
     /// Name of the person who added it.

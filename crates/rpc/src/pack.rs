@@ -16,6 +16,12 @@ pub struct CreatePack {
     /// Sensitivity of a note for which nobody says another; `internal` if absent.
     #[serde(default)]
     pub sensitivity: Option<Sensitivity>,
+    /// case, account, project, library or inbox.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// The client that it belongs to.
+    #[serde(default)]
+    pub client: Option<String>,
 }
 call!(post CreatePack, "/v1/pack/create" => PackAnswer);
 

@@ -202,6 +202,7 @@ impl Daemon {
             tags: Vec::new(),
             note_type: None,
             unmasked: false,
+            consent: None,
         };
         self.client.call(&add).await?;
         Ok(())

@@ -12,6 +12,7 @@ use crate::pack::Record;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use miniz_oxide::deflate::compress_to_vec;
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -180,8 +181,15 @@ pub enum BodyError {
 /// # Errors
 /// [`BodyError::TooLong`] beyond [`BODY_PLAIN_BYTES_MAX`].
 pub fn pack_body(body: &EntryBody) -> Result<Vec<u8>, BodyError> {
-    let record = codec::encode(body);
-    if record.len() > BODY_PLAIN_BYTES_MAX {
+    pack_frame(codec::encode(body), BODY_PLAIN_BYTES_MAX)
+}
+
+/// Compresses and pads an encoded record of at most `limit` bytes.
+///
+/// # Errors
+/// [`BodyError::TooLong`] beyond that.
+pub(crate) fn pack_frame(record: Vec<u8>, limit: usize) -> Result<Vec<u8>, BodyError> {
+    if record.len() > limit {
         return Err(BodyError::TooLong);
     }
     let deflated = compress_to_vec(&record, DEFLATE_LEVEL);
@@ -206,6 +214,12 @@ pub fn pack_body(body: &EntryBody) -> Result<Vec<u8>, BodyError> {
 /// # Errors
 /// [`BodyError`] by cause; at most [`BODY_PLAIN_BYTES_MAX`] bytes are ever produced.
 pub fn unpack_body(plain: &[u8]) -> Result<EntryBody, BodyError> {
+    let record = unpack_frame(plain, BODY_PLAIN_BYTES_MAX)?;
+    Ok(codec::decode(&record, BODY_PLAIN_BYTES_MAX)?)
+}
+
+/// Undoes [`pack_frame`]; at most `limit` bytes are ever inflated.
+pub(crate) fn unpack_frame(plain: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, BodyError> {
     let (frame, rest) = plain
         .split_first_chunk::<FRAME_BYTES>()
         .ok_or(BodyError::Malformed)?;
@@ -216,11 +230,10 @@ pub fn unpack_body(plain: &[u8]) -> Result<EntryBody, BodyError> {
         return Err(BodyError::Malformed);
     }
     match *method {
-        STORED => Ok(codec::decode(payload, BODY_PLAIN_BYTES_MAX)?),
+        STORED => Ok(Cow::Borrowed(payload)),
         DEFLATED => {
-            let record = decompress_to_vec_with_limit(payload, BODY_PLAIN_BYTES_MAX)
-                .map_err(|_| BodyError::Malformed)?;
-            Ok(codec::decode(&record, BODY_PLAIN_BYTES_MAX)?)
+            let record = decompress_to_vec_with_limit(payload, limit);
+            Ok(Cow::Owned(record.map_err(|_| BodyError::Malformed)?))
         }
         _ => Err(BodyError::Malformed),
     }

@@ -186,6 +186,13 @@ fn act(act: &Act) -> Value {
                 ("admitted", list(admitted, place)),
             ],
         ),
+        Act::Rules { epoch, sealed } => (
+            "rules",
+            vec![
+                ("epoch", Value::id(epoch)),
+                ("sealed", Value::Text(format!("{} bytes", sealed.len()))),
+            ],
+        ),
     };
     Value::Part(Part {
         kind,

@@ -13,12 +13,12 @@
 //! | 1 | persons and their devices | `persons` |
 //! | 3 | ranks, and what voids an operation | `rank`, `void` |
 //! | 4-9 | which denials count and which are held; members | `denials` |
-//! | 10, 12 | keys and standing; what an epoch must answer | `outcome` |
+//! | 10, 12, 13 | keys and standing; what an epoch must answer; release rules | `outcome` |
 //! | 11 | content after a cutoff | [`content`] |
 //!
 //! Invariants: nothing below or after an operation helps it stand; a senior is never removed by a
 //! junior, so the founder's grant always lives; without `drop`, no further record takes a denial
-//! away. Deliberately absent until built: Cut, teams, Rules, Erase, removals in a person's log.
+//! away. Deliberately absent until built: Cut, teams, Erase, removals in a person's log.
 //! Spec: `docs/spec/policy.md`, "The fold".
 
 mod authority;
@@ -49,6 +49,7 @@ use crate::id::{DeviceId, EndpointId, LogId, OpHash, PackId, PersonId};
 use crate::person::{Certificate, SignedPersonOp};
 use crate::policy::Sensitivity;
 use crate::policy::op::{Body, GrantRef, HEADS_MAX, SignedOp};
+use crate::policy::rules::SealedRules;
 use outcome::Outcome;
 use persons::Persons;
 use std::collections::{BTreeMap, BTreeSet};
@@ -391,6 +392,13 @@ impl Policy {
             .invites
             .iter()
             .map(|(name, (_, info))| (*name, info))
+    }
+
+    /// The Rules acts in force, ascending by operation: those that count and that no later one
+    /// replaced. Several were made without knowledge of each other, and hold together. What they say
+    /// is sealed: [`crate::policy::rules::in_force`].
+    pub fn rules(&self) -> &[SealedRules] {
+        &self.outcome.rules
     }
 
     /// What an epoch must answer (stage 12): denials that count, are held, or are parked but by a

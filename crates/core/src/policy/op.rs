@@ -7,9 +7,11 @@
 
 use crate::codec::{self, CodecError};
 use crate::id::{
-    DeviceId, Incarnation, LogId, OpHash, PackId, PersonId, PersonOpHash, SignatureBytes, Timestamp,
+    DeviceId, EpochId, Incarnation, LogId, OpHash, PackId, PersonId, PersonOpHash, SignatureBytes,
+    Timestamp,
 };
 use crate::person::Certificate;
+use crate::policy::rules::{SEALED_RULES_BYTES_MAX, SEALED_RULES_BYTES_MIN};
 use crate::policy::{Role, Sensitivity};
 use kitbag_crypto::{Hash, HashLabel, SignLabel, SigningKey};
 use minicbor::{Decode, Encode};
@@ -219,6 +221,18 @@ pub enum Act {
         /// the operation hash of 32 zero bytes, which cannot be known yet.
         #[n(1)]
         admitted: Vec<GrantRef>,
+    },
+    /// Sets the release rules, in place of all that the author had seen. At most one in an operation.
+    #[n(6)]
+    #[cbor(map)]
+    Rules {
+        /// The epoch of `public` under which they are sealed.
+        #[n(0)]
+        epoch: EpochId,
+        /// The sealed [`crate::policy::rules::Rules`].
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        sealed: Vec<u8>,
     },
 }
 
@@ -599,8 +613,17 @@ fn static_rules(op: &Op) -> Result<(), OpError> {
         for act in acts {
             static_act_rules(act)?;
         }
+        rule(
+            is_once(acts, |act| matches!(act, Act::Rules { .. })),
+            "rules are set once in an operation",
+        )?;
     }
     Ok(())
+}
+
+/// Whether at most one of these acts is such.
+pub(super) fn is_once(acts: &[Act], is_such: impl Fn(&Act) -> bool) -> bool {
+    acts.iter().filter(|act| is_such(act)).count() <= 1
 }
 
 /// Both signatures of every request inside an operation. They need no other operation, so that the
@@ -660,5 +683,9 @@ pub(super) fn static_act_rules(act: &Act) -> Result<(), OpError> {
             rule(admitted.len() <= CUTOFFS_MAX, "too many admissions")?;
             rule(admitted.is_sorted_by(|a, b| a < b), "admissions ascend")
         }
+        Act::Rules { sealed, .. } => rule(
+            (SEALED_RULES_BYTES_MIN..=SEALED_RULES_BYTES_MAX).contains(&sealed.len()),
+            "sealed rules have between 200 bytes and 16 KiB",
+        ),
     }
 }

@@ -9,6 +9,7 @@ use kitbag_core::content::{
 use kitbag_core::epoch::{SignedEpoch, WrapSet};
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::op::{Redeem, SignedOp};
+use kitbag_core::policy::rules::Rules;
 use kitbag_core::wire::{FRAME_BYTES_MAX, JOIN_FRAME_BYTES_MAX, JoinAnswer, JoinRequest, Message};
 use minicbor::{Decode, Encode};
 use std::fmt::Debug;
@@ -61,6 +62,12 @@ fn build() -> Vec<Decoder> {
                 .map(|(_, op)| op.bytes().to_vec())
                 .collect(),
             looks_inside: true,
+        },
+        Decoder {
+            name: "release rules",
+            decode: |bytes| named(Rules::decode(bytes)).map(|rules| codec::encode(&rules)),
+            samples: vec![codec::encode(&samples::rules())],
+            looks_inside: false,
         },
         Decoder {
             name: "redeem request",

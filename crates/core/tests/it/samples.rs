@@ -17,13 +17,14 @@ use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
 use kitbag_core::pack::long_text::parts_of;
 use kitbag_core::pack::note::{
-    BODY_BYTES_MAX, NoteType, Source, SourceKind, Trust, item_id, object_tag,
+    BODY_BYTES_MAX, NoteType, Pii, Source, SourceKind, Trust, item_id, object_tag,
 };
 use kitbag_core::person::{Certificate, SUITE, SignedPersonOp};
 use kitbag_core::policy::fold::Denial;
 use kitbag_core::policy::op::{
     Act, Body, Cutoff, GrantRef, LateDenials, OP_VERSION, Op, Redeem, SignedOp,
 };
+use kitbag_core::policy::rules::{Client, Limits, PackKind, Purposes, Rules};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::sync::tree::{LeafHash, Leaves, Prefix};
 use kitbag_core::ticket::{PeerHint, Ticket};
@@ -230,7 +231,44 @@ pub(crate) fn ops() -> Vec<(&'static str, SignedOp)> {
         ("close", acts(vec![close])),
         ("remove and grant", acts(lowered)),
         ("second of its log", second_op()),
+        ("rules", acts(vec![rules_act()])),
     ]
+}
+
+/// Rules with something in each field.
+pub(crate) fn rules() -> Rules {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    Rules {
+        client: Some(Client::new("Acme GmbH").expect("a label")),
+        kind: Some(PackKind::Account),
+        default_sensitivity: Some(Sensitivity::Confidential),
+        export: Limits {
+            max_sensitivity: Some(Sensitivity::Internal),
+            formats: Some(words(&["json", "md"])),
+            purposes: Some(Purposes::Only(words(&["audit", "support"]))),
+            require_consent: [Pii::Email, Pii::Health].into(),
+            redact_pii: true,
+        },
+        agent: Limits {
+            purposes: Some(Purposes::Required),
+            ..Limits::default()
+        },
+        ..Rules::default()
+    }
+}
+
+/// The epoch that the sealed rules name: the hash of no record, under the key of the first.
+pub(crate) const RULES_EPOCH: EpochId = EpochId::from_bytes([0x0d; 32]);
+
+pub(crate) fn rules_act() -> Act {
+    let device = ada().person.certificate().device;
+    let sealed = rules()
+        .seal(pack(), RULES_EPOCH, device, &epoch_key(), &mut rng())
+        .expect("within their limits");
+    Act::Rules {
+        epoch: RULES_EPOCH,
+        sealed,
+    }
 }
 
 /// Continues the log of [`acts`], and has seen another log.

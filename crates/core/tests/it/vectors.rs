@@ -11,6 +11,8 @@ use kitbag_core::content::{
 };
 use kitbag_core::id::PackId;
 use kitbag_core::policy::Sensitivity;
+use kitbag_core::policy::op::Act;
+use kitbag_core::policy::rules::Rules;
 use kitbag_core::sync::tree::{LeafHash, Prefix};
 use kitbag_core::ticket::{Ticket, check_words};
 use kitbag_core::wire::TreePart;
@@ -88,6 +90,44 @@ fn policy_records_are_as_frozen() {
         include_str!("../vectors/policy.json"),
         &cases,
     );
+}
+
+/// The rules as they are sealed in the last of the operations, the client's id, and what opens them.
+#[test]
+fn rules_are_as_frozen() {
+    let rules = samples::rules();
+    let client = rules.client.as_ref().expect("there is one").id();
+    let Act::Rules { epoch, sealed } = samples::rules_act() else {
+        unreachable!("the sample is one");
+    };
+    let device = samples::ada().person.certificate().device;
+    let header = (samples::pack(), Sensitivity::Public, epoch, device);
+    let header = codec::encode(&header);
+    let key = samples::epoch_key();
+    let plain = open(
+        SealLabel::Rules,
+        &[0; 32],
+        key.danger_expose(),
+        &header,
+        &sealed,
+    )
+    .expect("opens under the key that the samples name");
+    assert_eq!(plain.len() + kitbag_crypto::SEAL_OVERHEAD, sealed.len());
+    let gives = vec![
+        ("client", hex(client.as_bytes())),
+        ("associated_data", hex(&header)),
+        ("frame", hex(&plain)),
+        ("sealed", hex(&sealed)),
+    ];
+    let empty = Rules::default();
+    let cases = [
+        Case::new("rules", &codec::encode(&rules), gives),
+        Case::new("no rules", &codec::encode(&empty), vec![]),
+    ];
+    for (case, rules) in cases.iter().zip([rules, empty]) {
+        assert_eq!(Rules::decode(&case.bytes), Ok(rules), "{}", case.name);
+    }
+    assert_frozen("rules.json", include_str!("../vectors/rules.json"), &cases);
 }
 
 fn header_case(name: &str, entry: &VerifiedEntry) -> Case {

@@ -31,17 +31,23 @@ pub(super) async fn explain_policy(served: Served, call: ExplainPolicy) -> Answe
         None => None,
     };
     let person = served.person(pack, call.person).await?.0;
-    let rules = served
-        .engine
-        .explain(pack, person, note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let engine = &served.engine;
+    let rules = engine.explain(pack, person, note).await;
+    let rules = rules.map_err(|e| failed(&e))?;
+    let release = match note {
+        Some(note) => engine
+            .explain_release(pack, person, note, call.purpose)
+            .await
+            .map_err(|e| failed(&e))?,
+        None => None,
+    };
     Ok(Explained {
         v: V1,
         pack: served.pack_ref(pack).await?,
         note: note.map(|note| note.to_string()),
         who: served.named_person(pack, person).await?,
         rules: rules.into_iter().map(convert::rule).collect(),
+        release: release.into_iter().map(convert::release).collect(),
     })
 }
 
@@ -53,6 +59,8 @@ pub(super) async fn show_policy(served: Served, call: ShowPolicy) -> Answered<Po
         pack: served.pack_ref(id).await?,
         default_sensitivity: convert::sensitivity(policy.default_sensitivity),
         newer_rules: policy.newer_rules,
+        rules_unreadable: policy.rules.as_ref().err().map(ToString::to_string),
+        rules: policy.rules.ok().map(convert::pack_rules),
         members: policy.members.into_iter().map(convert::held_by).collect(),
         former: policy.former.into_iter().map(convert::held_by).collect(),
         tickets: policy

@@ -59,6 +59,7 @@ pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<Ex
             title: plan.title,
         },
         max_sensitivity: convert::sensitivity(plan.max_sensitivity),
+        crosses_clients: plan.crosses_clients,
         notes: plan.notes.iter().map(ToString::to_string).collect(),
         withheld,
     })
@@ -94,6 +95,9 @@ impl Served {
             filter: convert::filter(wish.filter)?,
             max_sensitivity: wish.max_sensitivity.map(convert::engine_sensitivity),
             purpose: wish.purpose,
+            format: wish.format,
+            client: wish.client,
+            across_clients: wish.across_clients,
         })
     }
 }

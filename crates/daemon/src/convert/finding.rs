@@ -40,7 +40,7 @@ pub(crate) fn listed(listed: rpc::Listed) -> engine::Listed {
     }
 }
 
-fn moment(time: rpc::Time) -> engine::Timestamp {
+pub(super) fn moment(time: rpc::Time) -> engine::Timestamp {
     engine::Timestamp::from_millis(time.as_millis())
 }
 
@@ -129,25 +129,20 @@ pub(crate) fn withheld(counts: &engine::WithheldCounts) -> rpc::Withheld {
                 withheld.sensitivity.insert(sensitivity(*of), *count);
             }
             engine::Withheld::Consent(gap) => {
-                withheld
-                    .consent
-                    .insert(consent_gap(*gap).to_owned(), *count);
+                withheld.consent.insert(gap.as_str().to_owned(), *count);
             }
             engine::Withheld::Redacted => withheld.redacted = *count,
             engine::Withheld::Expired => withheld.expired = *count,
+            engine::Withheld::Client => withheld.client = *count,
+            engine::Withheld::Unreadable(_) => {
+                *withheld.rule.entry("unreadable".to_owned()).or_default() += count;
+            }
+            engine::Withheld::Rule(name) => {
+                withheld.rule.insert(name.to_string(), *count);
+            }
         }
     }
     withheld
-}
-
-fn consent_gap(gap: engine::ConsentGap) -> &'static str {
-    match gap {
-        engine::ConsentGap::Pending => "pending",
-        engine::ConsentGap::Purpose => "purpose",
-        engine::ConsentGap::Expired => "expired",
-        engine::ConsentGap::Refused => "refused",
-        engine::ConsentGap::Withdrawn => "withdrawn",
-    }
 }
 
 /// Every field of a note. The record is taken apart, so that a new field does not compile until it
@@ -221,7 +216,7 @@ pub(crate) fn exported(note: engine::ExportedNote) -> rpc::ExportedNote {
     }
 }
 
-fn exported_consent(consent: engine::Consent) -> rpc::ExportedConsent {
+pub(super) fn exported_consent(consent: engine::Consent) -> rpc::ExportedConsent {
     rpc::ExportedConsent {
         status: consent.status.as_str().to_owned(),
         purposes: consent.purposes.into_iter().collect(),

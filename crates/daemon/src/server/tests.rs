@@ -342,6 +342,8 @@ fn create_call(title: &str) -> CreatePack {
         v: V1,
         title: title.to_owned(),
         sensitivity: None,
+        kind: None,
+        client: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is answered about who may what: plain values, without keys or proofs.
 
 use kitbag_core::id::{PersonId, Timestamp};
+use kitbag_core::policy::rules::{ReleaseRules, Unreadable};
 use kitbag_core::policy::{Role, Sensitivity};
 
 pub use kitbag_core::policy::fold::Right;
@@ -227,6 +228,8 @@ pub struct PolicyView {
     pub default_sensitivity: Sensitivity,
     /// Whether it uses rules of a newer version: then it can only be read here.
     pub newer_rules: bool,
+    /// The release rules in force, or why they cannot be read here: then nothing leaves.
+    pub rules: Result<ReleaseRules, Unreadable>,
     /// Members, the founder first.
     pub members: Vec<PolicyMember>,
     /// Who was one.

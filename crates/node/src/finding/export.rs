@@ -6,12 +6,14 @@
 use super::scan::{ReadNote, Scan, Spent};
 use crate::objects::ObjectState;
 use crate::{Denied, Node, NodeError};
-use kitbag_core::export::{ExportRules, Exported, PURPOSE_BYTES_MAX, Withheld};
+use kitbag_core::export::{ExportRules, PURPOSE_BYTES_MAX, Withheld};
 use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{ItemId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
 use kitbag_core::policy::Sensitivity;
+use kitbag_core::policy::rules::Client;
+use kitbag_core::release::Facts;
 use std::collections::BTreeMap;
 
 /// Notes of one export, at most: its plan is one answer.
@@ -32,6 +34,12 @@ pub struct ExportOptions {
     pub max_sensitivity: Option<Sensitivity>,
     /// What it is for; consents are asked for it.
     pub purpose: Option<String>,
+    /// In which format it is written; the pack's rules may allow some only.
+    pub format: Option<String>,
+    /// For which client it is, if somebody said so.
+    pub client: Option<String>,
+    /// Whether a person said that it may cross from one client to another.
+    pub across_clients: bool,
 }
 
 /// What an export will hold.
@@ -44,6 +52,8 @@ pub struct ExportPlan {
     /// Its notes by when they were captured; those of one moment in the order in which they were
     /// written.
     pub notes: Vec<ItemId>,
+    /// Whether it crosses from one client to another, because a person said that it may.
+    pub crosses_clients: bool,
     /// Notes that the filter leaves out, and those that are not deleted if only deleted ones were
     /// asked for.
     pub not_selected: u64,
@@ -156,11 +166,12 @@ fn is_selected(options: &ExportOptions, note: &ReadNote) -> bool {
 }
 
 fn withholds(rules: &ExportRules, note: &ReadNote) -> Option<Withheld> {
-    rules.withholds(Exported {
+    rules.withholds(Facts {
         sensitivity: note.sensitivity,
         consent: note.view.consent.as_ref(),
         status: note.view.status,
         expires_at: note.view.expires_at,
+        pii: &note.built.record.pii,
     })
 }
 
@@ -175,7 +186,7 @@ impl Node {
         let replica = replica.ok_or(NodeError::NotFound("pack"))?;
         let me = replica.policy.member(&self.me.person());
         let clearance = me.and_then(|me| me.clearance());
-        let default = replica.policy.default_sensitivity();
+        let default = replica.default_sensitivity();
         let max_sensitivity = match (options.max_sensitivity, clearance) {
             (Some(wanted), Some(own)) if wanted > own => {
                 return Err(Denied::AboveClearance.into());
@@ -191,9 +202,18 @@ impl Node {
                 reason: format!("has to be between one and {PURPOSE_BYTES_MAX} bytes long"),
             });
         }
+        let client = options.client.as_deref().map(Client::new).transpose();
+        let client = client.map_err(|error| NodeError::BadInput {
+            field: "client",
+            reason: error.to_string(),
+        })?;
         Ok(ExportRules {
             max_sensitivity,
             purpose: options.purpose.clone(),
+            format: options.format.clone(),
+            client: client.map(|client| client.id()),
+            across_clients: options.across_clients,
+            release: replica.release_rules().cloned(),
             at: now,
             deleted: options.listed.takes_deleted(),
         })
@@ -210,6 +230,7 @@ impl Node {
         Ok(ExportPlan {
             title: self.title_up_to(pack, max_sensitivity),
             max_sensitivity,
+            crosses_clients: exporting.rules.crosses(),
             notes: chosen.into_iter().map(|(_, _, _, item)| item).collect(),
             not_selected: exporting.not_selected,
             withheld,

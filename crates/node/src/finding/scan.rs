@@ -24,11 +24,11 @@ pub(super) struct Scan {
 }
 
 /// A note that was read.
-pub(super) struct ReadNote {
-    pub(super) pack: PackId,
-    pub(super) sensitivity: Sensitivity,
-    pub(super) built: BuiltNote,
-    pub(super) view: NoteView,
+pub(crate) struct ReadNote {
+    pub(crate) pack: PackId,
+    pub(crate) sensitivity: Sensitivity,
+    pub(crate) built: BuiltNote,
+    pub(crate) view: NoteView,
 }
 
 /// How much a slice has read.
@@ -138,7 +138,7 @@ const NOTES_PER_WAKING: u64 = 4;
 
 impl Node {
     /// A note; nothing if this person does not see it, for whatever reason.
-    pub(super) fn note_to_read(
+    pub(crate) fn note_to_read(
         &self,
         pack: PackId,
         item: ItemId,

@@ -114,6 +114,9 @@ fn wish(pack: PackId) -> ExportOptions {
         filter: Filter::default(),
         max_sensitivity: None,
         purpose: None,
+        format: None,
+        client: None,
+        across_clients: false,
     }
 }
 

@@ -171,7 +171,7 @@ fn removal_by(replica: &Replica, op: &SignedOp, act: Option<u32>, person: Person
             name: name_in(replica, op.op().person),
         }),
         Act::Close { .. } => Some(Removal::NotListed),
-        Act::Grant { .. } | Act::Invite { .. } | Act::Admit { .. } => None,
+        Act::Grant { .. } | Act::Invite { .. } | Act::Admit { .. } | Act::Rules { .. } => None,
     };
     let found = acts.iter().filter_map(of).max_by_key(directness);
     found.unwrap_or(Removal::Forked)

@@ -41,6 +41,9 @@ fn plan(
         filter: Filter::default(),
         max_sensitivity: max,
         purpose: None,
+        format: None,
+        client: None,
+        across_clients: false,
     };
     let now = kitbag_core::id::Timestamp::from_millis(1);
     let node = world.node(who);
@@ -265,6 +268,9 @@ fn a_long_text_is_searched_and_exported_whole() {
         filter: Filter::default(),
         max_sensitivity: None,
         purpose: None,
+        format: None,
+        client: None,
+        across_clients: false,
     };
     let now = kitbag_core::id::Timestamp::from_millis(1);
     let page = world.node(ana).export_page(now, &options, &[id]).unwrap();

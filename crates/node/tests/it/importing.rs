@@ -179,6 +179,9 @@ fn a_copy_without_personal_data_stands_beside_its_original() {
             filter: Default::default(),
             max_sensitivity: Some(Restricted),
             purpose: None,
+            format: None,
+            client: None,
+            across_clients: false,
         },
         &[copy],
     );
@@ -250,6 +253,9 @@ fn an_import_again_makes_a_consent_stricter_and_never_looser() {
             filter: Default::default(),
             max_sensitivity: None,
             purpose: None,
+            format: None,
+            client: None,
+            across_clients: false,
         };
         let page = world
             .node(who)

@@ -218,6 +218,8 @@ const HAPPENS: &[&str] = &[
     "restricted notes",
     "roles changed",
     "roles lowered",
+    "rules refused",
+    "rules set",
     "taken over as a note",
     "taken over as an edit",
     "used tickets refused",

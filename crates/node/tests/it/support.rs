@@ -35,6 +35,7 @@ pub(crate) fn draft(text: &str, sensitivity: Sensitivity) -> NewNote {
         sensitivity: Some(sensitivity),
         tags: vec![secret(&format!("{text} tag"))],
         note_type: None,
+        consent: None,
     }
 }
 

@@ -87,6 +87,10 @@ proptest! {
         let children = elements(root);
         prop_assert_eq!(names(&children), ["instructions", "documents", "receipt"]);
         prop_assert_eq!(attribute(root, "title"), shown(&one(&head.pack.title)));
+        let client = head.selection.client.as_deref().map(|client| shown(&one(client)));
+        prop_assert_eq!(root.attribute("client").map(str::to_owned), client);
+        let crosses = head.selection.crosses_clients.then_some("true");
+        prop_assert_eq!(root.attribute("crosses_clients"), crosses);
         let documents = elements(children[1]);
         prop_assert_eq!(documents.len(), notes.len());
         for (i, (element, note)) in documents.iter().zip(&notes).enumerate() {
@@ -117,6 +121,8 @@ proptest! {
         prop_assert_eq!(read.headings, titles, "{}", &text);
         prop_assert_eq!(read.bodies, notes.iter().filter_map(bodies).collect::<Vec<_>>(), "{}", &text);
         prop_assert_eq!(read.rules, 1);
+        let crosses = "crosses from one client to another: yes".to_owned();
+        prop_assert_eq!(read.items[0].contains(&crosses), head.selection.crosses_clients);
         for (note, items) in notes.iter().zip(&read.items[1..]) {
             for (name, value) in [("id", &note.id), ("source", &note.source.label), ("trust", &note.source.trust)] {
                 let item = format!("{name}: {}", one(value.trim()));
@@ -145,6 +151,14 @@ proptest! {
             prop_assert_eq!(of("tag"), note.tags.iter().map(|tag| one(tag.trim())).collect::<Vec<_>>());
             prop_assert_eq!(fields[0].0.as_str(), "title");
         }
+        let of_head = |name: &str| {
+            let fields = sections[0].0.iter().filter(|(n, _)| n == name);
+            fields.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+        };
+        let client = head.selection.client.iter().map(|client| one(client.trim()));
+        prop_assert_eq!(of_head("client"), client.collect::<Vec<_>>());
+        let crosses = head.selection.crosses_clients;
+        prop_assert_eq!(of_head("crosses from one client to another").len(), usize::from(crosses));
         let (fields, body) = &sections[notes.len() + 1];
         prop_assert_eq!((fields[0].0.as_str(), body.as_str()), ("notes", ""));
         let named = receipt.budget.map_or(0, |budget| budget.over_budget.len());

@@ -20,6 +20,8 @@ fn head() -> Head {
         selection: Selection {
             max_sensitivity: Sensitivity::Internal,
             purpose: None,
+            client: None,
+            crosses_clients: false,
             listed: Listed::Kept,
             filter: NoteFilter::default(),
         },

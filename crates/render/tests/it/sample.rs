@@ -264,12 +264,15 @@ pub(crate) fn any_note() -> impl Strategy<Value = ExportedNote> {
 
 pub(crate) fn any_head() -> impl Strategy<Value = Head> {
     let max = select(&Sensitivity::ALL[..]);
-    (any_text(), any_text(), max, option::of(any_text())).prop_map(
-        |(id, title, max_sensitivity, purpose)| Head {
+    let client = (option::of(any_text()), any::<bool>());
+    (any_text(), any_text(), max, option::of(any_text()), client).prop_map(
+        |(id, title, max_sensitivity, purpose, (client, crosses_clients))| Head {
             pack: ExportedPack { id, title },
             selection: Selection {
                 max_sensitivity,
                 purpose: purpose.clone(),
+                client,
+                crosses_clients,
                 listed: Listed::All,
                 filter: NoteFilter {
                     source: purpose,
@@ -282,17 +285,19 @@ pub(crate) fn any_head() -> impl Strategy<Value = Head> {
 
 pub(crate) fn any_receipt() -> impl Strategy<Value = Receipt> {
     let budget = option::of((any::<u64>(), vec(any_text(), 0..3)));
-    let why = option::of((any_text(), 1..9u64));
-    (0..9u64, why, budget).prop_map(|(restricted, why, budget)| {
+    let why = || option::of((any_text(), 1..9u64));
+    (0..9u64, why(), why(), budget).prop_map(|(restricted, why, rule, budget)| {
         let mut withheld = Withheld {
             notes: restricted,
             deleted: restricted / 2,
+            client: restricted / 3,
             ..Withheld::default()
         };
         withheld
             .sensitivity
             .insert(Sensitivity::Restricted, restricted);
         withheld.consent.extend(why);
+        withheld.rule.extend(rule);
         Receipt {
             notes: 0,
             withheld,

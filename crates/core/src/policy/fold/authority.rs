@@ -8,6 +8,7 @@
 //! | Close | admin | reaches only admissions strictly junior to the cited grant |
 //! | Admit | whoever has a grant, couriers too | gives what the invite promised |
 //! | Admit, through an invite that asks | a grant that opens as much as the invite gives | as above |
+//! | Rules | admin | replaces what it has in its past |
 //! | Leave | the holder of the cited grant | never an admin grant |
 //!
 //! Everything else is refused. Seniority is the fold's business, since it needs the whole log;
@@ -61,7 +62,9 @@ pub(super) fn allows(role: Role, clearance: Sensitivity, act: &Act) -> Result<()
             )?;
             not_above(role, clearance, *given, *up_to)
         }
-        Act::Remove { .. } | Act::Close { .. } => need(role == Role::Admin, Lack::Admin),
+        Act::Remove { .. } | Act::Close { .. } | Act::Rules { .. } => {
+            need(role == Role::Admin, Lack::Admin)
+        }
         Act::Admit { .. } => Ok(()),
         Act::Leave { .. } => need(role != Role::Admin, Lack::AdminLeaves),
     }

@@ -10,7 +10,7 @@ use super::facts::{Facts, Grant, OWN_OPERATION};
 use super::graph::Graph;
 use super::persons::Persons;
 use crate::id::{LogId, OpHash};
-use crate::policy::op::{Act, Body, Cutoff, GrantRef, Op, Redeem};
+use crate::policy::op::{Act, Body, Cutoff, GrantRef, Op, Redeem, is_once};
 use crate::policy::{Role, Sensitivity};
 use std::collections::BTreeMap;
 
@@ -92,6 +92,11 @@ impl Facts {
     ) -> Result<(), Invalid> {
         match act {
             Act::Grant { .. } | Act::Invite { .. } => Ok(()),
+            // Signed operations were checked for this before they were stored.
+            Act::Rules { .. } => holds(
+                is_once(acts, |act| matches!(act, Act::Rules { .. })),
+                Invalid::Malformed,
+            ),
             Act::Remove { cutoffs, .. } | Act::Leave { cutoffs } => cutoffs
                 .iter()
                 .try_for_each(|cutoff| logs.check_cutoff(graph, at, cutoff).map(|_| ())),

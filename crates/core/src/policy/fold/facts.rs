@@ -90,6 +90,8 @@ pub(super) struct Facts {
     pub(super) made: Vec<Vec<usize>>,
     pub(super) grants: Vec<Grant>,
     pub(super) invites: Vec<Invite>,
+    /// Positions of operations that set rules, ascending.
+    pub(super) rules: Vec<usize>,
     /// Senior first; within one rank in the order in which they are judged.
     pub(super) denials: Vec<Denying>,
     grant_at: BTreeMap<GrantRef, usize>,
@@ -216,6 +218,7 @@ impl Facts {
                     admissions: Vec::new(),
                 });
             }
+            Act::Rules { .. } => self.rules.push(at),
             Act::Remove { .. } | Act::Leave { .. } | Act::Close { .. } => {}
         }
     }
@@ -289,7 +292,7 @@ impl Facts {
                 self.invite(invite)
                     .map(|invite| Aim::Close { invite, admitted })
             }
-            Act::Grant { .. } | Act::Invite { .. } | Act::Admit { .. } => None,
+            Act::Grant { .. } | Act::Invite { .. } | Act::Admit { .. } | Act::Rules { .. } => None,
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::id::{LogId, OpHash, PersonId, Timestamp};
 use crate::policy::op::{Act, Cutoff, GrantRef};
+use crate::policy::rules::SealedRules;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that [`super::Policy`] answers from.
@@ -36,6 +37,8 @@ pub(super) struct Outcome {
     pub(super) named: BTreeMap<PersonId, BTreeSet<OpHash>>,
     /// Removes that count, are held or parked: whom, and the rank of the cited grant.
     pub(super) removals: Vec<(PersonId, Rank)>,
+    /// The Rules acts that count and that nothing replaced, ascending by operation.
+    pub(super) rules: Vec<SealedRules>,
     /// Every grant with what became of it, for explanations.
     pub(super) given: BTreeMap<GrantRef, Given>,
 }
@@ -94,6 +97,7 @@ impl Outcome {
             disputes,
             named: read.named(),
             removals: read.removals(),
+            rules: read.rules(),
             given: read.given(),
         }
     }
@@ -365,6 +369,36 @@ impl Reader<'_> {
             Aim::Leave | Aim::Close { .. } => None,
         };
         in_force.filter_map(|(denial, _)| removal(denial)).collect()
+    }
+
+    /// An act that counts replaces those in its past. One in an unsettled fork replaces nothing, or
+    /// the copy of a device could take back what its owner forbade: it stands beside the others.
+    fn rules(&self) -> Vec<SealedRules> {
+        let counts = |at: &usize| !self.settled.fold.ops[*at].is_bad();
+        let counting: Vec<usize> = self.facts.rules.iter().copied().filter(counts).collect();
+        let replaces = |later: &usize| self.settled.fold.waits_in_fork(*later).is_none();
+        let replacing: Vec<usize> = counting.iter().copied().filter(replaces).collect();
+        let is_replaced = |at: usize| {
+            let mut later = replacing.iter();
+            later.any(|later| self.graph.precedes(at, *later))
+        };
+        let left = counting.into_iter().filter(|at| !is_replaced(*at));
+        let mut rules: Vec<SealedRules> = left.filter_map(|at| self.sealed_rules(at)).collect();
+        rules.sort_unstable_by_key(|rules| rules.op);
+        rules
+    }
+
+    fn sealed_rules(&self, at: usize) -> Option<SealedRules> {
+        let op = &self.graph.nodes[at].op;
+        op.acts().iter().find_map(|act| match act {
+            Act::Rules { epoch, sealed } => Some(SealedRules {
+                op: op.hash(),
+                device: op.op().device,
+                epoch: *epoch,
+                sealed: sealed.clone(),
+            }),
+            _ => None,
+        })
     }
 
     fn disputes(

@@ -10,7 +10,7 @@ use super::facts::OWN_OPERATION;
 use super::rank::Rank;
 use super::{InviteInfo, InviteState, LiveGrant, Policy};
 use crate::id::{DeviceId, OpHash, PersonId, Timestamp};
-use crate::policy::op::{ACTS_MAX, Act, Cutoff, GrantRef, Redeem, static_act_rules};
+use crate::policy::op::{ACTS_MAX, Act, Cutoff, GrantRef, Redeem, is_once, static_act_rules};
 use std::collections::BTreeSet;
 use thiserror::Error;
 
@@ -160,6 +160,10 @@ impl Policy {
 
     /// What does not depend on the author's grant.
     fn check_acts(&self, acts: &[Act]) -> Result<(), Refused> {
+        check(
+            is_once(acts, |act| matches!(act, Act::Rules { .. })),
+            Refused::Malformed("rules are set once in an operation"),
+        )?;
         let mut joining = BTreeSet::new();
         for act in acts {
             static_act_rules(act).map_err(|error| match error {
@@ -185,7 +189,7 @@ impl Policy {
                 Act::Leave { cutoffs } => cutoffs
                     .iter()
                     .try_for_each(|cutoff| self.check_cutoff(cutoff))?,
-                Act::Invite { .. } => {}
+                Act::Invite { .. } | Act::Rules { .. } => {}
                 Act::Admit { invite, redeem } => self.check_admit(invite, redeem, &mut joining)?,
                 Act::Close { invite, admitted } => {
                     admitted
@@ -333,7 +337,9 @@ impl Policy {
                     invite.clearance,
                 )?)
             }
-            Act::Grant { .. } | Act::Leave { .. } | Act::Invite { .. } => Ok(()),
+            Act::Grant { .. } | Act::Leave { .. } | Act::Invite { .. } | Act::Rules { .. } => {
+                Ok(())
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod order;
 mod permits;
 mod random;
 mod removes;
+mod rules;
 mod scale;
 mod shape;
 mod standing;

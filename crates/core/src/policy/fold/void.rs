@@ -178,15 +178,18 @@ impl<'a> Judge<'a> {
     /// Grants and invites in an unsettled fork wait until somebody makes them anew. A cutoff settles
     /// the fork for what lies within it.
     fn hold_in_fork(&self, bad: &mut Bad, at: usize) {
-        let (Some(fork), Some(cited)) = (self.graph.nodes[at].fork, self.facts.cites[at]) else {
-            return;
-        };
+        if let Some(fork) = self.waits_in_fork(at) {
+            bad.also(Cause::Forked(fork), false);
+        }
+    }
+
+    /// The fork in or above which an operation stands, unless a cutoff settled it.
+    pub(super) fn waits_in_fork(&self, at: usize) -> Option<usize> {
+        let (fork, cited) = (self.graph.nodes[at].fork?, self.facts.cites[at]?);
         let settled = self
             .effective(&self.relations.killers[cited])
             .any(|killer| self.is_within(at, killer));
-        if !settled {
-            bad.also(Cause::Forked(fork), false);
-        }
+        (!settled).then_some(fork)
     }
 
     fn is_within(&self, at: usize, killer: usize) -> bool {

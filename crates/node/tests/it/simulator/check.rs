@@ -12,6 +12,7 @@ use kitbag_core::id::{EntryHash, EpochId, ItemId, PackId, PersonId};
 use kitbag_core::pack::note::object_tag;
 use kitbag_core::policy::fold::{ContentLog, LogEnd, Policy, Standing};
 use kitbag_core::policy::op::{Cutoff, GrantRef, SignedOp};
+use kitbag_core::policy::rules::{ReleaseRules, Unreadable};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::JoinRefusal;
 use kitbag_node::JoinOutcome;
@@ -27,6 +28,7 @@ struct Picture {
     members: Vec<(PersonId, String, Role, Sensitivity)>,
     notes: BTreeMap<ItemId, (Note, Vec<Revision>)>,
     aside: Vec<SetAsideView>,
+    rules: Result<ReleaseRules, Unreadable>,
     debts: (u64, u64, u64, u64),
 }
 
@@ -54,7 +56,9 @@ fn picture(world: &mut World, who: Who, pack: PackId) -> Picture {
     });
     let notes = notes.collect();
     let aside = node.set_aside(pack).unwrap();
+    let rules = node.release_rules(pack).unwrap();
     Picture {
+        rules,
         title: summary.title,
         clearance: summary.clearance,
         notes,
@@ -672,6 +676,12 @@ fn replicas_agree(
                 && keys_of(books, *who, pack, both) != keys_of(books, *other, pack, both)
             {
                 continue;
+            }
+            if picture.rules != theirs.rules {
+                return Err(format!(
+                    "{a} and {b} read other rules: {:?} and {:?}",
+                    picture.rules, theirs.rules
+                ));
             }
             if picture.clearance != theirs.clearance {
                 let ids: BTreeSet<&ItemId> =

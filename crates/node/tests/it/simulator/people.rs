@@ -4,9 +4,12 @@ use super::history::History;
 use kitbag_core::id::PackId;
 use kitbag_core::id::Timestamp;
 use kitbag_core::policy::op::LateDenials;
+use kitbag_core::policy::rules::{Client, LimitsChange, RulesChange, Setting};
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_core::release::Destination;
 use kitbag_core::ticket::Ticket;
 use kitbag_node::JoinOutcome;
+use kitbag_node::release::RulesChanged;
 use kitbag_node::view::{Change, ShareOptions};
 use kitbag_testkit::{Called, Joining, Who, World};
 
@@ -300,6 +303,54 @@ impl History {
             Called::Done(_) => self.counts.add("removals of nobody", 1),
             Called::Refused(_) => self.counts.add("removals refused", 1),
             Called::Down => {}
+        }
+    }
+
+    /// Somebody rules what may leave, anew where what there is cannot be read or names two clients.
+    fn rule(
+        &mut self,
+        world: &mut World,
+        who: Who,
+        at: usize,
+        replace: bool,
+    ) -> Called<RulesChanged> {
+        let pack = self.packs[at].id;
+        let limits = LimitsChange {
+            max_sensitivity: Setting::To(*world.dice.pick(&Sensitivity::ALL)),
+            ..LimitsChange::default()
+        };
+        let client = *world.dice.pick(&["Acme", "Globex"]);
+        let destination = *world.dice.pick(&Destination::ALL);
+        let change = RulesChange {
+            replace,
+            client: match world.dice.percent(50) || replace {
+                true => Setting::To(Client::new(client).unwrap()),
+                false => Setting::Keep,
+            },
+            limits: [(destination, limits)].into(),
+            ..RulesChange::default()
+        };
+        world.call(who, |node, now| {
+            node.change_rules(now, pack, &change, false)
+        })
+    }
+
+    pub(super) fn set_rules(&mut self, world: &mut World, who: Who) {
+        let Some(at) = self.a_pack_of(world, who) else {
+            return;
+        };
+        let who = self.an_admin(world, who, at);
+        let replace = world.dice.percent(20);
+        match self.rule(world, who, at, replace) {
+            Called::Done(made) if made.changes => {
+                self.counts.add("rules set", 1);
+                if made.before.is_err() {
+                    self.counts.add("rules replaced that could not be read", 1);
+                }
+                world.log(|world| format!("{} set rules", world.name(who)));
+            }
+            Called::Done(_) | Called::Down => {}
+            Called::Refused(_) => self.counts.add("rules refused", 1),
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Answers {
     pub(super) live: BTreeSet<GrantRef>,
     pub(super) keys: BTreeSet<GrantRef>,
     pub(super) denials: BTreeSet<Denial>,
+    /// Operations whose rules are in force.
+    pub(super) rules: BTreeSet<OpHash>,
 }
 
 type Rank = Vec<(u64, LogId)>;
@@ -217,7 +219,26 @@ impl<'a> Oracle<'a> {
                 .copied()
                 .collect(),
             denials,
+            rules: self.rules(&counted),
         }
+    }
+
+    /// Rules that count, but for those that others which count have in their past: these others are
+    /// in no unsettled fork.
+    fn rules(&self, counted: &Set) -> BTreeSet<OpHash> {
+        let sets = |op: &OpHash| {
+            let mut acts = self.ops[op].acts().iter();
+            acts.any(|act| matches!(act, Act::Rules { .. }))
+        };
+        let counts: BTreeSet<OpHash> = self
+            .valid
+            .iter()
+            .filter(|op| sets(op) && self.voiders(op, counted).is_empty())
+            .copied()
+            .collect();
+        let later = counts.iter().filter(|op| !self.waits(op, counted));
+        let replaced: BTreeSet<OpHash> = later.flat_map(|op| self.past(op)).copied().collect();
+        counts.difference(&replaced).copied().collect()
     }
 
     fn removes(&self) -> Vec<Denial> {
@@ -314,6 +335,13 @@ impl<'a> Oracle<'a> {
                 admin
                     && below(*role, *clearance)
                     && [Role::Reader, Role::Commenter, Role::Editor].contains(role)
+            }
+            Act::Rules { .. } => {
+                let twice = op
+                    .acts()
+                    .iter()
+                    .filter(|act| matches!(act, Act::Rules { .. }));
+                admin && twice.count() < 2
             }
             Act::Remove { cutoffs, .. } => admin && cutoffs_fit(cutoffs),
             Act::Leave { cutoffs } => !admin && cutoffs_fit(cutoffs),
@@ -579,15 +607,19 @@ impl<'a> Oracle<'a> {
     /// A grant or invite made outright: as its operation, and not in an unsettled fork.
     fn voiders_of_opened(&self, op: &OpHash, set: &Set) -> BTreeSet<Option<Denial>> {
         let mut voiders = self.voiders(op, set);
-        if let Some(cited) = self.ops[op].op().cites {
-            let settled = set
-                .iter()
-                .any(|denial| self.kills(denial, &cited) && self.within(op, denial));
-            if self.is_forked(op) && !settled {
-                voiders.insert(None);
-            }
+        if self.waits(op, set) {
+            voiders.insert(None);
         }
         voiders
+    }
+
+    /// Whether an operation stands in a fork that nothing settled.
+    fn waits(&self, op: &OpHash, set: &Set) -> bool {
+        self.ops[op].op().cites.is_some_and(|cited| {
+            let mut set = set.iter();
+            let settled = set.any(|denial| self.kills(denial, &cited) && self.within(op, denial));
+            self.is_forked(op) && !settled
+        })
     }
 
     fn is_forked(&self, op: &OpHash) -> bool {

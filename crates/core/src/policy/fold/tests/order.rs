@@ -35,6 +35,7 @@ pub(super) fn of_fold(policy: &Policy) -> Answers {
         live: which(&|name| policy.grant(name).is_some_and(|info| info.live)),
         keys: which(&|name| keyed.contains(name)),
         denials: policy.denials().clone(),
+        rules: policy.rules().iter().map(|rules| rules.op).collect(),
     }
 }
 
@@ -84,7 +85,7 @@ pub(super) fn alphabet() -> (World, Vec<SignedOp>) {
     (w, letters)
 }
 
-fn check(w: &World, chosen: &[&SignedOp]) {
+pub(super) fn check(w: &World, chosen: &[&SignedOp]) {
     let ops: Vec<SignedOp> = w
         .ops
         .iter()
@@ -105,7 +106,7 @@ fn check(w: &World, chosen: &[&SignedOp]) {
     );
 }
 
-fn check_orders(w: &World, chosen: &[&SignedOp], orders: &[Vec<usize>]) {
+pub(super) fn check_orders(w: &World, chosen: &[&SignedOp], orders: &[Vec<usize>]) {
     let batch = Policy::fold(
         w.pack,
         w.ops.iter().chain(chosen.iter().copied()).cloned(),
@@ -140,7 +141,7 @@ fn every_pair_and_triple_of_concurrent_operations_folds_alike_in_every_order() {
 }
 
 /// All orders of `n` things.
-fn orders(n: usize) -> Vec<Vec<usize>> {
+pub(super) fn orders(n: usize) -> Vec<Vec<usize>> {
     if n == 0 {
         return vec![Vec::new()];
     }

@@ -151,7 +151,7 @@ fn acts(w: &World, dice: &mut Dice, policy: &Policy, role: Role, style: Style) -
 
 fn admin_act(w: &World, dice: &mut Dice, policy: &Policy, style: Style) -> Option<Act> {
     let whom = dice.pick(&EVERYBODY);
-    match dice.below(12) {
+    match dice.below(14) {
         0..=2 => Some(grant(
             whom,
             dice.pick(&[
@@ -181,6 +181,7 @@ fn admin_act(w: &World, dice: &mut Dice, policy: &Policy, style: Style) -> Optio
         )),
         6 => Some(invite(1 + dice.below(2) as u32)),
         7 | 8 => closing(dice, policy),
+        9 | 10 => Some(rules(dice.below(200) as u8)),
         _ => admitting(w, dice, policy),
     }
 }
@@ -189,6 +190,7 @@ fn member_act(w: &World, dice: &mut Dice, policy: &Policy) -> Option<Act> {
     match dice.below(8) {
         0 | 1 => leave_now(),
         2 => Some(grant(dice.pick(&EVERYBODY), Role::Admin)),
+        3 => Some(rules(0)),
         _ => admitting(w, dice, policy).or_else(leave_now),
     }
 }
@@ -384,6 +386,7 @@ fn later_operations_of_the_removed_and_of_whom_they_let_in_change_nothing() {
         };
         assert_eq!(untouched(&before), untouched(&after), "seed {seed}");
         assert_eq!(before.denials(), after.denials(), "seed {seed}");
+        assert_eq!(before.rules(), after.rules(), "seed {seed}");
         for (name, invite) in before.invites() {
             assert_eq!(
                 after.invite(&name).map(|later| later.state),
@@ -426,7 +429,8 @@ fn continue_as_removed(
             .grant(&cited)
             .is_some_and(|info| info.role == Role::Admin);
         let whom = dice.pick(&EVERYBODY);
-        let acts = match dice.below(4) {
+        let acts = match dice.below(5) {
+            4 if admin => vec![rules(7)],
             0 if admin => vec![remove(whom)],
             1 if admin => closing(dice, &policy).into_iter().collect(),
             2 => admitting(w, dice, &policy).into_iter().collect(),

@@ -1,12 +1,15 @@
 //! A small language for policy histories. Operations carry no signature here.
 
 use crate::codec;
-use crate::id::{DeviceId, EndpointId, Incarnation, LogId, OpHash, PackId, PersonId, Timestamp};
+use crate::id::{
+    DeviceId, EndpointId, EpochId, Incarnation, LogId, OpHash, PackId, PersonId, Timestamp,
+};
 use crate::person::{Certificate, SUITE, SignedPersonOp};
 use crate::policy::fold::{GrantInfo, Member, Policy};
 use crate::policy::op::{
     Act, Body, Cutoff, GrantRef, LateDenials, OP_VERSION, Op, Redeem, SignedOp, control_log_id,
 };
+use crate::policy::rules::SEALED_RULES_BYTES_MIN;
 use crate::policy::{Role, Sensitivity};
 use kitbag_crypto::SigningKey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,6 +151,14 @@ pub(super) fn asking(uses: u32, up_to: Sensitivity) -> Act {
             ask: true,
         },
         other => other,
+    }
+}
+
+/// Rules as the fold sees them: it never opens them.
+pub(super) fn rules(n: u8) -> Act {
+    Act::Rules {
+        epoch: EpochId::from_bytes([n; 32]),
+        sealed: vec![n; SEALED_RULES_BYTES_MIN],
     }
 }
 

@@ -48,7 +48,7 @@ fn the_table_is_obeyed(policy: &Policy) -> Result<(), String> {
                 | Act::Invite {
                     role, clearance, ..
                 } => admin && *role <= by.role && *clearance <= by.clearance,
-                Act::Remove { .. } | Act::Close { .. } => admin,
+                Act::Remove { .. } | Act::Close { .. } | Act::Rules { .. } => admin,
                 Act::Admit { invite, .. } => policy.invite(invite).is_none_or(|invite| {
                     !invite.ask || (by.role.may_read() && by.clearance >= invite.clearance)
                 }),

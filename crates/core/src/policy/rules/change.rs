@@ -1,0 +1,116 @@
+//! What an admin changes in rules, point by point.
+
+use super::{Client, Limits, PackKind, Purposes, Rules, RulesError};
+use crate::pack::note::Pii;
+use crate::policy::Sensitivity;
+use crate::release::Destination;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What becomes of one point.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Setting<T> {
+    /// As it was.
+    #[default]
+    Keep,
+    /// Not ruled any more.
+    Clear,
+    /// This.
+    To(T),
+}
+
+impl<T: Clone> Setting<T> {
+    fn onto(&self, before: &mut Option<T>) {
+        match self {
+            Setting::Keep => {}
+            Setting::Clear => *before = None,
+            Setting::To(value) => *before = Some(value.clone()),
+        }
+    }
+
+    /// With another type inside.
+    ///
+    /// # Errors
+    /// That of `map`.
+    pub fn try_map<U, E>(self, map: impl FnOnce(T) -> Result<U, E>) -> Result<Setting<U>, E> {
+        Ok(match self {
+            Setting::Keep => Setting::Keep,
+            Setting::Clear => Setting::Clear,
+            Setting::To(value) => Setting::To(map(value)?),
+        })
+    }
+}
+
+/// A change of rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RulesChange {
+    /// Whether to begin from no rules, whatever there are: the way out where they cannot be read.
+    pub replace: bool,
+    /// Whom the pack belongs to.
+    pub client: Setting<Client>,
+    /// What kind of pack it is.
+    pub kind: Setting<PackKind>,
+    /// The sensitivity of a note for which nobody says one.
+    pub default_sensitivity: Setting<Sensitivity>,
+    /// What may go where.
+    pub limits: BTreeMap<Destination, LimitsChange>,
+}
+
+/// A change of what may go to one destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitsChange {
+    /// The highest sensitivity.
+    pub max_sensitivity: Setting<Sensitivity>,
+    /// The formats.
+    pub formats: Setting<BTreeSet<String>>,
+    /// The purposes.
+    pub purposes: Setting<Purposes>,
+    /// Kinds of personal data that need a consent.
+    pub require_consent: Setting<BTreeSet<Pii>>,
+    /// Whether personal data stays unless it is taken out.
+    pub redact_pii: Setting<bool>,
+}
+
+impl RulesChange {
+    /// The rules after the change.
+    ///
+    /// # Errors
+    /// [`RulesError::Rule`] if they break one.
+    pub fn of(&self, before: &Rules) -> Result<Rules, RulesError> {
+        let mut rules = match self.replace {
+            true => Rules::default(),
+            false => before.clone(),
+        };
+        self.client.onto(&mut rules.client);
+        self.kind.onto(&mut rules.kind);
+        self.default_sensitivity
+            .onto(&mut rules.default_sensitivity);
+        for (destination, change) in &self.limits {
+            change.onto(match destination {
+                Destination::Export => &mut rules.export,
+                Destination::Pack => &mut rules.pack,
+                Destination::Agent => &mut rules.agent,
+                Destination::Handoff => &mut rules.handoff,
+            });
+        }
+        rules.check()?;
+        Ok(rules)
+    }
+}
+
+impl LimitsChange {
+    fn onto(&self, limits: &mut Limits) {
+        self.max_sensitivity.onto(&mut limits.max_sensitivity);
+        self.formats.onto(&mut limits.formats);
+        self.purposes.onto(&mut limits.purposes);
+        match &self.require_consent {
+            Setting::Keep => {}
+            Setting::Clear => limits.require_consent.clear(),
+            Setting::To(kinds) => limits.require_consent.clone_from(kinds),
+        }
+        match self.redact_pii {
+            Setting::Keep => {}
+            Setting::Clear => limits.redact_pii = false,
+            Setting::To(redact) => limits.redact_pii = redact,
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! Rules: their seal, their limits, and what several of them allow together.
+
+use super::*;
+use crate::id::Timestamp;
+use crate::policy::op::OpError;
+use proptest::prelude::*;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+fn client(label: &str) -> Client {
+    Client::new(label).unwrap()
+}
+
+fn set(words: &[&str]) -> BTreeSet<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn some_rules() -> Rules {
+    Rules {
+        client: Some(client("Acme GmbH")),
+        kind: Some(PackKind::Case),
+        default_sensitivity: Some(Sensitivity::Confidential),
+        export: Limits {
+            max_sensitivity: Some(Sensitivity::Internal),
+            formats: Some(set(&["json", "md"])),
+            purposes: Some(Purposes::Only(set(&["support"]))),
+            require_consent: [Pii::Health].into(),
+            redact_pii: true,
+        },
+        agent: Limits {
+            purposes: Some(Purposes::Required),
+            ..Limits::default()
+        },
+        ..Rules::default()
+    }
+}
+
+struct Sealed {
+    pack: PackId,
+    key: EpochKey,
+    of: SealedRules,
+}
+
+fn sealed(rules: &Rules) -> Sealed {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let pack = PackId::from_bytes([1; 32]);
+    let (epoch, device) = (EpochId::from_bytes([2; 32]), DeviceId::from_bytes([3; 32]));
+    let key = EpochKey::from_bytes([4; 32]);
+    let sealed = rules.seal(pack, epoch, device, &key, &mut rng).unwrap();
+    let op = OpHash::from_bytes([5; 32]);
+    Sealed {
+        pack,
+        key,
+        of: SealedRules {
+            op,
+            device,
+            epoch,
+            sealed,
+        },
+    }
+}
+
+/// What somebody with the key seals who does not keep to the rules.
+fn sealed_bytes(record: &[u8], frame: impl Fn(Vec<u8>) -> Vec<u8>) -> Sealed {
+    let mut sealed = sealed(&Rules::default());
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let header = header(sealed.pack, sealed.of.epoch, sealed.of.device);
+    sealed.of.sealed = seal(
+        SealLabel::Rules,
+        &NO_SALT,
+        sealed.key.danger_expose(),
+        &header,
+        &frame(record.to_vec()),
+        &mut rng,
+    );
+    sealed
+}
+
+fn framed(record: Vec<u8>) -> Vec<u8> {
+    pack_frame(record, 1 << 20).unwrap()
+}
+
+impl Sealed {
+    fn open(&self) -> Result<Rules, RulesError> {
+        Rules::open(self.pack, &self.of, &self.key)
+    }
+}
+
+#[test]
+fn rules_open_where_they_were_sealed_and_nowhere_else() {
+    let rules = some_rules();
+    let sealed = sealed(&rules);
+    assert_eq!(sealed.open(), Ok(rules));
+    let elsewhere = [
+        Sealed {
+            pack: PackId::from_bytes([9; 32]),
+            ..self::sealed(&some_rules())
+        },
+        Sealed {
+            key: EpochKey::from_bytes([9; 32]),
+            ..self::sealed(&some_rules())
+        },
+        Sealed {
+            of: SealedRules {
+                device: DeviceId::from_bytes([9; 32]),
+                ..sealed.of.clone()
+            },
+            ..self::sealed(&some_rules())
+        },
+        Sealed {
+            of: SealedRules {
+                epoch: EpochId::from_bytes([9; 32]),
+                ..sealed.of.clone()
+            },
+            ..self::sealed(&some_rules())
+        },
+    ];
+    for other in elsewhere {
+        assert_eq!(other.open(), Err(RulesError::Malformed));
+    }
+    for at in 0..sealed.of.sealed.len() {
+        let mut changed = sealed.of.clone();
+        changed.sealed[at] ^= 1;
+        let opened = Rules::open(sealed.pack, &changed, &sealed.key);
+        assert_eq!(opened, Err(RulesError::Malformed), "byte {at}");
+    }
+}
+
+/// Goal: the length of an act says no more of a client's name than a bucket does.
+#[test]
+fn rules_that_differ_in_a_name_have_one_length() {
+    let of = |label: &str| {
+        let rules = Rules {
+            client: Some(client(label)),
+            ..Rules::default()
+        };
+        sealed(&rules).of.sealed.len()
+    };
+    assert_eq!(of("A"), SEALED_RULES_BYTES_MIN);
+    assert_eq!(of("A"), of(&"Ab c".repeat(20)));
+}
+
+#[test]
+fn whoever_holds_the_key_and_seals_something_else_has_made_malformed_rules() {
+    let record = codec::encode(&some_rules());
+    let malformed = Err(RulesError::Malformed);
+    assert_eq!(sealed_bytes(&record, |record| record).open(), malformed);
+    let is_codec = |opened: Result<Rules, RulesError>| matches!(opened, Err(RulesError::Codec(_)));
+    assert!(is_codec(sealed_bytes(b"", framed).open()));
+    assert!(is_codec(sealed_bytes(&[0xff; 40], framed).open()));
+    let mut longer = record.clone();
+    longer.push(0);
+    assert!(is_codec(sealed_bytes(&longer, framed).open()));
+    let bomb = vec![0; 1 << 19];
+    assert_eq!(sealed_bytes(&bomb, framed).open(), malformed);
+    for cut in 0..record.len() {
+        assert!(is_codec(sealed_bytes(&record[..cut], framed).open()));
+    }
+    let unknown_key = [&record[..], &[0x08, 0x01]].concat();
+    assert!(sealed_bytes(&unknown_key, framed).open().is_err());
+}
+
+#[test]
+fn a_newer_version_is_told_from_nonsense() {
+    let newer = Rules {
+        version: RULES_VERSION + 1,
+        ..some_rules()
+    };
+    let of = |rules: &Rules| sealed_bytes(&codec::encode(rules), framed).open();
+    assert_eq!(of(&newer), Err(RulesError::NewerVersion(2)));
+    // Of another shape, too: key 0 says it.
+    let shaped = sealed_bytes(&[0xa2, 0x00, 0x03, 0x18, 0x63, 0xf5], framed);
+    assert_eq!(shaped.open(), Err(RulesError::NewerVersion(3)));
+    let none = Rules {
+        version: 0,
+        ..some_rules()
+    };
+    assert!(matches!(of(&none), Err(RulesError::Rule(_))));
+}
+
+#[test]
+fn rules_keep_to_their_limits_when_made_and_when_read() {
+    let with = |limits: Limits| Rules {
+        handoff: limits,
+        ..Rules::default()
+    };
+    let formats = |formats: BTreeSet<String>| {
+        with(Limits {
+            formats: Some(formats),
+            ..Limits::default()
+        })
+    };
+    let purposes = |purposes: BTreeSet<String>| {
+        with(Limits {
+            purposes: Some(Purposes::Only(purposes)),
+            ..Limits::default()
+        })
+    };
+    let many = |n: usize| -> BTreeSet<String> { (0..n).map(|n| format!("f{n}")).collect() };
+    let broken = [
+        formats(set(&[""])),
+        formats(set(&["MD"])),
+        formats(set(&["a".repeat(17).as_str()])),
+        formats(many(17)),
+        purposes(set(&[" "])),
+        purposes(set(&["a\nb"])),
+        purposes(set(&["a".repeat(65).as_str()])),
+        purposes(many(33)),
+        Rules {
+            client: Some(Client("a\u{202e}b".into())),
+            ..Rules::default()
+        },
+        Rules {
+            client: Some(Client(String::new())),
+            ..Rules::default()
+        },
+        Rules {
+            client: Some(Client("a ".into())),
+            ..Rules::default()
+        },
+    ];
+    for rules in broken {
+        assert!(
+            matches!(rules.check(), Err(RulesError::Rule(_))),
+            "{rules:?}"
+        );
+        let read = Rules::decode(&codec::encode(&rules));
+        assert!(matches!(read, Err(RulesError::Rule(_))), "{read:?}");
+    }
+    assert_eq!(formats(many(16)).check(), Ok(()));
+    assert_eq!(purposes(many(32)).check(), Ok(()));
+    assert_eq!(formats(set(&[])).check(), Ok(()), "no format may be");
+    // All limits at their longest fit.
+    let purpose = |n: usize| format!("{n:064}");
+    let longest = Limits {
+        max_sensitivity: Some(Sensitivity::Public),
+        formats: Some((0..16).map(|n| format!("{n:016}")).collect()),
+        purposes: Some(Purposes::Only((0..32).map(purpose).collect())),
+        require_consent: Pii::ALL.iter().copied().collect(),
+        redact_pii: true,
+    };
+    let most = Rules {
+        client: Some(client(&"\u{1f600}".repeat(80))),
+        export: longest.clone(),
+        pack: longest.clone(),
+        agent: longest.clone(),
+        handoff: longest,
+        ..some_rules()
+    };
+    assert!(sealed(&most).of.sealed.len() <= SEALED_RULES_BYTES_MAX);
+}
+
+#[test]
+fn spellings_of_a_client_that_read_alike_are_one_client() {
+    let acme = client("Acme GmbH").id();
+    for same in [
+        "acme gmbh",
+        "  ACME   GMBH ",
+        "Acme\u{a0}GmbH",
+        "\u{ff21}cme GmbH",
+    ] {
+        assert_eq!(client(same).id(), acme, "{same:?}");
+    }
+    assert_eq!(client("Caf\u{e9}").id(), client("Cafe\u{301}").id());
+    assert_ne!(client("Acme AG").id(), acme);
+    assert_ne!(client("AcmeGmbH").id(), acme);
+    for refused in [
+        "",
+        "   ",
+        "a\tb\nc",
+        "a\u{200b}b",
+        "a\u{202e}b",
+        "a\u{2028}b",
+        "a\0b",
+        &"a".repeat(81),
+    ] {
+        assert!(Client::new(refused).is_err(), "{refused:?}");
+    }
+    assert!(Client::new(&"\u{e9}".repeat(80)).is_ok());
+}
+
+#[test]
+fn rules_together_allow_what_each_of_them_allows() {
+    let a = ReleaseRules::from(some_rules());
+    let b = ReleaseRules::from(Rules {
+        client: Some(client("ACME gmbh")),
+        kind: Some(PackKind::Account),
+        default_sensitivity: Some(Sensitivity::Internal),
+        export: Limits {
+            max_sensitivity: Some(Sensitivity::Public),
+            formats: Some(set(&["md", "xml"])),
+            purposes: Some(Purposes::Required),
+            require_consent: [Pii::Email].into(),
+            redact_pii: false,
+        },
+        agent: Limits {
+            purposes: Some(Purposes::Only(set(&["audit"]))),
+            ..Limits::default()
+        },
+        pack: Limits {
+            max_sensitivity: Some(Sensitivity::Internal),
+            ..Limits::default()
+        },
+        ..Rules::default()
+    });
+    let both = a.and(&b);
+    assert_eq!(both.clients.len(), 1, "two spellings of one client");
+    assert_eq!(both.clients.values().next().unwrap().label(), "ACME gmbh");
+    assert_eq!(both.kinds, [PackKind::Case, PackKind::Account].into());
+    assert_eq!(both.default_sensitivity, Some(Sensitivity::Confidential));
+    let together = Limits {
+        max_sensitivity: Some(Sensitivity::Public),
+        formats: Some(set(&["md"])),
+        purposes: Some(Purposes::Only(set(&["support"]))),
+        require_consent: [Pii::Email, Pii::Health].into(),
+        redact_pii: true,
+    };
+    assert_eq!(both.export, together);
+    assert_eq!(both.agent.purposes, Some(Purposes::Only(set(&["audit"]))));
+    assert_eq!(both.pack.max_sensitivity, Some(Sensitivity::Internal));
+    let none = Purposes::Only(set(&["a"])).and(&Purposes::Only(set(&["b"])));
+    assert!(!none.allow(Some("a")) && !none.allow(Some("b")) && !none.allow(None));
+    assert_eq!(a.and(&ReleaseRules::default()), a);
+    let other = ReleaseRules::from(Rules {
+        client: Some(client("Globex")),
+        ..Rules::default()
+    });
+    assert_eq!(a.and(&other).clients.len(), 2);
+    let keep = RulesChange::default();
+    assert!(a.and(&other).changed(&keep).is_err());
+    assert_eq!(a.changed(&keep), Ok(some_rules()));
+    let says = RulesChange {
+        client: Setting::To(client("Globex")),
+        ..RulesChange::default()
+    };
+    let settled = a.and(&other).changed(&says).unwrap();
+    assert_eq!(settled.client, Some(client("Globex")));
+    assert_eq!(settled.export, some_rules().export, "the rest is kept");
+    let anew = RulesChange {
+        replace: true,
+        ..RulesChange::default()
+    };
+    assert_eq!(a.changed(&anew), Ok(Rules::default()));
+}
+
+fn any_limits() -> impl Strategy<Value = Limits> {
+    let words = || proptest::collection::btree_set("[a-c]", 0..3);
+    let purposes = prop_oneof![Just(Purposes::Required), words().prop_map(Purposes::Only)];
+    (
+        proptest::option::of(0usize..4),
+        proptest::option::of(words()),
+        proptest::option::of(purposes),
+        proptest::collection::btree_set(0usize..Pii::ALL.len(), 0..3),
+        any::<bool>(),
+    )
+        .prop_map(|(max, formats, purposes, pii, redact_pii)| Limits {
+            max_sensitivity: max.map(|at| Sensitivity::ALL[at]),
+            formats,
+            purposes,
+            require_consent: pii.into_iter().map(|at| Pii::ALL[at]).collect(),
+            redact_pii,
+        })
+}
+
+fn any_rules() -> impl Strategy<Value = ReleaseRules> {
+    let clients = proptest::option::of(prop_oneof!["[aA]", Just("b".to_owned())]);
+    (
+        clients,
+        proptest::option::of(0usize..5),
+        proptest::option::of(0usize..4),
+        any_limits(),
+        any_limits(),
+    )
+        .prop_map(|(label, kind, default, export, agent)| {
+            ReleaseRules::from(Rules {
+                client: label.map(|label| client(&label)),
+                kind: kind.map(|at| PackKind::ALL[at]),
+                default_sensitivity: default.map(|at| Sensitivity::ALL[at]),
+                export,
+                agent,
+                ..Rules::default()
+            })
+        })
+}
+
+proptest! {
+    /// Goal: what is in force depends on no order, grouping or repetition.
+    #[test]
+    fn rules_together_are_a_semilattice(a in any_rules(), b in any_rules(), c in any_rules()) {
+        prop_assert_eq!(a.and(&b), b.and(&a));
+        prop_assert_eq!(a.and(&b).and(&c), a.and(&b.and(&c)));
+        prop_assert_eq!(a.and(&a), a.clone());
+        prop_assert_eq!(a.and(&ReleaseRules::default()), a);
+    }
+
+    #[test]
+    fn rules_survive_their_seal(a in any_rules()) {
+        let one = a.changed(&RulesChange::default()).unwrap();
+        prop_assert_eq!(sealed(&one).open().unwrap(), one);
+    }
+
+    #[test]
+    fn random_records_do_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Rules::decode(&bytes);
+        let _ = sealed_bytes(&bytes, |record| record).open();
+        let _ = sealed_bytes(&bytes, framed).open();
+    }
+}
+
+/// Goal: bytes that are no sealed rules are stored by nobody.
+#[test]
+fn an_operation_holds_rules_of_a_bounded_size() {
+    use crate::policy::op::{Act, Body, GrantRef, OP_VERSION, Op, SignedOp};
+    let key = kitbag_crypto::SigningKey::from_seed([1; 32]);
+    let verify = |acts: Vec<Act>| {
+        let op = Op {
+            version: OP_VERSION,
+            pack: Some(PackId::from_bytes([1; 32])),
+            device: key.verifying_key().into(),
+            person: crate::id::PersonId::from_bytes([2; 32]),
+            person_head: crate::id::PersonOpHash::from_bytes([3; 32]),
+            incarnation: crate::id::Incarnation::from_bytes([4; 16]),
+            cites: Some(GrantRef {
+                op: OpHash::from_bytes([5; 32]),
+                act: 0,
+            }),
+            seq: 0,
+            prev: None,
+            heads: vec![],
+            at: Timestamp::from_millis(0),
+            body: Body::Acts(acts),
+        };
+        SignedOp::verify(SignedOp::sign(op, &key).bytes()).map(|_| ())
+    };
+    let of = |len: usize| Act::Rules {
+        epoch: EpochId::from_bytes([6; 32]),
+        sealed: vec![0; len],
+    };
+    for len in [SEALED_RULES_BYTES_MIN, SEALED_RULES_BYTES_MAX] {
+        assert_eq!(verify(vec![of(len)]), Ok(()));
+    }
+    for len in [0, SEALED_RULES_BYTES_MIN - 1, SEALED_RULES_BYTES_MAX + 1] {
+        assert!(
+            matches!(verify(vec![of(len)]), Err(OpError::Rule(_))),
+            "{len}"
+        );
+    }
+    let twice = vec![of(SEALED_RULES_BYTES_MIN), of(SEALED_RULES_BYTES_MIN)];
+    assert!(matches!(verify(twice), Err(OpError::Rule(_))));
+}

@@ -1,0 +1,59 @@
+//! Release rules: set, and asked about one note.
+
+use crate::{
+    Engine, EngineError, PackSummary, ReleaseView, Rules, RulesChange, RulesChanged, Sensitivity,
+};
+use kitbag_core::id::{ItemId, PackId, PersonId};
+
+impl Engine {
+    /// Makes a pack that has these release rules from its first moment.
+    ///
+    /// # Errors
+    /// [`EngineError::BadInput`] for the title or the rules; [`EngineError::Storage`].
+    pub async fn create_pack_with(
+        &self,
+        title: String,
+        default: Sensitivity,
+        rules: Rules,
+    ) -> Result<PackSummary, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.create_pack_with(now, &title, default, &rules))
+            .await
+    }
+
+    /// Changes a pack's release rules, or with `dry_run` only says what that would do.
+    ///
+    /// # Errors
+    /// [`EngineError::Denied`] for whoever is no admin, or where the present rules cannot be read and
+    /// the change does not replace them; [`EngineError::BadInput`], [`EngineError::NotFound`],
+    /// [`EngineError::Storage`].
+    pub async fn change_rules(
+        &self,
+        pack: PackId,
+        change: RulesChange,
+        dry_run: bool,
+    ) -> Result<RulesChanged, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.change_rules(now, pack, &change, dry_run))
+            .await
+    }
+
+    /// Whether a note may leave in an export that this person makes, and what decides; nothing for a
+    /// note that this device does not open.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`], [`EngineError::Storage`].
+    pub async fn explain_release(
+        &self,
+        pack: PackId,
+        person: PersonId,
+        note: ItemId,
+        purpose: Option<String>,
+    ) -> Result<Option<ReleaseView>, EngineError> {
+        self.worker()?
+            .call(move |node, now| {
+                node.explain_release(now, pack, person, note, purpose.as_deref())
+            })
+            .await
+    }
+}

@@ -1,0 +1,204 @@
+//! A pack's release rules on this device: read with the keys it holds, changed, and explained.
+//!
+//! What they decide is [`kitbag_core::release`]'s; here is where the keys are. Where the rules cannot
+//! be read nothing leaves, and whoever asks is told why.
+//! Spec: `docs/spec/release.md`.
+
+use crate::error::Denied;
+use crate::replica::{Replica, Staged};
+use crate::{Node, NodeError};
+use kitbag_core::id::{ItemId, PackId, PersonId, Timestamp};
+use kitbag_core::policy::Sensitivity;
+use kitbag_core::policy::op::Act;
+use kitbag_core::policy::rules::{
+    ReleaseRules, Rules, RulesChange, RulesError, Unreadable, in_force,
+};
+use kitbag_core::release::{Destination, Facts, Request, Verdict, decide};
+
+/// What a change of rules did, or would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulesChanged {
+    /// What is in force before, if it can be read.
+    pub before: Result<ReleaseRules, Unreadable>,
+    /// What is in force afterwards.
+    pub after: ReleaseRules,
+    /// Whether that is something else; nothing is written otherwise.
+    pub changes: bool,
+}
+
+/// Whether a note may leave by one way, and what decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReleaseView {
+    /// Where to.
+    pub destination: Destination,
+    /// The answer.
+    pub verdict: Verdict,
+}
+
+impl Replica {
+    /// The rules in force, as far as the keys that are here open them.
+    pub(crate) fn release_rules(&self) -> Result<&ReleaseRules, Unreadable> {
+        if self.has_newer_rules() {
+            return Err(Unreadable::NewerOperation);
+        }
+        let ruled = self.ruled.get_or_init(|| {
+            in_force(&self.policy, |epoch| {
+                let held = self.epochs.get(epoch)?;
+                Some((held.signed.epoch().domain, held.key.clone()?))
+            })
+        });
+        ruled.as_ref().map_err(|why| *why)
+    }
+
+    /// Sensitivity of a note for which nobody says another: the pack's own default, or what the rules
+    /// say if that is more.
+    pub(crate) fn default_sensitivity(&self) -> Sensitivity {
+        let ruled = self.release_rules().ok();
+        let ruled = ruled.and_then(|rules| rules.default_sensitivity);
+        let own = self.policy.default_sensitivity();
+        ruled.map_or(own, |ruled| ruled.max(own))
+    }
+}
+
+impl Node {
+    /// The release rules of a pack that are in force, or why they cannot be read here.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub fn release_rules(
+        &self,
+        pack: PackId,
+    ) -> Result<Result<ReleaseRules, Unreadable>, NodeError> {
+        Ok(self.packs.need(pack)?.release_rules().cloned())
+    }
+
+    /// Changes the release rules of a pack, or with `dry_run` only says what that would do.
+    ///
+    /// # Errors
+    /// [`NodeError::Denied`] for whoever is no admin, or where the present rules cannot be read and the
+    /// change does not replace them; [`NodeError::BadInput`] for rules that break one.
+    pub fn change_rules(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        change: &RulesChange,
+        dry_run: bool,
+    ) -> Result<RulesChanged, NodeError> {
+        let replica = self.packs.need(pack)?;
+        let before = replica.release_rules().cloned();
+        let known = match before.clone() {
+            Ok(known) => known,
+            Err(Unreadable::NewerOperation) => return Err(Denied::NewerRules.into()),
+            Err(_) if change.replace => ReleaseRules::default(),
+            Err(why) => return Err(Denied::RulesUnreadable(why).into()),
+        };
+        let rules = known.changed(change).map_err(bad_rules)?;
+        let after = ReleaseRules::from(rules.clone());
+        let changes = before.as_ref() != Ok(&after);
+        if changes || dry_run {
+            let mut staged = if dry_run {
+                Staged::plan()
+            } else {
+                Staged::default()
+            };
+            self.stage_rules(now, pack, &rules, &mut staged)?;
+            if !dry_run {
+                self.remember(pack, &mut staged)?;
+                self.commit(pack, staged)?;
+                self.maintain(pack, now)?;
+            }
+        }
+        Ok(RulesChanged {
+            before,
+            after,
+            changes,
+        })
+    }
+
+    /// Stages an operation that sets these rules, sealed under the epoch in which this device would
+    /// write a public note now.
+    pub(crate) fn stage_rules(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        rules: &Rules,
+        staged: &mut Staged,
+    ) -> Result<(), NodeError> {
+        // Before an epoch is opened for it: whoever is no admin is told so.
+        let replica = self.packs.need(pack)?;
+        let shape = Act::Rules {
+            epoch: kitbag_core::id::EpochId::from_bytes([0; 32]),
+            sealed: vec![0; kitbag_core::policy::rules::SEALED_RULES_BYTES_MIN],
+        };
+        let (me, device) = (self.me.person(), self.me.device());
+        if replica.has_newer_rules() {
+            return Err(Denied::NewerRules.into());
+        }
+        if replica.policy.member(&me).is_none() {
+            return Err(crate::membership::not_a_member(replica, me).into());
+        }
+        replica.policy.permit(&me, &device, &[shape])?;
+        let (epoch, key) = self.epoch_to_seal(pack, Sensitivity::Public, staged)?;
+        let sealed = rules
+            .seal(pack, epoch, device, &key, &mut *self.rng)
+            .map_err(bad_rules)?;
+        self.stage_op(pack, vec![Act::Rules { epoch, sealed }], now, staged)?;
+        Ok(())
+    }
+
+    /// Whether a note may leave in an export for this person, and what decides: as far as they open it,
+    /// and for this purpose. Nothing for a note that this device does not open itself.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`], [`NodeError::Store`].
+    pub fn explain_release(
+        &self,
+        now: Timestamp,
+        pack: PackId,
+        person: PersonId,
+        note: ItemId,
+        purpose: Option<&str>,
+    ) -> Result<Option<ReleaseView>, NodeError> {
+        let replica = self.packs.need(pack)?;
+        let opens = |s: &Sensitivity| replica.policy.may_open(&person, *s);
+        let up_to = Sensitivity::ALL.into_iter().rev().find(opens);
+        let rules = replica.release_rules();
+        let Some(read) = self.note_to_read(pack, note)? else {
+            return Ok(None);
+        };
+        let destination = Destination::Export;
+        let allowed = rules.ok().and_then(|rules| {
+            let formats = rules.export.formats.as_ref()?;
+            formats.first().cloned() // the question is not about one format: any that may be
+        });
+        let request = Request {
+            up_to,
+            purpose,
+            format: allowed.as_deref(),
+            deleted: true,
+            ..Request::to(destination)
+        };
+        let facts = Facts {
+            sensitivity: read.sensitivity,
+            consent: read.view.consent.as_ref(),
+            status: read.view.status,
+            expires_at: read.view.expires_at,
+            pii: &read.built.record.pii,
+        };
+        let verdict = decide(&request, facts, rules, now);
+        Ok(Some(ReleaseView {
+            destination,
+            verdict,
+        }))
+    }
+}
+
+fn bad_rules(error: RulesError) -> NodeError {
+    NodeError::BadInput {
+        field: "rules",
+        reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
