@@ -1,5 +1,5 @@
-#![cfg(test)]
 //! Files of other systems, real ones and hostile ones, through the public API.
+#![cfg(test)]
 
 mod archives;
 mod conversations;
