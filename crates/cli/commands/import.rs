@@ -247,8 +247,10 @@ impl Sending<'_> {
         for note in notes {
             let is_message = note.note_type == "message";
             let said = is_message.then(|| batch::end_of(&note.body));
+            let was = note.id.clone().filter(|_| self.keeps_ids);
             let request = batch::request(note, self.sensitivity, &self.tags, &self.ids);
             requests.push(ImportNote {
+                was,
                 asked: std::mem::replace(&mut self.before, said).filter(|_| is_message),
                 ..request
             });
