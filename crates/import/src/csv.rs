@@ -276,6 +276,8 @@ enum Row {
 struct Rows<R> {
     input: R,
     reader: Reader,
+    /// Whether the line break was added that ends the last row.
+    closed: bool,
     ended: bool,
 }
 
@@ -287,6 +289,7 @@ impl<R: BufRead> Rows<R> {
         Rows {
             input,
             reader: ReaderBuilder::new().delimiter(separator).build(),
+            closed: false,
             ended: false,
         }
     }
@@ -298,7 +301,20 @@ impl<R: BufRead> Rows<R> {
         let mut buffer = [0; FIELD_BUFFER];
         while !self.ended {
             let input = self.input.fill_buf()?;
-            let (result, taken, written) = self.reader.read_field(input, &mut buffer);
+            let (result, taken, written) = match (input.is_empty(), self.closed) {
+                // Inside of quotes, a line break is a part of the value.
+                (true, false) => {
+                    self.closed = true;
+                    let (result, _, written) = self.reader.read_field(b"\n", &mut buffer);
+                    if written > 0 && matches!(result, ReadFieldResult::InputEmpty) {
+                        return Err(other_kind(
+                            "it ends inside of quotes: its last row is not whole",
+                        ));
+                    }
+                    (result, 0, written)
+                }
+                _ => self.reader.read_field(input, &mut buffer),
+            };
             self.input.consume(taken);
             bytes += written;
             if bytes > RECORD_BYTES_MAX {
