@@ -299,3 +299,31 @@ fn an_import_that_is_killed_goes_on_where_it_was() {
     assert_eq!(number(&report, "added") as usize, ROWS - listed, "{report}");
     assert_eq!(number(&ana.json(&import), "added"), 0);
 }
+
+/// Goal: of a file that breaks off what is whole is taken in; the report comes, and then the code
+/// that says it is not all. A stated sensitivity stands, whatever stands around it.
+#[test]
+fn a_file_that_breaks_off_is_taken_in_and_told() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("Acme");
+    let text = "{\"title\":\"A\",\"sensitivity\":\" \\\"restricted\\\" \"}\n{\"title\":\"B\"}\n{\"title\":\"C";
+    let args = ["--json", "import", "jsonl", "-", "--pack", &pack];
+    let output = ana.run(&args, text.as_bytes());
+    assert_eq!(output.status.code(), Some(2));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["added"], &report["skipped_total"]),
+        (&2.into(), &2.into()),
+        "the line and the file are told"
+    );
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("breaks off") && told.contains("2 notes"),
+        "{told}"
+    );
+    let listed = ana.json(&["list", &pack]);
+    let notes = listed["notes"].as_array().unwrap();
+    let of = |title: &str| notes.iter().find(|note| note["title"] == title).unwrap();
+    assert_eq!(of("A")["sensitivity"], "restricted");
+    assert_ne!(of("B")["sensitivity"], "restricted");
+}

@@ -69,7 +69,8 @@ fn kind() -> impl TypedValueParser<Value = Kind> {
 const MAP_BYTES_MAX: usize = 1024 * 1024;
 /// Batches that wait to be sent while the next one is read.
 const BATCHES_WAITING: usize = 2;
-/// Ids of a file that are held to follow references between its notes.
+/// Ids of a file that are held to follow references between its notes, each of at most
+/// [`kitbag_import::REFERENCE_BYTES_MAX`] bytes.
 const IDS_MAX: usize = 1_000_000;
 
 pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<()> {
@@ -101,14 +102,17 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
     };
     let work = import(args.kind, named, options, &mut sending, &mut report, &done);
     let first_error = progress::during(context.out, "Importing…", news, work).await?;
-    if let Some(failure) = report.failure(first_error) {
+    if let Some(failure) = report.failure(first_error.as_ref()) {
         return Err(failure.into());
     }
-    if context.out.is_json() {
-        return context.out.document(&report);
+    match context.out.is_json() {
+        true => context.out.document(&report)?,
+        false => context.out.say(report.in_words()),
     }
-    context.out.say(report.in_words());
-    Ok(())
+    match first_error {
+        Some(error) => Err(report.not_whole(error).into()),
+        None => Ok(()),
+    }
 }
 
 fn options(args: &ImportArgs) -> anyhow::Result<Options> {
@@ -170,14 +174,10 @@ async fn import(
 ) -> anyhow::Result<Option<Failure>> {
     let (batches, mut read) = mpsc::channel::<Batch>(BATCHES_WAITING);
     let (tell, ended) = oneshot::channel();
+    let mut batches = Batches::new(batches, &sending.tags);
     // A thread of its own: nobody waits for it when the command ends, though it may wait for a pipe.
     std::thread::spawn(move || {
-        let _ = tell.send(files::read(
-            kind,
-            named,
-            &options,
-            &mut Batches::new(batches),
-        ));
+        let _ = tell.send(files::read(kind, named, &options, &mut batches));
     });
     while let Some(batch) = read.recv().await {
         report.left(&batch.left);
@@ -214,6 +214,9 @@ struct Sending<'c> {
     before: Option<String>,
 }
 
+/// A note that is to be sent, with its place and its id in the file.
+type Waiting = ((String, Option<String>), ImportNote);
+
 impl Sending<'_> {
     /// How many notes can go in one call: one that refers to another waits until that has an id here.
     fn together(&self, notes: &[kitbag_import::Note]) -> usize {
@@ -235,35 +238,72 @@ impl Sending<'_> {
         notes: Vec<kitbag_import::Note>,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        let places: Vec<(String, Option<String>)> = notes
-            .iter()
-            .map(|note| (note.place.clone(), note.id.clone()))
-            .collect();
         if self.dry_run {
             report.would_send(notes.len() as u64);
             return Ok(());
         }
-        let mut requests: Vec<ImportNote> = Vec::with_capacity(notes.len());
+        let mut waiting = Vec::with_capacity(notes.len());
         for note in notes {
+            let (place, id) = (note.place.clone(), note.id.clone());
             let is_message = note.note_type == "message";
             let said = is_message.then(|| batch::end_of(&note.body));
-            let request = batch::request(note, self.sensitivity, &self.tags, &self.ids);
-            requests.push(ImportNote {
-                asked: std::mem::replace(&mut self.before, said).filter(|_| is_message),
-                ..request
-            });
+            let was = id.clone().filter(|_| self.keeps_ids);
+            let asked = std::mem::replace(&mut self.before, said).filter(|_| is_message);
+            match batch::request(note, self.sensitivity, &self.tags, &self.ids) {
+                Ok(request) => waiting.push((
+                    (place, id),
+                    ImportNote {
+                        was,
+                        asked,
+                        ..request
+                    },
+                )),
+                Err(why) => report.refuse(place, why),
+            }
         }
-        let call = ImportNotes {
+        // The last one is sent next.
+        let mut waiting = vec![waiting];
+        while let Some(notes) = waiting.pop() {
+            if let Some(halves) = self.call(notes, report).await? {
+                waiting.extend(halves);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one request. If it is too large it comes back as halves, the later one first; a note
+    /// that is too large alone is refused, and ends nothing.
+    async fn call(
+        &mut self,
+        notes: Vec<Waiting>,
+        report: &mut Report,
+    ) -> Result<Option<[Vec<Waiting>; 2]>, Failure> {
+        if notes.is_empty() {
+            return Ok(None);
+        }
+        let (mut places, notes): (Vec<_>, Vec<_>) = notes.into_iter().unzip();
+        let mut call = ImportNotes {
             v: V1,
             pack: self.pack.clone(),
-            notes: requests,
+            notes,
             unmasked: self.unmasked,
         };
-        let imported = self
-            .client
-            .call(&call)
-            .await
-            .map_err(|error| ended(error, report))?;
+        let imported = match self.client.call(&call).await {
+            Ok(imported) => imported,
+            Err(ClientError::Failed(failure)) if failure.code == Code::RequestTooLarge => {
+                if places.len() == 1 {
+                    let place = places.pop().map(|(place, _)| place);
+                    report.refuse(place.unwrap_or_default(), failure.message);
+                    return Ok(None);
+                }
+                let half = places.len() / 2;
+                let later = places.split_off(half).into_iter();
+                let later = later.zip(call.notes.split_off(half)).collect();
+                let first = places.into_iter().zip(call.notes).collect();
+                return Ok(Some([later, first]));
+            }
+            Err(error) => return Err(ended(error, report)),
+        };
         if imported.notes.len() != places.len() {
             let message = "the daemon answered for another number of notes than it was sent";
             return Err(Failure::new(Code::Internal, message));
@@ -271,7 +311,7 @@ impl Sending<'_> {
         self.keep_ids(&places, &imported);
         let places: Vec<String> = places.into_iter().map(|(place, _)| place).collect();
         report.imported(&places, imported);
-        Ok(())
+        Ok(None)
     }
 
     fn keep_ids(&mut self, places: &[(String, Option<String>)], imported: &Imported) {

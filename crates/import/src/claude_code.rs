@@ -1,7 +1,7 @@
 //! Session logs of Claude Code: a record in each line, of which newer versions have more kinds.
 
 use crate::error::Stop;
-use crate::json::text;
+use crate::json::{self, text};
 use crate::lines::{self, Line, TOO_LONG, nothing};
 use crate::note::{Note, Source};
 use crate::out::Out;
@@ -28,9 +28,10 @@ pub(crate) fn read(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), Sto
                 any = true;
                 self::record(&record, &place, out)?;
             }
-            _ => {
+            other => {
                 bad += 1;
                 out.skip(&place, "it is not a record of JSON")?;
+                json::whole(&line, other)?;
             }
         }
     }

@@ -256,9 +256,13 @@ impl<'n> Table<'n> {
             .iter()
             .map(String::as_str)
             .zip(row.iter().map(String::as_str));
+        if !own.is_empty() {
+            // A row that has a name of its own keeps it, whatever else is said of it by now.
+            return Key::of(out.kind(), "named row", &[own.as_bytes()]);
+        }
         let mut named: Vec<(&str, &str)> = named.filter(|(_, value)| !value.is_empty()).collect();
         named.sort_unstable();
-        let mut parts = vec![own.as_bytes()];
+        let mut parts = vec![];
         for (name, value) in named {
             parts.extend([name.as_bytes(), value.as_bytes()]);
         }
@@ -276,6 +280,8 @@ enum Row {
 struct Rows<R> {
     input: R,
     reader: Reader,
+    /// Whether the line break was added that ends the last row.
+    closed: bool,
     ended: bool,
 }
 
@@ -287,6 +293,7 @@ impl<R: BufRead> Rows<R> {
         Rows {
             input,
             reader: ReaderBuilder::new().delimiter(separator).build(),
+            closed: false,
             ended: false,
         }
     }
@@ -298,7 +305,20 @@ impl<R: BufRead> Rows<R> {
         let mut buffer = [0; FIELD_BUFFER];
         while !self.ended {
             let input = self.input.fill_buf()?;
-            let (result, taken, written) = self.reader.read_field(input, &mut buffer);
+            let (result, taken, written) = match (input.is_empty(), self.closed) {
+                // Inside of quotes, a line break is a part of the value.
+                (true, false) => {
+                    self.closed = true;
+                    let (result, _, written) = self.reader.read_field(b"\n", &mut buffer);
+                    if written > 0 && matches!(result, ReadFieldResult::InputEmpty) {
+                        return Err(other_kind(
+                            "it ends inside of quotes: its last row is not whole",
+                        ));
+                    }
+                    (result, 0, written)
+                }
+                _ => self.reader.read_field(input, &mut buffer),
+            };
             self.input.consume(taken);
             bytes += written;
             if bytes > RECORD_BYTES_MAX {

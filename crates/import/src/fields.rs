@@ -31,9 +31,10 @@ pub(crate) fn lines(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), St
                 any = true;
                 note(&fields, place, out)?;
             }
-            _ => {
+            other => {
                 bad += 1;
                 out.skip(&place, "it is not an object of JSON")?;
+                json::whole(&line, other)?;
             }
         }
     }
@@ -117,7 +118,7 @@ fn note(fields: &Map<String, Value>, place: String, out: &mut Out<'_>) -> Result
             out.unknown(&format!("field {name}"))?;
         }
     }
-    let draft = match draft(fields, body_name.copied()) {
+    let mut draft = match draft(fields, body_name.copied()) {
         Ok(draft) => draft,
         Err(what) => return out.skip(&place, format!("its {what} is not as it should be")),
     };
@@ -125,6 +126,9 @@ fn note(fields: &Map<String, Value>, place: String, out: &mut Out<'_>) -> Result
         (Kind::Jsonl, Some(id)) => id.clone(),
         _ => place,
     };
+    if out.kind() == Kind::Jsonl && std::mem::take(&mut draft.pinned) {
+        out.left_out(&place, "that it is kept in front")?;
+    }
     let stated = fields.get("key").and_then(|key| id(Some(key)));
     let key = match (&draft.id, stated) {
         (_, Some(key)) if out.kind() == Kind::Jsonl => {

@@ -77,7 +77,10 @@ fn first_line(input: &mut dyn BufRead) -> Result<Vec<u8>, Stop> {
 
 fn in_line(line: &[u8], take: &mut dyn FnMut(Event) -> Result<(), Stop>) -> Result<(), Stop> {
     match serde_json::from_slice::<Value>(line) {
-        Err(_) => take(Event::Bad(NOT_JSON)),
+        Err(error) => {
+            take(Event::Bad(NOT_JSON))?;
+            whole(line, Err(error))
+        }
         Ok(Value::Array(all)) => {
             take(Event::Begin)?;
             for one in all {
@@ -86,6 +89,16 @@ fn in_line(line: &[u8], take: &mut dyn FnMut(Event) -> Result<(), Stop>) -> Resu
             take(Event::End)
         }
         Ok(one) => take(Event::Value(one)),
+    }
+}
+
+/// Refuses a line that could not be read because the file ends in the middle of it.
+pub(crate) fn whole(line: &[u8], read: serde_json::Result<Value>) -> Result<(), Stop> {
+    match read {
+        Err(error) if error.is_eof() && !line.ends_with(b"\n") => {
+            Err(other_kind("it breaks off in its last line"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -34,6 +34,8 @@ pub const URI_BYTES_MAX: usize = 4_096;
 pub const PURPOSES_MAX: usize = 32;
 /// Notes that one note replaces, or that it was made from, at most.
 pub const REFERENCES_MAX: usize = 256;
+/// Bytes of an id by which notes of a file refer to each other, at most. Ours have 43, UUIDs 36.
+pub const REFERENCE_BYTES_MAX: usize = 64;
 /// The last millisecond of the year 9999.
 pub const TIME_MAX: u64 = 253_402_300_799_999;
 

@@ -5,7 +5,8 @@ use crate::lines::{self, Line};
 use crate::note::{Note, Source};
 use crate::out::Out;
 use crate::{Key, MAIL_BYTES_MAX, TIME_MAX};
-use mail_parser::{Address, Message, MessageParser, MimeHeaders};
+use mail_parser::{Address, Message, MessageParser, MessagePart, MimeHeaders};
+use std::collections::BTreeSet;
 use std::io::{BufRead, Read};
 
 /// How each message of an mbox begins.
@@ -90,7 +91,10 @@ fn message(bytes: &[u8], place: &str, out: &mut Out<'_>) -> Result<bool, Stop> {
     }
     let subject = mail.subject().unwrap_or_default().to_owned();
     let author = mail.from().map(people);
-    let body = body(&mail);
+    let (body, others) = body(&mail);
+    for other in others {
+        out.unknown(&other)?;
+    }
     let own = mail.message_id().unwrap_or_default();
     let seconds = mail.date().map(|date| date.to_timestamp());
     let at = seconds.and_then(|seconds| u64::try_from(seconds).ok()?.checked_mul(1000));
@@ -127,8 +131,9 @@ fn message(bytes: &[u8], place: &str, out: &mut Out<'_>) -> Result<bool, Stop> {
     Ok(true)
 }
 
-/// To whom, what it says, and what came along.
-fn body(mail: &Message<'_>) -> String {
+/// To whom, what it says in all its parts, and what came along; and the parts between these texts
+/// that are none, by their types.
+fn body(mail: &Message<'_>) -> (String, Vec<String>) {
     let mut head = Vec::new();
     for (name, address) in [("To", mail.to()), ("Cc", mail.cc())] {
         if let Some(address) = address {
@@ -139,9 +144,16 @@ fn body(mail: &Message<'_>) -> String {
     if !head.is_empty() {
         parts.push(head.join("\n"));
     }
-    let text = mail.body_text(0).unwrap_or_default();
-    if !text.trim().is_empty() {
-        parts.push(text.trim_end().to_owned());
+    let (mut seen, mut others) = (BTreeSet::new(), Vec::new());
+    for (at, &part) in mail.text_body.iter().enumerate() {
+        if !seen.insert(part) {
+            continue;
+        }
+        match mail.body_text(at) {
+            Some(text) if text.trim().is_empty() => {}
+            Some(text) => parts.push(text.trim_end().to_owned()),
+            None => others.push(type_of(mail.part(part))),
+        }
     }
     let names: Vec<&str> = mail
         .attachments()
@@ -150,7 +162,14 @@ fn body(mail: &Message<'_>) -> String {
     if !names.is_empty() {
         parts.push(format!("Attachments: {}", names.join(", ")));
     }
-    parts.join("\n\n")
+    (parts.join("\n\n"), others)
+}
+
+fn type_of(part: Option<&MessagePart<'_>>) -> String {
+    match part.and_then(MimeHeaders::content_type) {
+        Some(of) => format!("part {}/{}", of.ctype(), of.subtype().unwrap_or("*")),
+        None => "part without a type".to_owned(),
+    }
 }
 
 fn people(address: &Address<'_>) -> String {

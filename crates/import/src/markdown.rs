@@ -56,7 +56,9 @@ pub(crate) fn read(input: &mut dyn BufRead, path: &str, out: &mut Out<'_>) -> Re
 /// What stands between two lines of three hyphens at the very beginning, and what comes after.
 fn front_matter(text: &str) -> (Option<&str>, &str) {
     let whole = (None, text);
-    let Some(after) = text.strip_prefix("---").and_then(after_break) else {
+    let after = text.strip_prefix("---");
+    let after = after.and_then(|after| after_break(after.trim_start_matches([' ', '\t'])));
+    let Some(after) = after else {
         return whole;
     };
     let mut at = 0;
@@ -111,7 +113,7 @@ impl Matter {
                 matter.is_understood = false;
                 continue;
             };
-            let (name, value) = (name.trim().to_lowercase(), value.trim());
+            let (name, value) = (unquoted(name).trim().to_lowercase(), value.trim());
             in_tags = false;
             // Where a value goes on in other lines, or is of a kind of its own, it is not taken.
             let plain =
@@ -227,6 +229,9 @@ mod tests {
         assert!(!lists.is_understood);
         assert_eq!(front_matter("---\nno end"), (None, "---\nno end"));
         assert_eq!(front_matter("----\n---\n").0, None);
+        let quoted = "--- \n\"sensitivity\" : \" Restricted \"\n---\nx";
+        let matter = Matter::of(front_matter(quoted).0.unwrap());
+        assert_eq!(matter.sensitivity.as_deref(), Some(" restricted "));
     }
 
     #[test]

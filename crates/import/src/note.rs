@@ -30,7 +30,8 @@ pub struct Told {
 pub struct Note {
     /// Where in the file, for reports.
     pub place: String,
-    /// Its id in the file, by which others in the file refer to it.
+    /// Its id in the file, by which others in the file refer to it; none if it is longer than
+    /// [`crate::REFERENCE_BYTES_MAX`].
     pub id: Option<String>,
     /// Names the place in the other system from which it comes.
     pub key: Key,
@@ -150,6 +151,13 @@ pub(crate) fn cut_bytes(text: &str, bytes: usize) -> Option<String> {
     }
     let end = text.floor_char_boundary(bytes.saturating_sub('…'.len_utf8()));
     Some(format!("{}…", text[..end].trim_end()))
+}
+
+/// A word of a file without the spaces, line breaks and quotes around it.
+pub(crate) fn bare(word: &str) -> String {
+    let word = one_line(word);
+    let around = |c: char| c.is_whitespace() || matches!(c, '"' | '\'');
+    word.trim_matches(around).to_owned()
 }
 
 /// The words of a note, as `docs/spec/notes.md` numbers them.

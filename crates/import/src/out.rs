@@ -1,7 +1,7 @@
 //! The way out: a draft becomes a note within the limits, or several, or a sentence about why not.
 
 use crate::error::Stop;
-use crate::note::{cut_bytes, one_line, words};
+use crate::note::{bare, cut_bytes, one_line, words};
 use crate::*;
 use std::collections::BTreeSet;
 
@@ -56,6 +56,7 @@ impl<'a> Out<'a> {
         if note.title.trim().is_empty() && note.body.trim().is_empty() {
             return self.skip(&note.place, "it holds no text");
         }
+        bare_words(&mut note);
         if let Some(why) = unfit(&note) {
             return self.skip(&note.place, why);
         }
@@ -65,6 +66,7 @@ impl<'a> Out<'a> {
             "" => self.label.of(&self.file, &note.place),
             own => Label::whole().of(own, ""),
         };
+        note.place = short(&note.place);
         for what in fit(&mut note) {
             self.left_out(&note.place, what)?;
         }
@@ -105,18 +107,35 @@ const UNKNOWN_CHARS_MAX: usize = 48;
 const PLACE_BYTES_MAX: usize = 400;
 
 fn told(place: &str, reason: impl Into<String>) -> Told {
-    let place = one_line(place);
     Told {
-        place: cut_bytes(&place, PLACE_BYTES_MAX).unwrap_or(place),
+        place: short(place),
         reason: reason.into(),
     }
+}
+
+fn short(place: &str) -> String {
+    let place = one_line(place);
+    cut_bytes(&place, PLACE_BYTES_MAX).unwrap_or(place)
+}
+
+/// Takes away what stands around words, once and for all who look at them later. A word of which
+/// nothing is left stays a stated one.
+fn bare_words(note: &mut Note) {
+    let consent = note.consent.as_mut().map(|consent| &mut consent.status);
+    let words = [&mut note.note_type, &mut note.source.kind]
+        .into_iter()
+        .chain(&mut note.sensitivity)
+        .chain(&mut note.claim)
+        .chain(&mut note.status)
+        .chain(&mut note.pii)
+        .chain(consent);
+    words.for_each(|word| *word = bare(word));
 }
 
 /// Why a note may not be taken in as it is. What protects somebody is never changed or left out.
 fn unfit(note: &Note) -> Option<String> {
     let word = |what: &str, word: &str, all: &[&str]| {
-        let word = quoted(word);
-        (!all.contains(&word.trim_matches('"'))).then(|| format!("{word} is no {what}"))
+        (!all.contains(&word)).then(|| format!("{} is no {what}", quoted(word)))
     };
     let optional =
         |what, stated: &Option<String>, all| stated.as_ref().and_then(|one| word(what, one, all));
@@ -189,7 +208,17 @@ fn fit(note: &mut Note) -> Vec<String> {
         cut(&mut by.model, NAME_BYTES_MAX);
         cut(&mut by.prompt, LOCATOR_BYTES_MAX);
     }
+    let is_long = |id: &String| id.len() > REFERENCE_BYTES_MAX;
+    note.id.take_if(|id| is_long(id));
     for ids in [&mut note.supersedes, &mut note.derived_from] {
+        let before = ids.len();
+        ids.retain(|id| !is_long(id));
+        if ids.len() < before {
+            let long = before - ids.len();
+            told.push(format!(
+                "{long} references to other notes that are longer than {REFERENCE_BYTES_MAX} bytes"
+            ));
+        }
         if ids.len() > REFERENCES_MAX {
             let over = ids.len() - REFERENCES_MAX;
             told.push(format!("{over} references to other notes"));
@@ -348,6 +377,75 @@ mod tests {
                 from = end;
             }
         }
+    }
+
+    /// Goal: whoever looks at a word later finds the one that was judged here.
+    #[test]
+    fn a_word_is_the_same_whatever_stands_around_it() {
+        for stated in [
+            "restricted",
+            "restricted ",
+            "\u{a0}restricted\n",
+            "\"restricted\"",
+            " ' restricted ' ",
+        ] {
+            let (notes, told) = given(Note {
+                sensitivity: Some(stated.into()),
+                status: Some(stated.replace("restricted", "expired")),
+                pii: vec![stated.replace("restricted", "email")],
+                consent: Some(Consent {
+                    status: stated.replace("restricted", "withdrawn"),
+                    ..Consent::default()
+                }),
+                ..draft()
+            });
+            assert_eq!((notes.len(), told.len()), (1, 0), "{stated:?}");
+            let note = &notes[0];
+            assert_eq!(note.sensitivity.as_deref(), Some("restricted"));
+            assert_eq!(note.status.as_deref(), Some("expired"));
+            assert_eq!(note.pii, ["email"]);
+            assert_eq!(note.consent.as_ref().unwrap().status, "withdrawn");
+        }
+        for stated in [
+            "",
+            " ",
+            "\"\"",
+            "restr\nicted",
+            "restricted\u{200b}",
+            "Secret",
+        ] {
+            let (notes, told) = given(Note {
+                sensitivity: Some(stated.into()),
+                ..draft()
+            });
+            assert_eq!((notes.len(), told.len()), (0, 1), "{stated:?}");
+        }
+        let (notes, _) = given(Note {
+            status: Some("\"archived\" ".into()),
+            ..draft()
+        });
+        assert!(notes.is_empty(), "it is deleted where it comes from");
+    }
+
+    #[test]
+    fn ids_and_references_are_short_or_left_out() {
+        let long = "x".repeat(REFERENCE_BYTES_MAX + 1);
+        let (notes, told) = given(Note {
+            id: Some(long.clone()),
+            place: "p".repeat(1_000_000),
+            supersedes: vec![long[1..].to_owned(), long.clone()],
+            derived_from: vec![long.clone(); 3],
+            ..draft()
+        });
+        let note = &notes[0];
+        assert_eq!(note.id, None);
+        assert_eq!(note.supersedes, [&long[1..]]);
+        assert!(note.derived_from.is_empty() && note.place.len() <= PLACE_BYTES_MAX);
+        let told: Vec<&str> = told.iter().map(|told| told.reason.as_str()).collect();
+        assert_eq!(
+            told,
+            [1, 3].map(|n| format!("{n} references to other notes that are longer than 64 bytes"))
+        );
     }
 
     #[test]

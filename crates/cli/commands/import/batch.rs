@@ -1,7 +1,7 @@
 //! Batches: as many notes as fit one call, and each as the daemon takes it.
 
-use super::tally::Left;
-use kitbag_import::{Item, Note};
+use super::tally::{Left, in_file};
+use kitbag_import::{Item, Note, REFERENCE_BYTES_MAX};
 use kitbag_rpc::{
     ExportedConsent, IMPORT_NOTES_MAX, ImportNote, ImportSource, ProducedBy, Sensitivity, Time,
 };
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use tokio::sync::mpsc::Sender;
 
-/// Bytes of text in one batch, at most, unless it is a single note: each batch is one durable step
+/// Bytes of one batch as JSON, at most, unless it is a single note: each batch is one durable step
 /// of the daemon, and others wait for it.
 const BATCH_BYTES_MAX: usize = 512 * 1024;
 
@@ -28,21 +28,27 @@ pub(super) struct Batches {
     to: Sender<Batch>,
     open: Batch,
     bytes: usize,
+    /// Bytes that the tags of the command add to each note.
+    tags: usize,
 }
 
 impl Batches {
-    pub(super) fn new(to: Sender<Batch>) -> Batches {
+    pub(super) fn new(to: Sender<Batch>, tags: &[String]) -> Batches {
         Batches {
             to,
             open: Batch::default(),
             bytes: 0,
+            tags: tags.iter().map(|tag| json_bytes(tag)).sum(),
         }
     }
 
     pub(super) fn take(&mut self, file: Option<&str>, item: Item) -> ControlFlow<()> {
         match item {
-            Item::Note(note) => {
-                let bytes = bytes_of(&note);
+            Item::Note(mut note) => {
+                if let Some(file) = file {
+                    note.place = in_file(file, note.place);
+                }
+                let bytes = bytes_of(&note) + self.tags;
                 let is_full = self.open.notes.len() == IMPORT_NOTES_MAX
                     || self.bytes + bytes > BATCH_BYTES_MAX;
                 if is_full && !self.open.notes.is_empty() {
@@ -77,24 +83,78 @@ pub(super) fn end_of(text: &str) -> String {
     text[from..].to_owned()
 }
 
-fn bytes_of(note: &Note) -> usize {
-    let tags: usize = note.tags.iter().map(String::len).sum();
-    note.title.len() + note.body.len() + tags
+/// Bytes of everything in the request of a note that does not depend on its texts, at most: names of
+/// fields, its key, numbers, times, words.
+const REQUEST_BYTES: usize = 1536;
+
+/// Bytes of the request of a note, at most, without the tags of the command.
+pub(super) fn bytes_of(note: &Note) -> usize {
+    let source = &note.source;
+    let by = note.produced_by.iter();
+    let by = by.flat_map(|by| [&by.agent, &by.model, &by.prompt]);
+    let of_consent = note.consent.iter();
+    let of_consent = of_consent.flat_map(|consent| [&consent.subject, &consent.evidence]);
+    let optional = [
+        &source.uri,
+        &source.app,
+        &source.author,
+        &source.locator,
+        &note.sensitivity,
+        &note.claim,
+        &note.status,
+    ];
+    let optional = optional.into_iter().chain(by).chain(of_consent).flatten();
+    let consent = note.consent.iter();
+    let of_consent = consent.flat_map(|consent| consent.purposes.iter().chain([&consent.status]));
+    let texts = [
+        &note.note_type,
+        &note.title,
+        &note.body,
+        &source.label,
+        &source.kind,
+    ];
+    let texts = texts.into_iter().chain(optional).chain(of_consent);
+    let texts = texts.chain(&note.tags).chain(&note.pii);
+    let texts: usize = texts.map(|text| json_bytes(text)).sum();
+    // An id of the file becomes one of the pack, and neither is longer than this as JSON.
+    let references = note.supersedes.iter().chain(&note.derived_from);
+    let references = references.map(|id| json_bytes(id).max(REFERENCE_BYTES_MAX + AROUND));
+    // What a message says is sent with the next one too.
+    let asked = (note.note_type == "message").then(|| json_bytes(&end_of(&note.body)));
+    REQUEST_BYTES + texts + references.sum::<usize>() + asked.unwrap_or_default()
+}
+
+/// Bytes around a text in JSON: two quotes and a comma.
+const AROUND: usize = 3;
+
+/// Bytes of a text as JSON writes it in a list, at most.
+fn json_bytes(text: &str) -> usize {
+    let bytes = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    });
+    AROUND + bytes.sum::<usize>()
 }
 
 /// A note as the daemon takes it. What the file says goes before what the person said, but for tags.
+///
+/// # Errors
+/// Why it is not sent: a sensitivity that is stated and not understood is never left out.
 pub(super) fn request(
     note: Note,
     sensitivity: Option<Sensitivity>,
     tags: &[String],
     ids: &HashMap<String, String>,
-) -> ImportNote {
-    let own = note.sensitivity.as_deref();
-    let own = own.and_then(|word| {
-        Sensitivity::ALL
-            .into_iter()
-            .find(|one| one.as_str() == word)
-    });
+) -> Result<ImportNote, String> {
+    let own = match &note.sensitivity {
+        None => sensitivity,
+        Some(word) => {
+            let mut all = Sensitivity::ALL.into_iter();
+            let found = all.find(|one| one.as_str() == word);
+            Some(found.ok_or_else(|| format!("{word:?} is no sensitivity"))?)
+        }
+    };
     let of_file = note.tags.into_iter().filter(|tag| !tags.contains(tag));
     let tags = tags.iter().cloned().chain(of_file);
     let time = |millis: Option<u64>| millis.map(Time::from_millis);
@@ -102,7 +162,7 @@ pub(super) fn request(
         let known = |id: String| ids.get(&id).cloned().unwrap_or(id);
         all.into_iter().map(known).collect()
     };
-    ImportNote {
+    Ok(ImportNote {
         key: note.key.to_string(),
         was: None,
         note_type: Some(note.note_type),
@@ -124,7 +184,7 @@ pub(super) fn request(
             model: by.model,
             prompt: by.prompt,
         }),
-        sensitivity: own.or(sensitivity),
+        sensitivity: own,
         pii: note.pii,
         consent: note.consent.map(|consent| ExportedConsent {
             status: consent.status,
@@ -145,5 +205,5 @@ pub(super) fn request(
         valid_to: time(note.valid_to),
         review_after: time(note.review_after),
         expires_at: time(note.expires_at),
-    }
+    })
 }

@@ -53,12 +53,20 @@ impl Left {
 
 fn why(file: Option<&str>, told: Told) -> Why {
     let place = match file {
-        Some(file) if file != told.place => format!("{file}: {}", told.place),
-        _ => told.place,
+        Some(file) => in_file(file, told.place),
+        None => told.place,
     };
     Why {
         place,
         reason: told.reason,
+    }
+}
+
+/// A place in one of several files; a file that is one note is named once.
+pub(super) fn in_file(file: &str, place: String) -> String {
+    match file == place {
+        true => place,
+        false => format!("{file}: {place}"),
     }
 }
 
@@ -88,6 +96,8 @@ pub(crate) struct Report {
     updated: u64,
     deleted: u64,
     above: u64,
+    /// Of those that were here already, how many stand lower than this import would put them.
+    below: u64,
     refused: u64,
     /// Masked copies that were written.
     masked: u64,
@@ -104,6 +114,9 @@ pub(crate) struct Report {
     /// Kinds of records that are not read, and how many.
     unknown: BTreeMap<String, u64>,
     audiences: Vec<ImportAudience>,
+    /// The first note that was refused.
+    #[serde(skip)]
+    first_refused: Option<Why>,
 }
 
 impl Report {
@@ -118,6 +131,7 @@ impl Report {
             updated: 0,
             deleted: 0,
             above: 0,
+            below: 0,
             refused: 0,
             masked: 0,
             personal_data: 0,
@@ -128,6 +142,7 @@ impl Report {
             left_out_total: 0,
             unknown: BTreeMap::new(),
             audiences: vec![],
+            first_refused: None,
         }
     }
 
@@ -157,7 +172,7 @@ impl Report {
     /// Counts what the daemon answered for a batch, whose notes stood at these places.
     pub(super) fn imported(&mut self, places: &[String], imported: Imported) {
         for (place, note) in places.iter().zip(imported.notes) {
-            self.read += 1;
+            self.read += u64::from(note.became != Became::Refused); // counted there
             match note.became {
                 Became::Added => self.added += 1,
                 Became::Unchanged => self.unchanged += 1,
@@ -165,13 +180,11 @@ impl Report {
                 Became::Deleted => self.deleted += 1,
                 Became::Above => self.above += 1,
                 Became::Refused => {
-                    self.refused += 1;
-                    self.skipped_total += 1;
                     let reason = note.reason.unwrap_or_else(|| "it was refused".to_owned());
-                    let place = place.clone();
-                    push(&mut self.skipped, Why { place, reason });
+                    self.refuse(place.clone(), reason);
                 }
             }
+            self.below += u64::from(note.below);
             self.masked += u64::from(note.masked.is_some());
             self.personal_data += u64::from(!note.held.is_empty());
             for kind in note.held {
@@ -186,13 +199,39 @@ impl Report {
         }
     }
 
+    /// Counts a note that is not taken in.
+    pub(super) fn refuse(&mut self, place: String, reason: String) {
+        self.read += 1;
+        self.refused += 1;
+        self.skipped_total += 1;
+        let why = Why { place, reason };
+        self.first_refused.get_or_insert_with(|| why.clone());
+        push(&mut self.skipped, why);
+    }
+
+    /// Why the command fails although something was read: a file was not read to its end.
+    pub(super) fn not_whole(&self, first_error: Failure) -> Failure {
+        let notes = words::count(self.read, "note", "notes");
+        let became = if self.dry_run {
+            "would be sent"
+        } else {
+            "were sent"
+        };
+        let message = format!(
+            "{}; {notes} that could be read {became}",
+            first_error.message
+        );
+        Failure::new(first_error.code, message)
+            .hint("mend the file and start the same import again: nothing is added twice")
+    }
+
     /// Why the command fails, if nothing came of it: nothing could be read, or all was refused.
-    pub(super) fn failure(&self, first_error: Option<Failure>) -> Option<Failure> {
+    pub(super) fn failure(&self, first_error: Option<&Failure>) -> Option<Failure> {
         if self.read == 0 {
-            return first_error;
+            return first_error.cloned();
         }
         let all_refused = self.refused == self.read;
-        let first = self.skipped.iter().find(|_| all_refused)?;
+        let first = self.first_refused.as_ref().filter(|_| all_refused)?;
         let message = format!(
             "nothing was added: all {} were refused; the first, {}: {}",
             words::count(self.refused, "note", "notes"),
@@ -256,6 +295,10 @@ impl Report {
             (self.updated, "with a stricter consent by now"),
             (self.deleted, "deleted here before, and left so"),
             (self.above, "above your clearance by now"),
+            (
+                self.below,
+                "at a lower sensitivity than this import would give them",
+            ),
             (self.refused, "refused"),
         ] {
             if number > 0 {

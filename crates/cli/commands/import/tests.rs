@@ -1,9 +1,9 @@
 //! The command without a daemon: walking, batching, counting. With one: `tests/import.rs`.
 
-use super::batch::{Batch, Batches, request};
+use super::batch::{Batch, Batches, bytes_of, request};
 use super::files;
 use super::tally::{Left, Report};
-use kitbag_import::{Kind, Label, Note, Options, Told};
+use kitbag_import::{Consent, Kind, Label, Note, Options, ProducedBy, Source, Told};
 use kitbag_rpc::{
     Became, Code, IMPORT_NOTES_MAX, ImportAudience, Imported, ImportedNote, NoteRef, PackRef,
     Sensitivity, V1,
@@ -20,7 +20,7 @@ fn batches(kind: Kind, paths: &[&Path]) -> (Vec<Batch>, Option<kitbag_rpc::Failu
     let named = files::named(kind, &paths).unwrap();
     let (to, mut from) = mpsc::channel(1);
     let reader = std::thread::spawn(move || {
-        files::read(kind, named, &Options::default(), &mut Batches::new(to))
+        files::read(kind, named, &Options::default(), &mut Batches::new(to, &[]))
     });
     let mut all = Vec::new();
     while let Some(batch) = from.blocking_recv() {
@@ -139,7 +139,7 @@ fn a_file_that_is_not_there_or_of_another_kind_is_the_failure() {
     fs::write(&file, "hello").unwrap();
     let (all, error) = batches(Kind::Messages, &[&file]);
     assert!(notes(&all).is_empty());
-    let failure = report().failure(error).unwrap();
+    let failure = report().failure(error.as_ref()).unwrap();
     assert_eq!(failure.code, Code::BadInput);
     assert!(
         failure.message.starts_with("a.json: "),
@@ -159,16 +159,24 @@ fn a_note_is_sent_as_the_file_says() {
     };
     let ids = HashMap::from([("one".to_owned(), "here".to_owned())]);
     let tags = ["b".to_owned(), "c".to_owned()];
-    let sent = request(note.clone(), Some(Sensitivity::Restricted), &tags, &ids);
+    let sent = request(note.clone(), Some(Sensitivity::Restricted), &tags, &ids).unwrap();
     assert_eq!(sent.sensitivity, Some(Sensitivity::Public));
     assert_eq!(sent.tags, ["b", "c", "a"]);
     assert_eq!(sent.supersedes, ["here", "elsewhere"]);
     assert_eq!(sent.key.len(), 32);
+    for stated in ["", "restricted ", "secret"] {
+        let other = Note {
+            sensitivity: Some(stated.into()),
+            ..note.clone()
+        };
+        let sent = request(other, Some(Sensitivity::Public), &[], &ids);
+        assert!(sent.is_err(), "{stated:?} would go to public");
+    }
     let none = Note {
         sensitivity: None,
         ..note
     };
-    let sent = request(none, Some(Sensitivity::Restricted), &[], &ids);
+    let sent = request(none, Some(Sensitivity::Restricted), &[], &ids).unwrap();
     assert_eq!(sent.sensitivity, Some(Sensitivity::Restricted));
 }
 
@@ -250,8 +258,140 @@ fn if_all_was_refused_the_command_fails() {
         notes: vec![became(Became::Refused)],
         audiences: vec![],
     };
+    let mut left = Left::default();
+    let place = "row 0".to_owned();
+    let reason = "it has more columns than the first row".to_owned();
+    left.skip(None, Told { place, reason });
+    report.left(&left);
     report.imported(&["row 1".to_owned()], imported);
-    assert_eq!(report.failure(None).unwrap().code, Code::Denied);
+    let failure = report.failure(None).unwrap();
+    assert_eq!(failure.code, Code::Denied);
+    let told = "nothing was added: all 1 note were refused; the first, row 1: it was refused";
+    assert_eq!(failure.message, told, "not what was skipped before");
+}
+
+/// Goal: the rest of a file that breaks off is missed; what was read comes, and says so.
+#[test]
+fn a_file_that_breaks_off_fails_after_its_report() {
+    let home = tempfile::tempdir().unwrap();
+    let (cut, whole) = (home.path().join("cut.csv"), home.path().join("whole.csv"));
+    fs::write(&cut, "a,b\nA,1\nB,\"tw").unwrap();
+    fs::write(&whole, "a,b\nC,1\n").unwrap();
+    let (all, error) = batches(Kind::Csv, &[&cut, &whole]);
+    let places: Vec<&str> = notes(&all).iter().map(|note| note.place.as_str()).collect();
+    assert_eq!(places, ["cut.csv: row 1", "whole.csv: row 1"]);
+    let mut report = report();
+    all.iter().for_each(|batch| report.left(&batch.left));
+    report.would_send(2);
+    let error = error.unwrap();
+    assert!(
+        report.failure(Some(&error)).is_none(),
+        "the report comes first"
+    );
+    let failure = report.not_whole(error);
+    assert_eq!(failure.code, Code::BadInput);
+    assert!(
+        failure.message.starts_with("cut.csv: ") && failure.message.contains("2 notes"),
+        "{}",
+        failure.message
+    );
+}
+
+/// Goal: what is counted for a batch is never less than what is sent.
+#[test]
+fn a_note_is_counted_as_the_request_that_it_becomes() {
+    let nasty = |length: usize| Some("\u{1}\"\\é".repeat(length));
+    let text = |length| nasty(length).unwrap();
+    let note = Note {
+        note_type: "message".into(),
+        title: text(100),
+        body: text(2_000),
+        tags: (0..64).map(|n| format!("{n}{}", "\"".repeat(60))).collect(),
+        source: Source {
+            label: text(40),
+            kind: "clipboard".into(),
+            uri: nasty(800),
+            app: nasty(100),
+            author: nasty(100),
+            locator: nasty(400),
+            captured_at: Some(kitbag_import::TIME_MAX),
+            observed_at: Some(kitbag_import::TIME_MAX),
+        },
+        produced_by: Some(ProducedBy {
+            agent: nasty(100),
+            model: nasty(100),
+            prompt: nasty(400),
+        }),
+        sensitivity: Some("confidential".into()),
+        pii: vec!["device_identifier".into(); 13],
+        consent: Some(Consent {
+            status: "not_required".into(),
+            purposes: vec![text(16); 32],
+            subject: nasty(100),
+            given_at: Some(kitbag_import::TIME_MAX),
+            expires_at: Some(kitbag_import::TIME_MAX),
+            evidence: nasty(400),
+        }),
+        claim: Some("observation".into()),
+        confidence: Some(1_000),
+        status: Some("superseded".into()),
+        supersedes: (0..256).map(|n| n.to_string()).collect(),
+        derived_from: vec!["\u{1}".repeat(64); 256],
+        valid_from: Some(kitbag_import::TIME_MAX),
+        valid_to: Some(kitbag_import::TIME_MAX),
+        review_after: Some(kitbag_import::TIME_MAX),
+        expires_at: Some(kitbag_import::TIME_MAX),
+        ..Note::default()
+    };
+    let ids = (0..256).map(|n| (n.to_string(), "k".repeat(43)));
+    let ids: HashMap<String, String> = ids.collect();
+    for note in [note, Note::default()] {
+        let counted = bytes_of(&note);
+        let asked = (note.note_type == "message").then(|| super::batch::end_of(&note.body));
+        let sent = request(note, Some(Sensitivity::Confidential), &[], &ids).unwrap();
+        let sent = serde_json::to_string(&kitbag_rpc::ImportNote { asked, ..sent }).unwrap();
+        assert!(sent.len() < counted, "{} of {counted}", sent.len());
+        assert!(
+            counted - sent.len() <= 16 * 1024,
+            "{} of {counted}",
+            sent.len()
+        );
+    }
+}
+
+/// Goal: a request that is too large is parted, and a note that is too large alone ends nothing.
+#[test]
+fn notes_that_are_too_large_are_refused_one_by_one() {
+    let home = tempfile::tempdir().unwrap();
+    let client = kitbag_rpc::Client::new(home.path(), kitbag_rpc::Caller::Cli);
+    let mut sending = super::Sending {
+        client: &client,
+        pack: String::new(),
+        sensitivity: None,
+        tags: vec![],
+        unmasked: false,
+        dry_run: false,
+        keeps_ids: false,
+        ids: HashMap::new(),
+        before: None,
+    };
+    let note = |number: usize| Note {
+        place: format!("line {number}"),
+        body: "x".repeat(kitbag_rpc::NOTE_REQUEST_BYTES_MAX + 1),
+        ..Note::default()
+    };
+    let mut report = report();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let sent = sending.send((1..=3).map(note).collect(), &mut report);
+    runtime.block_on(sent).unwrap();
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["refused"], 3);
+    let places = [0, 1, 2].map(|at| json["skipped"][at]["where"].clone());
+    assert_eq!(places, ["line 1", "line 2", "line 3"]);
+    assert!(report.failure(None).is_some());
 }
 
 /// Goal: a note goes in a later call than the one that it was made from.

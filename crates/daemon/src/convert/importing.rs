@@ -56,7 +56,7 @@ pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::ToCapture, Failu
     Ok(engine::ToCapture {
         note: engine::Incoming {
             sensitivity: note.sensitivity.map(engine_sensitivity),
-            was: optional("was", note.was)?,
+            was: note.was.and_then(|id| id.parse().ok()), // what is no id names no note
             captured_at: from.captured_at.map(moment),
             ..engine::Incoming::new(record)
         },

@@ -89,7 +89,7 @@ fn records_without_end_are_passed_over() {
     assert_eq!(count(Kind::ClaudeCode, "", &piece, times), (0, 1, true));
     assert_eq!(
         count(Kind::Csv, "a,b\n1,2\n\"", &piece, times),
-        (1, 1, true)
+        (1, 0, false)
     );
     assert_eq!(
         count(Kind::Csv, "a,b\n1,2\n", &",".repeat(64 * 1024), 100),

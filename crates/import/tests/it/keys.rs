@@ -1,7 +1,7 @@
 //! Keys, byte for byte, beside a second reading of `docs/spec/import.md`.
 
 use crate::{good, read_as};
-use kitbag_import::{Kind, Options};
+use kitbag_import::{Kind, Map, Options};
 
 fn h(parts: &[&[u8]]) -> [u8; 32] {
     let mut bytes = Vec::new();
@@ -75,8 +75,16 @@ fn keys_are_those_of_the_specification() {
     let expected = [piece(b"claude", &one, 0), piece(b"claude", &two, 0)];
     assert_eq!(good(Kind::Claude, text).keys(), expected);
 
-    let row = key(&[b"csv", b"row", b"", b"a", b"2", b"b", b"1"]);
+    let row = key(&[b"csv", b"row", b"a", b"2", b"b", b"1"]);
     assert_eq!(good(Kind::Csv, "b,c,a\n1,,2\n").keys(), [row]);
+    let options = Options {
+        map: Some(Map::parse("key = \"{c}\"").unwrap()),
+        ..Options::default()
+    };
+    let all = read_as(Kind::Csv, "t.csv", "", b"b,c\n1,7\n2,7\n3,\n", &options);
+    let named = key(&[b"csv", b"named row", b"7"]);
+    let unnamed = key(&[b"csv", b"row", b"b", b"3"]);
+    assert_eq!(all.keys(), [named, named, unnamed]);
 
     let all = read_as(Kind::Markdown, "v", "x/a.md", b"text", &Options::default());
     assert_eq!(all.keys(), [key(&[b"markdown", b"file", b"x/a.md"])]);

@@ -166,14 +166,88 @@ fn a_line_is_a_note() {
     assert_eq!(all.notes[0].source.label, "file · doc_1");
     assert_eq!(
         (all.notes[1].confidence, all.notes[1].pinned),
-        (Some(700), true)
+        (Some(700), false)
     );
+    assert_eq!(all.left_out.len(), 1, "nobody here put it in front");
     assert_eq!(all.notes[1].source.label, "CRM · 1");
     assert_eq!(all.unknown["field observed"], 1);
     assert_eq!(all.skipped.len(), 3);
     let mut turned = text.clone();
     turned.reverse();
     assert_eq!(good(Kind::Jsonl, &turned.join("\n")).set(), all.set());
+}
+
+/// Goal: a sensitivity that is stated comes out as its word, or the note does not.
+#[test]
+fn a_stated_sensitivity_is_never_passed_over() {
+    let word = |all: &crate::Read| all.notes.first().map(|note| note.sensitivity.clone());
+    let restricted = Some(Some("restricted".to_owned()));
+    for stated in ["restricted ", "\trestricted\n", "\"restricted\""] {
+        let line = json!({"title": "A", "sensitivity": stated}).to_string();
+        assert_eq!(word(&good(Kind::Jsonl, &line)), restricted, "{stated:?}");
+    }
+    let map = "sensitivity = \"{s}\"";
+    assert_eq!(
+        word(&mapped(map, "a,s\nx,\"\"\"restricted\"\"\"\n")),
+        restricted
+    );
+    for stated in [
+        "sensitivity: \" restricted \"",
+        "sensitivity: 'Restricted'",
+        "\"sensitivity\": restricted",
+        "sensitivity : restricted\t",
+    ] {
+        let text = format!("---\n{stated}\n---\nx\n");
+        assert_eq!(word(&good(Kind::Markdown, &text)), restricted, "{stated}");
+    }
+    for stated in [
+        "sensitivity:",
+        "sensitivity: \"\"",
+        "sensitivity: restricted # ?",
+    ] {
+        let text = format!("---\n{stated}\n---\nx\n");
+        assert_eq!(good(Kind::Markdown, &text).skipped.len(), 1, "{stated}");
+    }
+}
+
+/// Goal: a file that ends in the middle gives what is whole, and says that it is not all.
+#[test]
+fn a_file_that_breaks_off_is_told() {
+    for (kind, text) in [
+        (Kind::Jsonl, "{\"title\":\"A\"}\n{\"title\":\"B"),
+        (
+            Kind::Kitbag,
+            "{\"v\":1,\"notes\":[{\"title\":\"A\"},{\"title\":\"B",
+        ),
+        (Kind::Csv, "a,b\nA,1\nB,\"tw"),
+        (
+            Kind::Messages,
+            "[{\"role\":\"user\",\"content\":\"A\"},{\"role\":\"user\",\"con",
+        ),
+        (
+            Kind::Messages,
+            "{\"role\":\"user\",\"content\":\"A\"}\n{\"role\":\"user\",\"con",
+        ),
+        (
+            Kind::ClaudeCode,
+            "{\"type\":\"user\",\"uuid\":\"u\",\"message\":{\"role\":\"user\",\"content\":\"A\"}}\n{\"type",
+        ),
+    ] {
+        let all = read_bytes(kind, text.as_bytes());
+        assert_eq!(all.notes.len(), 1, "{text}");
+        assert!(all.error.is_some(), "{text}");
+    }
+    for whole in [
+        "a,b\nA,1",
+        "a,b\nA,\"1\"",
+        "a,b\r\nA,5\"\r\n",
+        "a,b\nA,\"1\"\n\n",
+    ] {
+        assert_eq!(good(Kind::Csv, whole).notes.len(), 1, "{whole:?}");
+    }
+    let middle = "{\"title\":\"A\"}\n{\"title\":\n{\"title\":\"B\"}";
+    let all = good(Kind::Jsonl, middle);
+    assert_eq!((all.notes.len(), all.skipped.len()), (2, 1));
 }
 
 #[test]
@@ -265,4 +339,26 @@ fn mail_gives_its_text_and_names_what_came_along() {
         "line breaks of the file change nothing"
     );
     assert!(read_bytes(Kind::Mail, b"hello\n").error.is_some());
+}
+
+/// Goal: of a mail of several texts every one comes, a list's footer as well as what follows a picture.
+#[test]
+fn all_texts_of_a_mail_come_and_other_parts_are_counted() {
+    let mail = "From: Ana <ana@example.com>\r\nSubject: Plan\r\nMIME-Version: 1.0\r\n\
+        Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n\
+        --c\r\nContent-Type: text/plain\r\n\r\nFirst\r\n--c\r\nContent-Type: text/html\r\n\r\n<p>First too</p>\r\n--c--\r\n\
+        --b\r\nContent-Type: image/png\r\nContent-Disposition: inline; filename=\"a.png\"\r\n\r\nPNG\r\n\
+        --b\r\nContent-Type: text/html\r\n\r\n<p>Second</p>\r\n\
+        --b\r\nContent-Type: text/plain; name=\"c.txt\"\r\nContent-Disposition: attachment; filename=\"c.txt\"\r\n\r\nAlong\r\n\
+        --b\r\nContent-Type: text/plain\r\n\r\n-- \r\nlist footer\r\n--b--\r\n";
+    let all = good(Kind::Mail, mail);
+    let body = &all.notes[0].body;
+    let at = |text: &str| body.find(text).unwrap_or_else(|| panic!("{text}: {body}"));
+    assert!(at("First") < at("Second") && at("Second") < at("list footer"));
+    assert!(
+        at("Attachments: a.png, c.txt") > at("list footer"),
+        "{body}"
+    );
+    assert!(!body.contains("too") && !body.contains("Along"), "{body}");
+    assert_eq!(all.unknown["part image/png"], 1);
 }
