@@ -197,3 +197,47 @@ fn rules_are_previewed_then_refuse_by_name_on_every_device() {
     let (exit, error) = ada.fails(&bad, b"");
     assert_eq!((exit, &error["code"]), (2, &json!("bad-input")), "{error}");
 }
+
+/// Goal: what a note says where it is taken in holds for its masked copy too, and what rules raise is
+/// where a note stands for which nobody says a sensitivity.
+#[test]
+fn a_masked_copy_stands_where_rules_raise_it_with_the_consent_of_its_original() {
+    let ada = Device::up("Ada");
+    let pack = ada.create_pack("Acme");
+    ada.ok(&[
+        "policy",
+        "set",
+        &pack,
+        "--sensitivity",
+        "confidential",
+        "--yes",
+    ]);
+    let add = [
+        "add",
+        &pack,
+        "--source",
+        "Call",
+        "--title",
+        "Refund",
+        "--consent",
+        "limited",
+        "--purpose",
+        "support",
+        "--subject",
+        "Dana",
+    ];
+    let added = ada.json_with(
+        &add,
+        b"Date of birth: 1984-03-02. Write to dana.winter@winter-bikes.com",
+    );
+    assert_eq!(added["note"]["sensitivity"], "restricted");
+    let copy = &added["masked"]["note"];
+    assert_eq!(copy["sensitivity"], "confidential", "{added}");
+    for (note, subject) in [(&added["note"], json!("Dana")), (copy, Value::Null)] {
+        let shown = ada.json(&["show", note["id"].as_str().unwrap()]);
+        let consent = &shown["note"]["consent"];
+        assert_eq!(consent["status"], "limited", "{shown}");
+        assert_eq!(consent["purposes"], json!(["support"]));
+        assert_eq!(consent["subject"], subject);
+    }
+}
