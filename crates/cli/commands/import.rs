@@ -6,6 +6,7 @@
 
 mod batch;
 mod files;
+mod links;
 pub(super) mod tally;
 
 use crate::context::Context;
@@ -19,7 +20,7 @@ use kitbag_rpc::{
     Client, ClientError, Code, Failure, ImportNote, ImportNotes, Imported, Sensitivity, ShowPack,
     V1,
 };
-use std::collections::HashMap;
+use links::Links;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tally::Report;
@@ -69,9 +70,6 @@ fn kind() -> impl TypedValueParser<Value = Kind> {
 const MAP_BYTES_MAX: usize = 1024 * 1024;
 /// Batches that wait to be sent while the next one is read.
 const BATCHES_WAITING: usize = 2;
-/// Ids of a file that are held to follow references between its notes, each of at most
-/// [`kitbag_import::REFERENCE_BYTES_MAX`] bytes.
-const IDS_MAX: usize = 1_000_000;
 
 pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<()> {
     let options = options(&args)?;
@@ -88,7 +86,7 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
         tags,
         unmasked: args.unmasked,
         dry_run: args.dry_run,
-        ids: HashMap::new(),
+        links: Links::default(),
         before: None,
         keeps_ids: args.kind == Kind::Kitbag,
     };
@@ -181,12 +179,12 @@ async fn import(
     });
     while let Some(batch) = read.recv().await {
         report.left(&batch.left);
-        let mut rest = batch.notes;
-        while !rest.is_empty() {
-            let sent = sending.together(&rest);
-            let later = rest.split_off(sent);
-            sending.send(rest, report).await?;
-            rest = later;
+        sending.send_all(batch.notes, report).await?;
+        done.store(report.read(), Ordering::Relaxed);
+    }
+    while let Some(held) = sending.links.next_held() {
+        for notes in batch::of_held(held) {
+            sending.send(notes, report).await?;
         }
         done.store(report.read(), Ordering::Relaxed);
     }
@@ -208,8 +206,7 @@ struct Sending<'c> {
     unmasked: bool,
     dry_run: bool,
     keeps_ids: bool,
-    /// By a note's id in the file, its id here.
-    ids: HashMap<String, String>,
+    links: Links,
     /// The end of the message before, if it was one.
     before: Option<String>,
 }
@@ -218,19 +215,18 @@ struct Sending<'c> {
 type Waiting = ((String, Option<String>), ImportNote);
 
 impl Sending<'_> {
-    /// How many notes can go in one call: one that refers to another waits until that has an id here.
-    fn together(&self, notes: &[kitbag_import::Note]) -> usize {
+    async fn send_all(
+        &mut self,
+        notes: Vec<kitbag_import::Note>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
         if !self.keeps_ids {
-            return notes.len();
+            return self.send(notes, report).await;
         }
-        let mut ids = std::collections::HashSet::new();
-        let waits = notes.iter().position(|note| {
-            let mut references = note.supersedes.iter().chain(&note.derived_from);
-            let waits = references.any(|id| ids.contains(id));
-            ids.extend(note.id.clone());
-            waits
-        });
-        waits.unwrap_or(notes.len())
+        for notes in self.links.calls(notes) {
+            self.send(notes, report).await?;
+        }
+        Ok(())
     }
 
     async fn send(
@@ -249,7 +245,7 @@ impl Sending<'_> {
             let said = is_message.then(|| batch::end_of(&note.body));
             let was = id.clone().filter(|_| self.keeps_ids);
             let asked = std::mem::replace(&mut self.before, said).filter(|_| is_message);
-            match batch::request(note, self.sensitivity, &self.tags, &self.ids) {
+            match batch::request(note, self.sensitivity, &self.tags, self.links.ids()) {
                 Ok(request) => waiting.push((
                     (place, id),
                     ImportNote {
@@ -316,10 +312,8 @@ impl Sending<'_> {
 
     fn keep_ids(&mut self, places: &[(String, Option<String>)], imported: &Imported) {
         for ((_, of_file), note) in places.iter().zip(&imported.notes) {
-            if let (true, Some(of_file), Some(here)) = (self.keeps_ids, of_file, &note.id)
-                && self.ids.len() < IDS_MAX
-            {
-                self.ids.insert(of_file.clone(), here.clone());
+            if let (true, Some(of_file), Some(here)) = (self.keeps_ids, of_file, &note.id) {
+                self.links.keep(of_file, here);
             }
         }
     }

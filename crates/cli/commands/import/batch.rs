@@ -83,6 +83,26 @@ pub(super) fn end_of(text: &str) -> String {
     text[from..].to_owned()
 }
 
+/// Notes that were held, in batches.
+pub(super) fn of_held(notes: Vec<Note>) -> Vec<Vec<Note>> {
+    let mut batches: Vec<Vec<Note>> = vec![];
+    let mut bytes = 0;
+    for note in notes {
+        let more = bytes_of(&note);
+        match batches.last_mut() {
+            Some(open) if open.len() < IMPORT_NOTES_MAX && bytes + more <= BATCH_BYTES_MAX => {
+                bytes += more;
+                open.push(note);
+            }
+            _ => {
+                bytes = more;
+                batches.push(vec![note]);
+            }
+        }
+    }
+    batches
+}
+
 /// Bytes of everything in the request of a note that does not depend on its texts, at most: names of
 /// fields, its key, numbers, times, words.
 const REQUEST_BYTES: usize = 1536;

@@ -372,7 +372,7 @@ fn notes_that_are_too_large_are_refused_one_by_one() {
         unmasked: false,
         dry_run: false,
         keeps_ids: false,
-        ids: HashMap::new(),
+        links: super::Links::default(),
         before: None,
     };
     let note = |number: usize| Note {
@@ -392,41 +392,6 @@ fn notes_that_are_too_large_are_refused_one_by_one() {
     let places = [0, 1, 2].map(|at| json["skipped"][at]["where"].clone());
     assert_eq!(places, ["line 1", "line 2", "line 3"]);
     assert!(report.failure(None).is_some());
-}
-
-/// Goal: a note goes in a later call than the one that it was made from.
-#[test]
-fn references_wait_for_the_note_that_they_lead_to() {
-    let home = tempfile::tempdir().unwrap();
-    let client = kitbag_rpc::Client::new(home.path(), kitbag_rpc::Caller::Cli);
-    let note = |id: &str, from: &[&str]| Note {
-        id: Some(id.into()),
-        derived_from: from.iter().map(ToString::to_string).collect(),
-        ..Note::default()
-    };
-    let mut sending = super::Sending {
-        client: &client,
-        pack: String::new(),
-        sensitivity: None,
-        tags: vec![],
-        unmasked: false,
-        dry_run: false,
-        keeps_ids: true,
-        ids: HashMap::new(),
-        before: None,
-    };
-    let all = [
-        note("a", &[]),
-        note("b", &["x"]),
-        note("c", &["a"]),
-        note("d", &["c"]),
-    ];
-    assert_eq!(sending.together(&all), 2);
-    assert_eq!(sending.together(&all[2..]), 1);
-    assert_eq!(sending.together(&all[3..]), 1);
-    assert_eq!(sending.together(&[note("self", &["self"])]), 1);
-    sending.keeps_ids = false;
-    assert_eq!(sending.together(&all), 4);
 }
 
 #[test]
