@@ -70,6 +70,10 @@ impl<'a> Out<'a> {
         for what in fit(&mut note) {
             self.left_out(&note.place, what)?;
         }
+        // A title of characters that break a line is none once it is one line.
+        if note.title.trim().is_empty() && note.body.trim().is_empty() {
+            return self.skip(&note.place, "it holds no text");
+        }
         let rest = std::mem::take(&mut note.body);
         let ends = part_ends(&rest);
         if ends.len() <= 1 {
