@@ -257,11 +257,12 @@ async fn page(client: &Client, wish: &ExportWish, notes: &[String]) -> anyhow::R
 }
 
 /// The same for every page: the pack by its id, since somebody may give its name to another one
-/// meanwhile, and the bound that the head says, whatever becomes of a role.
+/// meanwhile, and the bound and the crossing that the head says, whatever becomes of a role or a client.
 fn pinned(wish: ExportWish, plan: &ExportPlan) -> ExportWish {
     ExportWish {
         pack: plan.pack.id.clone(),
         max_sensitivity: Some(plan.max_sensitivity),
+        across_clients: plan.crosses_clients,
         ..wish
     }
 }

@@ -1,6 +1,6 @@
 //! Taking notes in: looked through for personal data first, off the node's thread.
 
-use crate::screening::{Screened, Screening, screen};
+use crate::screening::{Screened, Screening, noted, screen};
 use crate::{
     AudienceMember, CaptureDone, Captured, Engine, EngineError, Incoming, PackId, Pii, Sensitivity,
 };
@@ -51,10 +51,7 @@ impl Engine {
         notes: Vec<ToCapture>,
         screening: Screening,
     ) -> Result<CapturedNotes, EngineError> {
-        let screened = match screening {
-            Screening::Unmasked => notes.into_iter().map(|to| as_stated(to.note)).collect(),
-            Screening::Masked => self.screened(pack, notes).await?,
-        };
+        let screened = self.screened(pack, notes, screening).await?;
         let mut held = Vec::with_capacity(screened.len());
         let mut incoming = Vec::with_capacity(screened.len());
         for Screened { note, held: kinds } in screened {
@@ -80,23 +77,22 @@ impl Engine {
         &self,
         pack: PackId,
         notes: Vec<ToCapture>,
+        screening: Screening,
     ) -> Result<Vec<Screened>, EngineError> {
         let default = move |node: &mut kitbag_node::Node, _| node.default_sensitivity(pack);
         let default = self.worker()?.call(default).await?;
         let look = move || {
-            let screen =
-                |to: ToCapture| screen(to.note, to.asked.as_deref().unwrap_or(""), default);
+            let screen = |to: ToCapture| {
+                let asked = to.asked.as_deref().unwrap_or("");
+                match screening {
+                    Screening::Masked => screen(to.note, asked, default),
+                    Screening::Unmasked => noted(to.note, asked),
+                }
+            };
             notes.into_iter().map(screen).collect()
         };
         tokio::task::spawn_blocking(look)
             .await
             .map_err(|_| EngineError::Stopped)
-    }
-}
-
-fn as_stated(note: Incoming) -> Screened {
-    Screened {
-        note,
-        held: BTreeSet::new(),
     }
 }

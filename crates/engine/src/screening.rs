@@ -18,7 +18,7 @@ pub enum Screening {
     /// Originals with personal data are kept at restricted, with a masked copy beside them.
     #[default]
     Masked,
-    /// Every note stands where its writer puts it.
+    /// Every note stands where its writer puts it, and says what was found in it.
     Unmasked,
 }
 
@@ -36,27 +36,39 @@ static SCANNER: LazyLock<Scanner> = LazyLock::new(|| Scanner::new(&Rules::defaul
 /// Looks a note through. `asked` is the text that it answers, if it is a message; `default` is the
 /// pack's sensitivity.
 pub(crate) fn screen(note: Incoming, asked: &str, default: Sensitivity) -> Screened {
-    let wanted = note.sensitivity.unwrap_or(default);
+    let wanted = note.sensitivity;
     let mut copy = Copy::of(note.record.clone(), asked);
     copy.mask();
     let Copy { record, found, .. } = copy;
     let mut note = note;
-    if found.is_empty() {
-        return Screened {
-            note,
-            held: BTreeSet::new(),
-        };
-    }
-    note.record.pii.extend(&found);
-    if wanted == Sensitivity::Restricted {
+    let stated = std::mem::take(&mut note.record.pii);
+    let held: BTreeSet<Pii> = stated.union(&found).copied().collect();
+    note.record.pii.clone_from(&held);
+    if held.is_empty() || wanted.unwrap_or(default) == Sensitivity::Restricted {
         return Screened {
             note,
             held: BTreeSet::new(),
         };
     }
     note.sensitivity = Some(Sensitivity::Restricted);
-    note.masked = Some(Box::new((record, wanted)));
-    Screened { note, held: found }
+    // What somebody stated and nobody found would stand in the copy.
+    if stated.is_subset(&found) {
+        note.masked = Some(Box::new((record, wanted)));
+    }
+    Screened { note, held }
+}
+
+/// A note that stands where its writer puts it, with the kinds of personal data that are found in it:
+/// rules of the pack may ask for them.
+pub(crate) fn noted(note: Incoming, asked: &str) -> Screened {
+    let mut copy = Copy::of(note.record.clone(), asked);
+    copy.mask();
+    let mut note = note;
+    note.record.pii.extend(&copy.found);
+    Screened {
+        note,
+        held: BTreeSet::new(),
+    }
 }
 
 /// A record on its way to hold no personal data.
@@ -151,8 +163,7 @@ impl Copy<'_> {
             consent.subject = None;
             consent.evidence = None;
         }
-        // Kinds that somebody stated and nothing was found of may still be in it.
-        record.pii = record.pii.difference(&self.found).copied().collect();
+        record.pii.clear();
         self.record = record;
     }
 
@@ -294,7 +305,7 @@ mod tests {
         assert_eq!(note.record.body, found.record.body, "nothing of it is lost");
         assert_eq!(note.record.pii, screened.held);
         let (copy, at) = *note.masked.expect("a copy");
-        assert_eq!(at, Sensitivity::Internal);
+        assert_eq!(at, None, "the pack's default, whatever that is by then");
         let all = format!("{copy:?}");
         for value in ["1990", "mia.li", "4111"] {
             assert!(!all.contains(value), "{value} in {all}");
@@ -322,7 +333,7 @@ mod tests {
             evidence: Some("form".into()),
             ..Consent::new(ConsentStatus::Granted)
         });
-        found.record.pii = [Pii::Email, Pii::Health].into();
+        found.record.pii = [Pii::Email].into();
         let screened = screen(found, "", Sensitivity::Internal);
         let (copy, _) = *screened.note.masked.expect("a copy");
         assert_eq!(copy.title, "[date of birth]");
@@ -334,7 +345,7 @@ mod tests {
         let consent = copy.consent.expect("it is not dropped");
         assert_eq!(consent.status, ConsentStatus::Limited);
         assert!(!consent.allows("anything"));
-        assert_eq!(copy.pii, [Pii::Health].into(), "nothing was found of it");
+        assert!(copy.pii.is_empty());
         assert_eq!(copy.tags, ["gold".to_owned()].into());
     }
 
@@ -348,6 +359,33 @@ mod tests {
         assert_eq!(cut_value("abcd…", "abcdef"), Some(0..4));
         assert_eq!(cut_value("abc…", "abcdef"), None);
         assert_eq!(cut_value("ééé…", "éééé"), Some(0..6));
+    }
+
+    /// Goal: a map that says what a column holds never makes the mask weaker than none.
+    #[test]
+    fn a_kind_that_is_stated_and_not_found_leaves_no_copy() {
+        let stated = |kinds: &[Pii], body: &str| {
+            let mut stated = note(body);
+            stated.record.pii = kinds.iter().copied().collect();
+            screen(stated, "", Sensitivity::Internal)
+        };
+        let kinds = [Pii::Email, Pii::DateOfBirth];
+        for body in ["bob@example.com 1975-05-06", "1975-05-06"] {
+            let screened = stated(&kinds, body);
+            assert_eq!(screened.note.sensitivity, Some(Sensitivity::Restricted));
+            assert_eq!(screened.held, kinds.into());
+            assert!(screened.note.masked.is_none(), "{body}");
+        }
+        let all = stated(&kinds, "bob@example.com, born 1975-05-06");
+        assert!(all.note.masked.is_some());
+    }
+
+    #[test]
+    fn what_is_left_where_it_stands_says_what_it_holds() {
+        let left = noted(note("mia.li@example.com"), "").note;
+        assert_eq!((left.sensitivity, &left.masked), (None, &None));
+        assert_eq!(left.record.pii, [Pii::Email].into());
+        assert_eq!(left.record.body, "mia.li@example.com");
     }
 
     #[test]
@@ -365,7 +403,7 @@ mod tests {
         };
         let screened = screen(confidential, "", Sensitivity::Internal);
         let (_, at) = *screened.note.masked.expect("a copy");
-        assert_eq!(at, Sensitivity::Confidential);
+        assert_eq!(at, Some(Sensitivity::Confidential));
     }
 
     #[test]

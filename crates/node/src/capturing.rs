@@ -5,6 +5,7 @@
 //! already is left as it is; of an imported one, only a stricter consent is taken over.
 //! Spec: `docs/spec/notes.md`, "The same again".
 
+use crate::error::Denied;
 use crate::long_text::{parts_before, set_text};
 use crate::objects::ObjectState;
 use crate::replica::Staged;
@@ -20,6 +21,7 @@ use kitbag_core::pack::note::{
 };
 use kitbag_core::pack::{Edit, Record};
 use kitbag_core::policy::Sensitivity;
+use kitbag_core::policy::rules::Unreadable;
 use kitbag_crypto::ItemKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -37,8 +39,8 @@ pub struct Incoming {
     /// Its sensitivity; the pack's default if absent.
     pub sensitivity: Option<Sensitivity>,
     /// A copy of it without its personal data, to be written beside it: its text, and where it shall
-    /// stand. That it was made from the note, and how far it is trusted, is filled in.
-    pub masked: Option<Box<(Record, Sensitivity)>>,
+    /// stand, the pack's default if absent. That it was made from the note, and how far it is trusted, is filled in.
+    pub masked: Option<Box<(Record, Option<Sensitivity>)>>,
 }
 
 impl Incoming {
@@ -207,12 +209,13 @@ impl Node {
         })
     }
 
-    /// Where a note stands for which nobody says another sensitivity.
+    /// Where a note stands for which nobody says another sensitivity, as far as it is known: while the
+    /// rules cannot be read, such a note is refused.
     ///
     /// # Errors
     /// [`NodeError::NotFound`].
     pub fn default_sensitivity(&self, pack: PackId) -> Result<Sensitivity, NodeError> {
-        Ok(self.packs.need(pack)?.default_sensitivity())
+        Ok(self.packs.need(pack)?.known_default_sensitivity())
     }
 
     /// The record of a note that somebody states by its words, as it would be written.
@@ -266,9 +269,8 @@ impl Node {
         let mut writing = Writing::default();
         let mut outcomes = Vec::with_capacity(notes.len());
         for note in notes {
-            let sensitivity = note.sensitivity.unwrap_or(default);
             outcomes.push(
-                match self.stage_one(now, pack, note, sensitivity, &mut writing, staged) {
+                match self.stage_one(now, pack, note, default, &mut writing, staged) {
                     Err(error @ (NodeError::Store(_) | NodeError::Damaged(_))) => {
                         return Err(error);
                     }
@@ -289,10 +291,17 @@ impl Node {
         now: Timestamp,
         pack: PackId,
         note: Incoming,
-        sensitivity: Sensitivity,
+        default: Result<Sensitivity, Unreadable>,
         writing: &mut Writing,
         staged: &mut Staged,
     ) -> Result<Captured, NodeError> {
+        let stated = |stated: Option<Sensitivity>| match (stated, default) {
+            (Some(stated), _) => Ok(stated),
+            (None, Ok(default)) => Ok(default),
+            (None, Err(Unreadable::NewerOperation)) => Err(Denied::NewerRules),
+            (None, Err(why)) => Err(Denied::RulesUnreadable(why)),
+        };
+        let sensitivity = stated(note.sensitivity)?;
         if let Some(was) = note.was
             && let Some(known) = self.known_by_id(pack, was, sensitivity)?
         {
@@ -309,8 +318,11 @@ impl Node {
         }
         let masked = match note.masked {
             None => None,
+            // Nobody who reads the copy could not read the note.
+            Some(masked) if stated(masked.1)? >= sensitivity => None,
             Some(masked) => {
                 let (mut copy, at) = *masked;
+                let at = stated(at)?;
                 copy.import = record.import.map(|key| key.of_masked_copy());
                 copy.source.trust = record.source.trust;
                 Some((self.complete(copy, captured_at)?, at))

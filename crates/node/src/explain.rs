@@ -105,7 +105,7 @@ impl Node {
             asks: invite.ask,
         });
         Ok(PolicyView {
-            default_sensitivity: replica.default_sensitivity(),
+            default_sensitivity: replica.known_default_sensitivity(),
             rules: replica.release_rules().cloned(),
             newer_rules: replica.has_newer_rules(),
             members,

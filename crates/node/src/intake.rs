@@ -253,7 +253,10 @@ fn check_ops(
         let op = match SignedOp::verify(&blob.0) {
             Ok(op) => op,
             Err(OpError::NewerVersion(_)) => {
-                // It might be a denial, but only if an admin wrote it.
+                // It might be a denial, but only if an admin of this pack wrote it for this pack.
+                if SignedOp::pack_of(&blob.0) != Some(replica.id()) {
+                    continue;
+                }
                 let author = SignedOp::author_of(&blob.0)
                     .and_then(|device| replica.policy.person_of_device(&device));
                 let member = author.and_then(|person| replica.policy.member(&person));

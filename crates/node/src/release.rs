@@ -52,11 +52,19 @@ impl Replica {
 
     /// Sensitivity of a note for which nobody says another: the pack's own default, or what the rules
     /// say if that is more.
-    pub(crate) fn default_sensitivity(&self) -> Sensitivity {
-        let ruled = self.release_rules().ok();
-        let ruled = ruled.and_then(|rules| rules.default_sensitivity);
+    ///
+    /// # Errors
+    /// While the rules cannot be read here: they may say more than is known.
+    pub(crate) fn default_sensitivity(&self) -> Result<Sensitivity, Unreadable> {
+        let ruled = self.release_rules()?.default_sensitivity;
         let own = self.policy.default_sensitivity();
-        ruled.map_or(own, |ruled| ruled.max(own))
+        Ok(ruled.map_or(own, |ruled| ruled.max(own)))
+    }
+
+    /// The same for a list: as far as it is known.
+    pub(crate) fn known_default_sensitivity(&self) -> Sensitivity {
+        let own = self.policy.default_sensitivity();
+        self.default_sensitivity().unwrap_or(own)
     }
 }
 

@@ -435,7 +435,13 @@ impl SignedOp {
     /// [`SignedOp::verify`], whose [`OpError::NewerVersion`] means that the signature holds.
     pub fn author_of(bytes: &[u8]) -> Option<DeviceId> {
         let envelope: Envelope = codec::decode(bytes, OP_BYTES_MAX).ok()?;
-        peek(&envelope.op).map(|(_, device)| device)
+        peek(&envelope.op).map(|peek| peek.device)
+    }
+
+    /// To which pack these bytes belong, under the same terms; none of a Genesis.
+    pub fn pack_of(bytes: &[u8]) -> Option<PackId> {
+        let envelope: Envelope = codec::decode(bytes, OP_BYTES_MAX).ok()?;
+        peek(&envelope.op)?.pack
     }
 
     /// The person to whom the `act`-th act gives something, if it gives anybody anything.
@@ -550,9 +556,9 @@ fn decode_op(envelope: &Envelope) -> Result<Op, OpError> {
         Ok(op) if op.version == OP_VERSION => Ok(op),
         Ok(op) => Err(newer_if_signed(envelope, op.version, op.device)),
         Err(error) => match peek(&envelope.op) {
-            Some((version, device)) if version > OP_VERSION => {
-                Err(newer_if_signed(envelope, version, device))
-            }
+            Some(Peek {
+                version, device, ..
+            }) if version > OP_VERSION => Err(newer_if_signed(envelope, version, device)),
             _ => Err(error.into()),
         },
     }
@@ -571,17 +577,19 @@ fn newer_if_signed(envelope: &Envelope, version: u16, device: DeviceId) -> OpErr
 }
 
 /// Version and author of an operation of any version: keys 0 and 2 of the map never change.
-fn peek(bytes: &[u8]) -> Option<(u16, DeviceId)> {
-    #[derive(Decode)]
-    #[cbor(map)]
-    struct Peek {
-        #[n(0)]
-        version: u16,
-        #[n(2)]
-        device: DeviceId,
-    }
-    let peek: Peek = minicbor::decode(bytes).ok()?;
-    Some((peek.version, peek.device))
+fn peek(bytes: &[u8]) -> Option<Peek> {
+    minicbor::decode(bytes).ok()
+}
+
+#[derive(Decode)]
+#[cbor(map)]
+struct Peek {
+    #[n(0)]
+    version: u16,
+    #[n(1)]
+    pack: Option<PackId>,
+    #[n(2)]
+    device: DeviceId,
 }
 
 fn static_rules(op: &Op) -> Result<(), OpError> {

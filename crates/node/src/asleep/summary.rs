@@ -177,7 +177,7 @@ impl Summary {
             members: policy.members().count() as u64,
             role: membership.map(Member::role),
             clearance: membership.and_then(Member::clearance),
-            default_sensitivity: replica.default_sensitivity(),
+            default_sensitivity: replica.known_default_sensitivity(),
             peers,
             leaves: shared.into_iter().map(leaf).collect(),
             lacking: replica.lacking(Sensitivity::Restricted),

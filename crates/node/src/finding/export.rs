@@ -186,7 +186,8 @@ impl Node {
         let replica = replica.ok_or(NodeError::NotFound("pack"))?;
         let me = replica.policy.member(&self.me.person());
         let clearance = me.and_then(|me| me.clearance());
-        let default = replica.default_sensitivity();
+        // Rules that raise the default of new notes let no more leave.
+        let default = replica.policy.default_sensitivity();
         let max_sensitivity = match (options.max_sensitivity, clearance) {
             (Some(wanted), Some(own)) if wanted > own => {
                 return Err(Denied::AboveClearance.into());
@@ -227,8 +228,11 @@ impl Node {
         let mut withheld = std::mem::take(&mut exporting.withheld);
         withheld.unreadable += exporting.scan.unreadable;
         let max_sensitivity = exporting.rules.max_sensitivity;
+        let ruled = exporting.rules.release.as_ref().ok();
+        let ruled = ruled.and_then(|rules| rules.export.max_sensitivity);
+        let titled = ruled.map_or(max_sensitivity, |ruled| ruled.min(max_sensitivity));
         Ok(ExportPlan {
-            title: self.title_up_to(pack, max_sensitivity),
+            title: self.title_up_to(pack, titled),
             max_sensitivity,
             crosses_clients: exporting.rules.crosses(),
             notes: chosen.into_iter().map(|(_, _, _, item)| item).collect(),

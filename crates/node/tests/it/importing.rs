@@ -158,7 +158,7 @@ fn a_copy_without_personal_data_stands_beside_its_original() {
         let mut masked = row(1, "born on [date of birth]").record;
         masked.import = None;
         Incoming {
-            masked: Some(Box::new((masked, Internal))),
+            masked: Some(Box::new((masked, Some(Internal)))),
             ..at(Restricted, row(1, "born on 1990-04-05"))
         }
     };
