@@ -200,15 +200,14 @@ impl Node {
                 }
                 Err(RunRefused::Detached(seq)) => {
                     left_out.insert(log);
-                    match replica.logs.get(&log) {
-                        None => {} // its beginning was lost with another connection
-                        Some(known) if known.has_number(seq) => {
-                            // Something else stands there: two signed truths about one place.
-                            staged.partings.insert(log);
-                            staged.copied |= self.goes_on_in(&opening);
-                        }
-                        Some(_) => return Err("a run of entries continues nothing"),
+                    let known = replica.logs.get(&log);
+                    if known.is_some_and(|known| known.has_number(seq)) {
+                        // Something else stands there: two signed truths about one place.
+                        staged.partings.insert(log);
+                        staged.copied |= self.goes_on_in(&opening);
                     }
+                    // Else what comes before it was lost with another connection, or is no longer
+                    // here since a backup was put back. It is asked for again.
                 }
                 Err(_) => return Err("a run of entries does not verify"),
             }

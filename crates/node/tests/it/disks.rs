@@ -224,6 +224,29 @@ fn a_restored_backup_goes_on_in_new_logs_and_gets_its_own_lost_notes_back() {
     }
 }
 
+/// Goal: a page of an earlier connection, which continues what a backup no longer has, ends nothing.
+/// Method: the frames of the connection before, but for the first edit, come again after the restore.
+#[test]
+fn what_continues_something_that_a_backup_lacks_is_left_out_and_asked_for_again() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(36, Role::Editor, Sensitivity::Restricted);
+    let note = add(&mut world, ben, pack, "old", Sensitivity::Internal);
+    settle(&mut world);
+    let backup = world.device(ana).disk.image();
+    for n in 0..4 {
+        world.net.replay_percent = if n == 0 { 0 } else { 100 };
+        set_body(&mut world, ben, pack, note, &secret(&format!("edit {n}")));
+        settle(&mut world);
+    }
+    world.restore(ana, &backup);
+    assert_eq!(world.start(ana), Opened::Up);
+    world.dial(ana, ben).unwrap();
+    settle(&mut world);
+    assert_eq!(show(&mut world, ana, pack, note).body, secret("edit 3"));
+    assert_eq!(world.node(ana).history(pack, note).unwrap().len(), 5);
+    assert!(world.closed().is_empty(), "{:?}", world.closed());
+    assert_no_violations(&mut world);
+}
+
 #[test]
 fn a_start_that_dies_between_the_two_tokens_is_a_new_incarnation_and_loses_nothing() {
     let (mut world, ana, ben, pack) = two_in_one_pack(35, Role::Editor, Sensitivity::Internal);
