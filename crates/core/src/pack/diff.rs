@@ -23,7 +23,7 @@ pub(crate) fn update(
 ) -> Result<(), AutomergeError> {
     let before: Vec<char> = old.chars().collect();
     let after: Vec<char> = new.chars().collect();
-    let middle = between(&before, &after);
+    let middle = at_words(between(&before, &after), &before, &after);
     let (left, right) = (&before[middle.old.clone()], &after[middle.new.clone()]);
     let one_splice = left.is_empty() || right.is_empty();
     if !one_splice && (left.len() + right.len() <= SMALL || paths(left, right).is_some()) {
@@ -47,7 +47,7 @@ pub(crate) fn replace(
 ) -> Result<(), AutomergeError> {
     let before: Vec<char> = old.chars().collect();
     let after: Vec<char> = new.chars().collect();
-    let Hunk { old, new } = between(&before, &after);
+    let Hunk { old, new } = at_words(between(&before, &after), &before, &after);
     let text: String = after[new].iter().collect();
     tx.splice_text(object, old.start, old.len() as isize, &text)
 }
@@ -67,6 +67,57 @@ fn between<T: PartialEq>(old: &[T], new: &[T]) -> Hunk {
     Hunk {
         old: begin..old.len() - end,
         new: begin..new.len() - end,
+    }
+}
+
+/// Where text was only put in or only taken out, the same text may follow from several places: of
+/// `<b>` before `<a>`, it may be `<b>` at the beginning or `b><` after the first bracket. What
+/// somebody else takes out at the same time is taken out between characters, so the place is chosen
+/// that cuts no words and brackets; of equal ones the last.
+fn at_words(hunk: Hunk, old: &[char], new: &[char]) -> Hunk {
+    let puts_in = hunk.old.is_empty();
+    if puts_in == hunk.new.is_empty() {
+        return hunk;
+    }
+    let (text, range) = if puts_in {
+        (new, hunk.new.clone())
+    } else {
+        (old, hunk.old.clone())
+    };
+    let length = range.len();
+    let worth = |start: usize| cut(text, start) + cut(text, start + length);
+    let mut best = (worth(range.start), range.start);
+    let mut start = range.start;
+    // One place further left it is the same text if what comes into it there leaves it at its end.
+    while start > 0 && text[start - 1] == text[start + length - 1] {
+        start -= 1;
+        if worth(start) > best.0 {
+            best = (worth(start), start);
+        }
+    }
+    let back = range.start - best.1;
+    let slid = |range: std::ops::Range<usize>| range.start - back..range.end - back;
+    Hunk {
+        old: slid(hunk.old),
+        new: slid(hunk.new),
+    }
+}
+
+/// How well a text can be cut before a place.
+fn cut(text: &[char], at: usize) -> u8 {
+    let (Some(before), Some(after)) = (at.checked_sub(1).map(|at| text[at]), text.get(at)) else {
+        return 5;
+    };
+    let closes = |c: char| ")]}>»”’›.,;:!?".contains(c);
+    let opens = |c: char| "([{<«“„‘‹".contains(c);
+    if before == '\n' {
+        4
+    } else if before.is_whitespace() || after.is_whitespace() {
+        3
+    } else if closes(before) || opens(*after) {
+        2
+    } else {
+        u8::from(!(before.is_alphanumeric() && after.is_alphanumeric()))
     }
 }
 
@@ -179,6 +230,53 @@ mod tests {
         fn hunks_turn_the_old_text_into_the_new_one(old in "[ab\n]{0,60}", new in "[ab\n]{0,60}") {
             let hunks = hunks(&old, &new).expect("few lines");
             prop_assert_eq!(patched(&old, &new, &hunks), new);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_moved_to_words_makes_the_same_text(
+            old in "[ab <>]{0,20}", put in "[ab <>]{0,8}", at in 0..20_usize,
+        ) {
+            let at = at.min(old.len());
+            let new = format!("{}{put}{}", &old[..at], &old[at..]);
+            for (old, new) in [(&old, &new), (&new, &old)] {
+                let (before, after): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
+                let hunk = at_words(between(&before, &after), &before, &after);
+                prop_assert_eq!(&patched(old, new, &[hunk]), new);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_put_in_or_taken_out_is_whole_words() {
+        for (old, new, text, at) in [
+            ("<2>note", "<15><2>note", "<15>", 0),
+            ("<2>note", "<2><15>note", "<15>", 3),
+            ("the cat", "the dog, the cat", "the dog, ", 0),
+            (
+                "one\ntwo\n",
+                "one\none and a half\ntwo\n",
+                "one and a half\n",
+                4,
+            ),
+            ("aa", "aaa", "a", 2),
+        ] {
+            let (before, after): (Vec<char>, Vec<char>) =
+                (old.chars().collect(), new.chars().collect());
+            let put_in = at_words(between(&before, &after), &before, &after);
+            assert_eq!(
+                after[put_in.new.clone()].iter().collect::<String>(),
+                text,
+                "{new}"
+            );
+            assert_eq!(put_in.old, at..at, "{new}");
+            let taken_out = at_words(between(&after, &before), &after, &before);
+            assert_eq!(
+                (taken_out.old, taken_out.new),
+                (put_in.new, put_in.old),
+                "{new}"
+            );
         }
     }
 

@@ -165,3 +165,25 @@ fn an_edit_of_what_was_seen_keeps_what_came_since() {
     let refused = world.call(ana, |node, now| node.edit_note(now, pack, note, &nonsense));
     assert!(matches!(refused, Called::Refused(_)), "{refused:?}");
 }
+
+/// Goal: a word that is put in before another while somebody takes that one out stays whole, although
+/// the two begin alike, so that the new text does not say where the old one goes on.
+#[test]
+fn a_word_put_in_beside_one_that_is_taken_out_stays_whole() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(10, Role::Editor, Sensitivity::Internal);
+    let note = add(&mut world, ana, pack, "call", Sensitivity::Internal);
+    let plain = show(&mut world, ana, pack, note).body;
+    set_body(&mut world, ana, pack, note, &format!("<old>{plain}"));
+    settle(&mut world);
+    world.disconnect_all();
+    set_body(&mut world, ana, pack, note, &format!("<new><old>{plain}"));
+    set_body(&mut world, ben, pack, note, &plain);
+    world.dial(ana, ben);
+    settle(&mut world);
+    for who in [ana, ben] {
+        assert_eq!(
+            show(&mut world, who, pack, note).body,
+            format!("<new>{plain}")
+        );
+    }
+}
