@@ -14,6 +14,7 @@ use kitbag_core::id::{EpochId, Incarnation, LogId, OpHash, PackId, PersonId, Tim
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::fold::Policy;
 use kitbag_core::policy::op::{Act, Body, Cutoff, GrantRef, LateDenials, OP_VERSION, Op, SignedOp};
+use kitbag_core::policy::rules::SEALED_RULES_BYTES_MIN;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::{Blob, LogHave, Message, PAGE_BYTES_MAX, Page, Want};
 
@@ -328,7 +329,11 @@ impl Hostile {
         persons.push(self.person());
         let person = *self.dice.pick(&persons);
         let invites: Vec<GrantRef> = policy.invites().map(|(name, _)| name).collect();
-        match self.dice.below(6) {
+        match self.dice.below(7) {
+            6 => Act::Rules {
+                epoch: EpochId::from_bytes([self.dice.below(256) as u8; 32]),
+                sealed: vec![0; SEALED_RULES_BYTES_MIN],
+            },
             0 | 1 => {
                 let role = *self.dice.pick(&[Role::Reader, Role::Editor, Role::Admin]);
                 let clearance = match role {

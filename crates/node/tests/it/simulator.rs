@@ -27,12 +27,6 @@ fn number(name: &str) -> Option<u64> {
     })
 }
 
-/// Whether people set release rules too: that makes every history another one, of which two were seen
-/// to fail (`docs/STATUS.md`), so it is asked for.
-fn with_rules() -> bool {
-    number("KITBAG_SIM_RULES").is_some()
-}
-
 #[cfg_attr(not(feature = "planted"), test)]
 fn simulator() {
     if let Some(seed) = number("KITBAG_SIM_SEED") {
@@ -224,6 +218,8 @@ const HAPPENS: &[&str] = &[
     "restricted notes",
     "roles changed",
     "roles lowered",
+    "rules refused",
+    "rules set",
     "taken over as a note",
     "taken over as an edit",
     "used tickets refused",

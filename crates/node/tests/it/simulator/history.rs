@@ -223,8 +223,8 @@ impl History {
             80..85 => self.change_role(world, who),
             85..87 => self.cancel(world),
             87..88 => self.feud(world),
-            89..90 if super::with_rules() => self.set_rules(world, who),
-            88..90 => self.jump(world, who),
+            88..89 => self.jump(world, who),
+            89..90 => self.set_rules(world, who),
             90..91 => self.take_over(world, who),
             91..92 if world.dice.percent(50) => {
                 world.call(who, |node, now| node.tick(now));
