@@ -414,15 +414,14 @@ impl Policy {
     }
 
     /// Whether this fold took the denial into account, folded or parked, so that an epoch answering it
-    /// may be used.
+    /// may be used. What was taken in stays so when a removal settles a fork or drops what is parked.
     pub fn has_taken_in(&self, denial: &Denial) -> bool {
         let by_act = denial.act != Denial::FORK && self.is_folded(&denial.op);
-        // A fork that a cutoff settled since is no denial any more, and was taken in nevertheless.
         let forked = |op: &SignedOp| self.outcome.forked.contains(&op.log());
         let by_fork = denial.act == Denial::FORK
             && self.is_folded(&denial.op)
             && self.op(&denial.op).is_some_and(forked);
-        by_act || by_fork || self.outcome.denials.contains(denial)
+        by_act || by_fork || self.outcome.parked_denials.contains(denial)
     }
 
     /// The operations that ended an endpoint and everything needed to verify them, parents first: all

@@ -31,6 +31,8 @@ pub(super) struct Outcome {
     pub(super) grants: BTreeMap<GrantRef, Seat>,
     pub(super) invites: BTreeMap<GrantRef, (Rank, InviteInfo)>,
     pub(super) denials: BTreeSet<Denial>,
+    /// Parked denials by known admins, those too that a removal with `drop` voids.
+    pub(super) parked_denials: BTreeSet<Denial>,
     /// Members without keys, with the held and parked denials that keep these away.
     pub(super) disputes: BTreeMap<PersonId, BTreeSet<Denial>>,
     /// Whoever a grant ever named, with the operations that ended those of their grants that ended.
@@ -94,6 +96,12 @@ impl Outcome {
                 .filter_map(|invite| read.invite(invite))
                 .collect(),
             denials: read.denials(),
+            parked_denials: facts
+                .denials
+                .iter()
+                .filter(|denial| matches!(denial.place, Place::Parked(_)))
+                .map(|denial| denial.name)
+                .collect(),
             disputes,
             named: read.named(),
             removals: read.removals(),

@@ -364,8 +364,16 @@ fn a_parked_remove_by_somebody_removed_with_drop_is_dropped() {
         .by(BEN)
         .after(&[dan, cyn])
         .does([grant(EVE, Role::Reader)]);
-    w.by(BEN).after(&[unseen]).does([remove(CYN)]);
-    assert!(has_keys(&w.policy_without(&[unseen]), CYN));
+    let op = w.by(BEN).after(&[unseen]).does([remove(CYN)]);
+    let policy = w.policy_without(&[unseen]);
+    assert!(has_keys(&policy, CYN));
+    let denial = Denial { op, act: 0 };
+    assert!(
+        !policy.denials().contains(&denial),
+        "nobody answers it any more"
+    );
+    assert!(policy.has_taken_in(&denial), "who answered it did no harm");
+    assert!(!policy.has_taken_in(&Denial { op, act: 1 }));
 }
 
 // ---- Leaves -------------------------------------------------------------------------------------
