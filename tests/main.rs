@@ -12,6 +12,7 @@ mod explain;
 mod finding;
 mod fixture;
 mod import;
+mod internal;
 mod keeping;
 mod kill;
 mod long_text;

@@ -7,6 +7,10 @@ use crate::tables::{
 };
 use crate::{Reader, StoreError, disk, position};
 use redb::{ReadableDatabase, ReadableTable, TableError};
+use zeroize::Zeroizing;
+
+/// Who looks at the rows: the name of the table, and a value in plain.
+type See<'s> = &'s mut dyn FnMut(&'static str, &[u8]);
 
 /// What was found in one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,14 @@ impl Reader {
     /// # Errors
     /// [`StoreError::Disk`] if a table cannot be walked; a row that does not open is counted.
     pub fn check_rows(&self) -> Result<Vec<TableCheck>, StoreError> {
+        self.walk_rows(&mut |_, _| {})
+    }
+
+    /// The same, and shows each row that opens: the name of its table, and its value in plain.
+    ///
+    /// # Errors
+    /// As of [`Reader::check_rows`].
+    pub fn walk_rows(&self, see: See<'_>) -> Result<Vec<TableCheck>, StoreError> {
         let by_position: [(ByPosition, &'static str); 8] = [
             (OPS, "ops.1"),
             (PERSONS, "persons.1"),
@@ -41,26 +53,24 @@ impl Reader {
             (SUMMARIES, SUMMARIES_NAME),
             (NOTE_NAMES, NOTE_NAMES_NAME),
         ];
-        let mut checks = vec![self.check_settings()?];
+        let mut checks = vec![self.check_settings(see)?];
         for (table, name) in by_number {
-            checks.push(self.check_numbered(table, name)?);
+            checks.push(self.check_numbered(table, name, see)?);
         }
         for (table, name) in by_position {
-            checks.push(self.check_positioned(table, name)?);
+            checks.push(self.check_positioned(table, name, see)?);
         }
         Ok(checks)
     }
 
-    fn check_settings(&self) -> Result<TableCheck, StoreError> {
+    fn check_settings(&self, see: See<'_>) -> Result<TableCheck, StoreError> {
         let mut check = TableCheck::of("settings.1");
         let read = self.db.begin_read().map_err(disk("read"))?;
         let table = read.open_table(SETTINGS).map_err(disk("read"))?;
         for row in table.iter().map_err(disk("read"))? {
             let (key, sealed) = row.map_err(disk("read"))?;
-            check.count(
-                self.open_row(check.table, key.value(), sealed.value())
-                    .is_ok(),
-            );
+            let opened = self.open_row(check.table, key.value(), sealed.value());
+            check.count(opened, see);
         }
         Ok(check)
     }
@@ -69,6 +79,7 @@ impl Reader {
         &self,
         table: ByNumber,
         name: &'static str,
+        see: See<'_>,
     ) -> Result<TableCheck, StoreError> {
         let mut check = TableCheck::of(name);
         let read = self.db.begin_read().map_err(disk("read"))?;
@@ -79,7 +90,7 @@ impl Reader {
         for row in table.iter().map_err(disk("read"))? {
             let (key, sealed) = row.map_err(disk("read"))?;
             let key = key.value().to_be_bytes();
-            check.count(self.open_row(name, &key, sealed.value()).is_ok());
+            check.count(self.open_row(name, &key, sealed.value()), see);
         }
         Ok(check)
     }
@@ -88,6 +99,7 @@ impl Reader {
         &self,
         table: ByPosition,
         name: &'static str,
+        see: See<'_>,
     ) -> Result<TableCheck, StoreError> {
         let mut check = TableCheck::of(name);
         let read = self.db.begin_read().map_err(disk("read"))?;
@@ -96,7 +108,7 @@ impl Reader {
             let (key, sealed) = row.map_err(disk("read"))?;
             let (owner, at) = key.value();
             let opened = self.open_row(name, &position(owner, at), sealed.value());
-            check.count(opened.is_ok());
+            check.count(opened, see);
         }
         Ok(check)
     }
@@ -111,9 +123,12 @@ impl TableCheck {
         }
     }
 
-    fn count(&mut self, opened: bool) {
+    fn count(&mut self, opened: Result<Zeroizing<Vec<u8>>, StoreError>, see: See<'_>) {
         self.rows += 1;
-        self.damaged += u64::from(!opened);
+        match opened {
+            Ok(plain) => see(self.table, &plain),
+            Err(_) => self.damaged += 1,
+        }
     }
 }
 

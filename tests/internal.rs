@@ -1,0 +1,250 @@
+//! Real help-desk articles, 47 of them for staff only, and a reader cleared for Public: no word that
+//! stands only in those 47 reaches them in any way. The data is that of
+//! `crates/core/tests/fixtures/README.md`.
+
+use crate::support::{Device, files_below, text};
+use data_encoding::BASE32_NOPAD;
+use kitbag_crypto::MasterKey;
+use kitbag_store::Store;
+use kitbag_testkit::{Dice, Loot, Records};
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+struct Articles {
+    /// As lines of notes, all in one file: 651 for everybody, 47 for staff.
+    public: String,
+    internal: String,
+    /// Words that stand in articles for staff, and nowhere in the others, not even as a part of a word.
+    secret: BTreeSet<String>,
+}
+
+fn articles() -> Articles {
+    let packed = include_bytes!("../crates/core/tests/fixtures/banking-documents.jsonl.deflate");
+    let lines = String::from_utf8(decompress_to_vec_with_limit(packed, 4 << 20).unwrap()).unwrap();
+    let (mut public, mut internal) = (String::new(), String::new());
+    let (mut read_by_all, mut words) = (String::new(), BTreeSet::new());
+    for line in lines.lines() {
+        let article: Value = serde_json::from_str(line).unwrap();
+        let (title, body) = (text(&article["title"]), text(&article["content"]));
+        let note =
+            json!({"key": article["id"], "title": title, "body": body, "source": "Help desk"});
+        let said = format!("{title}\n{body}\n").to_lowercase();
+        let lines = if title.starts_with("Internal: ") {
+            let of_letters = said.split(|c: char| !c.is_ascii_alphabetic());
+            words.extend(of_letters.filter(|word| word.len() >= 5).map(str::to_owned));
+            &mut internal
+        } else {
+            read_by_all.push_str(&said);
+            &mut public
+        };
+        *lines += &format!("{note}\n");
+    }
+    assert_eq!(
+        (public.lines().count(), internal.lines().count()),
+        (651, 47)
+    );
+    let secret = words.into_iter().filter(|word| !read_by_all.contains(word));
+    Articles {
+        secret: secret.collect(),
+        public,
+        internal,
+    }
+}
+
+/// Which of the words stand in some text, and where.
+fn told(words: &BTreeSet<String>, place: &str, said: &[u8], found: &mut Vec<String>) {
+    let said = said.to_ascii_lowercase();
+    let of_letters = said.split(|byte| !byte.is_ascii_alphabetic());
+    let held: BTreeSet<&str> = of_letters
+        .filter_map(|word| std::str::from_utf8(word).ok())
+        .filter(|word| words.contains(*word))
+        .collect();
+    found.extend(held.iter().map(|word| format!("{word} in {place}")));
+}
+
+/// Which of the words some commands say, and the files of the home once its daemon is down.
+fn look(device: &Device, pack: &str, words: &BTreeSet<String>) -> Vec<String> {
+    let mut found = Vec::new();
+    let titles = "internal opening personal checking accounts procedure agent";
+    for args in [
+        &["search", titles, "--explain", "--limit", "100", "--json"][..],
+        &[
+            "search",
+            "close account",
+            "--sensitivity",
+            "internal",
+            "--json",
+        ],
+        &["list", pack, "--json"],
+        &["list", pack],
+        &["export", pack, "--format", "md"],
+        &["export", pack, "--format", "xml"],
+        &["export", pack, "--json"],
+        &["export", pack, "--format", "jsonl"],
+        &[
+            "export",
+            pack,
+            "--format",
+            "text",
+            "--max-tokens",
+            "20000",
+            "--on-overflow",
+            "trim",
+        ],
+        &["status", "--why", "--json"],
+        &["who", pack, "--json"],
+        &["doctor", "--json"],
+    ] {
+        let output = device.run(args, b"");
+        let told_all = output.status.success() || args[0] == "doctor"; // which may find something
+        assert!(
+            told_all,
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        for said in [&output.stdout, &output.stderr] {
+            told(words, &args.join(" "), said, &mut found);
+        }
+    }
+    device.ok(&["down"]);
+    for path in files_below(&device.home) {
+        let bytes = std::fs::read(&path).unwrap_or_default(); // a socket is no file
+        told(words, &path.display().to_string(), &bytes, &mut found);
+    }
+    found
+}
+
+/// Every row of a home that nobody has open, in plain, and what the keys in it open.
+fn plunder(home: &Path, mut see: impl FnMut(&str, &[u8])) {
+    let key = std::fs::read_to_string(home.join("key")).unwrap();
+    let (_, encoded) = key.trim().rsplit_once([' ', '-', ':']).unwrap();
+    let bytes = BASE32_NOPAD
+        .decode(encoded.to_ascii_uppercase().as_bytes())
+        .unwrap();
+    let master = MasterKey::from_bytes(bytes[..].try_into().unwrap());
+    let mut rng = Dice::new(1).fork();
+    let store = Store::open(&home.join("kitbag.redb"), &master, &mut *rng).unwrap();
+    let checks = store
+        .walk_rows(&mut |table, plain| see(table, plain))
+        .unwrap();
+    assert!(checks.iter().all(|check| check.damaged == 0), "{checks:?}");
+    let (mut keys, records) = (Loot::of(&store).unwrap(), Records::of(&store).unwrap());
+    for opened in keys.open(&records) {
+        let said = match &opened.body {
+            Some(kitbag_core::content::EntryBody::Change { change, .. }) => change.clone(),
+            other => format!("{other:?}").into_bytes(),
+        };
+        see("entries", &said);
+    }
+}
+
+#[test]
+fn no_word_of_the_articles_for_staff_reaches_a_reader_cleared_for_public() {
+    let articles = articles();
+    assert!(articles.secret.len() > 100, "{:?}", articles.secret);
+    let (ana, ben) = (Device::up("Ana"), Device::up("Ben"));
+    let pack = ana.create_pack("Help desk");
+    for (lines, sensitivity, notes) in [
+        (&articles.public, "public", 651),
+        (&articles.internal, "internal", 47),
+    ] {
+        let args = [
+            "import",
+            "jsonl",
+            "-",
+            "--pack",
+            &pack,
+            "--sensitivity",
+            sensitivity,
+            "--unmasked",
+        ];
+        assert_eq!(
+            ana.json_with(&args, lines.as_bytes())["added"],
+            notes,
+            "{sensitivity}"
+        );
+    }
+    let ticket = ana.json(&[
+        "share",
+        &pack,
+        "--role",
+        "reader",
+        "--clearance",
+        "public",
+        "--yes",
+    ]);
+    ben.json_with(&["join", "-"], text(&ticket["ticket"]).as_bytes());
+    ben.ok(&["sync", &pack, "--wait"]);
+    assert_eq!(
+        ben.json(&["list", &pack])["notes"]
+            .as_array()
+            .unwrap()
+            .len(),
+        651
+    );
+
+    // One question with all of these words, and some alone; as typed, and with near words let in.
+    let quoted: Vec<String> = articles
+        .secret
+        .iter()
+        .map(|word| format!("\"{word}\""))
+        .collect();
+    let counts = |found: &Value| {
+        let mut found = found.clone();
+        let fields = found.as_object_mut().unwrap();
+        fields.remove("query");
+        Value::Object(fields.clone())
+    };
+    let nothing = counts(&ben.json(&["search", "\"zzqxzzqx\""]));
+    assert_eq!(
+        (&nothing["total"], &nothing["empty_reason"]),
+        (&json!(0), &json!("not_found"))
+    );
+    let some = quoted.iter().step_by(quoted.len() / 8);
+    for query in some.chain([&quoted.join(" ")]) {
+        assert_eq!(
+            counts(&ben.json(&["search", query, "--all"])),
+            nothing,
+            "{query}"
+        );
+        assert!(
+            ana.json(&["search", query])["total"].as_u64() > Some(0),
+            "{query}"
+        );
+    }
+
+    // Whatever else he asks: no answer, document, file or line of the log says one of them, but for words
+    // that the program says to whoever has nothing to do with these articles.
+    let cleo = Device::up("Cleo");
+    let hers = cleo.create_pack("Nothing");
+    cleo.add(&hers, "A note", "close account");
+    let own = look(&cleo, &hers, &articles.secret);
+    let own: BTreeSet<&str> = own.iter().filter_map(|one| one.split(' ').next()).collect();
+    assert!(own.len() < 10, "{own:?}");
+    let secret: BTreeSet<String> = articles
+        .secret
+        .into_iter()
+        .filter(|word| !own.contains(&**word))
+        .collect();
+    let mut found = look(&ben, &pack, &secret);
+    let mut rows = 0;
+    plunder(&ben.home, |table, plain| {
+        rows += 1;
+        told(&secret, table, plain, &mut found);
+    });
+    assert!(rows > 651, "{rows} rows are a look at nothing");
+    assert_eq!(found, Vec::<String>::new());
+
+    // The same look at whoever may know finds them, or it would find nothing anywhere.
+    ana.ok(&["down"]);
+    plunder(&ana.home, |table, plain| {
+        told(&secret, table, plain, &mut found)
+    });
+    let seen: BTreeSet<&str> = found
+        .iter()
+        .filter_map(|one| one.split(' ').next())
+        .collect();
+    assert_eq!(seen.len(), secret.len());
+}
