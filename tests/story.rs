@@ -2,6 +2,8 @@
 
 use crate::sample::conversations;
 use crate::support::{Device, eventually, text};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// Goal: everything a new user is promised, with two real daemons and real conversations as packs.
 #[test]
@@ -161,4 +163,99 @@ fn the_demo_plays_the_whole_story() {
     assert_eq!(told["identical"], true, "{told}");
     assert_eq!(told["third_device_got_nothing"], true, "{told}");
     assert!(!nobody.home.exists(), "the demo leaves the home alone");
+}
+
+/// Goal: the first three steps of the five minutes: up, one real conversation imported with its personal
+/// data kept above, found, and exported within a budget, with a receipt of what stayed.
+#[test]
+fn a_conversation_is_imported_found_and_exported_within_a_budget() {
+    const CONVERSATIONS: &str = include_str!("../crates/import/tests/fixtures/airline.json");
+    let all: Vec<Value> = serde_json::from_str(CONVERSATIONS).unwrap();
+    let conversation = json!([all[0]]).to_string();
+    let held = ["1973-10-26", "credit_card_4196779"];
+    assert!(held.iter().all(|value| conversation.contains(value)));
+
+    let started = Instant::now();
+    let (ada, ben) = (Device::empty(), Device::empty());
+    for (device, name) in [(&ada, "Ada"), (&ben, "Ben")] {
+        let said = device.run(
+            &["up", "--name", name, "--detach", "--listen", "loopback"],
+            b"",
+        );
+        assert!(said.status.success());
+        let said = String::from_utf8([said.stdout, said.stderr].concat()).unwrap();
+        assert!(said.contains("kitbag pack create"), "the next step: {said}");
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(60),
+        "ten seconds each, and slow machines"
+    );
+
+    let pack = ada.create_pack("Airline case");
+    let import = || {
+        ada.json_with(
+            &["import", "messages", "-", "--pack", &pack],
+            conversation.as_bytes(),
+        )
+    };
+    let (first, again) = (import(), import());
+    let told = |report: &Value| {
+        ["added", "masked", "personal_data", "unchanged"].map(|field| report[field].clone())
+    };
+    assert_eq!(told(&first), [13, 1, 1, 0]);
+    assert_eq!(told(&again), [0, 0, 0, 13]);
+    let audiences = first["audiences"].as_array().unwrap().iter();
+    let sensitivities: Vec<&Value> = audiences.map(|of| &of["sensitivity"]).collect();
+    assert_eq!(sensitivities, ["internal", "restricted"]);
+
+    let found = ada.json(&[
+        "search",
+        "refund for travel insurance",
+        "--sensitivity",
+        "internal",
+    ]);
+    assert_eq!(
+        (&found["relaxed"], &found["empty_reason"]),
+        (&json!(false), &Value::Null)
+    );
+    let best = text(&found["results"][0]["snippet"]).to_lowercase();
+    assert!(
+        best.contains("insurance") && best.contains("refund"),
+        "{best}"
+    );
+
+    let export = |more: &[&str]| {
+        let args: Vec<&str> = ["export", &pack, "--format", "xml"]
+            .iter()
+            .chain(more)
+            .copied()
+            .collect();
+        let output = ada.run(&args, b"");
+        let [document, said] =
+            [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        (output.status.code(), document, said)
+    };
+    let (code, document, said) = export(&["--max-tokens", "20000"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(document.matches("<document ").count(), 13);
+    assert!(
+        held.iter().all(|value| !document.contains(value)),
+        "{document}"
+    );
+    assert!(document.contains("[date of birth]") && document.contains("HAT268"));
+    assert!(said.contains("Withheld: 1 note (1 restricted)"), "{said}");
+    assert_eq!(export(&["--max-tokens", "20000"]).1, document);
+    let (code, document, said) = export(&["--max-tokens", "900"]);
+    assert_eq!((code, document.as_str()), (Some(6), ""), "{said}");
+    let (code, document, said) = export(&["--max-tokens", "2000", "--on-overflow", "trim"]);
+    let left = document.matches("<document ").count();
+    assert!((1..13).contains(&left) && code == Some(0), "{said}");
+    assert!(
+        said.contains(&format!("Left out so that it fits: {} notes", 13 - left)),
+        "{said}"
+    );
+    assert!(
+        document.contains("<reason name=\"restricted\" notes=\"1\"/>"),
+        "{document}"
+    );
 }
