@@ -46,8 +46,10 @@ fn a_killed_daemon_loses_no_acknowledged_note() {
                 }
             });
         }
-        let killers = [(&ada, kills / 2), (&ben, kills - kills / 2)]
-            .map(|(device, kills)| scope.spawn(move || kill_again_and_again(device, kills, until)));
+        let killers = [(&ada, kills / 2), (&ben, kills - kills / 2)].map(|(device, kills)| {
+            let notes = || acknowledged.lock().unwrap().len() as u64;
+            scope.spawn(move || kill_again_and_again(device, kills, until, notes))
+        });
         let done = killers.map(|killer| killer.join());
         stop.store(true, Ordering::Relaxed); // before anything may panic, or the writers never end
         done.into_iter().map(Result::unwrap).sum()
@@ -78,12 +80,21 @@ fn a_killed_daemon_loses_no_acknowledged_note() {
     });
 }
 
-/// Kills a device's daemon so many times while it runs, at uneven moments; says how often by `until`.
-fn kill_again_and_again(device: &Device, kills: u64, until: Instant) -> u64 {
+/// Kills a device's daemon so many times while it runs, at uneven moments, each after somebody wrote a
+/// note more, however slow the machine; says how often by `until`.
+fn kill_again_and_again(
+    device: &Device,
+    kills: u64,
+    until: Instant,
+    notes: impl Fn() -> u64,
+) -> u64 {
     let (mut killed, mut tries) = (BTreeSet::new(), 0);
     while (killed.len() as u64) < kills && Instant::now() < until {
         tries += 1;
         std::thread::sleep(Duration::from_millis(200 + tries * 37 % 400));
+        if notes() <= 2 * (killed.len() as u64 + 1) {
+            continue; // the other's daemon is killed as often
+        }
         let status = device.run(&["daemon", "status", "--json"], b"");
         let status: serde_json::Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
         if let Some(pid) = status["pid"].as_u64().filter(|pid| !killed.contains(pid)) {

@@ -9,6 +9,7 @@ mod many;
 mod nothing_new;
 mod one_edit;
 mod one_pack;
+mod recall;
 mod reconnects;
 mod start;
 
@@ -18,7 +19,7 @@ use crate::role::Late;
 use anyhow::Result;
 
 /// Names, in the order in which they run.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "add",
     "calls",
     "first-sync",
@@ -30,6 +31,7 @@ pub(crate) const NAMES: [&str; 11] = [
     "idle",
     "disk",
     "curves",
+    "recall",
 ];
 
 /// Runs one.
@@ -49,6 +51,7 @@ pub(crate) async fn run(name: &str, context: &Context) -> Result<Item> {
         "idle" => idle::run(context).await,
         "disk" => disk::run(context).await,
         "curves" => curves::run(context).await,
+        "recall" => recall::run(context).await,
         other => anyhow::bail!("no benchmark is called {other}: {}", NAMES.join(", ")),
     }
 }
