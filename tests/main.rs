@@ -14,6 +14,7 @@ mod fixture;
 mod import;
 mod keeping;
 mod kill;
+mod leaving;
 mod long_text;
 mod members;
 mod peers;

@@ -26,12 +26,14 @@ mod members;
 mod overview;
 mod pack;
 mod policy;
+mod receipt;
 mod relabel;
 mod review;
 mod role;
 #[cfg(test)]
 mod schemas;
 mod search;
+mod select;
 mod share;
 mod show;
 mod status;
@@ -103,6 +105,12 @@ pub(crate) enum Command {
     /// Take notes of a pack out, as Markdown or JSON
     #[command(hide = true)]
     Export(export::ExportArgs),
+    /// Put notes together, to be exported
+    #[command(hide = true)]
+    Select(select::SelectArgs),
+    /// Check a receipt of an export
+    #[command(hide = true)]
+    Receipt(receipt::ReceiptArgs),
     /// Take in what other systems keep: conversations, tables, Markdown, mail, exports
     #[command(hide = true)]
     Import(import::ImportArgs),
@@ -186,6 +194,8 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Init(args)) => init::run(context, args),
         Some(Command::Daemon(args)) => daemon::run(context, args).await,
         Some(Command::Export(args)) => export::run(context, args).await,
+        Some(Command::Select(args)) => select::run(context, args).await,
+        Some(Command::Receipt(args)) => receipt::run(context, args).await,
         Some(Command::Import(args)) => import::run(context, args).await,
         Some(Command::Doctor(args)) => doctor::run(context, args).await,
         Some(Command::Key(args)) => key::run(context, args).await,

@@ -368,9 +368,10 @@ impl Receipt {
             (
                 self.withheld.len() <= RECEIPT_COUNTS_MAX
                     && ascends(&self.withheld)
-                    && self.withheld.windows(2).all(|two| {
-                        (&two[0].rule, &two[0].what) != (&two[1].rule, &two[1].what)
-                    })
+                    && self
+                        .withheld
+                        .windows(2)
+                        .all(|two| (&two[0].rule, &two[0].what) != (&two[1].rule, &two[1].what))
                     && self.withheld.iter().all(|one| {
                         one.notes > 0 && word(&one.rule) && one.what.as_deref().is_none_or(word)
                     }),
@@ -379,7 +380,10 @@ impl Receipt {
             (
                 self.masked.len() <= RECEIPT_COUNTS_MAX
                     && self.masked.windows(2).all(|two| two[0].kind < two[1].kind)
-                    && self.masked.iter().all(|one| one.values > 0 && word(&one.kind)),
+                    && self
+                        .masked
+                        .iter()
+                        .all(|one| one.values > 0 && word(&one.kind)),
                 "its counts of what was masked",
             ),
             (
@@ -479,7 +483,10 @@ mod tests {
     #[test]
     fn no_bit_can_be_changed() {
         let (key, receipt) = receipt();
-        let bytes = SignedReceipt::sign(&receipt, &key).unwrap().bytes().to_vec();
+        let bytes = SignedReceipt::sign(&receipt, &key)
+            .unwrap()
+            .bytes()
+            .to_vec();
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 1 << (at % 8);
@@ -528,7 +535,12 @@ mod tests {
                 r.asked.filters = vec![filter.clone(), filter];
             },
             |r| r.withheld[0].notes = 0,
-            |r| r.withheld.push(WithheldBy { notes: 3, ..r.withheld[0].clone() }),
+            |r| {
+                r.withheld.push(WithheldBy {
+                    notes: 3,
+                    ..r.withheld[0].clone()
+                })
+            },
             |r| {
                 r.withheld.insert(
                     0,

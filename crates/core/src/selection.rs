@@ -96,7 +96,11 @@ impl Selection {
     /// [`SelectionError::TooMany`]; nothing is added then.
     pub fn add(&mut self, notes: &[Chosen]) -> Result<usize, SelectionError> {
         let mut seen: BTreeSet<Chosen> = self.notes.iter().copied().collect();
-        let new: Vec<Chosen> = notes.iter().copied().filter(|one| seen.insert(*one)).collect();
+        let new: Vec<Chosen> = notes
+            .iter()
+            .copied()
+            .filter(|one| seen.insert(*one))
+            .collect();
         if self.notes.len() + new.len() > SELECTION_NOTES_MAX {
             return Err(SelectionError::TooMany);
         }
@@ -168,7 +172,11 @@ pub fn check_name(name: &str) -> Result<(), SelectionError> {
         && name.len() <= SELECTION_NAME_BYTES_MAX
         && name.trim() == name
         && !name.chars().any(char::is_control);
-    if fits { Ok(()) } else { Err(SelectionError::Name) }
+    if fits {
+        Ok(())
+    } else {
+        Err(SelectionError::Name)
+    }
 }
 
 #[cfg(test)]

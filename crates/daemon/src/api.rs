@@ -5,7 +5,9 @@ mod finding;
 mod importing;
 mod keeping;
 mod membership;
+mod receipts;
 mod rules;
+mod selections;
 mod text;
 mod undo;
 
@@ -88,6 +90,13 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(finding::search)
         .on(finding::plan_export)
         .on(finding::read_export)
+        .on(receipts::sign)
+        .on(receipts::look)
+        .on(selections::change)
+        .on(selections::list)
+        .on(selections::show)
+        .on(selections::save)
+        .on(selections::delete)
         .into_router()
 }
 

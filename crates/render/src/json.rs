@@ -9,7 +9,11 @@ use std::fmt::Write;
 /// The document up to its notes.
 pub(crate) fn head(head: &Head) -> String {
     let (pack, selection) = (json(&head.pack), json(&head.selection));
-    format!("{{\"v\":1,\"pack\":{pack},\"selection\":{selection},\"notes\":[")
+    let packs = match head.packs.is_empty() {
+        true => String::new(),
+        false => format!("\"packs\":{},", json(&head.packs)),
+    };
+    format!("{{\"v\":1,\"pack\":{pack},{packs}\"selection\":{selection},\"notes\":[")
 }
 
 /// One note of the list.

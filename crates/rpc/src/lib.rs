@@ -26,10 +26,12 @@ mod member;
 mod membership;
 mod note;
 mod pack;
+mod receipt;
 mod review;
 mod rules;
 mod search;
 mod secret;
+mod selection;
 mod share;
 mod socket;
 mod status;
@@ -77,6 +79,11 @@ pub use note::{
     RelabelNote, Revision, ShowNote, Source,
 };
 pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
+pub use receipt::{
+    Hex, LookAtReceipt, NotesSince, RECEIPT_REQUEST_BYTES_MAX, ReceiptAsked, ReceiptBundle,
+    ReceiptFilter, ReceiptKnown, ReceiptNote, ReceiptPack, ReceiptSelection, ReceiptShown,
+    ReceiptSigned, SignReceipt, SignerIn, WithheldBy,
+};
 pub use review::{
     Audience, Review, ReviewPack, SetAside, SetAsideKind, SetAsideWhy, TakeOver, TakeOverOutcome,
     Taken, TakenOver,
@@ -87,6 +94,11 @@ pub use search::{
     SearchNotes,
 };
 pub use secret::Secret;
+pub use selection::{
+    ChangeSelection, DeleteSelection, ListSelections, SELECTION_NAMES_MAX, SaveSelection,
+    SelectMatching, SelectedNote, SelectionChanged, SelectionDeleted, SelectionLine,
+    SelectionSaved, SelectionShown, Selections, ShowSelection, WORKING_SELECTION,
+};
 pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
 pub use socket::{
     LOCK_FILE, LOG_DIR, RECORD_FILE, RUN_DIR, SOCKET_FILE, SOCKET_PATH_BYTES_MAX, recorded_socket,

@@ -922,7 +922,11 @@ pub(crate) fn receipts() -> Vec<(&'static str, SignedReceipt)> {
         asked: Asked {
             format: "xml".into(),
             listed: "all".into(),
-            filters: vec![filter("tag", "a"), filter("tag", "vip"), filter("type", "record")],
+            filters: vec![
+                filter("tag", "a"),
+                filter("tag", "vip"),
+                filter("type", "record"),
+            ],
             purpose: Some("support".into()),
             client: Some("Acme GmbH".into()),
             redacts: true,
@@ -975,7 +979,11 @@ pub(crate) fn selection() -> Selection {
         note: ItemId::from_bytes([n; 32]),
     };
     let other = PackId::from_bytes([0x33; 32]);
-    let notes = [chosen(other, 0x41), chosen(pack(), 0x43), chosen(other, 0x42)];
+    let notes = [
+        chosen(other, 0x41),
+        chosen(pack(), 0x43),
+        chosen(other, 0x42),
+    ];
     let mut selection = Selection::default();
     selection.add(&notes).expect("three fit");
     selection

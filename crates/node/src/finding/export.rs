@@ -59,6 +59,8 @@ pub struct ExportPlan {
     /// Its notes by when they were captured; those of one moment in the order in which they were
     /// written.
     pub notes: Vec<ItemId>,
+    /// Of each note the place of what was asked for in whose stead it leaves, if single notes were.
+    pub places: Vec<usize>,
     /// Whether it crosses from one client to another, because a person said that it may.
     pub crosses_clients: bool,
     /// Notes that the filter leaves out, and those that are not deleted if only deleted ones were
@@ -385,6 +387,10 @@ impl Node {
             title: self.title_up_to(pack, titled),
             max_sensitivity,
             crosses_clients: exporting.rules.crosses(),
+            places: match exporting.asked {
+                Some(_) => chosen.iter().map(|((place, ..), _)| *place).collect(),
+                None => vec![],
+            },
             notes: chosen.into_iter().map(|(_, item)| item).collect(),
             as_masked_copy,
             not_selected: exporting.not_selected,

@@ -6,8 +6,8 @@ use kitbag_core::content::{Relocation, TakesOver};
 use kitbag_core::id::{EntryHash, ItemId, LogId, ObjectTag, PersonId, Timestamp};
 use kitbag_core::pack::{ChangeHash, CheckedChange, NoteDocument, NoteView, Record};
 use kitbag_core::policy::Sensitivity;
-use kitbag_crypto::{Hash, HashLabel, ItemKey};
 use kitbag_crypto::planted::{self, Planted};
+use kitbag_crypto::{Hash, HashLabel, ItemKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One applied entry of a note.
