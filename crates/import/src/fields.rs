@@ -103,7 +103,7 @@ const FIELDS: &[&str] = &[
     "expires_at",
 ];
 /// Fields that an export states, and that whoever takes the note in states anew.
-const OF_THE_DEVICE: &[&str] = &["added_by", "edits", "key"];
+const OF_THE_DEVICE: &[&str] = &["added_by", "edits", "key", "pack"];
 /// What other programs call the body.
 const BODIES: &[&str] = &["body", "content", "text"];
 
