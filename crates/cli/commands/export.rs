@@ -32,7 +32,7 @@ pub(crate) struct ExportArgs {
     /// The notes of this selection in their order, instead of a pack; working is the one without a name
     #[arg(long, value_name = "NAME")]
     selection: Option<String>,
-    /// md to read, xml for a model, text for anything, json and jsonl to keep everything; md if nobody says, json with --json
+    /// md to read, xml for a model, text for anything, json and jsonl to keep everything, hcr for another agent's hand-off; md if nobody says, json with --json
     #[arg(long, value_name = "FORMAT", value_parser = args::format())]
     format: Option<Format>,
     /// Take notes up to this sensitivity; the pack's own if it is left out
@@ -354,6 +354,8 @@ fn not_rendered(error: RenderError) -> Failure {
         RenderError::Changed { .. } => {
             Failure::new(Code::Conflict, error.to_string()).hint("export once more")
         }
+        RenderError::TooMuch => Failure::new(Code::BadInput, format!("the export {error}"))
+            .hint("take fewer notes, or another format"),
         error => Failure::new(Code::OverBudget, format!("the export {error}")).hint(
             "take fewer notes, allow more tokens, or leave notes out with --on-overflow trim",
         ),

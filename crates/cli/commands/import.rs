@@ -88,7 +88,7 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
         dry_run: args.dry_run,
         links: Links::default(),
         before: None,
-        keeps_ids: args.kind == Kind::Kitbag,
+        keeps_ids: matches!(args.kind, Kind::Kitbag | Kind::Hcr),
     };
     let mut report = Report::new(directory::reference(&shown), args.dry_run);
     let done = AtomicU64::new(0);

@@ -12,6 +12,7 @@ mod claude_code;
 mod csv;
 mod error;
 mod fields;
+mod hcr;
 mod json;
 mod key;
 mod label;
@@ -57,13 +58,15 @@ pub enum Kind {
     Jsonl,
     /// Our own export.
     Kitbag,
+    /// A Handoff Continuity Record.
+    Hcr,
     /// One mail, or many in an mbox.
     Mail,
 }
 
 impl Kind {
     /// All, in the order of the documents.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Messages,
         Kind::ClaudeCode,
         Kind::ChatGpt,
@@ -72,6 +75,7 @@ impl Kind {
         Kind::Markdown,
         Kind::Jsonl,
         Kind::Kitbag,
+        Kind::Hcr,
         Kind::Mail,
     ];
 
@@ -86,6 +90,7 @@ impl Kind {
             Kind::Markdown => "markdown",
             Kind::Jsonl => "jsonl",
             Kind::Kitbag => "kitbag",
+            Kind::Hcr => "hcr",
             Kind::Mail => "mail",
         }
     }
@@ -193,6 +198,7 @@ fn plain(
         Kind::Markdown => markdown::read(input, path, out),
         Kind::Jsonl => fields::lines(input, out),
         Kind::Kitbag => fields::export(input, out),
+        Kind::Hcr => hcr::read(input, out),
         Kind::Mail => mail::read(input, out),
     }
 }

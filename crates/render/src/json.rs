@@ -65,7 +65,7 @@ pub fn plain_json(json: &str) -> String {
 }
 
 /// JSON that is safe to look at with any program.
-fn json(value: &impl Serialize) -> String {
+pub(crate) fn json(value: &impl Serialize) -> String {
     let json = serde_json::to_string(value).expect("texts, numbers and words are always JSON");
     plain_json(&json)
 }

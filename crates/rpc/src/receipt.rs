@@ -273,7 +273,7 @@ impl JsonSchema for Hex {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^([0-9a-f]{2})*$" })
+        json_schema!({ "type": "string" })
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod archives;
 mod conversations;
+mod hcr;
 mod hostile;
 mod keys;
 mod records;
