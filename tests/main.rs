@@ -5,6 +5,7 @@ mod asking;
 mod bad_input;
 mod canary;
 mod clearance;
+mod clip;
 mod comfort;
 mod doctor;
 mod documents;

@@ -2,6 +2,7 @@
 
 mod add;
 mod check;
+mod clip;
 mod completions;
 mod daemon;
 mod delete;
@@ -62,6 +63,9 @@ pub(crate) enum Command {
     Pack(pack::PackArgs),
     /// Add a note to a pack
     Add(add::AddArgs),
+    /// Add what was copied; --watch adds every text that is copied
+    #[command(hide = true)]
+    Clip(clip::ClipArgs),
     /// List the notes of a pack
     List(list::ListArgs),
     /// Show a note
@@ -176,6 +180,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Down) => down::run(context).await,
         Some(Command::Pack(args)) => pack::run(context, args).await,
         Some(Command::Add(args)) => add::run(context, args).await,
+        Some(Command::Clip(args)) => clip::run(context, args).await,
         Some(Command::List(args)) => list::run(context, args).await,
         Some(Command::Show(args)) => show::run(context, args).await,
         Some(Command::Search(args)) => search::run(context, args).await,

@@ -1,5 +1,6 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod clip;
 mod explain;
 mod finding;
 mod importing;
@@ -90,6 +91,8 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(finding::search)
         .on(finding::plan_export)
         .on(finding::read_export)
+        .on(clip::read)
+        .on(clip::remember)
         .on(receipts::sign)
         .on(receipts::look)
         .on(selections::change)

@@ -9,10 +9,11 @@ use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, ChangeSelection, CheckPack, Code,
     CreatePack, DeleteNote, DeleteSelection, EditNote, ExplainPolicy, Failure, ForgetJoin, Health,
     ImportNotes, JoinPack, ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks,
-    ListSelections, LockHome, LookAtReceipt, PlanExport, ReadExport, ReadHistory, ReadMetrics,
-    ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, ReviewPack, SaveSelection, SearchNotes,
-    Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection,
-    SignReceipt, Stop, SyncPacks, TakeOver, Undo, UnlockHome, UnsharePack, WhoAmI,
+    ListSelections, LockHome, LookAtReceipt, PlanExport, ReadClip, ReadExport, ReadHistory,
+    ReadMetrics, ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, RememberClip, ReviewPack,
+    SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack,
+    ShowPolicy, ShowSelection, SignReceipt, Stop, SyncPacks, TakeOver, Undo, UnlockHome,
+    UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -121,8 +122,8 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
-    Select: ChangeSelection, SaveSelection, DeleteSelection;
+    Read: ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
+    Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
     Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
     ChangeRules: SetRules;

@@ -36,6 +36,7 @@ mod protect;
 mod random;
 mod receipts;
 mod release;
+mod remembered;
 mod review;
 mod screening;
 mod selections;

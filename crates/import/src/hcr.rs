@@ -204,7 +204,7 @@ impl Statements {
                     ("Due: ", "dueAt"),
                 ],
             );
-            self.give(said("note", "Next action", &body), "/nextAction", out)?;
+            self.whole("Next action", &body, "/nextAction", out)?;
         }
         if let Some(ownership) = record.get("ownership") {
             let next = ownership.get("nextActor").and_then(actor);
@@ -214,11 +214,7 @@ impl Statements {
             let lines: Vec<String> = lines
                 .chain(reviewers.map(|one| format!("Reviewer: {one}")))
                 .collect();
-            self.give(
-                said("note", "Ownership", &lines.join("\n")),
-                "/ownership",
-                out,
-            )?;
+            self.whole("Ownership", &lines.join("\n"), "/ownership", out)?;
         }
         self.each(record, "openReview", out, |one| {
             let summary = own(one, "summary")?;
@@ -241,6 +237,20 @@ impl Statements {
             note.tags.push("review".to_owned());
             Some(note)
         })
+    }
+
+    /// A member that is one statement.
+    fn whole(
+        &mut self,
+        title: &str,
+        body: &str,
+        place: &str,
+        out: &mut Out<'_>,
+    ) -> Result<(), Stop> {
+        match body {
+            "" => out.skip(place, "it lacks what it has to say"),
+            body => self.give(said("note", title, body), place, out),
+        }
     }
 
     /// A text, where there is one.

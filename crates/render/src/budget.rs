@@ -310,8 +310,10 @@ impl<'p> Rendering<'p> {
         self.meter.add(&text);
         match &mut self.held {
             None => Ok(Some(text)),
-            Some((_, held)) if held.take(note) => Ok(Some(String::new())),
-            Some(_) => Err(RenderError::TooMuch),
+            Some((_, held)) => match held.take(note) {
+                true => Ok(Some(String::new())),
+                false => Err(RenderError::TooMuch),
+            },
         }
     }
 

@@ -13,6 +13,7 @@
 mod call;
 mod caller;
 mod client;
+mod clip;
 mod code;
 mod explain;
 mod export;
@@ -45,6 +46,7 @@ mod words;
 pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
 pub use caller::{Caller, NotACaller};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
+pub use clip::{ClipRemembered, ReadClip, RememberClip};
 pub use code::{Code, Exit};
 pub use explain::{
     Access, AccessState, ActKind, ActShown, AskWho, CheckPack, Checked, ExplainPolicy, Explained,

@@ -107,7 +107,7 @@ fn every_statement_is_a_note_with_its_place() {
     assert_eq!(all.notes[10].claim.as_deref(), Some("directive"));
     for note in &all.notes {
         assert_eq!(note.source.author.as_deref(), Some("bot (agent)"));
-        assert_eq!(note.source.observed_at, Some(1_763_632_800_000));
+        assert_eq!(note.source.observed_at, Some(1_795_168_800_000));
         assert_eq!(note.source.app.as_deref(), Some("HCR"));
     }
     let unknown: Vec<&str> = all.unknown.keys().map(String::as_str).collect();
@@ -211,8 +211,8 @@ fn carried_notes_have_the_claims_of_their_ids() {
     assert_eq!(told, [("A", "the text"), ("B", "own")]);
     assert_eq!(all.notes[0].sensitivity.as_deref(), Some("confidential"));
     assert_eq!(all.skipped.len(), 2);
-    let export = json!({"v": 1, "notes": [{"id": "bbb", "title": "B", "body": "own"}]});
-    let export = good(Kind::Kitbag, &export.to_string());
+    let export = r#"{"v": 1, "notes": [{"id": "bbb", "title": "B", "body": "own"}]}"#;
+    let export = good(Kind::Kitbag, export);
     assert_eq!(
         all.notes[1].key, export.notes[0].key,
         "known again, however it is carried"

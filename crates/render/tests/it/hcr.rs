@@ -5,6 +5,7 @@ use kitbag_render::{Format, Head, RenderError, Rendering, is_hostile};
 use kitbag_rpc::{ExportedNote, Withheld};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -173,7 +174,7 @@ proptest! {
         let text = written(&head, &notes, &receipt.withheld).unwrap();
         prop_assert_eq!(&text, &written(&head, &notes, &receipt.withheld).unwrap());
         prop_assert!(!text.chars().any(|c| is_hostile(c) && c != '\n'));
-        prop_assert!(text.ends_with("}\n"));
+        prop_assert!(text.ends_with("}}}\n"), "its end");
         let record: Value = serde_json::from_str(&text).unwrap();
         is_valid(&record)?;
         prop_assert_eq!(carried(&record), notes);
