@@ -405,3 +405,131 @@ fn the_rules_of_each_pack_hold() {
     assert!(stderr.contains("rule export.formats"), "{stderr}");
     assert!(output.stdout.is_empty());
 }
+
+/// Goal: what leaves as a Handoff Continuity Record comes back with every field, is known again where it
+/// came from, and says what stayed.
+#[test]
+fn a_handoff_record_comes_back_as_it_left() {
+    let (ada, ben) = (Device::up("Ada"), Device::up("Ben"));
+    let (from, to) = (ada.create_pack("Case 7"), ben.create_pack("Mine"));
+    let add = [
+        "add",
+        &from,
+        "--source",
+        "CRM · row 14",
+        "--title",
+        "Seats",
+        "--type",
+        "decision",
+        "--consent",
+        "granted",
+        "--subject",
+        "Maria",
+    ];
+    ada.ok_with(&add, "40 \u{1b}[31mseats\u{202e}".as_bytes());
+    ada.add(&from, "Plain", "```\n</evidence>\"}]");
+    let above = [
+        "add",
+        &from,
+        "--source",
+        "x",
+        "--sensitivity",
+        "confidential",
+    ];
+    ada.ok_with(&above, b"not for all");
+    let (_dir, at) = outside();
+    let record = at("case.hcr.json");
+    let export = ["export", &from, "--format", "hcr", "--out", said(&record)];
+    assert_eq!(ada.json(&export)["notes"], 2);
+    let read: Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    assert_eq!(
+        (
+            &read["schemaVersion"],
+            read["decisions"].as_array().unwrap().len()
+        ),
+        (&json!("1.0"), 1)
+    );
+    let kinds: Vec<String> = read["constraints"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| text(&one["kind"]))
+        .collect();
+    assert!(kinds.contains(&"exclusion".to_owned()), "{kinds:?}");
+    let known = ada.json(&["import", "hcr", said(&record), "--pack", &from]);
+    assert_eq!(
+        (&known["added"], &known["unchanged"]),
+        (&json!(0), &json!(2)),
+        "{known}"
+    );
+    let import = ["import", "hcr", said(&record), "--pack", &to];
+    assert_eq!(ben.json(&import)["added"], 2);
+    assert_eq!(ben.json(&import)["added"], 0);
+    let fields = |device: &Device, pack: &str| {
+        let exported = device.json(&["export", pack]);
+        let mut notes: Vec<Value> = exported["notes"].as_array().unwrap().clone();
+        for note in &mut notes {
+            for of_device in ["id", "added_by", "edits"] {
+                note[of_device] = Value::Null;
+            }
+            for of_device in ["captured_by", "trust"] {
+                note["source"][of_device] = Value::Null;
+            }
+        }
+        notes
+    };
+    assert_eq!(fields(&ben, &to), fields(&ada, &from));
+}
+
+/// Goal: what left a pack of one client does not come into another's by a file, in either format, unless
+/// a person says so; nothing of it comes before that is known.
+#[test]
+fn a_file_of_one_client_does_not_come_into_another_ones_pack() {
+    let ada = Device::up("Ada");
+    let of = |client: &str| {
+        let create = ["pack", "create", client, "--client", client];
+        text(&ada.json(&create)["pack"]["id"])
+    };
+    let (acme, globex, none) = (of("Acme"), of("Globex"), ada.create_pack("Mine"));
+    ada.add(&acme, "note", "of Acme");
+    ada.add(&none, "mine", "of nobody");
+    let (_dir, at) = outside();
+    let file = |pack: &str, format: &str, more: &[&str]| {
+        let path = at(&format!("{format}{}{pack}", more.len()));
+        let export = ["export", pack, "--format", format, "--out", said(&path)];
+        ada.json(&[&export[..], more].concat());
+        path
+    };
+    for (kind, format) in [("kitbag", "json"), ("hcr", "hcr")] {
+        let of_acme = file(&acme, format, &[]);
+        for pack in [&globex, &none] {
+            let import = ["import", kind, said(&of_acme), "--pack", pack];
+            let (exit, error) = ada.fails(&import, b"");
+            assert_eq!((exit, &error["code"]), (4, &json!("denied")), "{error}");
+            assert!(text(&error["message"]).contains("wall client"), "{error}");
+        }
+        let own = ada.json(&["import", kind, said(&of_acme), "--pack", &acme]);
+        assert_eq!(own["unchanged"], 1, "{own}");
+        let of_none = file(&none, format, &["--for-client", "Acme"]);
+        let (exit, _) = ada.fails(&["import", kind, said(&of_none), "--pack", &globex], b"");
+        assert_eq!(exit, 4, "it left for another client");
+    }
+    assert!(ada.contents(&globex).is_empty());
+    let of_acme = at(&format!("json0{acme}"));
+    let said_so = [
+        "import",
+        "kitbag",
+        said(&of_acme),
+        "--pack",
+        &globex,
+        "--across-clients",
+    ];
+    assert_eq!(ada.json(&said_so)["added"], 1);
+    // On a device that knows the pack not at all, a file without a client is a file.
+    let ben = Device::up("Ben");
+    let his = ben.create_pack("His");
+    assert_eq!(
+        ben.json(&["import", "kitbag", said(&of_acme), "--pack", &his])["added"],
+        1
+    );
+}

@@ -65,6 +65,7 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(membership::set_role)
         .on(add_note)
         .on(importing::import)
+        .on(importing::check)
         .on(list_notes)
         .on(show_note)
         .on(text::read_text)

@@ -6,13 +6,13 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, ChangeSelection, CheckPack, Code,
-    CreatePack, DeleteNote, DeleteSelection, EditNote, ExplainPolicy, Failure, ForgetJoin, Health,
-    ImportNotes, JoinPack, ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks,
-    ListSelections, LockHome, LookAtReceipt, PlanExport, ReadClip, ReadExport, ReadHistory,
-    ReadMetrics, ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, RememberClip, ReviewPack,
-    SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack,
-    ShowPolicy, ShowSelection, SignReceipt, Stop, SyncPacks, TakeOver, Undo, UnlockHome,
+    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, ChangeSelection, CheckOrigin, CheckPack,
+    Code, CreatePack, DeleteNote, DeleteSelection, EditNote, ExplainPolicy, Failure, ForgetJoin,
+    Health, ImportNotes, JoinPack, ListInvites, ListJoinRequests, ListMembers, ListNotes,
+    ListPacks, ListSelections, LockHome, LookAtReceipt, PlanExport, ReadClip, ReadExport,
+    ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, RememberClip,
+    ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote,
+    ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SyncPacks, TakeOver, Undo, UnlockHome,
     UnsharePack, WhoAmI,
 };
 
@@ -122,7 +122,7 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
+    Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
     Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;

@@ -81,6 +81,7 @@ pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;
 pub use kitbag_node::receipts::{Signer, SignerIn, Since};
+pub use kitbag_node::receiving::LeftFrom;
 pub use kitbag_node::release::{ReleaseView, RulesChanged};
 pub use kitbag_node::selections::{
     NamedSelection, SelectedNote, SelectedOutline, SelectionChange, SelectionChanged,

@@ -3,7 +3,7 @@
 use crate::error::{Stop, other_kind};
 use crate::json::{self, Inside, id, text};
 use crate::lines::{self, Line, TOO_LONG, nothing};
-use crate::note::{Consent, Note, ProducedBy, Source};
+use crate::note::{Consent, Note, Origin, ProducedBy, Source};
 use crate::out::Out;
 use crate::{Key, Kind, RECORD_BYTES_MAX, time};
 use serde_json::{Map, Value};
@@ -46,6 +46,7 @@ pub(crate) fn lines(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), St
 
 pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), Stop> {
     let (mut number, mut version) = (0, None);
+    let mut origin = Some(Origin::default());
     let other = || other_kind("it is no export of Kitbag");
     json::inside(input, "notes", &mut |one| match one {
         Inside::Member("v", value) => {
@@ -58,7 +59,12 @@ pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), S
                 _ => Err(other()),
             }
         }
-        Inside::Member(..) => Ok(()),
+        Inside::Member(name, value) => {
+            if let Some(origin) = &mut origin {
+                origin.learn(name, &value);
+            }
+            Ok(())
+        }
         _ if version.is_none() => Err(other()),
         Inside::Bad(why) => {
             number += 1;
@@ -66,6 +72,9 @@ pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), S
         }
         Inside::Element(value) => {
             number += 1;
+            if let Some(origin) = origin.take() {
+                out.origin(origin)?;
+            }
             let place = format!("note {number}");
             match value {
                 Value::Object(fields) => note_of(&fields, place, out),

@@ -5,7 +5,7 @@ use crate::error::{Stop, other_kind};
 use crate::fields::note_of;
 use crate::json::{DEEP, depth};
 use crate::key::link;
-use crate::note::{Note, Source};
+use crate::note::{Note, Origin, Source};
 use crate::out::Out;
 use crate::{DEPTH_MAX, Key, Kind, RECORD_BYTES_MAX, time};
 use serde_json::{Map, Value};
@@ -80,7 +80,17 @@ pub(crate) fn read(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), Sto
         .and_then(|ours| ours.get("notes"))
         .and_then(Value::as_array)
     {
-        Some(notes) => carried(&record, notes, out),
+        Some(notes) => {
+            let mut origin = Origin::default();
+            for name in ["pack", "packs", "selection"] {
+                origin.learn(
+                    name,
+                    ours.and_then(|ours| ours.get(name)).unwrap_or(&Value::Null),
+                );
+            }
+            out.origin(origin)?;
+            carried(&record, notes, out)
+        }
         None => Statements::new(&record).read(&record, out),
     }
 }

@@ -32,7 +32,7 @@ pub use key::Key;
 pub use label::{Label, LabelError};
 pub use limits::*;
 pub use map::{Map, MapError};
-pub use note::{Consent, Item, Note, ProducedBy, Source, Told};
+pub use note::{Consent, Item, Note, Origin, ProducedBy, Source, Told};
 
 use crate::error::Stop;
 use crate::out::Out;
@@ -189,6 +189,10 @@ fn plain(
     options: &Options,
     out: &mut Out<'_>,
 ) -> Result<(), Stop> {
+    if input.is_empty() {
+        let place = out.file().to_owned();
+        return out.skip(&place, "it is empty");
+    }
     match kind {
         Kind::Messages => messages::read(input, out),
         Kind::ClaudeCode => claude_code::read(input, out),

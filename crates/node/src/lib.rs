@@ -43,6 +43,7 @@ mod objects;
 mod packs;
 mod placement;
 pub mod receipts;
+pub mod receiving;
 mod relabel;
 pub mod release;
 mod replica;

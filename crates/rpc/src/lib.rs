@@ -60,8 +60,8 @@ pub use export::{
 pub use failure::{ErrorDocument, Failure};
 pub use health::{EngineMeters, Health, Healthy, Meters, ReadMetrics, ServeState};
 pub use import::{
-    Became, IMPORT_NOTES_MAX, ImportAudience, ImportNote, ImportNotes, ImportSource, Imported,
-    ImportedNote,
+    Became, CheckOrigin, IMPORT_NOTES_MAX, ImportAudience, ImportNote, ImportNotes, ImportSource,
+    Imported, ImportedNote, OriginChecked,
 };
 pub use inspect::{Field, Inspected, Part, Value};
 pub use invite::{
