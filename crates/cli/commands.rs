@@ -2,6 +2,7 @@
 
 mod add;
 mod check;
+mod clip;
 mod completions;
 mod daemon;
 mod delete;
@@ -26,12 +27,14 @@ mod members;
 mod overview;
 mod pack;
 mod policy;
+mod receipt;
 mod relabel;
 mod review;
 mod role;
 #[cfg(test)]
 mod schemas;
 mod search;
+mod select;
 mod share;
 mod show;
 mod status;
@@ -60,6 +63,9 @@ pub(crate) enum Command {
     Pack(pack::PackArgs),
     /// Add a note to a pack
     Add(add::AddArgs),
+    /// Add what was copied; --watch adds every text that is copied
+    #[command(hide = true)]
+    Clip(clip::ClipArgs),
     /// List the notes of a pack
     List(list::ListArgs),
     /// Show a note
@@ -103,6 +109,12 @@ pub(crate) enum Command {
     /// Take notes of a pack out, as Markdown or JSON
     #[command(hide = true)]
     Export(export::ExportArgs),
+    /// Put notes together, to be exported
+    #[command(hide = true)]
+    Select(select::SelectArgs),
+    /// Check a receipt of an export
+    #[command(hide = true)]
+    Receipt(receipt::ReceiptArgs),
     /// Take in what other systems keep: conversations, tables, Markdown, mail, exports
     #[command(hide = true)]
     Import(import::ImportArgs),
@@ -168,6 +180,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Down) => down::run(context).await,
         Some(Command::Pack(args)) => pack::run(context, args).await,
         Some(Command::Add(args)) => add::run(context, args).await,
+        Some(Command::Clip(args)) => clip::run(context, args).await,
         Some(Command::List(args)) => list::run(context, args).await,
         Some(Command::Show(args)) => show::run(context, args).await,
         Some(Command::Search(args)) => search::run(context, args).await,
@@ -186,6 +199,8 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Init(args)) => init::run(context, args),
         Some(Command::Daemon(args)) => daemon::run(context, args).await,
         Some(Command::Export(args)) => export::run(context, args).await,
+        Some(Command::Select(args)) => select::run(context, args).await,
+        Some(Command::Receipt(args)) => receipt::run(context, args).await,
         Some(Command::Import(args)) => import::run(context, args).await,
         Some(Command::Doctor(args)) => doctor::run(context, args).await,
         Some(Command::Key(args)) => key::run(context, args).await,

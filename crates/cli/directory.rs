@@ -104,6 +104,13 @@ pub(crate) async fn pack(
     Ok(pack.id)
 }
 
+/// The id of the pack of this directory, if it has one; asks nobody whether that is here.
+pub(crate) fn of_here(context: &Context) -> anyhow::Result<Option<String>> {
+    let kept = Directories::read(&context.home)?;
+    let here = current()?;
+    Ok(kept.nearest(&here).map(|(_, pack)| pack.to_owned()))
+}
+
 /// The directory that decides here, and its pack.
 pub(crate) async fn used(
     context: &Context,

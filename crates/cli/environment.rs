@@ -30,7 +30,16 @@ pub(crate) struct Environment {
     pub(crate) launch_agents: Option<PathBuf>,
     /// Who supervises this process: `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `WATCHDOG_PID`.
     pub(crate) supervisor: Supervisor,
+    /// `WAYLAND_DISPLAY` and `DISPLAY`: where a clipboard is.
+    pub(crate) desktop: Desktop,
     log: Option<String>,
+}
+
+/// What this process can reach of a desktop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Desktop {
+    pub(crate) wayland: bool,
+    pub(crate) x11: bool,
 }
 
 /// What a supervisor tells the process that it started. Taken from a daemon that a command starts: what
@@ -92,6 +101,10 @@ impl Environment {
                 .as_ref()
                 .map(|base| base.home_dir().join("Library/LaunchAgents")),
             supervisor: supervisor(set(NOTIFY_SOCKET), text(WATCHDOG_USEC), text(WATCHDOG_PID)),
+            desktop: Desktop {
+                wayland: set("WAYLAND_DISPLAY").is_some(),
+                x11: set("DISPLAY").is_some(),
+            },
             log: text("KITBAG_LOG"),
         }
     }

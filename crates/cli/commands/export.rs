@@ -1,5 +1,7 @@
 //! `kitbag export`: notes of a pack as a document, page by page, and what stays.
 
+mod measured;
+mod planned;
 mod target;
 
 use crate::context::Context;
@@ -8,21 +10,29 @@ use crate::progress::INTERRUPTED;
 use crate::{args, launch, words};
 use clap::Args;
 use kitbag_render::{
-    ESTIMATOR, Format, Head, Limit, Overflow, RenderError, Rendering, Selection, Weighing, reasons,
+    ESTIMATOR, Format, Limit, Overflow, RenderError, Rendering, Weighing, reasons,
 };
 use kitbag_rpc::{
-    Client, Code, ExportPage, ExportPlan, ExportWish, ExportedNote, ExportedPack, Failure,
-    PlanExport, ReadExport, Sensitivity, V1, Withheld,
+    Client, Code, ExportPage, ExportWish, ExportedNote, ExportedPack, Failure, Hex, ReadExport,
+    ReceiptNote, ReceiptShown, Sensitivity, V1, Withheld,
 };
+use measured::Measured;
+use planned::{Planned, Signing};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use target::Target;
 
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("files").args(["out", "receipt"]).multiple(true)))]
 pub(crate) struct ExportArgs {
     /// The pack
-    pack: String,
-    /// md to read, xml for a model, text for anything, json and jsonl to keep everything; md if nobody says, json with --json
+    #[arg(required_unless_present = "selection", conflicts_with = "selection")]
+    pack: Option<String>,
+    /// The notes of this selection in their order, instead of a pack; working is the one without a name
+    #[arg(long, value_name = "NAME")]
+    selection: Option<String>,
+    /// md to read, xml for a model, text for anything, json and jsonl to keep everything, hcr for another agent's hand-off; md if nobody says, json with --json
     #[arg(long, value_name = "FORMAT", value_parser = args::format())]
     format: Option<Format>,
     /// Take notes up to this sensitivity; the pack's own if it is left out
@@ -37,6 +47,9 @@ pub(crate) struct ExportArgs {
     /// Let it go from one client to another all the same; the export says so
     #[arg(long)]
     across_clients: bool,
+    /// Take values of personal data out of what leaves, and put masked copies in the place of their originals
+    #[arg(long)]
+    redact_pii: bool,
     #[command(flatten)]
     listed: ListedArgs,
     #[command(flatten)]
@@ -50,8 +63,11 @@ pub(crate) struct ExportArgs {
     /// Write to this file, readable by you only; without it to the standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Replace the file if it is there
-    #[arg(long, requires = "out")]
+    /// Write a signed receipt to this file: what left in which version, and what stayed by which rule
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Replace the files if they are there
+    #[arg(long, requires = "files")]
     force: bool,
 }
 
@@ -78,8 +94,10 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         on_overflow: args.on_overflow.unwrap_or(Overflow::Fail),
     });
     let target = Target::open(context.out, args.out.as_deref(), args.force)?;
+    let receipt = args.receipt.as_deref();
+    let receipt = receipt.map(|path| target::NewFile::open(path, args.force));
     let wish = ExportWish {
-        pack: args.pack,
+        pack: args.pack.unwrap_or_default(),
         listed: args.listed.listed(),
         filter: args.filter.filter()?,
         max_sensitivity: args.max_sensitivity,
@@ -87,10 +105,20 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         format: Some(format.as_str().to_owned()),
         client: args.client,
         across_clients: args.across_clients,
+        beside: vec![],
+        redact_pii: args.redact_pii,
+    };
+    let wanted = Wanted {
+        format,
+        limit,
+        wish,
+        selection: args.selection,
+        target,
+        receipt: receipt.transpose()?,
     };
     let client = launch::client(context).await?;
     let written = tokio::select! {
-        written = export(&client, format, limit, wish, target) => Some(written?),
+        written = export(&client, wanted) => Some(written?),
         _ = tokio::signal::ctrl_c() => None,
     };
     // Ended from the keyboard: what was written so far is gone with its target.
@@ -104,6 +132,16 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
     Ok(())
 }
 
+/// What to write where.
+struct Wanted {
+    format: Format,
+    limit: Option<Limit>,
+    wish: ExportWish,
+    selection: Option<String>,
+    target: Target,
+    receipt: Option<target::NewFile>,
+}
+
 /// What was written where, for a program.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -112,6 +150,10 @@ pub(super) struct Written {
     file: Option<String>,
     format: Format,
     pack: ExportedPack,
+    /// All packs, if its notes are of several.
+    packs: Vec<ExportedPack>,
+    /// The selection that was exported.
+    selection: Option<String>,
     max_sensitivity: Sensitivity,
     /// Whether it crosses from one client to another, because a person said that it may.
     crosses_clients: bool,
@@ -125,78 +167,142 @@ pub(super) struct Written {
     max_tokens: Option<u64>,
     /// Notes that were left out for that, all of them.
     over_budget: Vec<String>,
+    /// Its bytes.
+    bytes: u64,
+    /// Their SHA-256.
+    sha256: Hex,
+    /// The signed receipt, if one was asked for.
+    receipt: Option<WrittenReceipt>,
 }
 
-async fn export(
-    client: &Client,
-    format: Format,
-    limit: Option<Limit>,
-    wish: ExportWish,
-    mut target: Target,
-) -> anyhow::Result<Written> {
-    let plan = client
-        .call(&PlanExport {
-            v: V1,
-            export: wish.clone(),
-        })
-        .await?;
-    let wish = pinned(wish, &plan);
-    let head = head(&wish, &plan);
+/// A signed receipt that was written.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct WrittenReceipt {
+    file: String,
+    /// What it says.
+    says: ReceiptShown,
+}
+
+async fn export(client: &Client, wanted: Wanted) -> anyhow::Result<Written> {
+    let Wanted {
+        format,
+        limit,
+        wish,
+        selection,
+        target,
+        receipt,
+    } = wanted;
+    let planned = match &selection {
+        None => Planned::of_pack(client, wish).await?,
+        Some(name) => Planned::of_selection(client, wish, name).await?,
+    };
+    let head = planned.head();
+    let ids = planned.ids();
+    let mut target = Measured::new(target);
     let mut reading = Reading {
         client,
-        wish,
-        plan: &plan.notes,
-        withheld: plan.withheld.clone(),
+        planned: &planned,
+        withheld: planned.withheld.clone(),
     };
-    let mut places: Vec<usize> = (0..plan.notes.len()).collect();
+    let mut places: Vec<usize> = (0..ids.len()).collect();
     let mut choice = None;
     if let Some(limit) = limit {
         let mut weighing = Weighing::new(format, &head);
-        let weigh = |at, note: &ExportedNote, _: &Withheld| {
-            weighing.note(at, note);
+        let mut taken_out = Withheld::default();
+        let weigh = |at, read: &Read, _: &Withheld| {
+            weighing.note(at, &read.note);
+            taken_out.add_masked(&read.masked);
             Ok(())
         };
         reading.read(&places, weigh).await?;
-        let chosen = weighing.choose(limit, &plan.notes, &reading.withheld);
+        // No more values are taken out than all notes have: the receipt will be no longer.
+        let mut withheld = reading.withheld.clone();
+        withheld.add_masked(&taken_out.masked);
+        let chosen = weighing.choose(limit, &ids, &withheld);
         let chosen = chosen.map_err(not_rendered)?;
         places = chosen.places();
         choice = Some(chosen);
     }
-    let (mut rendering, text) = Rendering::begin(format, &head, &plan.notes, choice);
+    let (mut rendering, text) = Rendering::begin(format, &head, &ids, choice);
     target.write(&text)?;
-    let write = |at, note: &ExportedNote, withheld: &Withheld| match rendering
-        .note(at, note, withheld)
-        .map_err(not_rendered)?
-    {
-        Some(text) => target.write(&text),
-        None => Ok(()),
+    let mut taken_out = Withheld::default();
+    let mut left: Vec<ReceiptNote> = Vec::new();
+    let write = |at: usize, read: &Read, withheld: &Withheld| {
+        let mut with = withheld.clone();
+        with.add_masked(&taken_out.masked);
+        with.add_masked(&read.masked);
+        let text = rendering
+            .note(at, &read.note, &with)
+            .map_err(not_rendered)?;
+        let Some(text) = text else { return Ok(()) };
+        taken_out.add_masked(&read.masked);
+        left.push(ReceiptNote {
+            id: read.note.id.clone(),
+            version: read.version.clone(),
+            pack: u32::try_from(planned.order[at].0).unwrap_or(u32::MAX),
+        });
+        target.write(&text)
     };
     reading.read(&places, write).await?;
-    let (text, rendered) = rendering.end(&reading.withheld).map_err(not_rendered)?;
+    let mut withheld = reading.withheld;
+    withheld.add_masked(&taken_out.masked);
+    let (text, rendered) = rendering.end(&withheld).map_err(not_rendered)?;
     target.write(&text)?;
-    let withheld = reading.withheld;
+    let (target, bundle) = target.finish();
+    let receipt = match receipt {
+        None => None,
+        Some(file) => {
+            let asked = Signing {
+                format,
+                limit,
+                bundle: bundle.clone(),
+                withheld: withheld.clone(),
+                over_budget: rendered.over_budget.len() as u64,
+            };
+            Some(planned.receipt(client, asked, left, file).await?)
+        }
+    };
     let file = target.finish()?;
+    let receipt = match receipt {
+        None => None,
+        Some((receipt, says)) => Some(WrittenReceipt {
+            file: receipt.finish()?.display().to_string(),
+            says,
+        }),
+    };
     Ok(Written {
         v: V1,
         file: file.map(|file| file.display().to_string()),
         format,
-        pack: plan.pack,
-        max_sensitivity: plan.max_sensitivity,
-        crosses_clients: plan.crosses_clients,
+        pack: head.pack,
+        packs: head.packs,
+        selection,
+        max_sensitivity: head.selection.max_sensitivity,
+        crosses_clients: head.selection.crosses_clients,
         notes: rendered.notes,
         withheld,
         tokens: rendered.tokens,
         estimator: ESTIMATOR,
         max_tokens: limit.map(|limit| limit.max_tokens),
         over_budget: rendered.over_budget,
+        bytes: bundle.bytes,
+        sha256: bundle.sha256,
+        receipt,
     })
+}
+
+/// A note as it was read.
+struct Read {
+    note: ExportedNote,
+    version: Hex,
+    masked: BTreeMap<String, u64>,
 }
 
 /// Notes of a plan, page by page, and what stays by now.
 struct Reading<'a> {
     client: &'a Client,
-    wish: ExportWish,
-    plan: &'a [String],
+    planned: &'a Planned,
     withheld: Withheld,
 }
 
@@ -205,18 +311,31 @@ impl Reading<'_> {
     async fn read(
         &mut self,
         places: &[usize],
-        mut take: impl FnMut(usize, &ExportedNote, &Withheld) -> anyhow::Result<()>,
+        mut take: impl FnMut(usize, &Read, &Withheld) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut rest = places;
-        while !rest.is_empty() {
-            let asked = &rest[..rest.len().min(PAGE_NOTES)];
-            let ids: Vec<String> = asked.iter().map(|at| self.plan[*at].clone()).collect();
-            let page = page(self.client, &self.wish, &ids).await?;
+        while let Some(first) = rest.first() {
+            let (part, _) = self.planned.order[*first];
+            // A page is of one pack.
+            let same = rest.iter().take(PAGE_NOTES);
+            let same = same.take_while(|at| self.planned.order[**at].0 == part);
+            let asked = &rest[..same.count()];
+            let ids: Vec<String> = asked.iter().map(|at| self.planned.id(*at)).collect();
+            let part = &self.planned.parts[part];
+            let page = page(self.client, &part.wish, &ids).await?;
             self.withheld.add(&page.withheld);
-            let mut notes = page.notes.iter().peekable();
+            let read = page.notes.into_iter().zip(page.versions).zip(page.masked);
+            let mut notes = read.peekable();
             for (at, id) in asked[..page.read].iter().zip(&ids) {
-                if let Some(note) = notes.next_if(|note| note.id == *id) {
-                    take(*at, note, &self.withheld)?;
+                if let Some(((mut note, version), masked)) = notes.next_if(|one| one.0.0.id == *id)
+                {
+                    note.pack = self.planned.names_packs().then(|| part.wish.pack.clone());
+                    let read = Read {
+                        note,
+                        version,
+                        masked,
+                    };
+                    take(*at, &read, &self.withheld)?;
                 }
             }
             if notes.next().is_some() {
@@ -235,6 +354,8 @@ fn not_rendered(error: RenderError) -> Failure {
         RenderError::Changed { .. } => {
             Failure::new(Code::Conflict, error.to_string()).hint("export once more")
         }
+        RenderError::TooMuch => Failure::new(Code::BadInput, format!("the export {error}"))
+            .hint("take fewer notes, or another format"),
         error => Failure::new(Code::OverBudget, format!("the export {error}")).hint(
             "take fewer notes, allow more tokens, or leave notes out with --on-overflow trim",
         ),
@@ -249,45 +370,29 @@ async fn page(client: &Client, wish: &ExportWish, notes: &[String]) -> anyhow::R
             notes: notes.to_vec(),
         })
         .await?;
-    if page.read == 0 || page.read > notes.len() {
+    let is_whole = page.versions.len() == page.notes.len() && page.masked.len() == page.notes.len();
+    if page.read == 0 || page.read > notes.len() || !is_whole {
         let failure = Failure::new(Code::Internal, "the daemon read no note of the export");
         return Err(failure.into());
     }
     Ok(page)
 }
 
-/// The same for every page: the pack by its id, since somebody may give its name to another one
-/// meanwhile, and the bound and the crossing that the head says, whatever becomes of a role or a client.
-fn pinned(wish: ExportWish, plan: &ExportPlan) -> ExportWish {
-    ExportWish {
-        pack: plan.pack.id.clone(),
-        max_sensitivity: Some(plan.max_sensitivity),
-        across_clients: plan.crosses_clients,
-        ..wish
-    }
-}
-
-/// What the document begins with.
-fn head(wish: &ExportWish, plan: &ExportPlan) -> Head {
-    Head {
-        pack: plan.pack.clone(),
-        selection: Selection {
-            max_sensitivity: plan.max_sensitivity,
-            purpose: wish.purpose.clone(),
-            client: wish.client.clone(),
-            crosses_clients: plan.crosses_clients,
-            listed: wish.listed,
-            filter: wish.filter.clone(),
-        },
-    }
-}
-
 /// The receipt for a person.
 fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
     let notes = |number| words::count(number, "note", "notes");
-    let pack = match written.pack.title.as_str() {
-        "" => format!("pack {}", words::short(&written.pack.id)),
+    let one = |pack: &ExportedPack| match pack.title.as_str() {
+        "" => format!("pack {}", words::short(&pack.id)),
         title => words::inline(title),
+    };
+    let pack = match written.packs.is_empty() {
+        true => one(&written.pack),
+        false => written
+            .packs
+            .iter()
+            .map(one)
+            .collect::<Vec<_>>()
+            .join(" and "),
     };
     let to = file.map_or_else(String::new, |file| format!(" to {}", file.display()));
     let mut lines = vec![format!(
@@ -308,6 +413,19 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
         lines.push(format!("Left out so that it fits: {left_out}"));
     }
     let withheld = &written.withheld;
+    if !withheld.masked.is_empty() {
+        let kinds = withheld
+            .masked
+            .iter()
+            .map(|(kind, n)| format!("{n} {kind}"));
+        let values = words::count(withheld.masked.values().sum(), "value", "values");
+        let kinds = kinds.collect::<Vec<_>>().join(", ");
+        lines.push(format!("Taken out: {values} of personal data ({kinds})"));
+    }
+    if withheld.as_masked_copy > 0 {
+        let copies = notes(withheld.as_masked_copy);
+        lines.push(format!("In the place of {copies} stands the masked copy"));
+    }
     if withheld.notes > 0 {
         let reasons = reasons(withheld);
         let reasons = reasons.iter().map(|(why, count)| format!("{count} {why}"));
@@ -341,45 +459,18 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
         let changes = words::count(withheld.waiting, "change waits", "changes wait");
         lines.push(format!("{changes} for an earlier one: kitbag sync"));
     }
+    if let Some(receipt) = &written.receipt {
+        lines.push(format!(
+            "Signed receipt: {0}; to check it: kitbag receipt verify {0}",
+            words::inline(&receipt.file)
+        ));
+    }
     lines.join("\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kitbag_rpc::{Listed, NoteFilter};
-
-    /// Goal: no page goes beyond what the head says, even if this person's role was raised meanwhile.
-    #[test]
-    fn pages_have_the_bound_and_the_pack_of_the_plan() {
-        let plan = ExportPlan {
-            v: V1,
-            pack: ExportedPack {
-                id: "abcdefghijkl".into(),
-                title: "Acme".into(),
-            },
-            max_sensitivity: Sensitivity::Public,
-            crosses_clients: false,
-            notes: vec![],
-            withheld: Withheld::default(),
-        };
-        let wish = ExportWish {
-            pack: "mine".into(),
-            listed: Listed::Kept,
-            filter: NoteFilter::default(),
-            max_sensitivity: None,
-            purpose: Some("support".into()),
-            format: Some("md".into()),
-            client: None,
-            across_clients: false,
-        };
-        let page = pinned(wish.clone(), &plan);
-        assert_eq!(page.max_sensitivity, Some(Sensitivity::Public));
-        assert_eq!(
-            (page.pack.as_str(), page.purpose),
-            ("abcdefghijkl", wish.purpose)
-        );
-    }
 
     #[test]
     fn the_receipt_says_what_stays_and_how_to_take_more() {
@@ -391,6 +482,8 @@ mod tests {
                 id: "abcdefghijkl".into(),
                 title: String::new(),
             },
+            packs: vec![],
+            selection: None,
             max_sensitivity: Sensitivity::Internal,
             crosses_clients: true,
             notes: 1,
@@ -399,6 +492,9 @@ mod tests {
             estimator: ESTIMATOR,
             max_tokens: None,
             over_budget: vec![],
+            bytes: 300,
+            sha256: Hex(vec![7; 32]),
+            receipt: None,
         };
         assert_eq!(
             in_words(&written, None),

@@ -90,7 +90,7 @@ pub(super) fn run(context: &Context, args: HelpArgs) -> anyhow::Result<()> {
         help.push_str(if args.all {
             EXIT_CODES
         } else {
-            "\nMore commands: kitbag help --all\n"
+            "\nIn and out: import, export, select, clip; what may leave: policy. All commands: kitbag help --all\n"
         });
     }
     if context.out.is_json() {

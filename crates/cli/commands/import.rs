@@ -17,8 +17,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use files::Named;
 use kitbag_import::{ImportError, Kind, Label, Map, Options};
 use kitbag_rpc::{
-    Client, ClientError, Code, Failure, ImportNote, ImportNotes, Imported, Sensitivity, ShowPack,
-    V1,
+    CheckOrigin, Client, ClientError, Code, Failure, ImportNote, ImportNotes, Imported,
+    Sensitivity, ShowPack, V1,
 };
 use links::Links;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ use tokio::sync::{mpsc, oneshot};
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// What sort of files: messages, claude-code, chatgpt, claude, csv, markdown, jsonl, kitbag or mail
+    /// What sort of files: messages, claude-code, chatgpt, claude, csv, markdown, jsonl, kitbag, hcr or mail
     #[arg(value_parser = kind())]
     kind: Kind,
     /// The files, - for the standard input; of claude-code and markdown folders too
@@ -52,6 +52,9 @@ pub(crate) struct ImportArgs {
     /// Leave personal data where it is, instead of keeping originals at Restricted and adding masked copies
     #[arg(long)]
     unmasked: bool,
+    /// Take in what left a pack of another client all the same
+    #[arg(long)]
+    across_clients: bool,
     /// Only read the files, and say what would be sent
     #[arg(long)]
     dry_run: bool,
@@ -88,7 +91,8 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
         dry_run: args.dry_run,
         links: Links::default(),
         before: None,
-        keeps_ids: args.kind == Kind::Kitbag,
+        across_clients: args.across_clients,
+        keeps_ids: matches!(args.kind, Kind::Kitbag | Kind::Hcr),
     };
     let mut report = Report::new(directory::reference(&shown), args.dry_run);
     let done = AtomicU64::new(0);
@@ -179,6 +183,9 @@ async fn import(
     });
     while let Some(batch) = read.recv().await {
         report.left(&batch.left);
+        for origin in batch.origins {
+            sending.check(origin).await?;
+        }
         sending.send_all(batch.notes, report).await?;
         done.store(report.read(), Ordering::Relaxed);
     }
@@ -206,6 +213,7 @@ struct Sending<'c> {
     unmasked: bool,
     dry_run: bool,
     keeps_ids: bool,
+    across_clients: bool,
     links: Links,
     /// The end of the message before, if it was one.
     before: Option<String>,
@@ -215,6 +223,19 @@ struct Sending<'c> {
 type Waiting = ((String, Option<String>), ImportNote);
 
 impl Sending<'_> {
+    /// Fails if what left a pack of one client would come into one of another.
+    async fn check(&self, origin: kitbag_import::Origin) -> Result<(), Failure> {
+        let call = CheckOrigin {
+            v: V1,
+            pack: self.pack.clone(),
+            from: origin.packs,
+            client: origin.client,
+            across_clients: self.across_clients,
+        };
+        let checked = self.client.call(&call).await;
+        checked.map(|_| ()).map_err(|error| error.into_failure())
+    }
+
     async fn send_all(
         &mut self,
         notes: Vec<kitbag_import::Note>,

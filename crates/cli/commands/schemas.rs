@@ -4,8 +4,8 @@
 //! difference is then there to be read. `tests/schemas.rs` holds real outputs against the files.
 
 use super::{
-    completions, daemon, demo, doctor, down, every_command, export, help, import, init, key, lock,
-    man, overview, status, unlock, use_pack,
+    clip, completions, daemon, demo, doctor, down, every_command, export, help, import, init, key,
+    lock, man, overview, receipt, status, unlock, use_pack,
 };
 use kitbag_rpc::*;
 use schemars::generate::SchemaSettings;
@@ -63,6 +63,14 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
             "export",
             schema_of::<Either<export::Written, kitbag_render::Exported>>(),
         ),
+        ("clip", schema_of::<clip::Clipped>()),
+        ("select-add", schema_of::<SelectionChanged>()),
+        ("select-rm", schema_of::<SelectionChanged>()),
+        ("select-list", schema_of::<Selections>()),
+        ("select-show", schema_of::<SelectionShown>()),
+        ("select-save", schema_of::<SelectionSaved>()),
+        ("select-delete", schema_of::<SelectionDeleted>()),
+        ("receipt-verify", schema_of::<receipt::Verified>()),
         ("import", schema_of::<import::tally::Report>()),
         ("edit", schema_of::<Either<NoteEdited, NoteRelabelled>>()),
         ("delete", schema_of::<NoteDeleted>()),

@@ -10,6 +10,7 @@ use crate::pack::note::TAG_BYTES_MAX;
 use crate::policy::Sensitivity;
 use crate::policy::rules::{ReleaseRules, Unreadable};
 use crate::release::{Destination, Facts, Request, Target, Verdict, crosses, decide, refuses};
+use std::collections::BTreeSet;
 
 pub use crate::release::{ConsentGap, Withheld};
 
@@ -27,8 +28,12 @@ pub struct ExportRules {
     pub format: Option<String>,
     /// For which client it is, if somebody said so.
     pub client: Option<ClientId>,
+    /// Clients of the packs whose notes leave in the same bundle.
+    pub beside: BTreeSet<ClientId>,
     /// Whether a person said that it may cross from one client to another.
     pub across_clients: bool,
+    /// Whether values of personal data are taken out on the way.
+    pub redacts: bool,
     /// Now, by the clock of whoever exports.
     pub at: Timestamp,
     /// Whether deleted notes may be in it, too.
@@ -70,6 +75,8 @@ impl ExportRules {
             up_to: Some(self.max_sensitivity),
             deleted: self.deleted,
             across_clients: self.across_clients,
+            beside: self.beside.clone(),
+            redacts: self.redacts,
             ..Request::to(Destination::Export)
         }
     }
@@ -97,7 +104,9 @@ mod tests {
             purpose: purpose.map(str::to_owned),
             format: None,
             client: None,
+            beside: BTreeSet::new(),
             across_clients: false,
+            redacts: false,
             at: NOW,
             deleted: false,
             release: Ok(ReleaseRules::default()),

@@ -44,6 +44,8 @@ labels! {
         RedeemInvite = "kitbag/redeem-invite/v1",
         /// Proof of holding a ticket on one connection, by the invite key.
         JoinProof = "kitbag/join-proof/v1",
+        /// A receipt of an export.
+        Receipt = "kitbag/receipt/v1",
     }
 }
 
@@ -112,6 +114,10 @@ labels! {
         Nonce = "kitbag/nonce/v1",
         /// A client, by its label; never outside a seal.
         Client = "kitbag/client-id/v1",
+        /// A selection, by its notes in their order; local to a device.
+        Selection = "kitbag/selection/v1",
+        /// A note as it stood: the entries that made it so.
+        NoteVersion = "kitbag/note-version/v1",
         /// A salt where no item key exists.
         NoItemKey = "kitbag/no-item-key/v1",
     }

@@ -1,11 +1,14 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod clip;
 mod explain;
 mod finding;
 mod importing;
 mod keeping;
 mod membership;
+mod receipts;
 mod rules;
+mod selections;
 mod text;
 mod undo;
 
@@ -62,6 +65,7 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(membership::set_role)
         .on(add_note)
         .on(importing::import)
+        .on(importing::check)
         .on(list_notes)
         .on(show_note)
         .on(text::read_text)
@@ -88,6 +92,15 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(finding::search)
         .on(finding::plan_export)
         .on(finding::read_export)
+        .on(clip::read)
+        .on(clip::remember)
+        .on(receipts::sign)
+        .on(receipts::look)
+        .on(selections::change)
+        .on(selections::list)
+        .on(selections::show)
+        .on(selections::save)
+        .on(selections::delete)
         .into_router()
 }
 

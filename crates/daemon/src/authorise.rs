@@ -6,12 +6,14 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CheckPack, Code, CreatePack, DeleteNote,
-    EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, ListInvites,
-    ListJoinRequests, ListMembers, ListNotes, ListPacks, LockHome, PlanExport, ReadExport,
-    ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, ReviewPack,
-    SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, Stop,
-    SyncPacks, TakeOver, Undo, UnlockHome, UnsharePack, WhoAmI,
+    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, ChangeSelection, CheckOrigin, CheckPack,
+    Code, CreatePack, DeleteNote, DeleteSelection, EditNote, ExplainPolicy, Failure, ForgetJoin,
+    Health, ImportNotes, JoinPack, ListInvites, ListJoinRequests, ListMembers, ListNotes,
+    ListPacks, ListSelections, LockHome, LookAtReceipt, PlanExport, ReadClip, ReadExport,
+    ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, RememberClip,
+    ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote,
+    ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SyncPacks, TakeOver, Undo, UnlockHome,
+    UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -47,6 +49,8 @@ pub(crate) enum Operation {
     Export {
         max_sensitivity: Option<Sensitivity>,
     },
+    /// Puts notes together on this device, where nobody else learns of it.
+    Select,
     /// Creates a pack, adds, edits or relabels a note.
     Write,
     /// Gives others access, up to this sensitivity.
@@ -118,7 +122,8 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
+    Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
+    Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
     Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
     ChangeRules: SetRules;
@@ -144,6 +149,16 @@ impl Asks for PlanExport {
     }
 }
 
+/// As much as the export that it is of.
+impl Asks for SignReceipt {
+    fn operation(&self) -> Operation {
+        let packs = self.packs.iter();
+        Operation::Export {
+            max_sensitivity: packs.map(|pack| pack.max_sensitivity).max(),
+        }
+    }
+}
+
 impl Asks for ReadExport {
     fn operation(&self) -> Operation {
         Operation::Export {
@@ -156,7 +171,8 @@ impl Asks for ReadExport {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 16] = [
+    const OPERATIONS: [Operation; 17] = [
+        Operation::Select,
         Operation::LookAtDaemon,
         Operation::StopDaemon,
         Operation::Lock,

@@ -5,6 +5,7 @@ mod explain;
 mod finding;
 mod importing;
 mod membership;
+mod receipts;
 mod rules;
 
 pub(crate) use explain::{
@@ -13,6 +14,7 @@ pub(crate) use explain::{
 pub(crate) use finding::{exported, filter, found, listed, withheld};
 pub(crate) use importing::{imported_note, incoming, kinds};
 pub(crate) use membership::{ended, ended_ticket, held, person_change, set_aside_of};
+pub(crate) use receipts::{bad_receipt, receipt, receipt_shown};
 pub(crate) use rules::{first_rules, new_consent, pack_rules, release, rules_change};
 
 use kitbag_engine as engine;

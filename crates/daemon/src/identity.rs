@@ -4,7 +4,7 @@ use crate::convert;
 use crate::failure::failed;
 use crate::instance::Instance;
 use kitbag_engine::{self as engine, Engine, Examined, KeyChoice, KeyMoved, KeyProtection};
-use kitbag_rpc::{Code, Failure, Inspected, Me, TicketInfo};
+use kitbag_rpc::{Code, Failure, Inspected, Me, ReceiptShown, TicketInfo};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -114,6 +114,19 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, Failure> {
         )),
     }
 }
+
+/// What a receipt of an export says, once its signature holds; asks nobody.
+///
+/// # Errors
+/// [`Code::Integrity`] if it was changed or is none, [`Code::BadInput`] for one of a newer version.
+pub fn read_receipt(bytes: &[u8]) -> Result<ReceiptShown, Failure> {
+    engine::SignedReceipt::verify(bytes)
+        .map(|signed| convert::receipt_shown(&signed))
+        .map_err(|error| convert::bad_receipt(&error))
+}
+
+/// Bytes of a receipt, at most.
+pub const RECEIPT_BYTES_MAX: usize = engine::RECEIPT_BYTES_MAX;
 
 pub(crate) fn not_initialised() -> Failure {
     Failure::new(

@@ -25,8 +25,8 @@ mod server;
 mod supervisor;
 
 pub use identity::{
-    check_home, chosen_protection, examine, initialise, inspect, inspect_ticket, key_protection,
-    protect_key, reach_keyring,
+    RECEIPT_BYTES_MAX, check_home, chosen_protection, examine, initialise, inspect, inspect_ticket,
+    key_protection, protect_key, reach_keyring, read_receipt,
 };
 pub use instance::is_served;
 pub use log::{LogLevel, keep_panics_out_of_sight, log_files};

@@ -1,9 +1,46 @@
 //! Searching, and exporting in pages; both in slices, between which the device does its other work.
 
-use crate::{Engine, EngineError};
+use crate::screening::{redacted, redacted_text};
+use crate::{Destination, Engine, EngineError, Pii, Withheld};
 use kitbag_core::id::ItemId;
+use kitbag_core::release::{Point, RuleName};
 use kitbag_node::Node;
-use kitbag_node::finding::{ExportOptions, ExportPage, ExportPlan, Found, SearchOptions};
+use kitbag_node::finding::{
+    ExportOptions, ExportPage, ExportPlan, ExportedNote, Found, SearchOptions,
+};
+use std::collections::BTreeMap;
+
+/// A page of an export, and what was taken out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedactedPage {
+    /// The page, without that.
+    pub page: ExportPage,
+    /// For each of its notes, how many values of each kind were replaced or left out.
+    pub masked: Vec<BTreeMap<Pii, u64>>,
+}
+
+impl RedactedPage {
+    /// Takes personal data out of a page. A note that states a kind of which none is found stays: it
+    /// would leave with it.
+    fn of(mut page: ExportPage) -> RedactedPage {
+        let mut masked = Vec::with_capacity(page.notes.len());
+        let mut notes = Vec::with_capacity(page.notes.len());
+        for note in std::mem::take(&mut page.notes) {
+            match redacted(note.record) {
+                Some((record, counts)) => {
+                    notes.push(ExportedNote { record, ..note });
+                    masked.push(counts);
+                }
+                None => page.withheld.count(Withheld::Rule(RuleName {
+                    destination: Destination::Export,
+                    point: Point::RedactPii,
+                })),
+            }
+        }
+        page.notes = notes;
+        RedactedPage { page, masked }
+    }
+}
 
 impl Engine {
     /// Looks for words in notes that this person may read.
@@ -35,6 +72,7 @@ impl Engine {
     /// [`EngineError::BadInput`] for the purpose, or if there are too many; [`EngineError::Storage`].
     pub async fn plan_export(&self, options: ExportOptions) -> Result<ExportPlan, EngineError> {
         let worker = self.worker()?;
+        let redacts = options.redacts;
         let begin = move |node: &mut Node, now| node.begin_export(now, options);
         let mut exporting = worker.call(begin).await?;
         loop {
@@ -44,7 +82,12 @@ impl Engine {
             };
             let (rest, plan) = worker.call(slice).await?;
             match plan {
-                Some(plan) => return Ok(plan),
+                Some(mut plan) => {
+                    if redacts {
+                        plan.title = redacted_text(&plan.title);
+                    }
+                    return Ok(plan);
+                }
                 None => exporting = rest,
             }
         }
@@ -58,9 +101,16 @@ impl Engine {
         &self,
         options: ExportOptions,
         notes: Vec<ItemId>,
-    ) -> Result<ExportPage, EngineError> {
-        self.worker()?
-            .call(move |node, now| node.export_page(now, &options, &notes))
+    ) -> Result<RedactedPage, EngineError> {
+        let redacts = options.redacts;
+        let page = move |node: &mut Node, now| node.export_page(now, &options, &notes);
+        let page = self.worker()?.call(page).await?;
+        if !redacts {
+            let masked = vec![BTreeMap::new(); page.notes.len()];
+            return Ok(RedactedPage { page, masked });
+        }
+        tokio::task::spawn_blocking(move || RedactedPage::of(page))
             .await
+            .map_err(|_| EngineError::Stopped)
     }
 }

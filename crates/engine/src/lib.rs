@@ -34,9 +34,12 @@ mod network;
 mod places;
 mod protect;
 mod random;
+mod receipts;
 mod release;
+mod remembered;
 mod review;
 mod screening;
+mod selections;
 mod settings;
 mod status;
 mod text;
@@ -46,6 +49,7 @@ mod worker;
 pub use capturing::{CapturedNote, CapturedNotes, ToCapture};
 pub use error::{EngineError, Lacks, TicketProblem};
 pub use examine::{Examined, examine};
+pub use finding::RedactedPage;
 pub use home::{
     KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
 };
@@ -64,19 +68,30 @@ pub use kitbag_core::policy::rules::{
     Setting, Unreadable,
 };
 pub use kitbag_core::policy::{Role, Sensitivity};
+pub use kitbag_core::receipt::{
+    Asked, AskedBudget, AskedFilter, AskedSelection, Bundle, MaskedKind, RECEIPT_BYTES_MAX,
+    Receipt, ReceiptError, ReceiptNote, ReceiptPack, SignedReceipt, WithheldBy,
+};
 pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
+pub use kitbag_core::selection::{Chosen, Selection, WORKING};
 pub use kitbag_node::Notice;
 pub use kitbag_node::capturing::{Became, CaptureDone, Captured, Incoming};
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;
+pub use kitbag_node::receipts::{Signer, SignerIn, Since};
+pub use kitbag_node::receiving::LeftFrom;
 pub use kitbag_node::release::{ReleaseView, RulesChanged};
+pub use kitbag_node::selections::{
+    NamedSelection, SelectedNote, SelectedOutline, SelectionChange, SelectionChanged,
+};
 pub use kitbag_node::undo::{Beyond, Deleted, Undone, UndoneWrite};
 pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};
 pub use meters::{Meters, STEP_BUCKETS};
 pub use protect::{KeyMoved, chosen_protection, key_change_is_pending, protect_key, reach_keyring};
+pub use receipts::SinceCounts;
 pub use screening::Screening;
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};

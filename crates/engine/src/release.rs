@@ -1,7 +1,8 @@
 //! Release rules: set, and asked about one note.
 
 use crate::{
-    Engine, EngineError, PackSummary, ReleaseView, Rules, RulesChange, RulesChanged, Sensitivity,
+    Engine, EngineError, LeftFrom, PackSummary, ReleaseView, Rules, RulesChange, RulesChanged,
+    Sensitivity,
 };
 use kitbag_core::id::{ItemId, PackId, PersonId};
 
@@ -35,6 +36,22 @@ impl Engine {
     ) -> Result<RulesChanged, EngineError> {
         self.worker()?
             .call(move |node, now| node.change_rules(now, pack, &change, dry_run))
+            .await
+    }
+
+    /// Looks whether notes of this origin may come into a pack.
+    ///
+    /// # Errors
+    /// [`EngineError::Denied`] if that takes them from one client to another and no person said that it
+    /// may; [`EngineError::NotFound`].
+    pub async fn may_receive(
+        &self,
+        pack: PackId,
+        origin: LeftFrom,
+        across_clients: bool,
+    ) -> Result<(), EngineError> {
+        self.worker()?
+            .call(move |node, _| node.may_receive(pack, &origin, across_clients))
             .await
     }
 

@@ -71,11 +71,28 @@ pub(crate) fn noted(note: Incoming, asked: &str) -> Screened {
     }
 }
 
+/// A record as it leaves without its personal data, and how many values of each kind were found in it.
+/// Nothing if it states a kind of which none was found: it would leave with it.
+pub(crate) fn redacted(record: Record) -> Option<(Record, BTreeMap<Pii, u64>)> {
+    let stated = record.pii.clone();
+    let mut copy = Copy::of(record, "");
+    copy.mask();
+    let (record, found, counts) = (copy.record, copy.found, copy.counts);
+    stated.is_subset(&found).then_some((record, counts))
+}
+
+/// A short text of ours around notes, without personal data.
+pub(crate) fn redacted_text(text: &str) -> String {
+    mask(text, &SCANNER.scan(text, Hint::default()))
+}
+
 /// A record on its way to hold no personal data.
 struct Copy<'a> {
     record: Record,
     asked: &'a str,
     found: BTreeSet<Pii>,
+    /// How many values of each kind were found.
+    counts: BTreeMap<Pii, u64>,
     /// Values that were found, each with its mask: what is known from one text is a value in all.
     values: BTreeMap<String, &'static str>,
 }
@@ -94,6 +111,7 @@ impl Copy<'_> {
             record,
             asked,
             found: BTreeSet::new(),
+            counts: BTreeMap::new(),
             values: BTreeMap::new(),
         }
     }
@@ -186,7 +204,10 @@ impl Copy<'_> {
         };
         let findings = SCANNER.scan(text, hint);
         for finding in &findings {
-            self.found.extend(finding.kind.word().parse::<Pii>());
+            if let Ok(kind) = finding.kind.word().parse::<Pii>() {
+                self.found.insert(kind);
+                *self.counts.entry(kind).or_default() += 1;
+            }
             let value = text.get(finding.range.clone()).unwrap_or_default().trim();
             if !value.is_empty() && self.values.len() < VALUES_MAX {
                 let word = finding.kind.mask_word();
@@ -347,6 +368,28 @@ mod tests {
         assert!(!consent.allows("anything"));
         assert!(copy.pii.is_empty());
         assert_eq!(copy.tags, ["gold".to_owned()].into());
+    }
+
+    /// Goal: what leaves redacted holds no value in any field, and says how many there were.
+    #[test]
+    fn what_leaves_redacted_holds_no_value_and_counts_them() {
+        let mut found = note("Write to mia.li@example.com, born 1990-04-05.").record;
+        found.title = "For mia.li@example.com".into();
+        found.source.label = "born 1990-04-05".into();
+        found.tags = ["vip".to_owned(), "mia.li@example.com".to_owned()].into();
+        found.pii = [Pii::Email, Pii::DateOfBirth].into();
+        let (record, counts) = redacted(found.clone()).expect("all that it states is found");
+        assert_eq!(record.body, "Write to [email], born [date of birth].");
+        assert_eq!(record.title, "For [email]");
+        assert_eq!(record.tags, ["vip".to_owned()].into());
+        let all = format!("{record:?}");
+        assert!(!all.contains("1990") && !all.contains("mia"), "{all}");
+        assert_eq!(counts, [(Pii::Email, 3), (Pii::DateOfBirth, 2)].into());
+        found.pii.insert(Pii::Health);
+        assert_eq!(redacted(found), None, "nobody knows where it stands");
+        let plain = note("nothing").record;
+        assert_eq!(redacted(plain.clone()), Some((plain, BTreeMap::new())));
+        assert_eq!(redacted_text("Mia, mia.li@example.com"), "Mia, [email]");
     }
 
     #[test]

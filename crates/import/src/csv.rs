@@ -12,6 +12,17 @@ use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 use std::collections::HashMap;
 use std::io::{BufRead, Cursor, Read};
 
+/// Whether a first line is the beginning of JSON. A table may begin with a bracket, but not like this.
+fn is_json(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let opens = matches!(line.first(), Some(b'{' | b'['));
+    let inside = line.get(1..).unwrap_or_default().trim_ascii_start();
+    opens
+        && (matches!(inside.first(), None | Some(b'"' | b'{' | b'[')) || {
+            serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
+        })
+}
+
 pub(crate) fn read(
     input: &mut dyn BufRead,
     map: Option<&Map>,
@@ -23,6 +34,11 @@ pub(crate) fn read(
     let Line::Whole(first) = first else {
         return Err(other_kind("its first line is longer than 16 MiB"));
     };
+    if is_json(&first) {
+        let what =
+            "it looks like JSON, not like a table: import it as jsonl, messages, kitbag or hcr";
+        return Err(other_kind(what));
+    }
     let separator = map.and_then(|map| map.separator);
     let separator = separator.unwrap_or_else(|| separator_of(&first));
     let mut rows = Rows::new(Cursor::new(first).chain(input), separator);

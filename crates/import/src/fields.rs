@@ -3,7 +3,7 @@
 use crate::error::{Stop, other_kind};
 use crate::json::{self, Inside, id, text};
 use crate::lines::{self, Line, TOO_LONG, nothing};
-use crate::note::{Consent, Note, ProducedBy, Source};
+use crate::note::{Consent, Note, Origin, ProducedBy, Source};
 use crate::out::Out;
 use crate::{Key, Kind, RECORD_BYTES_MAX, time};
 use serde_json::{Map, Value};
@@ -29,7 +29,7 @@ pub(crate) fn lines(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), St
         match serde_json::from_slice::<Value>(&line) {
             Ok(Value::Object(fields)) => {
                 any = true;
-                note(&fields, place, out)?;
+                note_of(&fields, place, out)?;
             }
             other => {
                 bad += 1;
@@ -46,6 +46,7 @@ pub(crate) fn lines(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), St
 
 pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), Stop> {
     let (mut number, mut version) = (0, None);
+    let mut origin = Some(Origin::default());
     let other = || other_kind("it is no export of Kitbag");
     json::inside(input, "notes", &mut |one| match one {
         Inside::Member("v", value) => {
@@ -58,7 +59,12 @@ pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), S
                 _ => Err(other()),
             }
         }
-        Inside::Member(..) => Ok(()),
+        Inside::Member(name, value) => {
+            if let Some(origin) = &mut origin {
+                origin.learn(name, &value);
+            }
+            Ok(())
+        }
         _ if version.is_none() => Err(other()),
         Inside::Bad(why) => {
             number += 1;
@@ -66,9 +72,12 @@ pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), S
         }
         Inside::Element(value) => {
             number += 1;
+            if let Some(origin) = origin.take() {
+                out.origin(origin)?;
+            }
             let place = format!("note {number}");
             match value {
-                Value::Object(fields) => note(&fields, place, out),
+                Value::Object(fields) => note_of(&fields, place, out),
                 _ => out.skip(&place, "it is no note"),
             }
         }
@@ -103,11 +112,16 @@ const FIELDS: &[&str] = &[
     "expires_at",
 ];
 /// Fields that an export states, and that whoever takes the note in states anew.
-const OF_THE_DEVICE: &[&str] = &["added_by", "edits", "key"];
+const OF_THE_DEVICE: &[&str] = &["added_by", "edits", "key", "pack"];
 /// What other programs call the body.
 const BODIES: &[&str] = &["body", "content", "text"];
 
-fn note(fields: &Map<String, Value>, place: String, out: &mut Out<'_>) -> Result<(), Stop> {
+/// A note of these fields.
+pub(crate) fn note_of(
+    fields: &Map<String, Value>,
+    place: String,
+    out: &mut Out<'_>,
+) -> Result<(), Stop> {
     let body_name = BODIES
         .iter()
         .find(|name| fields.get(**name).is_some_and(Value::is_string));
@@ -129,12 +143,17 @@ fn note(fields: &Map<String, Value>, place: String, out: &mut Out<'_>) -> Result
     if out.kind() == Kind::Jsonl && std::mem::take(&mut draft.pinned) {
         out.left_out(&place, "that it is kept in front")?;
     }
+    // Our notes are the same in whatever they are carried.
+    let kind = match out.kind() {
+        Kind::Hcr => Kind::Kitbag,
+        kind => kind,
+    };
     let stated = fields.get("key").and_then(|key| id(Some(key)));
     let key = match (&draft.id, stated) {
         (_, Some(key)) if out.kind() == Kind::Jsonl => {
             Key::of(out.kind(), "key", &[key.as_bytes()])
         }
-        (Some(id), _) => Key::of(out.kind(), "id", &[id.as_bytes()]),
+        (Some(id), _) => Key::of(kind, "id", &[id.as_bytes()]),
         _ => {
             let source = &draft.source;
             let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -147,7 +166,7 @@ fn note(fields: &Map<String, Value>, place: String, out: &mut Out<'_>) -> Result
                 &uri,
                 &locator,
             ];
-            Key::of(out.kind(), "content", &parts.map(|part| part.as_bytes()))
+            Key::of(kind, "content", &parts.map(|part| part.as_bytes()))
         }
     };
     out.note(Note {

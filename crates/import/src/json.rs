@@ -102,6 +102,29 @@ pub(crate) fn whole(line: &[u8], read: serde_json::Result<Value>) -> Result<(), 
     }
 }
 
+/// Why a file of one record is refused.
+pub(crate) const DEEP: &str = TOO_DEEP;
+
+/// How deep brackets nest outside of strings, at most: known before anything is built of them.
+pub(crate) fn depth(bytes: &[u8]) -> usize {
+    let (mut now, mut most) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in bytes {
+        match (in_string, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => in_string = !in_string,
+            (false, b'[' | b'{') => {
+                now += 1;
+                most = most.max(now);
+            }
+            (false, b']' | b'}') => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
 /// A value from the bytes of a record.
 fn value(bytes: Result<&[u8], &'static str>) -> Event {
     match bytes.map(serde_json::from_slice::<Value>) {

@@ -12,6 +12,7 @@ mod claude_code;
 mod csv;
 mod error;
 mod fields;
+mod hcr;
 mod json;
 mod key;
 mod label;
@@ -31,7 +32,7 @@ pub use key::Key;
 pub use label::{Label, LabelError};
 pub use limits::*;
 pub use map::{Map, MapError};
-pub use note::{Consent, Item, Note, ProducedBy, Source, Told};
+pub use note::{Consent, Item, Note, Origin, ProducedBy, Source, Told};
 
 use crate::error::Stop;
 use crate::out::Out;
@@ -57,13 +58,15 @@ pub enum Kind {
     Jsonl,
     /// Our own export.
     Kitbag,
+    /// A Handoff Continuity Record.
+    Hcr,
     /// One mail, or many in an mbox.
     Mail,
 }
 
 impl Kind {
     /// All, in the order of the documents.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Messages,
         Kind::ClaudeCode,
         Kind::ChatGpt,
@@ -72,6 +75,7 @@ impl Kind {
         Kind::Markdown,
         Kind::Jsonl,
         Kind::Kitbag,
+        Kind::Hcr,
         Kind::Mail,
     ];
 
@@ -86,6 +90,7 @@ impl Kind {
             Kind::Markdown => "markdown",
             Kind::Jsonl => "jsonl",
             Kind::Kitbag => "kitbag",
+            Kind::Hcr => "hcr",
             Kind::Mail => "mail",
         }
     }
@@ -184,6 +189,10 @@ fn plain(
     options: &Options,
     out: &mut Out<'_>,
 ) -> Result<(), Stop> {
+    if input.is_empty() {
+        let place = out.file().to_owned();
+        return out.skip(&place, "it is empty");
+    }
     match kind {
         Kind::Messages => messages::read(input, out),
         Kind::ClaudeCode => claude_code::read(input, out),
@@ -193,6 +202,7 @@ fn plain(
         Kind::Markdown => markdown::read(input, path, out),
         Kind::Jsonl => fields::lines(input, out),
         Kind::Kitbag => fields::export(input, out),
+        Kind::Hcr => hcr::read(input, out),
         Kind::Mail => mail::read(input, out),
     }
 }

@@ -33,6 +33,11 @@ pub(crate) fn start<'a>(input: impl BufRead + 'a) -> Result<Start<'a>, ImportErr
 }
 
 impl Start<'_> {
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.is_empty()
+    }
+
     pub(crate) fn starts_with(&self, bytes: &[u8]) -> bool {
         self.head.starts_with(bytes)
     }

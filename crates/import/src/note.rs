@@ -13,6 +13,40 @@ pub enum Item {
     LeftOut(Told),
     /// A record, or a part of one, of a kind that is not read: its name.
     Unknown(String),
+    /// Where our own export says that it comes from, before the first of its notes.
+    Origin(Origin),
+}
+
+/// Where our own export says that it comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Ids of the packs that its notes left.
+    pub packs: Vec<String>,
+    /// The client that they left for.
+    pub client: Option<String>,
+}
+
+/// Packs of one export that are told, at most; an export has no more.
+pub(crate) const ORIGIN_PACKS_MAX: usize = 64;
+
+impl Origin {
+    /// What a member of an export says of it.
+    pub(crate) fn learn(&mut self, name: &str, value: &serde_json::Value) {
+        let text = |value: &serde_json::Value, name: &str| {
+            let text = value.get(name)?.as_str()?;
+            (text.len() <= 4 * 1024).then(|| text.to_owned())
+        };
+        match name {
+            "pack" => self.packs.extend(text(value, "id")),
+            "packs" => {
+                let all = value.as_array().into_iter().flatten();
+                let all = all.filter_map(|pack| text(pack, "id"));
+                self.packs.extend(all.take(ORIGIN_PACKS_MAX - 1));
+            }
+            "selection" => self.client = text(value, "client"),
+            _ => {}
+        }
+    }
 }
 
 /// Something that was left behind.

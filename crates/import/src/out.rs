@@ -52,6 +52,13 @@ impl<'a> Out<'a> {
     }
 
     /// A note that names where it stands in its file. Its label is made of that, unless it has one.
+    pub(crate) fn origin(&mut self, origin: Origin) -> Result<(), Stop> {
+        match origin == Origin::default() {
+            true => Ok(()),
+            false => self.give(Item::Origin(origin)),
+        }
+    }
+
     pub(crate) fn note(&mut self, mut note: Note) -> Result<(), Stop> {
         if note.title.trim().is_empty() && note.body.trim().is_empty() {
             return self.skip(&note.place, "it holds no text");

@@ -4,6 +4,7 @@
 //! device does its other work between two of them. Only what goes into the answer is kept in memory.
 //! A note above the own clearance is as if it were not there: it is in no result, count or reason.
 
+mod choose;
 mod export;
 mod scan;
 mod search;
@@ -11,6 +12,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
+pub use choose::{ReadFilter, Scanned};
 pub use export::{
     EXPORT_NOTES_MAX, EXPORT_PAGE_NOTES_MAX, ExportOptions, ExportPage, ExportPlan, ExportedNote,
     Exporting, WithheldCounts,

@@ -42,9 +42,12 @@ mod notes;
 mod objects;
 mod packs;
 mod placement;
+pub mod receipts;
+pub mod receiving;
 mod relabel;
 pub mod release;
 mod replica;
+pub mod selections;
 mod serve;
 mod taking_over;
 mod telling;
@@ -95,6 +98,7 @@ pub struct Node {
     joining: BTreeMap<PackId, BTreeSet<EndpointId>>,
     asking: asking::Asking,
     waiting: Vec<waiting::WaitingJoin>,
+    selections: selections::Rows,
     /// Lists that could not be read when this was opened.
     damaged: Vec<&'static str>,
     changed: BTreeSet<PackId>,
@@ -205,6 +209,7 @@ impl Node {
         let joining = read_list(&store, JOINING, "list of packs being joined", &mut damaged)?;
         let asking = asking::Asking::load(&store, &mut damaged)?;
         let waiting = waiting::load(&store, &mut damaged)?;
+        let selections = selections::load(&store, &mut damaged)?;
         let mut node = Node {
             store,
             rng,
@@ -220,6 +225,7 @@ impl Node {
             joining,
             asking,
             waiting,
+            selections,
             changed: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             addresses: Vec::new(),

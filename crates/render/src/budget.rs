@@ -6,6 +6,7 @@
 //! note that grew is left out if it does not fit any more, and a document that would not keep its bound
 //! is an error before its end is written. Spec: `docs/spec/export.md`, "Budgets".
 
+use crate::hcr::{HCR_BYTES_MAX, HCR_NOTES_MAX, Held};
 use crate::{Budget, ESTIMATOR, Format, Head, Meter, Receipt, tokens};
 use kitbag_rpc::{ExportedNote, Withheld};
 use std::cmp::Reverse;
@@ -59,6 +60,11 @@ pub enum RenderError {
         /// What it may take.
         max_tokens: u64,
     },
+    /// A record in this format holds no more.
+    #[error(
+        "does not fit into one record of at most {HCR_NOTES_MAX} notes and {HCR_BYTES_MAX} bytes"
+    )]
+    TooMuch,
     /// It fitted when the notes were weighed, and what was read then for writing does not.
     #[error("notes changed while they were read, and do not fit into {max_tokens} tokens any more")]
     Changed {
@@ -235,6 +241,8 @@ pub struct Rendering<'p> {
     to_come: u64,
     notes: u64,
     meter: Meter,
+    /// A record that cannot be written note by note.
+    held: Option<(Head, Held)>,
 }
 
 /// A document that was written.
@@ -265,17 +273,22 @@ impl<'p> Rendering<'p> {
             behind: 0,
             notes: 0,
             meter: Meter::default(),
+            held: (format == Format::Hcr).then(|| (head.clone(), Held::default())),
         };
         let text = format.head(head);
         rendering.meter.add(&text);
-        (rendering, text)
+        match rendering.held {
+            None => (rendering, text),
+            Some(_) => (rendering, String::new()),
+        }
     }
 
     /// The note that stands there in the plan; nothing if it grew and does not fit any more. They come
-    /// in the order of the plan, and any may be missing that must not leave by now.
+    /// in the order of the plan, and any may be missing that must not leave by now. Of a record that is
+    /// held, nothing is to be written yet.
     ///
     /// # Errors
-    /// [`RenderError::Changed`].
+    /// [`RenderError::Changed`], [`RenderError::TooMuch`].
     pub fn note(
         &mut self,
         at: usize,
@@ -295,7 +308,13 @@ impl<'p> Rendering<'p> {
         }
         self.notes += 1;
         self.meter.add(&text);
-        Ok(Some(text))
+        match &mut self.held {
+            None => Ok(Some(text)),
+            Some((_, held)) => match held.take(note) {
+                true => Ok(Some(String::new())),
+                false => Err(RenderError::TooMuch),
+            },
+        }
     }
 
     /// What stands after the notes, and what was written.
@@ -313,9 +332,18 @@ impl<'p> Rendering<'p> {
                 budget: None,
             },
         };
-        let text = self.format.foot(&receipt);
-        self.meter.add(&text);
-        let tokens = self.meter.tokens();
+        let (text, tokens) = match self.held.take() {
+            Some((head, held)) => {
+                let text = held.whole(&head, &receipt);
+                let tokens = tokens(&text);
+                (text, tokens)
+            }
+            None => {
+                let text = self.format.foot(&receipt);
+                self.meter.add(&text);
+                (text, self.meter.tokens())
+            }
+        };
         match &self.choice {
             Some(choice) if tokens > choice.limit.max_tokens => Err(RenderError::Changed {
                 max_tokens: choice.limit.max_tokens,

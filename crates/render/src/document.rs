@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Head {
     /// The pack.
     pub pack: ExportedPack,
+    /// All of them, if its notes are of several packs; `pack` is the first then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packs: Vec<ExportedPack>,
     /// What was asked for.
     pub selection: Selection,
 }
@@ -28,6 +31,9 @@ pub struct Selection {
     pub listed: Listed,
     /// Which notes of the pack.
     pub filter: NoteFilter,
+    /// Whether values of personal data were taken out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub redact_pii: bool,
 }
 
 /// What a document ends with.
@@ -62,6 +68,9 @@ pub struct Exported {
     pub v: V1,
     /// The pack.
     pub pack: ExportedPack,
+    /// All of them, if its notes are of several packs; `pack` is the first then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packs: Vec<ExportedPack>,
     /// What was asked for.
     pub selection: Selection,
     /// The notes, in order.
@@ -91,6 +100,16 @@ pub enum JsonLine {
     },
     /// Any line between.
     Note(ExportedNote),
+}
+
+impl Head {
+    /// The packs whose notes are in it.
+    pub(crate) fn packs(&self) -> &[ExportedPack] {
+        match self.packs.is_empty() {
+            true => std::slice::from_ref(&self.pack),
+            false => &self.packs,
+        }
+    }
 }
 
 /// A note's status, as people say it: the record says that a deleted note is put away.

@@ -1,6 +1,6 @@
 //! The formats, and the three parts that a document has in each.
 
-use crate::{Head, Receipt, json, markdown, text, xml};
+use crate::{Head, Receipt, hcr, json, markdown, text, xml};
 use kitbag_rpc::ExportedNote;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,11 +19,20 @@ pub enum Format {
     Jsonl,
     /// Text without marks.
     Text,
+    /// A Handoff Continuity Record: held until it is whole, see [`crate::Rendering`].
+    Hcr,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 5] = [Self::Md, Self::Xml, Self::Json, Self::Jsonl, Self::Text];
+    pub const ALL: [Format; 6] = [
+        Self::Md,
+        Self::Xml,
+        Self::Json,
+        Self::Jsonl,
+        Self::Text,
+        Self::Hcr,
+    ];
 
     /// The word in commands.
     pub const fn as_str(self) -> &'static str {
@@ -33,10 +42,11 @@ impl Format {
             Self::Json => "json",
             Self::Jsonl => "jsonl",
             Self::Text => "text",
+            Self::Hcr => "hcr",
         }
     }
 
-    /// What stands before the notes.
+    /// What stands before the notes; of a record that is held, as much as stands around them.
     pub fn head(self, head: &Head) -> String {
         match self {
             Self::Md => markdown::head(head),
@@ -44,6 +54,7 @@ impl Format {
             Self::Json => json::head(head),
             Self::Jsonl => json::head_line(head),
             Self::Text => text::head(head),
+            Self::Hcr => hcr::head(head),
         }
     }
 
@@ -55,6 +66,7 @@ impl Format {
             Self::Json => json::note(note, before),
             Self::Jsonl => json::note_line(note),
             Self::Text => text::note(note),
+            Self::Hcr => hcr::note(note),
         }
     }
 
@@ -66,6 +78,7 @@ impl Format {
             Self::Json => json::foot(receipt),
             Self::Jsonl => json::foot_line(receipt),
             Self::Text => text::foot(receipt),
+            Self::Hcr => hcr::foot(receipt),
         }
     }
 }

@@ -9,7 +9,11 @@ use std::fmt::Write;
 /// The document up to its notes.
 pub(crate) fn head(head: &Head) -> String {
     let (pack, selection) = (json(&head.pack), json(&head.selection));
-    format!("{{\"v\":1,\"pack\":{pack},\"selection\":{selection},\"notes\":[")
+    let packs = match head.packs.is_empty() {
+        true => String::new(),
+        false => format!("\"packs\":{},", json(&head.packs)),
+    };
+    format!("{{\"v\":1,\"pack\":{pack},{packs}\"selection\":{selection},\"notes\":[")
 }
 
 /// One note of the list.
@@ -61,7 +65,7 @@ pub fn plain_json(json: &str) -> String {
 }
 
 /// JSON that is safe to look at with any program.
-fn json(value: &impl Serialize) -> String {
+pub(crate) fn json(value: &impl Serialize) -> String {
     let json = serde_json::to_string(value).expect("texts, numbers and words are always JSON");
     plain_json(&json)
 }

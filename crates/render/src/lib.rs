@@ -11,6 +11,7 @@ mod document;
 mod escape;
 mod estimate;
 mod format;
+mod hcr;
 mod json;
 mod markdown;
 mod text;
@@ -21,4 +22,5 @@ pub use document::{Budget, Exported, Head, JsonLine, Receipt, Selection, reasons
 pub use escape::{Lines, escape, is_hostile};
 pub use estimate::{ESTIMATOR, Meter, tokens};
 pub use format::Format;
+pub use hcr::{HCR_BYTES_MAX, HCR_NOTES_MAX};
 pub use json::plain_json;

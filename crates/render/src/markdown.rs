@@ -12,19 +12,26 @@ use std::fmt::Write;
 
 /// What stands before the notes.
 pub(crate) fn head(head: &Head) -> String {
-    let title = match head.pack.title.as_str() {
-        "" => "Notes".to_owned(),
-        title => line(title),
+    let titles = head.packs().iter().map(|pack| line(&pack.title));
+    let titles: Vec<String> = titles.filter(|title| !title.is_empty()).collect();
+    let title = match titles.is_empty() {
+        true => "Notes".to_owned(),
+        false => titles.join(" · "),
     };
+    let packs = head.packs().iter();
+    let packs: String = packs
+        .map(|pack| format!("- pack: {}\n", line(&pack.id)))
+        .collect();
     let crosses = match head.selection.crosses_clients {
         true => "- crosses from one client to another: yes\n",
         false => "",
     };
-    format!(
-        "# {title}\n\n- pack: {}\n- up to: {}\n{crosses}",
-        line(&head.pack.id),
-        head.selection.max_sensitivity
-    )
+    let redacted = match head.selection.redact_pii {
+        true => "- personal data taken out: yes\n",
+        false => "",
+    };
+    let max = head.selection.max_sensitivity;
+    format!("# {title}\n\n{packs}- up to: {max}\n{crosses}{redacted}")
 }
 
 /// One note.
@@ -38,6 +45,9 @@ pub(crate) fn note(note: &ExportedNote) -> String {
         writeln!(text, "- {name}: {}", line(value)).expect("a string takes all that is written");
     };
     field("id", &note.id);
+    if let Some(pack) = &note.pack {
+        field("pack", pack);
+    }
     field("type", &note.note_type);
     field("sensitivity", note.sensitivity.as_str());
     field("status", status(&note.status));
@@ -88,6 +98,12 @@ pub(crate) fn foot(receipt: &Receipt) -> String {
     };
     for (why, count) in reasons(withheld) {
         item(format!("  - {}: {count}", line(&why)));
+    }
+    for (kind, values) in &withheld.masked {
+        item(format!("- taken out, {}: {values}", line(kind)));
+    }
+    if withheld.as_masked_copy > 0 {
+        item(format!("- as masked copies: {}", withheld.as_masked_copy));
     }
     if let Some(budget) = &receipt.budget {
         let (max, estimator) = (budget.max_tokens, line(&budget.estimator));
@@ -172,6 +188,7 @@ mod tests {
             expires_at: None,
             added_by: None,
             edits: 0,
+            pack: None,
         }
     }
 

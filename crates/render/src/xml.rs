@@ -24,8 +24,18 @@ pub(crate) fn head(head: &Head) -> String {
     tag.set_if("client", head.selection.client.as_deref());
     let crosses = head.selection.crosses_clients.then_some("true");
     tag.set_if("crosses_clients", crosses);
+    let redacted = head.selection.redact_pii.then_some("true");
+    tag.set_if("redact_pii", redacted);
     let instructions = element("instructions", INSTRUCTIONS);
-    format!("{}\n{instructions}<documents>\n", tag.open())
+    let mut packs = String::new();
+    for pack in &head.packs {
+        let mut tag = Tag::new("pack");
+        tag.set("id", &pack.id);
+        tag.set("title", &pack.title);
+        packs.push_str(&tag.closed().0);
+        packs.push('\n');
+    }
+    format!("{}\n{packs}{instructions}<documents>\n", tag.open())
 }
 
 /// One note.
@@ -33,6 +43,7 @@ pub(crate) fn note(note: &ExportedNote, before: u64) -> String {
     let mut tag = Tag::new("document");
     tag.set("index", &before.saturating_add(1).to_string());
     tag.set("id", &note.id);
+    tag.set_if("pack", note.pack.as_deref());
     tag.set("type", &note.note_type);
     tag.set("sensitivity", note.sensitivity.as_str());
     tag.set("status", status(&note.status));
@@ -85,6 +96,15 @@ pub(crate) fn foot(receipt: &Receipt) -> String {
         line(reason.and("notes", notes).closed());
     }
     line(Tag::end("withheld"));
+    for (kind, values) in &receipt.withheld.masked {
+        let mut tag = Tag::new("taken_out");
+        tag.set("kind", kind);
+        line(tag.and("values", *values).closed());
+    }
+    if receipt.withheld.as_masked_copy > 0 {
+        let tag = Tag::new("masked_copies");
+        line(tag.and("notes", receipt.withheld.as_masked_copy).closed());
+    }
     if let Some(budget) = &receipt.budget {
         let mut tag = Tag::new("budget");
         tag.set("estimator", &budget.estimator);

@@ -3,7 +3,7 @@
 //! [`ExportedNote`] is also what stands in an exported JSON document: `docs/spec/export.md`.
 
 use crate::call::call;
-use crate::{Listed, NoteFilter, Sensitivity, Time, V1};
+use crate::{Hex, Listed, NoteFilter, Sensitivity, Time, V1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -17,6 +17,9 @@ pub struct PlanExport {
     pub v: V1,
     /// What to export.
     pub export: ExportWish,
+    /// Only these notes, by their whole ids, in this order.
+    #[serde(default)]
+    pub only: Option<Vec<String>>,
 }
 call!(post PlanExport, "/v1/export/plan" => ExportPlan, patience |_| EXPORT_PATIENCE);
 
@@ -65,6 +68,12 @@ pub struct ExportWish {
     /// Whether a person said that it may cross from one client to another.
     #[serde(default)]
     pub across_clients: bool,
+    /// Packs whose notes leave in the same bundle: their clients count.
+    #[serde(default)]
+    pub beside: Vec<String>,
+    /// Whether values of personal data are taken out.
+    #[serde(default)]
+    pub redact_pii: bool,
 }
 
 /// A pack as an export names it: never by the name that the exporting person gave it.
@@ -90,6 +99,9 @@ pub struct ExportPlan {
     pub crosses_clients: bool,
     /// Ids in the order of the export.
     pub notes: Vec<String>,
+    /// Of each note the place in `only` of the note in whose stead it leaves; empty without `only`.
+    #[serde(default)]
+    pub places: Vec<usize>,
     /// What stays.
     pub withheld: Withheld,
 }
@@ -103,6 +115,12 @@ pub struct ExportPage {
     pub notes: Vec<ExportedNote>,
     /// How many of the ids were read; the next page begins with the rest.
     pub read: usize,
+    /// For each note, what names it as it was read: 32 bytes.
+    #[serde(default)]
+    pub versions: Vec<Hex>,
+    /// For each note, how many values of which kind were taken out of it.
+    #[serde(default)]
+    pub masked: Vec<BTreeMap<String, u64>>,
     /// Those that were in the plan and stay by now.
     pub withheld: Withheld,
 }
@@ -136,6 +154,16 @@ pub struct Withheld {
     pub set_aside: u64,
     /// Changes of the pack that wait for an earlier one.
     pub waiting: u64,
+    /// Values of personal data that were taken out, by kind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub masked: BTreeMap<String, u64>,
+    /// Notes in whose place their masked copy stands.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub as_masked_copy: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Withheld {
@@ -159,6 +187,15 @@ impl Withheld {
         self.not_selected += more.not_selected;
         self.set_aside += more.set_aside;
         self.waiting += more.waiting;
+        self.add_masked(&more.masked);
+        self.as_masked_copy += more.as_masked_copy;
+    }
+
+    /// Adds values that were taken out, by kind.
+    pub fn add_masked(&mut self, masked: &BTreeMap<String, u64>) {
+        for (kind, values) in masked {
+            *self.masked.entry(kind.clone()).or_default() += values;
+        }
     }
 }
 
@@ -210,6 +247,9 @@ pub struct ExportedNote {
     pub added_by: Option<String>,
     /// Number of edits in it.
     pub edits: u64,
+    /// Id of its pack, where a document has notes of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
 }
 
 /// Where an exported note comes from.

@@ -26,6 +26,33 @@ pub struct ImportNotes {
 }
 call!(post ImportNotes, "/v1/import" => Imported, bytes crate::NOTE_REQUEST_BYTES_MAX);
 
+/// Looks whether notes that left a pack of Kitbag may come into another: the wall between clients.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckOrigin {
+    /// Version.
+    pub v: V1,
+    /// The pack that they come into.
+    pub pack: String,
+    /// The packs that they left, by their ids as the file says them.
+    #[serde(default)]
+    pub from: Vec<String>,
+    /// The client that they left for.
+    #[serde(default)]
+    pub client: Option<String>,
+    /// Whether a person said that they may go from one client to another.
+    #[serde(default)]
+    pub across_clients: bool,
+}
+call!(post CheckOrigin, "/v1/import/check" => OriginChecked);
+
+/// They may come.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct OriginChecked {
+    /// Version.
+    pub v: V1,
+}
+
 /// A note of another system. How far it is trusted and who took it in is the daemon's to say.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -13,6 +13,7 @@
 mod call;
 mod caller;
 mod client;
+mod clip;
 mod code;
 mod explain;
 mod export;
@@ -26,10 +27,12 @@ mod member;
 mod membership;
 mod note;
 mod pack;
+mod receipt;
 mod review;
 mod rules;
 mod search;
 mod secret;
+mod selection;
 mod share;
 mod socket;
 mod status;
@@ -43,6 +46,7 @@ mod words;
 pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
 pub use caller::{Caller, NotACaller};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
+pub use clip::{ClipRemembered, ReadClip, RememberClip};
 pub use code::{Code, Exit};
 pub use explain::{
     Access, AccessState, ActKind, ActShown, AskWho, CheckPack, Checked, ExplainPolicy, Explained,
@@ -56,8 +60,8 @@ pub use export::{
 pub use failure::{ErrorDocument, Failure};
 pub use health::{EngineMeters, Health, Healthy, Meters, ReadMetrics, ServeState};
 pub use import::{
-    Became, IMPORT_NOTES_MAX, ImportAudience, ImportNote, ImportNotes, ImportSource, Imported,
-    ImportedNote,
+    Became, CheckOrigin, IMPORT_NOTES_MAX, ImportAudience, ImportNote, ImportNotes, ImportSource,
+    Imported, ImportedNote, OriginChecked,
 };
 pub use inspect::{Field, Inspected, Part, Value};
 pub use invite::{
@@ -77,6 +81,11 @@ pub use note::{
     RelabelNote, Revision, ShowNote, Source,
 };
 pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
+pub use receipt::{
+    Hex, LookAtReceipt, NotesSince, RECEIPT_REQUEST_BYTES_MAX, ReceiptAsked, ReceiptBundle,
+    ReceiptFilter, ReceiptKnown, ReceiptNote, ReceiptPack, ReceiptSelection, ReceiptShown,
+    ReceiptSigned, SignReceipt, SignerIn, WithheldBy,
+};
 pub use review::{
     Audience, Review, ReviewPack, SetAside, SetAsideKind, SetAsideWhy, TakeOver, TakeOverOutcome,
     Taken, TakenOver,
@@ -87,6 +96,11 @@ pub use search::{
     SearchNotes,
 };
 pub use secret::Secret;
+pub use selection::{
+    ChangeSelection, DeleteSelection, ListSelections, SELECTION_NAMES_MAX, SaveSelection,
+    SelectMatching, SelectedNote, SelectionChanged, SelectionDeleted, SelectionLine,
+    SelectionSaved, SelectionShown, Selections, ShowSelection, WORKING_SELECTION,
+};
 pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
 pub use socket::{
     LOCK_FILE, LOG_DIR, RECORD_FILE, RUN_DIR, SOCKET_FILE, SOCKET_PATH_BYTES_MAX, recorded_socket,

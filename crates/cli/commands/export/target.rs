@@ -37,10 +37,7 @@ impl Target {
     pub(super) fn write(&mut self, text: &str) -> anyhow::Result<()> {
         match self {
             Target::Standard(out) => out.part(text)?,
-            Target::File(new) => new
-                .file
-                .write_all(text.as_bytes())
-                .map_err(|e| failed(&new.path, &e))?,
+            Target::File(new) => new.write(text.as_bytes())?,
         }
         Ok(())
     }
@@ -55,7 +52,11 @@ impl Target {
 }
 
 impl NewFile {
-    fn open(path: &Path, force: bool) -> Result<NewFile, Failure> {
+    /// A file that is there once it is finished.
+    ///
+    /// # Errors
+    /// As [`Target::open`].
+    pub(super) fn open(path: &Path, force: bool) -> Result<NewFile, Failure> {
         match std::fs::metadata(path) {
             Ok(found) if !found.is_file() => {
                 let message = format!("{} is not a file", path.display());
@@ -72,8 +73,13 @@ impl NewFile {
         })
     }
 
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = self.file.write_all(bytes);
+        written.map_err(|e| failed(&self.path, &e))
+    }
+
     /// Durable before it has its name, and the name durable before anybody is told.
-    fn finish(self) -> Result<PathBuf, Failure> {
+    pub(super) fn finish(self) -> Result<PathBuf, Failure> {
         let path = self.path;
         let file = self
             .file

@@ -1,7 +1,7 @@
 //! Batches: as many notes as fit one call, and each as the daemon takes it.
 
 use super::tally::{Left, in_file};
-use kitbag_import::{Item, Note, REFERENCE_BYTES_MAX};
+use kitbag_import::{Item, Note, Origin, REFERENCE_BYTES_MAX};
 use kitbag_rpc::{
     ExportedConsent, IMPORT_NOTES_MAX, ImportNote, ImportSource, ProducedBy, Sensitivity, Time,
 };
@@ -21,6 +21,8 @@ const ASKED_BYTES_MAX: usize = 1024;
 pub(super) struct Batch {
     pub(super) notes: Vec<Note>,
     pub(super) left: Left,
+    /// Where the notes come from, if their file says so.
+    pub(super) origins: Vec<Origin>,
 }
 
 /// Collects what is read, and passes it on in batches.
@@ -59,6 +61,13 @@ impl Batches {
             }
             Item::Skipped(told) => self.open.left.skip(file, told),
             Item::LeftOut(told) => self.open.left.leave_out(file, told),
+            Item::Origin(origin) => {
+                // Whether its notes may come is asked before they are sent.
+                if !self.open.notes.is_empty() {
+                    self.pass_on()?;
+                }
+                self.open.origins.push(origin);
+            }
             Item::Unknown(what) => self.open.left.unknown(what),
         }
         ControlFlow::Continue(())

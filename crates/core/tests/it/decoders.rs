@@ -10,6 +10,8 @@ use kitbag_core::epoch::{SignedEpoch, WrapSet};
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::op::{Redeem, SignedOp};
 use kitbag_core::policy::rules::Rules;
+use kitbag_core::receipt::SignedReceipt;
+use kitbag_core::selection::Selection;
 use kitbag_core::wire::{FRAME_BYTES_MAX, JOIN_FRAME_BYTES_MAX, JoinAnswer, JoinRequest, Message};
 use minicbor::{Decode, Encode};
 use std::fmt::Debug;
@@ -67,6 +69,21 @@ fn build() -> Vec<Decoder> {
             name: "release rules",
             decode: |bytes| named(Rules::decode(bytes)).map(|rules| codec::encode(&rules)),
             samples: vec![codec::encode(&samples::rules())],
+            looks_inside: false,
+        },
+        Decoder {
+            name: "receipt",
+            decode: |bytes| named(SignedReceipt::verify(bytes)).map(|one| one.bytes().to_vec()),
+            samples: samples::receipts()
+                .iter()
+                .map(|(_, receipt)| receipt.bytes().to_vec())
+                .collect(),
+            looks_inside: true,
+        },
+        Decoder {
+            name: "selection",
+            decode: |bytes| named(Selection::decode(bytes)).map(|one| one.encode()),
+            samples: vec![samples::selection().encode()],
             looks_inside: false,
         },
         Decoder {

@@ -16,6 +16,7 @@ use kitbag_core::epoch::{
 use kitbag_core::id::{EndpointId, EntryHash, SignatureBytes};
 use kitbag_core::person::{PERSON_OP_BYTES_MAX, PersonError, SignedPersonOp};
 use kitbag_core::policy::op::{OP_BYTES_MAX, OpError, REDEEM_BYTES_MAX, Redeem, SignedOp};
+use kitbag_core::receipt::{RECEIPT_BYTES_MAX, ReceiptError, SignedReceipt};
 use kitbag_core::ticket::{PeerHint, TICKET_CHARS_MAX, Ticket, TicketError};
 use kitbag_core::wire::{FRAME_BYTES_MAX, Message};
 use kitbag_crypto::{Hash, HashLabel, SignLabel, SigningKey};
@@ -144,6 +145,10 @@ fn longer_than_its_kind_may_be_is_refused_unread() {
         EpochError::Codec(too_long(WRAP_SET_BYTES_MAX))
     );
     assert_eq!(
+        SignedReceipt::verify(&zeros(RECEIPT_BYTES_MAX)).unwrap_err(),
+        ReceiptError::Codec(too_long(RECEIPT_BYTES_MAX))
+    );
+    assert_eq!(
         LogOpening::decode(&zeros(SMALL_RECORD_BYTES_MAX)).unwrap_err(),
         RunRefused::Codec(too_long(SMALL_RECORD_BYTES_MAX))
     );
@@ -229,6 +234,18 @@ fn a_newer_policy_operation_is_told_apart_once_its_signature_holds() {
         };
         assert_eq!(signed(&samples::ada().signing), OpError::NewerVersion(2));
         assert_eq!(signed(&samples::ben().signing), OpError::BadSignature);
+    }
+}
+
+#[test]
+fn a_newer_receipt_is_told_apart() {
+    for record in newer(&record_in(samples::receipts()[1].1.bytes())) {
+        let ada = samples::ada();
+        let receipt = envelope(&record, &[(&ada.signing, SignLabel::Receipt)]);
+        assert_eq!(
+            SignedReceipt::verify(&receipt).unwrap_err(),
+            ReceiptError::NewerVersion
+        );
     }
 }
 

@@ -26,6 +26,11 @@ use kitbag_core::policy::op::{
 };
 use kitbag_core::policy::rules::{Client, Limits, PackKind, Purposes, Rules};
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_core::receipt::{
+    Asked, AskedBudget, AskedFilter, AskedSelection, Bundle, MaskedKind, RECEIPT_VERSION, Receipt,
+    ReceiptNote, ReceiptPack, SignedReceipt, WithheldBy,
+};
+use kitbag_core::selection::{Chosen, Selection};
 use kitbag_core::sync::tree::{LeafHash, Leaves, Prefix};
 use kitbag_core::ticket::{PeerHint, Ticket};
 use kitbag_core::wire::{
@@ -860,4 +865,126 @@ pub(crate) fn messages() -> Vec<(&'static str, Message)> {
 /// The hash of a header that was built by hand.
 pub(crate) fn hash_of(header: &EntryHeader) -> EntryHash {
     entry_hash(&codec::encode(header))
+}
+
+// ---- Receipts ----------------------------------------------------------------------------------
+
+/// A receipt of an export of two notes, with everything in it; and one with nothing that may be absent.
+pub(crate) fn receipts() -> Vec<(&'static str, SignedReceipt)> {
+    let ada = ada();
+    let count = |rule: &str, what: Option<&str>, notes| WithheldBy {
+        rule: rule.into(),
+        what: what.map(str::to_owned),
+        notes,
+    };
+    let filter = |name: &str, value: &str| AskedFilter {
+        name: name.into(),
+        value: value.into(),
+    };
+    let least = Receipt {
+        version: RECEIPT_VERSION,
+        at: AT,
+        person: ada.person.bytes().to_vec(),
+        packs: vec![ReceiptPack {
+            pack: pack(),
+            max_sensitivity: Sensitivity::Internal,
+            crosses_clients: false,
+        }],
+        asked: Asked {
+            format: "json".into(),
+            listed: "kept".into(),
+            ..Asked::default()
+        },
+        notes: vec![],
+        bundle: Bundle {
+            bytes: 0,
+            sha256: [0x31; 32],
+        },
+        withheld: vec![],
+        not_selected: 0,
+        set_aside: 0,
+        waiting: 0,
+        masked: vec![],
+        as_masked_copy: 0,
+    };
+    let note = |n: u8, pack| ReceiptNote {
+        id: ItemId::from_bytes([n; 32]),
+        version: [n + 1; 32],
+        pack,
+    };
+    let other = ReceiptPack {
+        pack: PackId::from_bytes([0x33; 32]),
+        max_sensitivity: Sensitivity::Restricted,
+        crosses_clients: true,
+    };
+    let whole = Receipt {
+        packs: vec![least.packs[0].clone(), other],
+        asked: Asked {
+            format: "xml".into(),
+            listed: "all".into(),
+            filters: vec![
+                filter("tag", "a"),
+                filter("tag", "vip"),
+                filter("type", "record"),
+            ],
+            purpose: Some("support".into()),
+            client: Some("Acme GmbH".into()),
+            redacts: true,
+            budget: Some(AskedBudget {
+                max_tokens: 8_000,
+                estimator: "kitbag-1".into(),
+            }),
+            selection: Some(AskedSelection {
+                name: "renewal".into(),
+                digest: [0x32; 32],
+            }),
+        },
+        notes: vec![note(0x41, 1), note(0x43, 0)],
+        bundle: Bundle {
+            bytes: 70_000,
+            sha256: [0x31; 32],
+        },
+        withheld: vec![
+            count("consent withdrawn", None, 1),
+            count("request max_sensitivity", Some("confidential"), 2),
+            count("request max_sensitivity", Some("restricted"), 300),
+        ],
+        not_selected: 4,
+        set_aside: 5,
+        waiting: 6,
+        masked: vec![
+            MaskedKind {
+                kind: "email".into(),
+                values: 7,
+            },
+            MaskedKind {
+                kind: "phone".into(),
+                values: 8,
+            },
+        ],
+        as_masked_copy: 9,
+        ..least.clone()
+    };
+    let signed = |receipt| SignedReceipt::sign(receipt, &ada.signing).expect("it breaks no rule");
+    vec![
+        ("nothing left", signed(&least)),
+        ("with everything", signed(&whole)),
+    ]
+}
+
+/// A selection of three notes of two packs, the second of them first.
+pub(crate) fn selection() -> Selection {
+    let chosen = |pack, n: u8| Chosen {
+        pack,
+        note: ItemId::from_bytes([n; 32]),
+    };
+    let other = PackId::from_bytes([0x33; 32]);
+    let notes = [
+        chosen(other, 0x41),
+        chosen(pack(), 0x43),
+        chosen(other, 0x42),
+    ];
+    let mut selection = Selection::default();
+    selection.add(&notes).expect("three fit");
+    selection
 }

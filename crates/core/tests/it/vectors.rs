@@ -92,6 +92,26 @@ fn policy_records_are_as_frozen() {
     );
 }
 
+#[test]
+fn receipts_and_selections_are_as_frozen() {
+    let mut cases = Vec::new();
+    for (name, receipt) in samples::receipts() {
+        let gives = vec![
+            ("person", hex(receipt.person().as_bytes())),
+            ("device", hex(receipt.device().as_bytes())),
+        ];
+        cases.push(Case::new(name, receipt.bytes(), gives));
+    }
+    let selection = samples::selection();
+    let gives = vec![("digest", hex(&selection.digest()))];
+    cases.push(Case::new("selection", &selection.encode(), gives));
+    assert_frozen(
+        "receipts.json",
+        include_str!("../vectors/receipts.json"),
+        &cases,
+    );
+}
+
 /// The rules as they are sealed in the last of the operations, the client's id, and what opens them.
 #[test]
 fn rules_are_as_frozen() {

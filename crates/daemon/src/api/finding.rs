@@ -3,12 +3,12 @@
 use super::{Answered, Served};
 use crate::convert;
 use crate::failure::failed;
-use kitbag_engine::{self as engine, ItemId, PackId};
+use kitbag_engine::{self as engine, ItemId, PackId, Pii, RedactedPage};
 use kitbag_rpc::{
-    Code, ExportPage, ExportPlan, ExportWish, ExportedPack, Failure, Found, PackRef, PlanExport,
-    ReadExport, SEARCH_PACKS_MAX, SearchNotes, V1, Withheld,
+    Code, ExportPage, ExportPlan, ExportWish, ExportedPack, Failure, Found, Hex, PackRef,
+    PlanExport, ReadExport, SEARCH_PACKS_MAX, SearchNotes, V1, Withheld,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Results of a search for which nobody says how many.
 const RESULTS_DEFAULT: u32 = 20;
@@ -44,7 +44,11 @@ pub(super) async fn search(served: Served, call: SearchNotes) -> Answered<Found>
 }
 
 pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<ExportPlan> {
-    let options = served.export_options(call.export).await?;
+    let mut options = served.export_options(call.export).await?;
+    options.only = match call.only {
+        Some(ids) => Some(whole_ids(&ids)?),
+        None => None,
+    };
     let pack = options.pack;
     let plan = served.engine.plan_export(options).await;
     let plan = plan.map_err(|e| failed(&e))?;
@@ -52,6 +56,7 @@ pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<Ex
     withheld.not_selected = plan.not_selected;
     withheld.set_aside = plan.set_aside;
     withheld.waiting = plan.waiting;
+    withheld.as_masked_copy = plan.as_masked_copy;
     Ok(ExportPlan {
         v: V1,
         pack: ExportedPack {
@@ -60,6 +65,7 @@ pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<Ex
         },
         max_sensitivity: convert::sensitivity(plan.max_sensitivity),
         crosses_clients: plan.crosses_clients,
+        places: plan.places,
         notes: plan.notes.iter().map(ToString::to_string).collect(),
         withheld,
     })
@@ -67,17 +73,18 @@ pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<Ex
 
 pub(super) async fn read_export(served: Served, call: ReadExport) -> Answered<ExportPage> {
     let options = served.export_options(call.export).await?;
-    let ids = call.notes.iter().map(|id| id.parse());
-    let ids: Vec<ItemId> = ids.collect::<Result<_, _>>().map_err(|_| {
-        Failure::new(
-            Code::BadInput,
-            "notes: a plan holds whole ids, and nothing else is taken",
-        )
-    })?;
-    let page = served.engine.export_page(options, ids).await;
-    let page = page.map_err(|e| failed(&e))?;
+    let ids = whole_ids(&call.notes)?;
+    let read = served.engine.export_page(options, ids).await;
+    let RedactedPage { page, masked } = read.map_err(|e| failed(&e))?;
+    let versions = page.notes.iter().map(|note| Hex(note.version.to_vec()));
+    let by_word = |masked: BTreeMap<Pii, u64>| {
+        let masked = masked.into_iter();
+        masked.map(|(kind, values)| (kind.as_str().to_owned(), values))
+    };
     Ok(ExportPage {
         v: V1,
+        versions: versions.collect(),
+        masked: masked.into_iter().map(|of| by_word(of).collect()).collect(),
         notes: page.notes.into_iter().map(convert::exported).collect(),
         read: page.read,
         withheld: Withheld {
@@ -87,10 +94,31 @@ pub(super) async fn read_export(served: Served, call: ReadExport) -> Answered<Ex
     })
 }
 
+fn whole_ids(ids: &[String]) -> Answered<Vec<ItemId>> {
+    let ids = ids.iter().map(|id| id.parse());
+    ids.collect::<Result<_, _>>().map_err(|_| {
+        Failure::new(
+            Code::BadInput,
+            "notes: a plan holds whole ids, and nothing else is taken",
+        )
+    })
+}
+
 impl Served {
     async fn export_options(&self, wish: ExportWish) -> Answered<engine::ExportOptions> {
+        if wish.beside.len() > SEARCH_PACKS_MAX {
+            let message = format!("beside: at most {SEARCH_PACKS_MAX} packs leave at once");
+            return Err(Failure::new(Code::BadInput, message));
+        }
+        let mut beside = Vec::new();
+        for selector in wish.beside {
+            beside.push(self.pack(selector).await?);
+        }
         Ok(engine::ExportOptions {
             pack: self.pack(wish.pack).await?,
+            only: None,
+            beside,
+            redacts: wish.redact_pii,
             listed: convert::listed(wish.listed),
             filter: convert::filter(wish.filter)?,
             max_sensitivity: wish.max_sensitivity.map(convert::engine_sensitivity),

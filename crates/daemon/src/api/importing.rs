@@ -3,10 +3,10 @@
 use super::{Answered, Served};
 use crate::convert;
 use crate::failure::failed;
-use kitbag_engine::{CapturedNote, CapturedNotes, Pii, Screening, ToCapture};
+use kitbag_engine::{CapturedNote, CapturedNotes, LeftFrom, Pii, Screening, ToCapture};
 use kitbag_rpc::{
-    Became, Code, Failure, IMPORT_NOTES_MAX, ImportAudience, ImportNotes, Imported, ImportedNote,
-    V1,
+    Became, CheckOrigin, Code, Failure, IMPORT_NOTES_MAX, ImportAudience, ImportNotes, Imported,
+    ImportedNote, OriginChecked, SEARCH_PACKS_MAX, V1,
 };
 use std::collections::BTreeSet;
 
@@ -87,4 +87,21 @@ fn refused(failure: Failure) -> ImportedNote {
         masked: None,
         reason: Some(failure.message),
     }
+}
+
+pub(super) async fn check(served: Served, call: CheckOrigin) -> Answered<OriginChecked> {
+    if call.from.len() > SEARCH_PACKS_MAX {
+        let message = format!("from: at most {SEARCH_PACKS_MAX} packs are named at once");
+        return Err(Failure::new(Code::BadInput, message));
+    }
+    let pack = served.pack(call.pack).await?;
+    // What is no whole id is no pack of ours.
+    let packs = call.from.iter().filter_map(|id| id.parse().ok());
+    let origin = LeftFrom {
+        packs: packs.collect(),
+        client: call.client,
+    };
+    let may = served.engine.may_receive(pack, origin, call.across_clients);
+    may.await.map_err(|e| failed(&e))?;
+    Ok(OriginChecked { v: V1 })
 }

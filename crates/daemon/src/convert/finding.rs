@@ -213,6 +213,7 @@ pub(crate) fn exported(note: engine::ExportedNote) -> rpc::ExportedNote {
         expires_at: expires_at.map(time),
         added_by: note.added_by.map(|person| person.to_string()),
         edits: note.edits,
+        pack: None, // said where a document has notes of several
     }
 }
 
@@ -287,6 +288,7 @@ mod tests {
             record,
             added_by: Some(engine::PersonId::from_bytes([4; 32])),
             edits: 5,
+            version: [5; 32],
         });
         let time = |millis: u64| format!("1970-01-01T00:00:00.00{millis}Z");
         let expected = json!({

@@ -3,11 +3,12 @@
 
 mod archives;
 mod conversations;
+mod hcr;
 mod hostile;
 mod keys;
 mod records;
 
-use kitbag_import::{Bytes, ImportError, Input, Item, Kind, Note, Options, Told, read};
+use kitbag_import::{Bytes, ImportError, Input, Item, Kind, Note, Options, Origin, Told, read};
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::ops::ControlFlow;
@@ -19,6 +20,7 @@ struct Read {
     skipped: Vec<Told>,
     left_out: Vec<Told>,
     unknown: BTreeMap<String, usize>,
+    origin: Option<Origin>,
     error: Option<ImportError>,
 }
 
@@ -47,6 +49,7 @@ fn read_as(kind: Kind, name: &str, path: &str, bytes: &[u8], options: &Options) 
             Item::Note(note) => all.notes.push(*note),
             Item::Skipped(told) => all.skipped.push(told),
             Item::LeftOut(told) => all.left_out.push(told),
+            Item::Origin(from) => all.origin = Some(from),
             Item::Unknown(what) => *all.unknown.entry(what).or_default() += 1,
         }
         ControlFlow::Continue(())

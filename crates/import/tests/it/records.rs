@@ -362,3 +362,38 @@ fn all_texts_of_a_mail_come_and_other_parts_are_counted() {
     assert!(!body.contains("too") && !body.contains("Along"), "{body}");
     assert_eq!(all.unknown["part image/png"], 1);
 }
+
+#[test]
+fn json_is_no_table_and_an_empty_file_says_so() {
+    for json in [
+        "{\"a\": 1}\n",
+        "[{\"a\": 1}]",
+        "{\n  \"a\": 1\n}",
+        "[\n1]",
+        "[1, 2]\n",
+        "{}",
+    ] {
+        let all = read_bytes(Kind::Csv, json.as_bytes());
+        let error = all.error.expect(json).to_string();
+        assert!(error.contains("looks like JSON"), "{error}");
+        assert!(all.notes.is_empty());
+    }
+    for table in ["[id],name\n1,Ada\n", "{first} name,x\nAda,1\n"] {
+        assert_eq!(good(Kind::Csv, table).notes.len(), 1, "{table}");
+    }
+    for kind in Kind::ALL {
+        let all = good(kind, "");
+        assert!(all.notes.is_empty());
+        assert_eq!(all.skipped[0].reason, "it is empty", "{}", kind.as_str());
+    }
+}
+
+#[test]
+fn our_export_says_where_it_comes_from() {
+    let head = r#"{"v":1,"pack":{"id":"aa","title":"t"},"packs":[{"id":"aa"},{"id":"bb"},7],"selection":{"client":"Acme"},"notes":[{"id":"x","body":"b"}]}"#;
+    let origin = good(Kind::Kitbag, head).origin.expect("it says so");
+    assert_eq!(origin.packs, ["aa", "aa", "bb"]);
+    assert_eq!(origin.client.as_deref(), Some("Acme"));
+    let none = good(Kind::Kitbag, r#"{"v":1,"notes":[{"id":"x","body":"b"}]}"#);
+    assert_eq!(none.origin, None);
+}

@@ -8,13 +8,14 @@ use crate::objects::ObjectState;
 use crate::{Denied, Node, NodeError};
 use kitbag_core::export::{ExportRules, PURPOSE_BYTES_MAX, Withheld};
 use kitbag_core::filter::{Filter, Listed};
-use kitbag_core::id::{ItemId, LogId, PackId, PersonId, Timestamp};
+use kitbag_core::id::{ClientId, ItemId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
 use kitbag_core::policy::Sensitivity;
-use kitbag_core::policy::rules::Client;
+use kitbag_core::policy::rules::{Client, Unreadable};
 use kitbag_core::release::Facts;
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Notes of one export, at most: its plan is one answer.
 pub const EXPORT_NOTES_MAX: usize = 200_000;
@@ -40,6 +41,12 @@ pub struct ExportOptions {
     pub client: Option<String>,
     /// Whether a person said that it may cross from one client to another.
     pub across_clients: bool,
+    /// Only these notes, in this order; a page is asked for its notes anyway, and needs none of it.
+    pub only: Option<Vec<ItemId>>,
+    /// Packs whose notes leave in the same bundle: their clients count.
+    pub beside: Vec<PackId>,
+    /// Whether values of personal data are taken out on the way: whoever asks for a page does that.
+    pub redacts: bool,
 }
 
 /// What an export will hold.
@@ -52,6 +59,8 @@ pub struct ExportPlan {
     /// Its notes by when they were captured; those of one moment in the order in which they were
     /// written.
     pub notes: Vec<ItemId>,
+    /// Of each note the place of what was asked for in whose stead it leaves, if single notes were.
+    pub places: Vec<usize>,
     /// Whether it crosses from one client to another, because a person said that it may.
     pub crosses_clients: bool,
     /// Notes that the filter leaves out, and those that are not deleted if only deleted ones were
@@ -59,6 +68,8 @@ pub struct ExportPlan {
     pub not_selected: u64,
     /// Notes that fit the filter and stay.
     pub withheld: WithheldCounts,
+    /// Notes in whose place their masked copy leaves.
+    pub as_masked_copy: u64,
     /// Entries of the pack that are set aside.
     pub set_aside: u64,
     /// Changes of the pack that wait for earlier ones.
@@ -75,8 +86,19 @@ pub struct WithheldCounts {
 }
 
 impl WithheldCounts {
-    fn count(&mut self, why: Withheld) {
+    /// Counts one more.
+    pub fn count(&mut self, why: Withheld) {
         *self.by.entry(why).or_default() += 1;
+    }
+
+    /// Takes one back.
+    fn uncount(&mut self, why: Withheld) {
+        if let Some(count) = self.by.get_mut(&why) {
+            *count -= 1;
+            if *count == 0 {
+                self.by.remove(&why);
+            }
+        }
     }
 }
 
@@ -106,6 +128,8 @@ pub struct ExportedNote {
     pub added_by: Option<PersonId>,
     /// Number of edits in it.
     pub edits: u64,
+    /// Names what it is at this moment.
+    pub version: [u8; 32],
 }
 
 /// A choice that is under way.
@@ -113,18 +137,59 @@ pub struct Exporting {
     scan: Scan,
     options: ExportOptions,
     rules: ExportRules,
-    chosen: Vec<(Timestamp, LogId, u64, ItemId)>,
+    chosen: Vec<(Place, ItemId)>,
+    /// Where each note stands in what was asked for, if single ones were.
+    asked: Option<HashMap<ItemId, usize>>,
+    /// How many of those were read.
+    read: usize,
+    /// Notes that are copies of another, if values are taken out: what they are a copy of, and how they
+    /// were judged.
+    copies: HashMap<(ItemId, Timestamp), Copy>,
+    /// The others, by when they were captured.
+    originals: HashMap<ItemId, Original>,
     not_selected: u64,
     withheld: WithheldCounts,
 }
 
+/// Where a note stands in an export: where it was asked for, then when it was captured, then where in
+/// which log it was written.
+type Place = (usize, Timestamp, LogId, u64);
+
+/// A note that may be the masked copy of another.
+struct Copy {
+    item: ItemId,
+    sensitivity: Sensitivity,
+    place: Place,
+    stays: Option<Withheld>,
+}
+
+/// What is known of a note that may have a masked copy.
+struct Original {
+    at: Timestamp,
+    sensitivity: Sensitivity,
+    stays: Option<Withheld>,
+}
+
 impl Exporting {
     pub(super) fn new(options: ExportOptions, rules: ExportRules) -> Exporting {
+        let places = |notes: &Vec<ItemId>| -> HashMap<ItemId, usize> {
+            notes.iter().copied().zip(0..).collect()
+        };
+        let asked = options.only.as_ref().map(places);
+        let scan = match &options.only {
+            // A masked copy of one that was asked for may be any other note.
+            Some(notes) if !options.redacts => Scan::of_notes(options.pack, notes.clone()),
+            _ => Scan::new(vec![options.pack]),
+        };
         Exporting {
-            scan: Scan::new(vec![options.pack]),
+            scan,
             options,
             rules,
             chosen: Vec::new(),
+            asked,
+            read: 0,
+            copies: HashMap::new(),
+            originals: HashMap::new(),
             not_selected: 0,
             withheld: WithheldCounts::default(),
         }
@@ -138,9 +203,25 @@ impl Exporting {
     }
 
     fn look_at(&mut self, note: &ReadNote) -> Result<(), NodeError> {
-        if !is_selected(&self.options, note) {
+        let item = note.built.item;
+        let (log, seq) = note.built.origin;
+        let at = note.built.record.source.captured_at;
+        let place = match &self.asked {
+            Some(asked) => asked.get(&item).copied(),
+            None => Some(0),
+        };
+        let selected = is_selected(&self.options, note);
+        let stays = withholds(&self.rules, note);
+        if self.options.redacts && selected {
+            self.look_for_copies(note, stays, (place.unwrap_or_default(), at, log, seq));
+        }
+        let Some(place) = place else {
+            return Ok(()); // nobody asked for it
+        };
+        self.read += 1;
+        if !selected {
             self.not_selected += 1;
-        } else if let Some(why) = withholds(&self.rules, note) {
+        } else if let Some(why) = stays {
             self.withheld.count(why);
         } else if self.chosen.len() == EXPORT_NOTES_MAX {
             return Err(NodeError::BadInput {
@@ -150,11 +231,72 @@ impl Exporting {
                 ),
             });
         } else {
-            let (log, seq) = note.built.origin;
-            let at = note.built.record.source.captured_at;
-            self.chosen.push((at, log, seq, note.built.item));
+            self.chosen.push(((place, at, log, seq), item));
         }
         Ok(())
+    }
+
+    /// Takes up what may be the masked copy of a note, or may have one.
+    fn look_for_copies(&mut self, note: &ReadNote, stays: Option<Withheld>, place: Place) {
+        let record = &note.built.record;
+        let (item, at) = (note.built.item, record.source.captured_at);
+        let mut made_from = record.derived_from.iter();
+        match (made_from.next(), made_from.next()) {
+            (Some(original), None) if record.pii.is_empty() => {
+                let copy = Copy {
+                    item,
+                    sensitivity: note.sensitivity,
+                    place,
+                    stays,
+                };
+                match self.copies.entry((*original, at)) {
+                    Entry::Vacant(free) => drop(free.insert(copy)),
+                    // Of several always the same one, in whatever order they are read.
+                    Entry::Occupied(mut taken) if copy.place < taken.get().place => {
+                        taken.insert(copy);
+                    }
+                    Entry::Occupied(_) => {}
+                }
+            }
+            _ => {
+                let original = Original {
+                    at,
+                    sensitivity: note.sensitivity,
+                    stays,
+                };
+                self.originals.insert(item, original);
+            }
+        }
+    }
+
+    /// Puts masked copies in the place of their originals. A masked copy was taken in together with its
+    /// original, in the same moment, and stands below it; what somebody derived later does not.
+    fn settle_copies(&mut self) -> u64 {
+        let mut taken: HashSet<ItemId> = self.chosen.iter().map(|(_, item)| *item).collect();
+        let mut instead = 0;
+        for ((original, at), copy) in std::mem::take(&mut self.copies) {
+            let Some(of) = self.originals.get(&original) else {
+                continue;
+            };
+            let is_copy = of.at == at && copy.sensitivity < of.sensitivity;
+            let asked = match &self.asked {
+                Some(asked) => asked.get(&original).copied(),
+                None => of.stays.is_none().then_some(0),
+            };
+            let Some(place) = asked.filter(|_| is_copy && copy.stays.is_none()) else {
+                continue;
+            };
+            match of.stays {
+                None => self.chosen.retain(|(_, item)| *item != original),
+                Some(why) => self.withheld.uncount(why),
+            }
+            if taken.insert(copy.item) {
+                let (_, at, log, seq) = copy.place;
+                self.chosen.push(((place, at, log, seq), copy.item));
+            }
+            instead += 1;
+        }
+        instead
     }
 }
 
@@ -203,6 +345,7 @@ impl Node {
                 reason: format!("has to be between one and {PURPOSE_BYTES_MAX} bytes long"),
             });
         }
+        let beside = self.clients_of(&options.beside)?;
         let client = options.client.as_deref().map(Client::new).transpose();
         let client = client.map_err(|error| NodeError::BadInput {
             field: "client",
@@ -214,19 +357,28 @@ impl Node {
             format: options.format.clone(),
             client: client.map(|client| client.id()),
             across_clients: options.across_clients,
-            release: replica.release_rules().cloned(),
+            redacts: options.redacts,
+            beside: beside.as_ref().map(Clone::clone).unwrap_or_default(),
+            release: match beside {
+                Ok(_) => replica.release_rules().cloned(),
+                Err(why) => Err(why),
+            },
             at: now,
             deleted: options.listed.takes_deleted(),
         })
     }
 
     pub(super) fn export_plan(&self, exporting: &mut Exporting) -> Result<ExportPlan, NodeError> {
+        let as_masked_copy = exporting.settle_copies();
         let mut chosen = std::mem::take(&mut exporting.chosen);
         chosen.sort_unstable();
         let pack = exporting.options.pack;
         let status = self.status(pack)?;
         let mut withheld = std::mem::take(&mut exporting.withheld);
-        withheld.unreadable += exporting.scan.unreadable;
+        withheld.unreadable += match &exporting.asked {
+            Some(asked) => (asked.len() - exporting.read) as u64,
+            None => exporting.scan.unreadable,
+        };
         let max_sensitivity = exporting.rules.max_sensitivity;
         let ruled = exporting.rules.release.as_ref().ok();
         let ruled = ruled.and_then(|rules| rules.export.max_sensitivity);
@@ -235,12 +387,32 @@ impl Node {
             title: self.title_up_to(pack, titled),
             max_sensitivity,
             crosses_clients: exporting.rules.crosses(),
-            notes: chosen.into_iter().map(|(_, _, _, item)| item).collect(),
+            places: match exporting.asked {
+                Some(_) => chosen.iter().map(|((place, ..), _)| *place).collect(),
+                None => vec![],
+            },
+            notes: chosen.into_iter().map(|(_, item)| item).collect(),
+            as_masked_copy,
             not_selected: exporting.not_selected,
             withheld,
             set_aside: status.set_aside,
             waiting: status.waiting,
         })
+    }
+
+    /// The clients that these packs belong to, or why that is not known here.
+    pub(crate) fn clients_of(
+        &self,
+        packs: &[PackId],
+    ) -> Result<Result<BTreeSet<ClientId>, Unreadable>, NodeError> {
+        let mut clients = BTreeSet::new();
+        for pack in packs {
+            match self.packs.need(*pack)?.release_rules() {
+                Ok(rules) => clients.extend(rules.clients.keys().copied()),
+                Err(why) => return Ok(Err(why)),
+            }
+        }
+        Ok(Ok(clients))
     }
 
     pub(super) fn read_page(
@@ -302,7 +474,7 @@ impl Node {
 }
 
 fn exported(note: ReadNote) -> ExportedNote {
-    let edits = note.built.edits();
+    let (edits, version) = (note.built.edits(), note.built.version());
     let (item, by) = (
         note.built.item,
         note.built.steps.first().and_then(|step| step.by),
@@ -325,5 +497,6 @@ fn exported(note: ReadNote) -> ExportedNote {
         record,
         added_by: by,
         edits,
+        version,
     }
 }

@@ -64,6 +64,15 @@ impl Scan {
         }
     }
 
+    /// Of these notes of one pack, in their order.
+    pub(super) fn of_notes(pack: PackId, notes: Vec<ItemId>) -> Scan {
+        Scan {
+            packs: vec![].into_iter(),
+            pack: Some((pack, notes.into_iter())),
+            unreadable: 0,
+        }
+    }
+
     /// Reads the notes of one slice. Returns whether none is left.
     pub(super) fn go_on(
         &mut self,

@@ -117,6 +117,9 @@ fn wish(pack: PackId) -> ExportOptions {
         format: None,
         client: None,
         across_clients: false,
+        only: None,
+        beside: vec![],
+        redacts: false,
     }
 }
 

@@ -6,8 +6,8 @@ use kitbag_core::content::{Relocation, TakesOver};
 use kitbag_core::id::{EntryHash, ItemId, LogId, ObjectTag, PersonId, Timestamp};
 use kitbag_core::pack::{ChangeHash, CheckedChange, NoteDocument, NoteView, Record};
 use kitbag_core::policy::Sensitivity;
-use kitbag_crypto::ItemKey;
 use kitbag_crypto::planted::{self, Planted};
+use kitbag_crypto::{Hash, HashLabel, ItemKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One applied entry of a note.
@@ -98,6 +98,14 @@ impl BuiltNote {
             [] => self.created().into_iter().collect(),
             openings => openings.to_vec(),
         }
+    }
+
+    /// Names what the note is at this moment: the entries that make it, and where it stands.
+    pub(crate) fn version(&self) -> [u8; 32] {
+        let sensitivity = [self.sensitivity as u8];
+        let mut parts: Vec<&[u8]> = vec![self.item.as_bytes(), &sensitivity];
+        parts.extend(self.applied.iter().map(|entry| &entry.as_bytes()[..]));
+        *Hash::of(HashLabel::NoteVersion, &parts).as_bytes()
     }
 
     pub(crate) fn view(&self) -> NoteView {

@@ -61,6 +61,9 @@ fn is_closed(node: &mut Node, pack: PackId, why: Unreadable) {
         format: None,
         client: None,
         across_clients: true,
+        only: None,
+        beside: vec![],
+        redacts: false,
     };
     match node.begin_export(NOW, options) {
         Err(NodeError::Denied(Denied::Release(Withheld::Unreadable(told)))) => {

@@ -44,6 +44,9 @@ fn plan(
         format: None,
         client: None,
         across_clients: false,
+        only: None,
+        beside: vec![],
+        redacts: false,
     };
     let now = kitbag_core::id::Timestamp::from_millis(1);
     let node = world.node(who);
@@ -271,6 +274,9 @@ fn a_long_text_is_searched_and_exported_whole() {
         format: None,
         client: None,
         across_clients: false,
+        only: None,
+        beside: vec![],
+        redacts: false,
     };
     let now = kitbag_core::id::Timestamp::from_millis(1);
     let page = world.node(ana).export_page(now, &options, &[id]).unwrap();

@@ -182,6 +182,9 @@ fn a_copy_without_personal_data_stands_beside_its_original() {
             format: None,
             client: None,
             across_clients: false,
+            only: None,
+            beside: vec![],
+            redacts: false,
         },
         &[copy],
     );
@@ -256,6 +259,9 @@ fn an_import_again_makes_a_consent_stricter_and_never_looser() {
             format: None,
             client: None,
             across_clients: false,
+            only: None,
+            beside: vec![],
+            redacts: false,
         };
         let page = world
             .node(who)

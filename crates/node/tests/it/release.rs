@@ -26,6 +26,9 @@ fn wish(pack: PackId) -> ExportOptions {
         format: Some("md".to_owned()),
         client: None,
         across_clients: false,
+        only: None,
+        beside: vec![],
+        redacts: false,
     }
 }
 

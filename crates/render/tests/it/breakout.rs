@@ -54,9 +54,9 @@ proptest! {
     ) {
         let text = document(Format::Json, &head, &notes, &receipt);
         let read: Exported = serde_json::from_str(&text).unwrap();
-        let Head { pack, selection } = head;
+        let Head { pack, packs, selection } = head;
         let Receipt { withheld, budget, .. } = receipt;
-        prop_assert_eq!(read, Exported { v: V1, pack, selection, notes, withheld, budget });
+        prop_assert_eq!(read, Exported { v: V1, pack, packs, selection, notes, withheld, budget });
     }
 
     /// Goal: JSON lines are a head, the notes, and a receipt, each in one line, with every field.
@@ -84,7 +84,12 @@ proptest! {
             TestCaseError::fail(format!("{e}: {text}"))
         })?;
         let root = parsed.root_element();
-        let children = elements(root);
+        let (packs, children): (Vec<_>, Vec<_>) = elements(root)
+            .into_iter()
+            .partition(|element| element.has_tag_name("pack"));
+        let titles: Vec<String> = packs.iter().map(|pack| attribute(*pack, "title")).collect();
+        let expected: Vec<String> = head.packs.iter().map(|pack| shown(&one(&pack.title))).collect();
+        prop_assert_eq!(titles, expected);
         prop_assert_eq!(names(&children), ["instructions", "documents", "receipt"]);
         prop_assert_eq!(attribute(root, "title"), shown(&one(&head.pack.title)));
         let client = head.selection.client.as_deref().map(|client| shown(&one(client)));
@@ -107,7 +112,10 @@ proptest! {
     ) {
         let text = document(Format::Md, &head, &notes, &receipt);
         let read = read_markdown(&text)?;
-        let title = match head.pack.title.as_str() { "" => "Notes".to_owned(), title => one(title.trim()) };
+        let packs = match head.packs.is_empty() { true => std::slice::from_ref(&head.pack), false => &head.packs };
+        let titles = packs.iter().map(|pack| one(pack.title.trim()));
+        let titles: Vec<String> = titles.filter(|title| !title.is_empty()).collect();
+        let title = match titles.is_empty() { true => "Notes".to_owned(), false => titles.join(" · ") };
         let heading = |note: &ExportedNote| match note.title.trim() {
             "" => "(no title)".to_owned(),
             title => one(title),
@@ -231,6 +239,9 @@ fn is_the_note(element: Node, note: &ExportedNote, index: usize) -> Result<(), T
 fn is_the_receipt(element: Node, receipt: &Receipt) -> Result<(), TestCaseError> {
     let parts = elements(element);
     let mut expected = vec!["withheld"];
+    expected.extend(receipt.withheld.masked.iter().map(|_| "taken_out"));
+    let copies = receipt.withheld.as_masked_copy > 0;
+    expected.extend(copies.then_some("masked_copies"));
     expected.extend(receipt.budget.as_ref().map(|_| "budget"));
     prop_assert_eq!(names(&parts), expected);
     let told: Vec<(String, u64)> = elements(parts[0])
@@ -246,7 +257,7 @@ fn is_the_receipt(element: Node, receipt: &Receipt) -> Result<(), TestCaseError>
         .collect();
     prop_assert_eq!(told, why);
     if let Some(budget) = &receipt.budget {
-        let ids = elements(parts[1]);
+        let ids = elements(parts[parts.len() - 1]);
         let ids: Vec<String> = ids.iter().map(|id| attribute(*id, "id")).collect();
         let expected = budget.over_budget.iter().map(|id| shown(&one(id)));
         prop_assert_eq!(ids, expected.collect::<Vec<_>>());

@@ -17,6 +17,7 @@ fn head() -> Head {
             id: "thepack".into(),
             title: "Acme".into(),
         },
+        packs: vec![],
         selection: Selection {
             max_sensitivity: Sensitivity::Internal,
             purpose: None,
@@ -24,6 +25,7 @@ fn head() -> Head {
             crosses_clients: false,
             listed: Listed::Kept,
             filter: NoteFilter::default(),
+            redact_pii: false,
         },
     }
 }

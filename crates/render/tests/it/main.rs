@@ -4,4 +4,5 @@
 mod breakout;
 mod budget;
 mod estimate;
+mod hcr;
 mod sample;

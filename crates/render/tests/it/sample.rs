@@ -227,7 +227,8 @@ pub(crate) fn any_note() -> impl Strategy<Value = ExportedNote> {
     );
     let flags = (select(&Sensitivity::ALL[..]), any::<bool>(), 0..3u64);
     let times = (option::of(any_time()), option::of(any_time()));
-    (texts, lists, any_source(), more, flags, times).prop_map(
+    let pack = option::of(any_text());
+    (texts, lists, any_source(), more, flags, times, pack).prop_map(
         |(
             (id, note_type, title, body, status),
             (tags, links),
@@ -235,6 +236,7 @@ pub(crate) fn any_note() -> impl Strategy<Value = ExportedNote> {
             (produced_by, consent, claim, confidence),
             (sensitivity, pinned, edits),
             (from, to),
+            pack,
         )| ExportedNote {
             added_by: claim.clone(),
             id,
@@ -258,6 +260,7 @@ pub(crate) fn any_note() -> impl Strategy<Value = ExportedNote> {
             review_after: from,
             expires_at: to,
             edits,
+            pack,
         },
     )
 }
@@ -265,13 +268,17 @@ pub(crate) fn any_note() -> impl Strategy<Value = ExportedNote> {
 pub(crate) fn any_head() -> impl Strategy<Value = Head> {
     let max = select(&Sensitivity::ALL[..]);
     let client = (option::of(any_text()), any::<bool>());
-    (any_text(), any_text(), max, option::of(any_text()), client).prop_map(
-        |(id, title, max_sensitivity, purpose, (client, crosses_clients))| Head {
-            pack: ExportedPack { id, title },
+    let pack = || (any_text(), any_text()).prop_map(|(id, title)| ExportedPack { id, title });
+    let more = vec(pack(), 0..3);
+    (pack(), more, max, option::of(any_text()), client).prop_map(
+        |(pack, packs, max_sensitivity, purpose, (client, crosses_clients))| Head {
+            pack: packs.first().cloned().unwrap_or(pack),
+            packs,
             selection: Selection {
                 max_sensitivity,
                 purpose: purpose.clone(),
                 client,
+                redact_pii: crosses_clients,
                 crosses_clients,
                 listed: Listed::All,
                 filter: NoteFilter {
@@ -297,6 +304,8 @@ pub(crate) fn any_receipt() -> impl Strategy<Value = Receipt> {
             .sensitivity
             .insert(Sensitivity::Restricted, restricted);
         withheld.consent.extend(why);
+        withheld.masked.extend(rule.clone());
+        withheld.as_masked_copy = restricted;
         withheld.rule.extend(rule);
         Receipt {
             notes: 0,
@@ -347,5 +356,6 @@ pub(crate) fn plain_note(id: &str, words: usize) -> ExportedNote {
         expires_at: None,
         added_by: None,
         edits: 0,
+        pack: None,
     }
 }

@@ -57,6 +57,7 @@ fn read<'b>(kind: Kind, name: &'b str, bytes: Bytes<'b>) -> (Vec<Note>, bool) {
                 is_whole = false;
                 assert!(told.place.len() <= 1_024 && !told.place.chars().any(char::is_control));
             }
+            Item::Origin(from) => assert!(from.packs.len() <= 64),
             Item::Unknown(what) => assert!(what.chars().count() <= 64, "{what}"),
         }
         ControlFlow::Continue(())
