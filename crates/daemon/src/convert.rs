@@ -69,6 +69,7 @@ pub(crate) fn new_note(note: rpc::AddNote) -> Result<engine::NewNote, rpc::Failu
         tags: note.tags,
         note_type: note.note_type,
         consent: note.consent.map(new_consent).transpose()?,
+..NewNote::default()
     })
 }
 

@@ -16,7 +16,7 @@ impl Engine {
         dry_run: bool,
     ) -> Result<Deleted, EngineError> {
         self.worker()?
-            .call(move |node, now| node.set_deleted(now, pack, id, deleted, dry_run))
+            .call(move |node, now| node.set_deleted(now, pack, id, deleted, Along::All, dry_run))
             .await
     }
 

@@ -98,6 +98,7 @@ impl Served {
             format: wish.format,
             client: wish.client,
             across_clients: wish.across_clients,
+            with_copies: false,
         })
     }
 }

@@ -5,16 +5,18 @@
 
 use super::scan::{ReadNote, Scan, Spent};
 use crate::objects::ObjectState;
+use crate::pairs::Links;
 use crate::{Denied, Node, NodeError};
 use kitbag_core::export::{ExportRules, PURPOSE_BYTES_MAX, Withheld};
 use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{ItemId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
+use kitbag_core::pack::note::Status;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::rules::Client;
 use kitbag_core::release::Facts;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Notes of one export, at most: its plan is one answer.
 pub const EXPORT_NOTES_MAX: usize = 200_000;
@@ -40,6 +42,8 @@ pub struct ExportOptions {
     pub client: Option<String>,
     /// Whether a person said that it may cross from one client to another.
     pub across_clients: bool,
+    /// Whether masked copies are in it beside their originals.
+    pub with_copies: bool,
 }
 
 /// What an export will hold.
@@ -57,6 +61,8 @@ pub struct ExportPlan {
     /// Notes that the filter leaves out, and those that are not deleted if only deleted ones were
     /// asked for.
     pub not_selected: u64,
+    /// Masked copies that are left out because their original is in it.
+    pub copies: u64,
     /// Notes that fit the filter and stay.
     pub withheld: WithheldCounts,
     /// Entries of the pack that are set aside.
@@ -162,6 +168,13 @@ fn is_selected(options: &ExportOptions, note: &ReadNote) -> bool {
     if options.listed == Listed::Deleted && !note.view.status.is_deleted() {
         return false;
     }
+    if !options
+        .listed
+        .lists(note.view.status, options.filter.status)
+        && note.view.status == Status::Superseded
+    {
+        return false;
+    }
     super::search::admits(&options.filter, note)
 }
 
@@ -171,7 +184,7 @@ fn withholds(rules: &ExportRules, note: &ReadNote) -> Option<Withheld> {
         consent: note.view.consent.as_ref(),
         status: note.view.status,
         expires_at: note.view.expires_at,
-        pii: &note.built.record.pii,
+        pii: &note.built.pii(&note.view),
     })
 }
 
@@ -224,6 +237,16 @@ impl Node {
         let mut chosen = std::mem::take(&mut exporting.chosen);
         chosen.sort_unstable();
         let pack = exporting.options.pack;
+        let mut copies = 0;
+        if !exporting.options.with_copies {
+            let links = Links::of(self.packs.need(pack)?);
+            let all: BTreeSet<ItemId> = chosen.iter().map(|(_, _, _, item)| *item).collect();
+            let has_original =
+                |item: &ItemId| links.originals(item).iter().any(|of| all.contains(of));
+            let before = chosen.len();
+            chosen.retain(|(_, _, _, item)| !has_original(item));
+            copies = (before - chosen.len()) as u64;
+        }
         let status = self.status(pack)?;
         let mut withheld = std::mem::take(&mut exporting.withheld);
         withheld.unreadable += exporting.scan.unreadable;
@@ -237,6 +260,7 @@ impl Node {
             crosses_clients: exporting.rules.crosses(),
             notes: chosen.into_iter().map(|(_, _, _, item)| item).collect(),
             not_selected: exporting.not_selected,
+            copies,
             withheld,
             set_aside: status.set_aside,
             waiting: status.waiting,
@@ -307,8 +331,14 @@ fn exported(note: ReadNote) -> ExportedNote {
         note.built.item,
         note.built.steps.first().and_then(|step| step.by),
     );
-    let mut record = note.built.record;
     let view = note.view;
+    let (source, pii) = (note.built.source(&view), note.built.pii(&view));
+    let (note_type, claim) = (note.built.note_type(&view), note.built.claim(&view));
+    let mut record = note.built.record;
+    record.source = source;
+    record.pii = pii;
+    record.note_type = note_type;
+    record.claim = claim;
     record.title = view.title;
     record.body = view.body;
     record.tags = view.tags;

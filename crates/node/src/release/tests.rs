@@ -61,6 +61,7 @@ fn is_closed(node: &mut Node, pack: PackId, why: Unreadable) {
         format: None,
         client: None,
         across_clients: true,
+        with_copies: false,
     };
     match node.begin_export(NOW, options) {
         Err(NodeError::Denied(Denied::Release(Withheld::Unreadable(told)))) => {

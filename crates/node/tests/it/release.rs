@@ -26,6 +26,7 @@ fn wish(pack: PackId) -> ExportOptions {
         format: Some("md".to_owned()),
         client: None,
         across_clients: false,
+        with_copies: false,
     }
 }
 
