@@ -24,3 +24,4 @@ mod schemas;
 mod service;
 mod story;
 mod support;
+mod verbs;

@@ -26,6 +26,7 @@ mod members;
 mod overview;
 mod pack;
 mod policy;
+mod redact;
 mod relabel;
 mod review;
 mod role;
@@ -35,7 +36,9 @@ mod search;
 mod share;
 mod show;
 mod status;
+mod supersede;
 mod sync;
+mod tag;
 mod ticket;
 mod undo;
 mod unlock;
@@ -71,6 +74,15 @@ pub(crate) enum Command {
     /// Delete a note, or bring it back
     #[command(hide = true)]
     Delete(delete::DeleteArgs),
+    /// Add tags to a note, and remove them
+    #[command(hide = true)]
+    Tag(tag::TagArgs),
+    /// Put one note in the place of another
+    #[command(hide = true)]
+    Supersede(supersede::SupersedeArgs),
+    /// Take the content of a note out: who, when and why stay
+    #[command(hide = true)]
+    Redact(redact::RedactArgs),
     /// Take back what you wrote last
     Undo(undo::UndoArgs),
     /// Choose the pack that is meant in this directory
@@ -173,6 +185,9 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Search(args)) => search::run(context, args).await,
         Some(Command::Edit(args)) => edit::run(context, args).await,
         Some(Command::Delete(args)) => delete::run(context, args).await,
+        Some(Command::Tag(args)) => tag::run(context, args).await,
+        Some(Command::Supersede(args)) => supersede::run(context, args).await,
+        Some(Command::Redact(args)) => redact::run(context, args).await,
         Some(Command::Undo(args)) => undo::run(context, args).await,
         Some(Command::Use(args)) => use_pack::run(context, args).await,
         Some(Command::Share(args)) => share::run(context, args).await,

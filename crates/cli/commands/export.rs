@@ -37,6 +37,9 @@ pub(crate) struct ExportArgs {
     /// Let it go from one client to another all the same; the export says so
     #[arg(long)]
     across_clients: bool,
+    /// Take masked copies too whose original is in it
+    #[arg(long)]
+    with_copies: bool,
     #[command(flatten)]
     listed: ListedArgs,
     #[command(flatten)]
@@ -87,6 +90,7 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         format: Some(format.as_str().to_owned()),
         client: args.client,
         across_clients: args.across_clients,
+        with_copies: args.with_copies,
     };
     let client = launch::client(context).await?;
     let written = tokio::select! {
@@ -317,6 +321,12 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
             reasons.collect::<Vec<_>>().join(", ")
         ));
     }
+    if withheld.copies > 0 {
+        lines.push(format!(
+            "Left out beside their originals: {}; to take them too: --with-copies",
+            words::count(withheld.copies, "masked copy", "masked copies")
+        ));
+    }
     if withheld.deleted > 0 {
         lines.push("To take deleted notes too: --all".to_owned());
     }
@@ -372,6 +382,7 @@ mod tests {
             format: Some("md".into()),
             client: None,
             across_clients: false,
+            with_copies: false,
         };
         let page = pinned(wish.clone(), &plan);
         assert_eq!(page.max_sensitivity, Some(Sensitivity::Public));

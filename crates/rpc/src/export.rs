@@ -65,6 +65,9 @@ pub struct ExportWish {
     /// Whether a person said that it may cross from one client to another.
     #[serde(default)]
     pub across_clients: bool,
+    /// Take masked copies too whose original is in it.
+    #[serde(default)]
+    pub with_copies: bool,
 }
 
 /// A pack as an export names it: never by the name that the exporting person gave it.
@@ -136,6 +139,14 @@ pub struct Withheld {
     pub set_aside: u64,
     /// Changes of the pack that wait for an earlier one.
     pub waiting: u64,
+    /// Masked copies that are left out because their original is in it. They are not withheld.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub copies: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Withheld {
@@ -159,6 +170,7 @@ impl Withheld {
         self.not_selected += more.not_selected;
         self.set_aside += more.set_aside;
         self.waiting += more.waiting;
+        self.copies += more.copies;
     }
 }
 

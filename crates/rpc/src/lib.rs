@@ -33,6 +33,7 @@ mod secret;
 mod share;
 mod socket;
 mod status;
+mod superseding;
 mod text;
 mod time;
 mod undo;
@@ -74,7 +75,7 @@ pub use membership::{
 pub use note::{
     AddNote, AudienceMember, EditNote, History, ListNotes, MaskedCopy, NewConsent, NewSource, Note,
     NoteAnswer, NoteEdited, NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes, ReadHistory,
-    RelabelNote, Revision, ShowNote, Source,
+    Redaction, RelabelNote, Revision, ShowNote, Source,
 };
 pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
 pub use review::{
@@ -95,6 +96,7 @@ pub use status::{
     Device, Fork, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus, Status, Stop,
     Stopping, SyncPacks, Synced, WhoAmI,
 };
+pub use superseding::{NoteRedacted, NoteSuperseded, RedactNote, SupersedeNote};
 pub use text::{NOTE_REQUEST_BYTES_MAX, ReadText, TEXT_BYTES_MAX, TextPiece};
 pub use time::Time;
 pub use undo::{DeleteNote, Deletion, Listed, NoteDeleted, Undo, Undone, UndoneWrite};

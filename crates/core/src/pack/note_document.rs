@@ -5,8 +5,9 @@
 //! Spec: `docs/spec/notes.md`, "Document".
 
 use super::change::{
-    BODY, CLAIM_KEY, ChangeRefused, CheckedChange, DATE_KEYS, NewChange, PII_KEY, REDACTED_KEY, ROOT,
-    SUPERSEDED_BY_KEY, Schema, TAGS, TITLE, TYPE_KEY, decode_consent, decode_links, decode_pii,
+    BODY, CLAIM_KEY, ChangeRefused, CheckedChange, DATE_KEYS, NewChange, PII_KEY, REDACTED_KEY,
+    ROOT, SUPERSEDED_BY_KEY, Schema, TAGS, TITLE, TYPE_KEY, decode_consent, decode_links,
+    decode_pii,
 };
 use super::document::{Base, Document, Draft, EditError, StaleCache};
 use super::note::{

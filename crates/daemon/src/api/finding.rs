@@ -52,6 +52,7 @@ pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<Ex
     withheld.not_selected = plan.not_selected;
     withheld.set_aside = plan.set_aside;
     withheld.waiting = plan.waiting;
+    withheld.copies = plan.copies;
     Ok(ExportPlan {
         v: V1,
         pack: ExportedPack {
@@ -98,7 +99,7 @@ impl Served {
             format: wish.format,
             client: wish.client,
             across_clients: wish.across_clients,
-            with_copies: false,
+            with_copies: wish.with_copies,
         })
     }
 }
