@@ -213,7 +213,10 @@ fn every_other_command_prints_its_document() {
     let ticket = ada.share(&pack);
     let invite = text(&ada.json(&["share", "list", &pack])["invites"][0]["id"]);
     let other = ada.add(&pack, "Prices", "in June");
-    let many: [&[&str]; 24] = [
+    let second = ada.create_pack("Globex");
+    let many: [&[&str]; 26] = [
+        &["copy", &note, "--to", &second],
+        &["move", &other, "--to", &second, "--dry-run"],
         &["tag", &note, "+late"],
         &["supersede", &other, "--by", &note],
         &["redact", &other, "--reason", "wrong", "--dry-run"],

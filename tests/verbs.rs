@@ -304,3 +304,45 @@ fn a_redacted_note_leaves_a_shell_and_says_what_it_does_not_do() {
     assert_eq!(undone["what"], "redacted");
     assert!(text(&note(&ada, &original)["body"]).contains("nightingale"));
 }
+
+/// Goal: the wall between clients holds for packs, by name; a move across it is said, and taken back.
+#[test]
+fn a_note_moves_to_another_pack_and_not_across_a_wall_unless_it_is_said() {
+    let ada = Device::up("Ada");
+    let create = |title, client: &str| {
+        let args = ["pack", "create", title, "--client", client];
+        text(&ada.json(&args)["pack"]["id"])
+    };
+    let (one, two, other) = (
+        create("Case 1", "Acme"),
+        create("Case 2", "ACME"),
+        create("Case 3", "Globex"),
+    );
+    let added = add(&ada, &one, "mia.li@example.com wants a refund", &[]);
+    let original = text(&added["note"]["id"]);
+    let (exit, error) = ada.fails(&["move", &original, "--to", &other], b"");
+    assert_eq!(exit, 4, "{error}");
+    assert!(text(&error["message"]).contains("wall client"), "{error}");
+    let across = ["move", &original, "--to", &other, "--across-clients"];
+    let (exit, error) = ada.fails(&across, b"");
+    assert_eq!(exit, 2, "a pipe needs --yes: {error}");
+    let plan = ada.json(&[&across[..], &["--dry-run"]].concat());
+    assert_eq!(plan["crosses_clients"], true);
+    assert_eq!(ada.json(&["list", &other])["notes"], json!([]));
+
+    let (exit, id, said) = run(&ada, &["move", &original, "--to", &two], b"");
+    assert_eq!(exit, 0, "{said}");
+    assert!(
+        said.contains("Moved to Case 2 · Restricted · readable by you only"),
+        "{said}"
+    );
+    let there = note(&ada, id.trim());
+    assert_eq!(there["derived_from"], json!([original]));
+    assert_eq!(there["masked_copies"].as_array().unwrap().len(), 1);
+    assert_eq!(ada.json(&["list", &one])["notes"], json!([]));
+    let again = ada.json(&["move", &original, "--to", &two]);
+    assert_eq!(
+        (&again["existing"], &again["written"]["id"]),
+        (&json!(true), &json!(id.trim()))
+    );
+}

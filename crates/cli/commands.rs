@@ -1,6 +1,7 @@
 //! The subcommands: one file each, and one line each here.
 
 mod add;
+mod carry;
 mod check;
 mod completions;
 mod daemon;
@@ -77,6 +78,12 @@ pub(crate) enum Command {
     /// Add tags to a note, and remove them
     #[command(hide = true)]
     Tag(tag::TagArgs),
+    /// Move a note into another pack
+    #[command(hide = true)]
+    Move(carry::CarryArgs),
+    /// Copy a note into another pack
+    #[command(hide = true)]
+    Copy(carry::CarryArgs),
     /// Put one note in the place of another
     #[command(hide = true)]
     Supersede(supersede::SupersedeArgs),
@@ -186,6 +193,8 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Edit(args)) => edit::run(context, args).await,
         Some(Command::Delete(args)) => delete::run(context, args).await,
         Some(Command::Tag(args)) => tag::run(context, args).await,
+        Some(Command::Move(args)) => carry::run(context, args, true).await,
+        Some(Command::Copy(args)) => carry::run(context, args, false).await,
         Some(Command::Supersede(args)) => supersede::run(context, args).await,
         Some(Command::Redact(args)) => redact::run(context, args).await,
         Some(Command::Undo(args)) => undo::run(context, args).await,

@@ -68,6 +68,8 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("delete", schema_of::<NoteDeleted>()),
         ("undo", schema_of::<Undone>()),
         ("tag", schema_of::<NoteEdited>()),
+        ("move", schema_of::<NoteCarried>()),
+        ("copy", schema_of::<NoteCarried>()),
         ("supersede", schema_of::<NoteSuperseded>()),
         ("redact", schema_of::<NoteRedacted>()),
         ("list", schema_of::<Notes>()),

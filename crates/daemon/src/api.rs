@@ -1,5 +1,6 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod carrying;
 mod explain;
 mod finding;
 mod importing;
@@ -71,6 +72,7 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(undo::delete_note)
         .on(superseding::supersede_note)
         .on(superseding::redact_note)
+        .on(carrying::carry_note)
         .on(undo::undo)
         .on(read_history)
         .on(share_pack)

@@ -6,12 +6,13 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CheckPack, Code, CreatePack, DeleteNote,
-    EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, ListInvites,
-    ListJoinRequests, ListMembers, ListNotes, ListPacks, LockHome, PlanExport, ReadExport,
-    ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote,
-    ReviewPack, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack,
-    ShowPolicy, Stop, SupersedeNote, SyncPacks, TakeOver, Undo, UnlockHome, UnsharePack, WhoAmI,
+    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CarryNote, CheckPack, Code, CreatePack,
+    DeleteNote, EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack,
+    ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks, LockHome, PlanExport,
+    ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin,
+    RelabelNote, ReviewPack, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote,
+    ShowPack, ShowPolicy, Stop, SupersedeNote, SyncPacks, TakeOver, Undo, UnlockHome, UnsharePack,
+    WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -119,7 +120,7 @@ asks! {
     Lock: LockHome;
     Unlock: UnlockHome;
     Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
-    Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, TakeOver;
+    Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
     ChangeRules: SetRules;
     Join: JoinPack, ForgetJoin;

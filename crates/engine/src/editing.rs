@@ -1,7 +1,10 @@
 //! Changing a note: what is new is looked through for personal data first, off the node's thread.
 
 use crate::screening::{consent_of_copies, found_in};
-use crate::{EditedNote, Engine, EngineError, ItemId, NoteEdit, PackId, Pii, Redacted, Superseded};
+use crate::{
+    Carried, CarryOptions, EditedNote, Engine, EngineError, ItemId, NoteEdit, PackId, Pii,
+    Redacted, Superseded,
+};
 use std::collections::BTreeSet;
 
 /// What an edit did, and what was found in it.
@@ -38,6 +41,24 @@ impl Engine {
         let write = move |node: &mut kitbag_node::Node, now| node.edit_note(now, pack, id, &edit);
         let written = self.worker()?.call(write).await?;
         Ok(Edited { written, found })
+    }
+
+    /// Moves or copies a note into another pack, with its masked copy; with `dry_run` only says what that
+    /// would do.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`]; [`EngineError::Denied`] by the rule that keeps it in;
+    /// [`EngineError::BadInput`], [`EngineError::Storage`].
+    pub async fn carry(
+        &self,
+        pack: PackId,
+        id: ItemId,
+        options: CarryOptions,
+        dry_run: bool,
+    ) -> Result<Carried, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.carry(now, pack, id, &options, dry_run))
+            .await
     }
 
     /// Puts a note in the place of another; with `dry_run` only says what that would do.

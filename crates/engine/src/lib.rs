@@ -70,6 +70,7 @@ pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_node::Notice;
 pub use kitbag_node::capturing::{Became, CaptureDone, Captured, Incoming};
+pub use kitbag_node::carrying::{Carried, Carry, CarryOptions};
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;

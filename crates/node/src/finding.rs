@@ -11,6 +11,8 @@ mod search;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use scan::ReadNote;
+
 pub use export::{
     EXPORT_NOTES_MAX, EXPORT_PAGE_NOTES_MAX, ExportOptions, ExportPage, ExportPlan, ExportedNote,
     Exporting, WithheldCounts,

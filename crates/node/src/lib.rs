@@ -14,6 +14,7 @@ mod asking;
 mod asleep;
 mod authority;
 pub mod capturing;
+pub mod carrying;
 pub mod check;
 mod deriving;
 mod epochs;

@@ -228,6 +228,14 @@ impl Node {
                 }
             }
             self.put_down_all(pens, &mut staged);
+            let moved = match what {
+                UndoneWrite::Deleted => self.moved_at(pack, id, write.at)?,
+                _ => None,
+            };
+            let what = match moved {
+                Some(_) => UndoneWrite::Moved,
+                None => what,
+            };
             if !plan {
                 for (write, undo) in undone {
                     taken_back.keep(write, undo);
@@ -236,6 +244,10 @@ impl Node {
                 settings.push((taken_back_in(pack), codec::encode(&taken_back)));
                 self.remember(pack, &mut staged)?;
                 self.commit(pack, staged)?;
+                // It is here again before it goes there: a crash between leaves both.
+                if let Some((to, notes)) = moved {
+                    self.take_from(now, to, notes)?;
+                }
             }
             let along = self.packs.need(pack)?.all_linked(&along);
             let (_, _, built) = self.built_note(pack, id)?;
@@ -328,6 +340,25 @@ impl Node {
             at: since.map(|(_, at)| at),
             reason: built.whole_view().redacted,
         }))
+    }
+
+    /// Makes what takes back these writes durable, and keeps that it did.
+    pub(crate) fn keep_undone(
+        &mut self,
+        pack: PackId,
+        undone: &[(EntryHash, EntryHash)],
+        mut staged: Staged,
+    ) -> Result<(), NodeError> {
+        if staged.is_empty() {
+            return Ok(());
+        }
+        let mut taken_back = self.taken_back(pack)?;
+        for (write, undo) in undone {
+            taken_back.keep(*write, *undo);
+        }
+        let settings = &mut staged.settings;
+        settings.push((taken_back_in(pack), codec::encode(&taken_back)));
+        self.commit(pack, staged)
     }
 
     /// Keeps with a write that its pack is the last in which this person wrote.

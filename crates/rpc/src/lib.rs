@@ -12,6 +12,7 @@
 
 mod call;
 mod caller;
+mod carrying;
 mod client;
 mod code;
 mod explain;
@@ -43,6 +44,7 @@ mod words;
 
 pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
 pub use caller::{Caller, NotACaller};
+pub use carrying::{CarryNote, NoteCarried};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
 pub use code::{Code, Exit};
 pub use explain::{

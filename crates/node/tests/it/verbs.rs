@@ -2,17 +2,20 @@
 //! replacing, redacting, exporting; alone, against others, and taken back.
 
 use super::support::*;
+use kitbag_core::export::Withheld;
 use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{ImportKey, ItemId, PackId, Timestamp};
 use kitbag_core::pack::note::{Claim, Consent, ConsentStatus, NoteType, Pii, Source, SourceKind};
 use kitbag_core::pack::{DateEdit, Record};
+use kitbag_core::policy::rules::{Client, RulesChange, Setting};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_node::capturing::{Became, Captured, Incoming};
+use kitbag_node::carrying::{Carry, CarryOptions};
 use kitbag_node::finding::{ExportOptions, ExportPlan, SearchOptions};
 use kitbag_node::undo::{Along, Undone, UndoneWrite};
 use kitbag_node::view::{NewNote, NoteEdit};
-use kitbag_node::{Node, NodeError};
-use kitbag_testkit::{Who, World};
+use kitbag_node::{Denied, Node, NodeError};
+use kitbag_testkit::{Called, Fault, Opened, Who, World};
 
 use Sensitivity::{Internal, Restricted};
 
@@ -523,4 +526,212 @@ fn a_long_text_is_redacted_too() {
     assert_eq!((shown.body.as_str(), shown.long_text_bytes), ("", None));
     assert_eq!(world.node(ana).text(pack, id, 0).unwrap().bytes, 0);
     assert_eq!(hits(&mut world, ana, "word"), 0);
+}
+
+fn carry(to: PackId, carry: Carry) -> CarryOptions {
+    CarryOptions {
+        to,
+        carry,
+        sensitivity: None,
+        purpose: None,
+        across_clients: false,
+    }
+}
+
+fn kept(world: &mut World, who: Who, pack: PackId) -> Vec<(ItemId, Sensitivity)> {
+    let notes = world.node(who).notes(pack).unwrap();
+    let kept = notes.into_iter().filter(|note| note.status == "active");
+    kept.map(|note| (note.id, note.sensitivity)).collect()
+}
+
+/// Goal: a pair goes into another pack as a pair, once, with where it comes from, and a re-import into
+/// either pack adds nothing; a move is taken back in both packs.
+#[test]
+fn a_pair_moves_to_another_pack_once_and_comes_back() {
+    let (mut world, ana, _, from) = two_in_one_pack(9, Role::Editor, Internal);
+    let to = create(&mut world, ana, &secret("other"));
+    let mut imported = pair("pair");
+    imported.record.import = Some(ImportKey::from_bytes([9; 16]));
+    imported.record.consent = Some(Consent::new(ConsentStatus::Granted));
+    let captured = capture(&mut world, ana, from, imported.clone());
+    let (original, copy) = (captured.id.unwrap(), captured.masked.unwrap().0);
+    let copying = carry(to, Carry::Copy);
+    let plan = call(&mut world, ana, |node, now| {
+        node.carry(now, from, original, &copying, true)
+    });
+    let plan = plan.unwrap();
+    assert_eq!((plan.written, plan.existing), (None, false));
+    assert!(
+        kept(&mut world, ana, to).is_empty(),
+        "a plan writes nothing"
+    );
+    let done = call(&mut world, ana, |node, now| {
+        node.carry(now, from, original, &copying, false)
+    });
+    let done = done.unwrap();
+    let (there, copy_there) = (done.written.unwrap(), done.masked.unwrap());
+    assert_eq!((done.sensitivity, copy_there.1), (Restricted, Internal));
+    let shown = show(&mut world, ana, to, there);
+    assert_eq!(shown.derived_from, [original]);
+    assert_eq!(shown.masked_copies[0].id, copy_there.0);
+    assert_eq!(shown.source.label, secret("contacts"));
+    assert_eq!(shown.consent.unwrap().status, ConsentStatus::Granted);
+    assert_eq!(shown.trust, "untrusted_external");
+    assert_eq!(shown.pii, [Pii::Email]);
+
+    let moving = carry(to, Carry::Move);
+    let again = call(&mut world, ana, |node, now| {
+        node.carry(now, from, original, &moving, false)
+    });
+    let again = again.unwrap();
+    assert_eq!((again.written, again.existing), (Some(there), true));
+    assert!(kept(&mut world, ana, from).is_empty());
+    assert_eq!(kept(&mut world, ana, to).len(), 2);
+    for pack in [from, to] {
+        let again = capture(&mut world, ana, pack, imported.clone());
+        assert_ne!(again.became, Became::Added);
+    }
+    for (pack, wanted) in [(from, 0), (to, 2)] {
+        assert_eq!(kept(&mut world, ana, pack).len(), wanted);
+    }
+    let undone = undo(&mut world, ana, from);
+    assert_eq!((undone.what, undone.along.len()), (UndoneWrite::Moved, 1));
+    assert_eq!(status(&mut world, ana, from, copy), "active");
+    // What was there before the move stays there.
+    assert_eq!(status(&mut world, ana, to, there), "active");
+
+    let (original, copy) = add_pair(&mut world, ana, from, "second");
+    let done = call(&mut world, ana, |node, now| {
+        node.carry(now, from, original, &moving, false)
+    });
+    let done = done.unwrap();
+    let undone = undo(&mut world, ana, from);
+    assert_eq!((undone.what, undone.along.len()), (UndoneWrite::Moved, 1));
+    for id in [original, copy] {
+        assert_eq!(status(&mut world, ana, from, id), "active");
+    }
+    for id in [done.written.unwrap(), done.masked.unwrap().0] {
+        assert_eq!(status(&mut world, ana, to, id), "archived");
+    }
+}
+
+/// Goal: what may not leave stays, by the rule's name, and nothing is written or deleted.
+#[test]
+fn walls_consents_and_clearances_hold_for_packs_too() {
+    let (mut world, ana, ben, from) = two_in_one_pack(10, Role::Editor, Internal);
+    let other = create(&mut world, ana, &secret("other"));
+    let rules = RulesChange {
+        client: Setting::To(Client::new("Acme").unwrap()),
+        ..RulesChange::default()
+    };
+    call(&mut world, ana, |node, now| {
+        node.change_rules(now, from, &rules, false)
+    })
+    .unwrap();
+    let note = add(&mut world, ana, from, "secret", Internal);
+    let refused = |world: &mut World, who, options: &CarryOptions| {
+        let done = call(world, who, |node, now| {
+            node.carry(now, from, note, options, false)
+        });
+        match done {
+            Err(NodeError::Denied(denied)) => denied,
+            other => panic!("{other:?}"),
+        }
+    };
+    let moving = carry(other, Carry::Move);
+    assert_eq!(
+        refused(&mut world, ana, &moving),
+        Denied::Release(Withheld::Client)
+    );
+    let across = CarryOptions {
+        across_clients: true,
+        ..moving.clone()
+    };
+    let done = call(&mut world, ana, |node, now| {
+        node.carry(now, from, note, &across, true)
+    });
+    assert!(done.unwrap().crosses_clients);
+    let state = NoteEdit {
+        consent: Some(Consent::new(ConsentStatus::Withdrawn)),
+        ..NoteEdit::default()
+    };
+    edit(&mut world, ana, from, note, state);
+    assert!(matches!(
+        refused(&mut world, ana, &across),
+        Denied::Release(Withheld::Consent(_))
+    ));
+    assert_eq!(kept(&mut world, ana, from).len(), 1);
+    assert!(kept(&mut world, ana, other).is_empty());
+
+    // Only an admin of the pack makes it less sensitive on the way.
+    settle(&mut world);
+    let of_ben = create(&mut world, ben, &secret("of ben"));
+    let plain = create(&mut world, ana, &secret("plain"));
+    let ticket = share(&mut world, ana, plain, Role::Editor, Internal);
+    join(&mut world, ben, ana, &ticket);
+    let internal = add(&mut world, ana, plain, "internal", Internal);
+    settle(&mut world);
+    let lower = CarryOptions {
+        sensitivity: Some(Sensitivity::Public),
+        ..carry(of_ben, Carry::Copy)
+    };
+    let done = call(&mut world, ben, |node, now| {
+        node.carry(now, plain, internal, &lower, false)
+    });
+    assert!(
+        matches!(done, Err(NodeError::Denied(Denied::LoweringNeedsAdmin))),
+        "{done:?}"
+    );
+    let done = call(&mut world, ben, |node, now| {
+        node.carry(now, plain, internal, &carry(of_ben, Carry::Copy), false)
+    });
+    let done = done.unwrap();
+    assert_eq!(done.sensitivity, Internal);
+    let trust = show(&mut world, ben, of_ben, done.written.unwrap()).trust;
+    assert_eq!(trust, "third_party", "somebody else said it");
+}
+
+/// Goal: power that fails anywhere in a move leaves the note in one of the packs or in both, and doing it
+/// again finishes with one.
+#[test]
+fn a_move_that_is_cut_off_is_finished_by_doing_it_again() {
+    let (mut both, mut finished) = (0, false);
+    for at in (1..200).step_by(2) {
+        let (mut world, ana, _, from) = two_in_one_pack(9, Role::Editor, Internal);
+        let to = create(&mut world, ana, &secret("other"));
+        let (original, _) = add_pair(&mut world, ana, from, "pair");
+        let moving = carry(to, Carry::Move);
+        world.run(1);
+        world.device(ana).disk.set_fault(Fault::PowerLoss(at));
+        let called = world.call(ana, |node, now| {
+            node.carry(now, from, original, &moving, false)
+        });
+        finished = matches!(called, Called::Done(_));
+        world.device(ana).disk.set_fault(Fault::None);
+        if world.is_up(ana) {
+            world.kill(ana);
+        }
+        assert!(matches!(world.start(ana), Opened::Up), "it starts again");
+        let (here, there) = (
+            kept(&mut world, ana, from).len(),
+            kept(&mut world, ana, to).len(),
+        );
+        assert!(
+            [(2, 0), (2, 2), (0, 2)].contains(&(here, there)),
+            "{at}: {here} {there}"
+        );
+        both += usize::from((here, there) == (2, 2));
+        if here > 0 {
+            let again = call(&mut world, ana, |node, now| {
+                node.carry(now, from, original, &moving, false)
+            });
+            again.unwrap();
+        }
+        assert!(kept(&mut world, ana, from).is_empty());
+        assert_eq!(kept(&mut world, ana, to).len(), 2, "{at}");
+        if finished {
+            break;
+        }
+    }
+    assert!(finished && both > 0, "{finished} {both}");
 }
