@@ -340,9 +340,14 @@ fn a_note_moves_to_another_pack_and_not_across_a_wall_unless_it_is_said() {
     assert_eq!(there["derived_from"], json!([original]));
     assert_eq!(there["masked_copies"].as_array().unwrap().len(), 1);
     assert_eq!(ada.json(&["list", &one])["notes"], json!([]));
-    let again = ada.json(&["move", &original, "--to", &two]);
+    let (exit, error) = ada.fails(&["move", &original, "--to", &two], b"");
+    assert_eq!(exit, 4, "{error}");
+    assert!(text(&error["message"]).contains("note deleted"), "{error}");
+    let undone = ada.json(&["undo"]);
+    assert_eq!(undone["what"], "moved", "{undone}");
     assert_eq!(
-        (&again["existing"], &again["written"]["id"]),
-        (&json!(true), &json!(id.trim()))
+        ada.json(&["list", &one])["notes"].as_array().unwrap().len(),
+        2
     );
+    assert_eq!(ada.json(&["list", &two])["notes"], json!([]));
 }

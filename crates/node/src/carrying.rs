@@ -15,7 +15,7 @@ use crate::replica::{Replica, Staged};
 use crate::view::{AudienceMember, Linked};
 use crate::{Node, NodeError};
 use kitbag_core::codec;
-use kitbag_core::id::{EntryHash, ItemId, PackId, Timestamp};
+use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::pack::Edit;
 use kitbag_core::pack::Record;
 use kitbag_core::pack::note::{Status, Trust};
@@ -193,13 +193,16 @@ impl Node {
         note: &ReadNote,
         options: &CarryOptions,
     ) -> Result<bool, NodeError> {
-        let rules = self.packs.need(note.pack)?.release_rules();
+        let replica = self.packs.need(note.pack)?;
+        let rules = replica.release_rules();
+        let me = replica.policy.member(&self.me.person());
         let target = match self.packs.need(options.to)?.release_rules() {
             Ok(rules) => Target::Of(rules.clients.keys().copied().collect()),
             Err(why) => Target::Unreadable(why),
         };
         let request = Request {
             target,
+            up_to: me.and_then(|me| me.clearance()),
             purpose: options.purpose.as_deref(),
             across_clients: options.across_clients,
             ..Request::to(Destination::Pack)
