@@ -27,3 +27,4 @@ mod schemas;
 mod service;
 mod story;
 mod support;
+mod verbs;

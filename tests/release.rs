@@ -25,7 +25,7 @@ fn of_acme() -> (Device, Device, String, String) {
         "granted",
         "--purpose",
         "support",
-        "--expires",
+        "--consent-until",
         "30d",
         "--subject",
         "Maria",

@@ -212,7 +212,14 @@ fn every_other_command_prints_its_document() {
     let note = ada.add(&pack, "Renewal", "in May");
     let ticket = ada.share(&pack);
     let invite = text(&ada.json(&["share", "list", &pack])["invites"][0]["id"]);
-    let many: [&[&str]; 21] = [
+    let other = ada.add(&pack, "Prices", "in June");
+    let second = ada.create_pack("Globex");
+    let many: [&[&str]; 26] = [
+        &["copy", &note, "--to", &second],
+        &["move", &other, "--to", &second, "--dry-run"],
+        &["tag", &note, "+late"],
+        &["supersede", &other, "--by", &note],
+        &["redact", &other, "--reason", "wrong", "--dry-run"],
         &["use", "--json"],
         &["pack", "list"],
         &["pack", "show", &pack],

@@ -1,6 +1,7 @@
 //! The subcommands: one file each, and one line each here.
 
 mod add;
+mod carry;
 mod check;
 mod clip;
 mod completions;
@@ -28,6 +29,7 @@ mod overview;
 mod pack;
 mod policy;
 mod receipt;
+mod redact;
 mod relabel;
 mod review;
 mod role;
@@ -38,7 +40,9 @@ mod select;
 mod share;
 mod show;
 mod status;
+mod supersede;
 mod sync;
+mod tag;
 mod ticket;
 mod undo;
 mod unlock;
@@ -77,6 +81,21 @@ pub(crate) enum Command {
     /// Delete a note, or bring it back
     #[command(hide = true)]
     Delete(delete::DeleteArgs),
+    /// Add tags to a note, and remove them
+    #[command(hide = true)]
+    Tag(tag::TagArgs),
+    /// Move a note into another pack
+    #[command(hide = true)]
+    Move(carry::CarryArgs),
+    /// Copy a note into another pack
+    #[command(hide = true)]
+    Copy(carry::CarryArgs),
+    /// Put one note in the place of another
+    #[command(hide = true)]
+    Supersede(supersede::SupersedeArgs),
+    /// Take the content of a note out: who, when and why stay
+    #[command(hide = true)]
+    Redact(redact::RedactArgs),
     /// Take back what you wrote last
     Undo(undo::UndoArgs),
     /// Choose the pack that is meant in this directory
@@ -186,6 +205,11 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Search(args)) => search::run(context, args).await,
         Some(Command::Edit(args)) => edit::run(context, args).await,
         Some(Command::Delete(args)) => delete::run(context, args).await,
+        Some(Command::Tag(args)) => tag::run(context, args).await,
+        Some(Command::Move(args)) => carry::run(context, args, true).await,
+        Some(Command::Copy(args)) => carry::run(context, args, false).await,
+        Some(Command::Supersede(args)) => supersede::run(context, args).await,
+        Some(Command::Redact(args)) => redact::run(context, args).await,
         Some(Command::Undo(args)) => undo::run(context, args).await,
         Some(Command::Use(args)) => use_pack::run(context, args).await,
         Some(Command::Share(args)) => share::run(context, args).await,

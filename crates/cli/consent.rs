@@ -26,8 +26,8 @@ pub(crate) struct ConsentArgs {
     #[arg(long = "purpose", value_name = "PURPOSE", requires = "consent")]
     purposes: Vec<String>,
     /// When the consent ends
-    #[arg(long, value_name = "WHEN", requires = "consent")]
-    expires: Option<String>,
+    #[arg(long = "consent-until", value_name = "WHEN", requires = "consent")]
+    until: Option<String>,
     /// Who was asked
     #[arg(long, value_name = "PERSON", requires = "consent")]
     subject: Option<String>,
@@ -39,8 +39,8 @@ impl ConsentArgs {
         let Some(status) = self.consent else {
             return Ok(None);
         };
-        let expires_at = self.expires.as_deref();
-        let expires_at = expires_at.map(|text| when::parse_future(text, "--expires", now));
+        let expires_at = self.until.as_deref();
+        let expires_at = expires_at.map(|text| when::parse_future(text, "--consent-until", now));
         let is_given = ["granted", "limited"].contains(&status.as_str());
         let millis = u64::try_from(now.timestamp().as_millisecond()).unwrap_or_default();
         Ok(Some(NewConsent {
@@ -78,7 +78,7 @@ mod tests {
         ConsentArgs {
             consent: status.map(str::to_owned),
             purposes: vec!["support".to_owned()],
-            expires: Some("2d".to_owned()),
+            until: Some("2d".to_owned()),
             subject: Some("Maria".to_owned()),
         }
     }
@@ -92,7 +92,7 @@ mod tests {
         let withdrawn = args(Some("withdrawn")).statement(&now).unwrap().unwrap();
         assert_eq!(withdrawn.given_at, None);
         let past = ConsentArgs {
-            expires: Some("2001-01-01".to_owned()),
+            until: Some("2001-01-01".to_owned()),
             ..args(Some("granted"))
         };
         assert!(past.statement(&now).is_err());

@@ -16,6 +16,7 @@ mod doctor;
 mod editor;
 mod emphasis;
 mod environment;
+mod fields;
 mod hidden;
 mod hints;
 mod home;

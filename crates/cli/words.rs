@@ -7,8 +7,8 @@ use jiff::Zoned;
 use kitbag_daemon::KeyProtection;
 use kitbag_render::{Lines, escape};
 use kitbag_rpc::{
-    AudienceMember, Client, ClientError, Code, Fork, JoinRequest, PackRef, PackStatus, PeerState,
-    PeerStatus, Role, Sensitivity, ShowPack, V1, WaitingJoin,
+    AudienceMember, Client, ClientError, Code, Fork, JoinRequest, NoteRef, PackRef, PackStatus,
+    PeerState, PeerStatus, Role, Sensitivity, ShowPack, V1, WaitingJoin,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -51,6 +51,13 @@ pub(crate) const OFFLINE: &str = "Offline: nobody is reached until kitbag down a
 /// The start of an id, enough to type.
 pub(crate) fn short(id: &str) -> &str {
     id.get(..10).unwrap_or(id)
+}
+
+/// `abcdefghij (Internal), klmnopqrst (Restricted)`.
+pub(crate) fn along(notes: &[NoteRef]) -> String {
+    let one = |note: &NoteRef| format!("{} ({})", short(&note.id), note.sensitivity.title());
+    let all: Vec<String> = notes.iter().map(one).collect();
+    all.join(", ")
 }
 
 /// An id in a list: enough to type for a person, whole for a program.

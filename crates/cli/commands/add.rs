@@ -2,6 +2,7 @@
 
 use crate::consent::ConsentArgs;
 use crate::context::Context;
+use crate::fields::FieldArgs;
 use crate::input::{Standard, standard};
 use crate::{args, directory, editor, input, launch, words};
 use clap::Args;
@@ -34,9 +35,6 @@ pub(crate) struct AddArgs {
     /// A tag; may be given several times
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// note, snippet, message, record, file, link, decision, summary, outcome, prompt or template
-    #[arg(long = "type", value_name = "TYPE")]
-    note_type: Option<String>,
     /// What sort of source: web, chat, file, …
     #[arg(long, value_name = "KIND")]
     source_kind: Option<String>,
@@ -53,6 +51,11 @@ pub(crate) struct AddArgs {
     #[arg(long)]
     unmasked: bool,
     #[command(flatten)]
+    fields: FieldArgs,
+    /// A note of this pack that it replaces; may be given several times
+    #[arg(long, value_name = "NOTE")]
+    supersedes: Vec<String>,
+    #[command(flatten)]
     consent: ConsentArgs,
 }
 
@@ -65,6 +68,7 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         None => directory::pack(context, &launch::client(context).await?, None).await?,
     };
     let consent = args.consent.statement(&Zoned::now())?; // before anything is typed
+    let dates = args.fields.dates(&Zoned::now())?;
     let body = body(context, args.file.as_deref()).await?;
     let title = args.title.unwrap_or_default();
     if body.trim().is_empty() && title.trim().is_empty() {
@@ -88,9 +92,16 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         },
         sensitivity: args.sensitivity,
         tags: args.tags,
-        note_type: args.note_type,
+        note_type: args.fields.note_type,
         unmasked: args.unmasked,
         consent,
+        claim: args.fields.claim,
+        pinned: args.fields.pin,
+        valid_from: dates.valid_from,
+        valid_to: dates.valid_to,
+        review_after: dates.review_after,
+        expires_at: dates.expires_at,
+        supersedes: args.supersedes,
     };
     let client = launch::client(context).await?;
     let written = match client.call(&call).await {
@@ -108,6 +119,17 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
     }
     context.out.data(&written.note.id)?;
     context.out.say(in_words(&written, &untagged));
+    if !call.supersedes.is_empty() && written.existing {
+        context.out.say(format!(
+            "Nothing was replaced. To put it in the place of another: kitbag supersede NOTE --by {}",
+            words::short(&written.note.id)
+        ));
+    } else if !call.supersedes.is_empty() {
+        let count = words::count(call.supersedes.len() as u64, "note", "notes");
+        context.out.say(format!(
+            "It replaces {count}. To take that back: kitbag undo"
+        ));
+    }
     if let Some(consent) = call.consent.filter(|_| written.existing) {
         let id = words::short(&written.note.id);
         let status = consent.status;

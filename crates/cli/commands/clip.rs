@@ -283,7 +283,7 @@ async fn add(
         tags: args.tags.clone(),
         note_type: Some("snippet".to_owned()),
         unmasked: args.unmasked,
-        consent: None,
+        ..AddNote::default()
     };
     let written = client.call(&call).await;
     written.map_err(|error| error.into_failure())

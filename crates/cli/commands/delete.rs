@@ -12,6 +12,9 @@ pub(crate) struct DeleteArgs {
     /// Bring it back, whoever deleted it
     #[arg(long)]
     restore: bool,
+    /// This note alone: not its original, nor its masked copies
+    #[arg(long)]
+    only: bool,
     /// Say for whom it would be deleted, and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -22,6 +25,7 @@ pub(super) async fn run(context: &Context, args: DeleteArgs) -> anyhow::Result<(
         v: V1,
         note: args.note,
         restore: args.restore,
+        only: args.only,
         dry_run: args.dry_run,
     };
     let done = launch::client(context).await?.call(&call).await?;
@@ -30,6 +34,12 @@ pub(super) async fn run(context: &Context, args: DeleteArgs) -> anyhow::Result<(
     }
     context.out.data(&done.note.id)?;
     context.out.say(in_words(&done, args.restore));
+    if !done.along.is_empty() {
+        context.out.say(format!(
+            "With it goes what belongs to it, as original and masked copy: {}. For one alone: --only",
+            words::along(&done.along)
+        ));
+    }
     Ok(())
 }
 

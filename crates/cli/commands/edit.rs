@@ -2,6 +2,7 @@
 
 use crate::consent::ConsentArgs;
 use crate::context::Context;
+use crate::fields::FieldArgs;
 use crate::input::{Standard, standard};
 use crate::{args, editor, input, launch, words};
 use clap::Args;
@@ -29,15 +30,23 @@ pub(crate) struct EditArgs {
     #[arg(long, value_name = "VERSION")]
     seen: Option<String>,
     #[command(flatten)]
+    fields: FieldArgs,
+    /// No longer keep it in front
+    #[arg(long, conflicts_with = "pin")]
+    unpin: bool,
+    /// Put a note that was superseded back in use
+    #[arg(long, value_name = "STATUS", value_parser = ["active"])]
+    status: Option<String>,
+    #[command(flatten)]
     consent: ConsentArgs,
     /// Make the note more or less sensitive: who can open it changes. A step of its own
-    #[arg(long, value_parser = args::sensitivity(), conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent"])]
+    #[arg(long, value_parser = args::sensitivity(), conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent", "unpin", "status", "note_type", "claim", "pin", "expires", "review_after", "valid_from", "valid_to"])]
     sensitivity: Option<Sensitivity>,
     /// Say who gains and who loses the note, and change nothing
-    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent"])]
+    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent", "unpin", "status", "note_type", "claim", "pin", "expires", "review_after", "valid_from", "valid_to"])]
     dry_run: bool,
     /// Do not ask
-    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent"])]
+    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent", "unpin", "status", "note_type", "claim", "pin", "expires", "review_after", "valid_from", "valid_to"])]
     yes: bool,
 }
 
@@ -46,7 +55,18 @@ pub(super) async fn run(context: &Context, args: EditArgs) -> anyhow::Result<()>
         return super::relabel::run(context, args.note, sensitivity, args.dry_run, args.yes).await;
     }
     let consent = args.consent.statement(&Zoned::now())?;
+    let dates = args.fields.dates(&Zoned::now())?;
+    let pinned = match (args.fields.pin, args.unpin) {
+        (true, _) => Some(true),
+        (_, true) => Some(false),
+        _ => None,
+    };
     let only_options = args.title.is_some()
+        || !dates.is_empty()
+        || pinned.is_some()
+        || args.status.is_some()
+        || args.fields.note_type.is_some()
+        || args.fields.claim.is_some()
         || !args.add_tags.is_empty()
         || !args.remove_tags.is_empty()
         || consent.is_some();
@@ -59,6 +79,15 @@ pub(super) async fn run(context: &Context, args: EditArgs) -> anyhow::Result<()>
         add_tags: args.add_tags,
         remove_tags: args.remove_tags,
         consent,
+        note_type: args.fields.note_type,
+        claim: args.fields.claim,
+        pinned,
+        valid_from: dates.valid_from,
+        valid_to: dates.valid_to,
+        review_after: dates.review_after,
+        expires_at: dates.expires_at,
+        clear: dates.clear,
+        reactivate: args.status.is_some(),
     };
     let client = match args.file {
         Some(file) => {
@@ -84,13 +113,39 @@ pub(super) async fn run(context: &Context, args: EditArgs) -> anyhow::Result<()>
             client
         }
     };
-    let edited = client.call(&call).await?;
+    change(context, &client, &call).await
+}
+
+/// Makes a change, and says what became of it.
+pub(super) async fn change(
+    context: &Context,
+    client: &Client,
+    call: &EditNote,
+) -> anyhow::Result<()> {
+    let edited = client.call(call).await?;
+    if let Some(warning) = warning(&edited) {
+        context.out.say(warning);
+    }
     if context.out.is_json() {
         return context.out.document(&edited);
     }
     context.out.data(&edited.note.id)?;
     context.out.say(in_words(&edited));
     Ok(())
+}
+
+/// What was found in what is new, where more people read it than that is for.
+fn warning(edited: &NoteEdited) -> Option<String> {
+    if edited.found.is_empty() || edited.note.sensitivity == Sensitivity::Restricted {
+        return None;
+    }
+    let kinds = edited.found.join(", ").replace('_', " ");
+    let id = words::short(&edited.note.id);
+    Some(format!(
+        "Careful: what you wrote holds personal data ({kinds}), and the note is {}. \
+         To let fewer people read it: kitbag edit {id} --sensitivity restricted. To take it back: kitbag undo",
+        edited.note.sensitivity.title()
+    ))
 }
 
 /// The person edits what they see; what arrives meanwhile is kept, since the call names what they saw.
@@ -125,10 +180,14 @@ fn some_text(text: String) -> Result<String, Failure> {
 
 fn in_words(edited: &NoteEdited) -> String {
     if edited.changed {
-        format!(
-            "Changed in {}",
-            words::audience(&edited.pack, edited.note.sensitivity, &edited.audience)
-        )
+        let audience = words::audience(&edited.pack, edited.note.sensitivity, &edited.audience);
+        let copies = words::along(&edited.copies);
+        match copies.is_empty() {
+            true => format!("Changed in {audience}"),
+            false => format!(
+                "Changed in {audience}\nThe same holds for its masked copy, never looser than before: {copies}"
+            ),
+        }
     } else {
         "Nothing changed.".to_owned()
     }

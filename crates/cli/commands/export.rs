@@ -50,6 +50,9 @@ pub(crate) struct ExportArgs {
     /// Take values of personal data out of what leaves, and put masked copies in the place of their originals
     #[arg(long)]
     redact_pii: bool,
+    /// Take masked copies too whose original is in it
+    #[arg(long)]
+    with_copies: bool,
     #[command(flatten)]
     listed: ListedArgs,
     #[command(flatten)]
@@ -107,6 +110,7 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         across_clients: args.across_clients,
         beside: vec![],
         redact_pii: args.redact_pii,
+        with_copies: args.with_copies,
     };
     let wanted = Wanted {
         format,
@@ -433,6 +437,12 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
             "Withheld: {} ({})",
             notes(withheld.notes),
             reasons.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    if withheld.copies > 0 {
+        lines.push(format!(
+            "Left out beside their originals: {}; to take them too: --with-copies",
+            words::count(withheld.copies, "masked copy", "masked copies")
         ));
     }
     if withheld.deleted > 0 {

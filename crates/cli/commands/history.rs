@@ -36,6 +36,9 @@ pub(super) async fn run(context: &Context, args: HistoryArgs) -> anyhow::Result<
             Some(to) => format!("{} to {}", step.what, to.title()),
             None => step.what.clone(),
         };
+        if let Some(reason) = &step.reason {
+            what = format!("{what}: {reason}");
+        }
         if let Some(teller) = &step.told_by {
             what = format!("{what}, says {teller}");
         }

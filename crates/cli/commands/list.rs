@@ -27,7 +27,7 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
     if context.out.is_json() {
         return context.out.document(&answer);
     }
-    if answer.notes.is_empty() && answer.ended.is_none() {
+    if answer.notes.is_empty() && answer.ended.is_none() && answer.superseded == 0 {
         let pack = words::pack(&answer.pack);
         context.out.say(match call.listed {
             Listed::Deleted => format!("No deleted notes in {pack}."),
@@ -46,6 +46,12 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
         ]);
     }
     table.print(context.out)?;
+    if answer.superseded > 0 {
+        let more = words::count(answer.superseded, "note was", "notes were");
+        context
+            .out
+            .say(format!("{more} replaced by others: --all shows them too"));
+    }
     if let Some(ended) = &answer.ended {
         context.out.say(membership::ended(ended, &Zoned::now()));
     }

@@ -97,6 +97,18 @@ fn in_words(note: &Note) -> String {
     head.push(("captured by", words::inline(&note.captured_by)));
     head.push(("trust", words::inline(&note.trust)));
     head.push(("status", status(note)));
+    if let Some(redacted) = &note.redacted {
+        let by = redacted.by.as_deref().map(words::inline);
+        let mut said = by.map_or_else(String::new, |by| format!("by {by}"));
+        if let Some(at) = redacted.at {
+            said = format!("{at} {said}");
+        }
+        if let Some(reason) = &redacted.reason {
+            said = format!("{said}: {}", words::inline(reason));
+        }
+        head.push(("redacted", said));
+    }
+    head.extend(links(note));
     if let Some(said) = &note.consent {
         head.push(("consent", consent::in_words(said)));
     }
@@ -140,6 +152,55 @@ fn in_words(note: &Note) -> String {
         .map(|(key, value)| format!("{key}: {value}"))
         .collect();
     format!("{}\n\n{}", head.join("\n"), note.body)
+}
+
+/// What it belongs to, and what else is said of it.
+fn links(note: &Note) -> Vec<(&'static str, String)> {
+    let mut links = Vec::new();
+    let ids = |ids: &[String]| {
+        let ids: Vec<&str> = ids.iter().map(|id| words::short(id)).collect();
+        ids.join(", ")
+    };
+    if !note.masked_copy_of.is_empty() {
+        links.push(("a masked copy of", words::along(&note.masked_copy_of)));
+    }
+    if !note.masked_copies.is_empty() {
+        links.push(("masked copy", words::along(&note.masked_copies)));
+    }
+    let is_original = |id: &&String| note.masked_copy_of.iter().any(|of| of.id == **id);
+    let others: Vec<String> = note
+        .derived_from
+        .iter()
+        .filter(|id| !is_original(id))
+        .cloned()
+        .collect();
+    for (key, all) in [
+        ("made from", &others),
+        ("replaces", &note.supersedes),
+        ("replaced by", &note.superseded_by),
+    ] {
+        if !all.is_empty() {
+            links.push((key, ids(all)));
+        }
+    }
+    if !note.pii.is_empty() {
+        links.push(("personal data", note.pii.join(", ").replace('_', " ")));
+    }
+    if let Some(claim) = &note.claim {
+        links.push(("claim", words::inline(claim)));
+    }
+    if note.pinned {
+        links.push(("pinned", "yes".to_owned()));
+    }
+    let dates = [
+        ("valid from", note.valid_from),
+        ("valid to", note.valid_to),
+        ("review after", note.review_after),
+        ("expires", note.expires_at),
+    ];
+    let dates = dates.into_iter();
+    links.extend(dates.filter_map(|(key, at)| Some((key, at?.to_string()))));
+    links
 }
 
 /// In words; with who deleted it, if it is deleted.
@@ -202,10 +263,36 @@ mod tests {
             hidden_below: true,
             shown_below: Some(Sensitivity::Internal),
             deleted: None,
+            derived_from: vec!["original".to_owned(), "elsewhere".to_owned()],
+            masked_copies: vec![],
+            masked_copy_of: vec![kitbag_rpc::NoteRef {
+                id: "original".to_owned(),
+                sensitivity: Sensitivity::Restricted,
+            }],
+            pii: vec!["date_of_birth".to_owned()],
+            supersedes: vec![],
+            superseded_by: vec!["new".to_owned()],
+            redacted: None,
+            pinned: true,
+            claim: Some("verified".to_owned()),
+            valid_from: None,
+            valid_to: None,
+            review_after: None,
+            expires_at: Some(Time::from_millis(0)),
         };
         let words = in_words(&note);
         let (head, body) = words.split_once("\n\n").unwrap();
         assert_eq!(body, "line 1\nline 2");
+        for line in [
+            "a masked copy of: original (Restricted)",
+            "made from: elsewhere",
+            "replaced by: new",
+            "personal data: date of birth",
+            "pinned: yes",
+            "claim: verified",
+        ] {
+            assert!(head.lines().any(|one| one == line), "{line}: {head}");
+        }
         assert_eq!(
             head.lines()
                 .filter(|line| line.starts_with("sensitivity: "))

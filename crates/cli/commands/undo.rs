@@ -28,6 +28,12 @@ pub(super) async fn run(context: &Context, args: UndoArgs) -> anyhow::Result<()>
     }
     context.out.data(&undone.note.id)?;
     context.out.say(in_words(&undone, &Zoned::now()));
+    if !undone.along.is_empty() {
+        let with = words::along(&undone.along);
+        context.out.say(format!(
+            "With it, what was written in the same step: {with}"
+        ));
+    }
     Ok(())
 }
 
@@ -41,6 +47,12 @@ fn in_words(undone: &Undone, now: &Zoned) -> String {
         ),
         UndoneWrite::Deleted => ("deleted", "it is back"),
         UndoneWrite::Restored => ("restored", "it is deleted again"),
+        UndoneWrite::Superseded => (
+            "replaced",
+            "it is in use again, unless others replaced it too",
+        ),
+        UndoneWrite::Redacted => ("redacted", "what it said is shown again"),
+        UndoneWrite::Moved => ("moved", "it is back"),
     };
     let at = when::shown(undone.at, now);
     let audience = words::audience(&undone.pack, undone.note.sensitivity, &undone.audience);

@@ -57,6 +57,13 @@ impl Listed {
         }
     }
 
+    /// Whether a note of this status is in a list that asks for the status `wanted`, if for any: one
+    /// that others replaced is only if it is asked for.
+    pub fn lists(self, status: Status, wanted: Option<Status>) -> bool {
+        let replaced = status == Status::Superseded && wanted != Some(status);
+        self.holds(status) && !(self == Listed::Kept && replaced)
+    }
+
     /// Whether deleted notes are meant.
     pub fn takes_deleted(self) -> bool {
         self != Listed::Kept

@@ -25,7 +25,7 @@ pub use document::{EditError, StaleCache};
 pub use index::{IndexDocument, IndexEdit, IndexView};
 pub use long_text::{LongText, LongTextReader, LongTextRefused};
 pub use note::{NoteError, NoteView, Record};
-pub use note_document::{DateEdit, Edit, NoteDocument};
+pub use note_document::{DateEdit, Edit, FieldEdit, NoteDocument};
 
 #[cfg(test)]
 mod tests;

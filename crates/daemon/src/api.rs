@@ -1,5 +1,6 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod carrying;
 mod clip;
 mod explain;
 mod finding;
@@ -9,6 +10,7 @@ mod membership;
 mod receipts;
 mod rules;
 mod selections;
+mod superseding;
 mod text;
 mod undo;
 
@@ -25,11 +27,11 @@ use kitbag_rpc::{
     AddNote, ApproveJoin, Audience, AudienceMember, Call, CancelInvite, Code, CreatePack, EditNote,
     Failure, ForgetJoin, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten, JoinPack,
     JoinRequest, JoinRequests, JoinState, Joined, ListInvites, ListJoinRequests, ListMembers,
-    ListNotes, ListPacks, MaskedCopy, Me, Members, NoteAnswer, NoteEdited, NoteRef, NoteRelabelled,
-    NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory, ReadMetrics,
-    ReadStatus, RefuseJoin, RelabelNote, Review, ReviewPack, Secret, Sensitivity, SharePack,
-    Shared, ShowNote, ShowPack, Status, SyncPacks, Synced, TakeOver, TakenOver, V1, WaitingJoin,
-    WhoAmI,
+    ListNotes, ListPacks, Listed, MaskedCopy, Me, Members, NoteAnswer, NoteEdited, NoteRef,
+    NoteRelabelled, NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory,
+    ReadMetrics, ReadStatus, RefuseJoin, RelabelNote, Review, ReviewPack, Secret, Sensitivity,
+    SharePack, Shared, ShowNote, ShowPack, Status, SyncPacks, Synced, TakeOver, TakenOver, V1,
+    WaitingJoin, WhoAmI,
 };
 use std::collections::{BTreeSet, HashMap};
 use zeroize::Zeroizing;
@@ -72,6 +74,9 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(edit_note)
         .on(relabel_note)
         .on(undo::delete_note)
+        .on(superseding::supersede_note)
+        .on(superseding::redact_note)
+        .on(carrying::carry_note)
         .on(undo::undo)
         .on(read_history)
         .on(share_pack)
@@ -240,7 +245,11 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
     let id = served.pack(call.pack.clone()).await?;
     let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
     let screening = importing::screening(call.unmasked);
-    let note = Incoming::stated(&convert::new_note(call)?);
+    let mut supersedes = Vec::new();
+    for note in &call.supersedes {
+        supersedes.push(served.note_of(id, note.clone()).await?);
+    }
+    let note = Incoming::stated(&convert::new_note(call, supersedes)?);
     let note = note.map_err(|e| failed(&e.into()))?;
     let done = served.engine.capture(id, vec![note.into()], screening);
     let mut done = done.await.map_err(|e| failed(&e))?;
@@ -287,6 +296,10 @@ async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
     Ok(Notes {
         v: V1,
         pack: served.pack_ref(id).await?,
+        superseded: match call.listed {
+            Listed::Kept => notes.iter().filter(|n| n.status == "superseded").count() as u64,
+            Listed::Deleted | Listed::All => 0,
+        },
         notes: notes
             .into_iter()
             .filter(|note| call.listed.holds(&note.status))
@@ -321,13 +334,16 @@ async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
         .edit_note(pack, id, convert::note_edit(call)?)
         .await
         .map_err(|e| failed(&e))?;
-    match edited {
-        Some(added) => Ok(NoteEdited {
+    let found = convert::kinds(&edited.found);
+    match edited.written {
+        Some(edited) => Ok(NoteEdited {
             v: V1,
-            note: note_ref(&added),
+            note: note_ref(&edited.note),
             pack: pack_ref,
             changed: true,
-            audience: convert::audience(added.audience),
+            audience: convert::audience(edited.note.audience),
+            found,
+            copies: convert::note_refs(edited.copies),
         }),
         None => {
             let note = served.engine.note(pack, id).await.map_err(|e| failed(&e))?;
@@ -341,6 +357,8 @@ async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
                 pack: pack_ref,
                 changed: false,
                 audience: Vec::new(),
+                found,
+                copies: Vec::new(),
             })
         }
     }

@@ -6,14 +6,14 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, ChangeSelection, CheckOrigin, CheckPack,
-    Code, CreatePack, DeleteNote, DeleteSelection, EditNote, ExplainPolicy, Failure, ForgetJoin,
-    Health, ImportNotes, JoinPack, ListInvites, ListJoinRequests, ListMembers, ListNotes,
-    ListPacks, ListSelections, LockHome, LookAtReceipt, PlanExport, ReadClip, ReadExport,
-    ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, RememberClip,
-    ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote,
-    ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SyncPacks, TakeOver, Undo, UnlockHome,
-    UnsharePack, WhoAmI,
+    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, CheckOrigin,
+    CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, EditNote, ExplainPolicy, Failure,
+    ForgetJoin, Health, ImportNotes, JoinPack, ListInvites, ListJoinRequests, ListMembers,
+    ListNotes, ListPacks, ListSelections, LockHome, LookAtReceipt, PlanExport, ReadClip,
+    ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin,
+    RelabelNote, RememberClip, ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole,
+    SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop,
+    SupersedeNote, SyncPacks, TakeOver, Undo, UnlockHome, UnsharePack, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -124,7 +124,7 @@ asks! {
     Unlock: UnlockHome;
     Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
-    Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, TakeOver;
+    Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
     ChangeRules: SetRules;
     Join: JoinPack, ForgetJoin;

@@ -55,7 +55,10 @@ pub(crate) fn pack_ref(pack: engine::PackSummary) -> rpc::PackRef {
     }
 }
 
-pub(crate) fn new_note(note: rpc::AddNote) -> Result<engine::NewNote, rpc::Failure> {
+pub(crate) fn new_note(
+    note: rpc::AddNote,
+    supersedes: Vec<engine::ItemId>,
+) -> Result<engine::NewNote, rpc::Failure> {
     Ok(engine::NewNote {
         title: note.title,
         body: note.body,
@@ -71,17 +74,63 @@ pub(crate) fn new_note(note: rpc::AddNote) -> Result<engine::NewNote, rpc::Failu
         tags: note.tags,
         note_type: note.note_type,
         consent: note.consent.map(new_consent).transpose()?,
+        claim: stated(note.claim, "claim")?,
+        pinned: note.pinned,
+        valid_from: note.valid_from.map(moment),
+        valid_to: note.valid_to.map(moment),
+        review_after: note.review_after.map(moment),
+        expires_at: note.expires_at.map(moment),
+        supersedes,
     })
 }
 
+fn moment(at: rpc::Time) -> engine::Timestamp {
+    engine::Timestamp::from_millis(at.as_millis())
+}
+
+/// A word of a kind.
+fn stated<T: std::str::FromStr<Err: std::fmt::Display>>(
+    word: Option<String>,
+    field: &str,
+) -> Result<Option<T>, rpc::Failure> {
+    let word = word.map(|word| word.parse());
+    word.transpose()
+        .map_err(|e: T::Err| rpc::Failure::new(rpc::Code::BadInput, format!("{field}: {e}")))
+}
+
+/// The dates that an edit may change.
+const DATES: [&str; 4] = ["valid_from", "valid_to", "review_after", "expires_at"];
+
 pub(crate) fn note_edit(edit: rpc::EditNote) -> Result<engine::NoteEdit, rpc::Failure> {
+    if let Some(other) = edit
+        .clear
+        .iter()
+        .find(|date| !DATES.contains(&date.as_str()))
+    {
+        let message = format!("clear: {other:?} is none of {}", DATES.join(", "));
+        return Err(rpc::Failure::new(rpc::Code::BadInput, message));
+    }
+    let date = |name: &str, at: Option<rpc::Time>| match at {
+        Some(at) => engine::DateEdit::Set(moment(at)),
+        None if edit.clear.iter().any(|clear| clear == name) => engine::DateEdit::Clear,
+        None => engine::DateEdit::Keep,
+    };
     Ok(engine::NoteEdit {
+        valid_from: date("valid_from", edit.valid_from),
+        valid_to: date("valid_to", edit.valid_to),
+        review_after: date("review_after", edit.review_after),
+        expires_at: date("expires_at", edit.expires_at),
+        note_type: stated(edit.note_type, "type")?,
+        claim: stated(edit.claim, "claim")?,
+        pinned: edit.pinned,
+        reactivate: edit.reactivate,
         title: edit.title,
         body: edit.body,
         seen: edit.seen,
         add_tags: edit.add_tags,
         remove_tags: edit.remove_tags,
         consent: edit.consent.map(new_consent).transpose()?,
+        ..engine::NoteEdit::default()
     })
 }
 
@@ -93,7 +142,28 @@ pub(crate) fn note_line(note: engine::NoteSummary) -> rpc::NoteLine {
         source: note.source,
         status: note.status,
         edited: note.edited,
+        derived_from: ids(note.derived_from),
+        masked_copies: ids(note.masked_copies),
+        masked_copy_of: ids(note.masked_copy_of),
+        pii: note.pii.iter().map(ToString::to_string).collect(),
+        superseded_by: ids(note.superseded_by),
+        pinned: note.pinned,
     }
+}
+
+fn ids(ids: Vec<engine::ItemId>) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+pub(crate) fn linked(note: engine::Linked) -> rpc::NoteRef {
+    rpc::NoteRef {
+        id: note.id.to_string(),
+        sensitivity: sensitivity(note.sensitivity),
+    }
+}
+
+pub(crate) fn note_refs(notes: Vec<engine::Linked>) -> Vec<rpc::NoteRef> {
+    notes.into_iter().map(linked).collect()
 }
 
 pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
@@ -130,6 +200,23 @@ pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
             by: deletion.by,
             at: time(deletion.at),
         }),
+        derived_from: ids(note.derived_from),
+        masked_copies: note_refs(note.masked_copies),
+        masked_copy_of: note_refs(note.masked_copy_of),
+        pii: note.pii.iter().map(ToString::to_string).collect(),
+        supersedes: ids(note.supersedes),
+        superseded_by: ids(note.superseded_by),
+        redacted: note.redacted.map(|redaction| rpc::Redaction {
+            by: redaction.by,
+            at: redaction.at.map(time),
+            reason: redaction.reason,
+        }),
+        pinned: note.pinned,
+        claim: note.claim.map(|claim| claim.to_string()),
+        valid_from: note.valid_from.map(time),
+        valid_to: note.valid_to.map(time),
+        review_after: note.review_after.map(time),
+        expires_at: note.expires_at.map(time),
     }
 }
 
@@ -139,6 +226,9 @@ pub(crate) fn undone_write(what: engine::UndoneWrite) -> rpc::UndoneWrite {
         engine::UndoneWrite::Edited => rpc::UndoneWrite::Edited,
         engine::UndoneWrite::Deleted => rpc::UndoneWrite::Deleted,
         engine::UndoneWrite::Restored => rpc::UndoneWrite::Restored,
+        engine::UndoneWrite::Superseded => rpc::UndoneWrite::Superseded,
+        engine::UndoneWrite::Redacted => rpc::UndoneWrite::Redacted,
+        engine::UndoneWrite::Moved => rpc::UndoneWrite::Moved,
     }
 }
 
@@ -179,6 +269,7 @@ pub(crate) fn revision(revision: engine::Revision) -> rpc::Revision {
         by: revision.by,
         at: time(revision.at),
         what: revision.what,
+        reason: revision.reason,
         to: revision.to.map(sensitivity),
         told_by: revision.told_by,
         title: revision.title,

@@ -184,9 +184,7 @@ mod tests {
             },
             sensitivity,
             tags: vec!["t".to_owned()],
-            note_type: None,
-            unmasked: false,
-            consent: None,
+            ..AddNote::default()
         }
     }
 
@@ -283,7 +281,7 @@ mod tests {
             seen: Some(shown.version),
             add_tags: Vec::new(),
             remove_tags: vec!["t".to_owned()],
-            consent: None,
+            ..EditNote::default()
         };
         assert!(client.call(&edit).await.unwrap().changed);
         edit.seen = None;

@@ -21,6 +21,7 @@
 
 mod asking;
 mod capturing;
+mod editing;
 mod error;
 mod examine;
 mod explain;
@@ -47,6 +48,7 @@ mod undo;
 mod worker;
 
 pub use capturing::{CapturedNote, CapturedNotes, ToCapture};
+pub use editing::Edited;
 pub use error::{EngineError, Lacks, TicketProblem};
 pub use examine::{Examined, examine};
 pub use finding::RedactedPage;
@@ -57,11 +59,11 @@ pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
 pub use kitbag_core::id::{DeviceId, EntryHash, ImportKey, ItemId, PackId, PersonId, Timestamp};
 pub use kitbag_core::inspect::{Inspection, NotARecord, Part, Value, inspect};
-pub use kitbag_core::pack::Record;
 pub use kitbag_core::pack::note::{
     Claim, Consent, ConsentStatus, NoteType, Pii, ProducedBy as RecordProducedBy,
     Source as RecordSource, SourceKind, Status as NoteStatus, Trust, UnknownWord,
 };
+pub use kitbag_core::pack::{DateEdit, Record};
 pub use kitbag_core::policy::op::LateDenials;
 pub use kitbag_core::policy::rules::{
     Client, Limits, LimitsChange, PackKind, Purposes, ReleaseRules, Rules, RulesChange, RulesError,
@@ -77,6 +79,7 @@ pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippe
 pub use kitbag_core::selection::{Chosen, Selection, WORKING};
 pub use kitbag_node::Notice;
 pub use kitbag_node::capturing::{Became, CaptureDone, Captured, Incoming};
+pub use kitbag_node::carrying::{Carried, Carry, CarryOptions};
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;
@@ -86,7 +89,8 @@ pub use kitbag_node::release::{ReleaseView, RulesChanged};
 pub use kitbag_node::selections::{
     NamedSelection, SelectedNote, SelectedOutline, SelectionChange, SelectionChanged,
 };
-pub use kitbag_node::undo::{Beyond, Deleted, Undone, UndoneWrite};
+pub use kitbag_node::superseding::{Redacted, Superseded};
+pub use kitbag_node::undo::{Along, Beyond, Deleted, Undone, UndoneWrite};
 pub use kitbag_node::view::*;
 pub use kitbag_node::why::{AsideBy, Because, PackWhy, Renewal, Waiting, WaitingFor};
 pub use meters::{Meters, STEP_BUCKETS};
@@ -271,22 +275,6 @@ impl Engine {
     pub async fn note(&self, pack: PackId, id: ItemId) -> Result<Note, EngineError> {
         self.worker()?
             .call(move |node, _| node.note(pack, id))
-            .await
-    }
-
-    /// Changes a note; `None` if the edit changes nothing.
-    ///
-    /// # Errors
-    /// [`EngineError::Conflict`] if the edit names an unknown state; otherwise as
-    /// [`Engine::add_note`].
-    pub async fn edit_note(
-        &self,
-        pack: PackId,
-        id: ItemId,
-        edit: NoteEdit,
-    ) -> Result<Option<Added>, EngineError> {
-        self.worker()?
-            .call(move |node, now| node.edit_note(now, pack, id, &edit))
             .await
     }
 

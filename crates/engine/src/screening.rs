@@ -5,7 +5,7 @@
 //! the text: nothing of it may stand in the copy.
 //! Spec: `docs/spec/personal-data.md`.
 
-use crate::{ConsentStatus, Incoming, NoteType, Pii, Record, Sensitivity};
+use crate::{Consent, ConsentStatus, Incoming, NoteType, Pii, Record, Sensitivity};
 use kitbag_core::pack::note::{LABEL_CHARS_MAX, TITLE_BYTES_MAX};
 use kitbag_scan::{Finding, Hint, Rules, Scanner, mask};
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +84,32 @@ pub(crate) fn redacted(record: Record) -> Option<(Record, BTreeMap<Pii, u64>)> {
 /// A short text of ours around notes, without personal data.
 pub(crate) fn redacted_text(text: &str) -> String {
     mask(text, &SCANNER.scan(text, Hint::default()))
+}
+
+/// Kinds of personal data in these texts.
+pub(crate) fn found_in<'t>(texts: impl IntoIterator<Item = &'t String>) -> BTreeSet<Pii> {
+    let findings = texts
+        .into_iter()
+        .flat_map(|text| SCANNER.scan(text, Hint::default()));
+    findings
+        .filter_map(|finding| finding.kind.word().parse().ok())
+        .collect()
+}
+
+/// What a statement says for masked copies: not whom it is about, nor what shows it, nor a purpose that
+/// holds personal data.
+pub(crate) fn consent_of_copies(consent: &Consent) -> Consent {
+    let mut consent = consent.clone();
+    let named = !consent.purposes.is_empty();
+    consent
+        .purposes
+        .retain(|purpose| SCANNER.scan(purpose, Hint::default()).is_empty());
+    if named && consent.purposes.is_empty() && consent.status == ConsentStatus::Granted {
+        consent.status = ConsentStatus::Limited; // without purposes it would allow all
+    }
+    consent.subject = None;
+    consent.evidence = None;
+    consent
 }
 
 /// A record on its way to hold no personal data.
@@ -282,7 +308,7 @@ fn cut_bytes(mut text: String, max: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Consent, RecordSource, SourceKind, Timestamp, Trust};
+    use crate::{RecordSource, SourceKind, Timestamp, Trust};
 
     fn note(body: &str) -> Incoming {
         let source = RecordSource {

@@ -1,6 +1,6 @@
 //! Deleting a note, and taking back the last write.
 
-use crate::{Deleted, Engine, EngineError, ItemId, PackId, Undone};
+use crate::{Along, Deleted, Engine, EngineError, ItemId, PackId, Undone};
 
 impl Engine {
     /// Deletes a note, or restores one, whoever deleted it; with `dry_run` only says what would happen.
@@ -13,10 +13,11 @@ impl Engine {
         pack: PackId,
         id: ItemId,
         deleted: bool,
+        along: Along,
         dry_run: bool,
     ) -> Result<Deleted, EngineError> {
         self.worker()?
-            .call(move |node, now| node.set_deleted(now, pack, id, deleted, dry_run))
+            .call(move |node, now| node.set_deleted(now, pack, id, deleted, along, dry_run))
             .await
     }
 

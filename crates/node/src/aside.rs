@@ -260,6 +260,9 @@ impl Room {
 
 /// What an entry would put into its note: all of a new note; of an edit the lines that it changes.
 fn text_of(note: &BuiltNote, step: &Step) -> Option<String> {
+    if note.is_redacted() {
+        return None;
+    }
     let text = match &step.change {
         None => whole(&NoteView::from(&note.record)),
         Some(change) => {

@@ -7,19 +7,20 @@
 
 use crate::error::Denied;
 use crate::long_text::{parts_before, set_text};
+use crate::notes::tightened;
 use crate::objects::ObjectState;
+use crate::pens::Pens;
 use crate::replica::Staged;
 use crate::twins::{self, Twin, Twins};
 use crate::view::{Added, AudienceMember, NewNote, NewSource};
-use crate::write::{Draft, Pen};
+use crate::write::Draft;
 use crate::{Node, NodeError};
 use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
 use kitbag_core::id::{ImportKey, ItemId, PackId, Timestamp};
+use kitbag_core::pack::Record;
 use kitbag_core::pack::note::{
-    Consent, ConsentStatus, LINKS_MAX, NoteType, Source, SourceKind, Status, Trust, item_id,
-    object_tag,
+    Consent, LINKS_MAX, NoteType, Source, SourceKind, Status, Trust, item_id, object_tag,
 };
-use kitbag_core::pack::{Edit, Record};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::rules::Unreadable;
 use kitbag_crypto::ItemKey;
@@ -41,6 +42,9 @@ pub struct Incoming {
     /// A copy of it without its personal data, to be written beside it: its text, and where it shall
     /// stand, the pack's default if absent. That it was made from the note, and how far it is trusted, is filled in.
     pub masked: Option<Box<(Record, Option<Sensitivity>)>>,
+    /// Notes of this pack that it replaces from now on, and that are to be marked so. Those that its
+    /// record names without that were marked where it comes from, or not.
+    pub replaces: BTreeSet<ItemId>,
 }
 
 impl Incoming {
@@ -52,6 +56,7 @@ impl Incoming {
             captured_at: None,
             sensitivity: None,
             masked: None,
+            replaces: BTreeSet::new(),
         }
     }
 
@@ -62,6 +67,7 @@ impl Incoming {
     pub fn stated(note: &NewNote) -> Result<Incoming, NodeError> {
         Ok(Incoming {
             sensitivity: note.sensitivity,
+            replaces: note.supersedes.iter().copied().collect(),
             ..Incoming::new(stated(note)?)
         })
     }
@@ -177,18 +183,23 @@ impl Node {
                 reason: format!("at most {CAPTURE_NOTES_MAX} at once"),
             });
         }
-        let consents: Vec<Option<(ImportKey, Consent)>> = notes
-            .iter()
-            .map(|note| note.record.import.zip(note.record.consent.clone()))
-            .collect();
+        // Of a copy, what is stated of it: something in the note's own may not stand there.
+        let consent = |note: &Incoming| {
+            let stated = note.record.consent.clone()?;
+            let masked = note.masked.as_ref();
+            let of_copy = masked.and_then(|masked| masked.0.consent.clone());
+            let of_copy = of_copy.unwrap_or_else(|| stated.clone());
+            Some((note.record.import?, stated, of_copy))
+        };
+        let consents: Vec<_> = notes.iter().map(consent).collect();
         let mut staged = Staged::default();
         let mut notes = self.stage_captured(now, pack, notes, &mut staged)?;
         self.keep_captured(pack, staged)?;
         for (outcome, stated) in notes.iter_mut().zip(consents) {
-            let (Ok(captured), Some((key, stated))) = (&mut *outcome, stated) else {
+            let (Ok(captured), Some((key, stated, of_copy))) = (&mut *outcome, stated) else {
                 continue;
             };
-            match self.tighten_consents(now, pack, key, &stated) {
+            match self.tighten_consents(now, pack, key, &stated, &of_copy) {
                 Ok(true) if captured.became == Became::Unchanged => {
                     captured.became = Became::Updated;
                 }
@@ -278,11 +289,7 @@ impl Node {
                 },
             );
         }
-        for pen in writing.pens.into_values() {
-            if pen.next_seq() > writing.began[&pen.opening.sensitivity] {
-                self.put_down(pen, staged);
-            }
-        }
+        self.put_down_all(writing.pens, staged);
         Ok(outcomes)
     }
 
@@ -302,6 +309,9 @@ impl Node {
             (None, Err(why)) => Err(Denied::RulesUnreadable(why)),
         };
         let sensitivity = stated(note.sensitivity)?;
+        for old in &note.replaces {
+            self.may_be_replaced(pack, *old)?;
+        }
         if let Some(was) = note.was
             && let Some(known) = self.known_by_id(pack, was, sensitivity)?
         {
@@ -337,10 +347,11 @@ impl Node {
             });
         }
         writing.bytes += text.len() + copied;
-        self.open_pen(pack, sensitivity, writing, staged)?;
+        self.open_pen(pack, sensitivity, &mut writing.pens, staged)?;
         if let Some((_, at)) = &masked {
-            self.open_pen(pack, *at, writing, staged)?;
+            self.open_pen(pack, *at, &mut writing.pens, staged)?;
         }
+        let replaced = self.open_replaced(pack, &note.replaces, writing, staged)?;
         let id = self.create(now, pack, (record, text), sensitivity, writing)?;
         writing.written.push((fingerprint, id, sensitivity));
         let masked = match masked {
@@ -353,6 +364,14 @@ impl Node {
                 Some((self.create(now, pack, (copy, text), at, writing)?, at))
             }
         };
+        for (old, is_copy) in replaced {
+            let by = masked.filter(|_| is_copy).map_or(id, |(copy, _)| copy);
+            let edit = self.replaced_by(pack, old, &[by].into())?;
+            let edit = edit.ok_or(NodeError::Damaged("note"))?;
+            self.stage_edit_with(now, pack, old, &edit, None, &mut writing.pens, staged)
+                // The note itself is written by now: all of the step fails.
+                .map_err(|_| NodeError::Damaged("note that is replaced"))?;
+        }
         Ok(Captured {
             id: Some(id),
             sensitivity: Some(sensitivity),
@@ -362,19 +381,30 @@ impl Node {
         })
     }
 
-    fn open_pen(
+    /// The notes that a new one replaces, their masked copies too, with whether they are such: their pens
+    /// are open then.
+    fn open_replaced(
         &mut self,
         pack: PackId,
-        sensitivity: Sensitivity,
+        replaces: &BTreeSet<ItemId>,
         writing: &mut Writing,
         staged: &mut Staged,
-    ) -> Result<(), NodeError> {
-        if !writing.pens.contains_key(&sensitivity) {
-            let pen = self.pen(pack, sensitivity, true, staged)?;
-            writing.began.insert(sensitivity, pen.next_seq());
-            writing.pens.insert(sensitivity, pen);
+    ) -> Result<BTreeMap<ItemId, bool>, NodeError> {
+        let replica = self.packs.need(pack)?;
+        let copies = replaces.iter().flat_map(|old| replica.copies_of(old));
+        let mut all: BTreeMap<ItemId, bool> = copies.map(|copy| (copy, true)).collect();
+        all.extend(replaces.iter().map(|old| (*old, false)));
+        let mut open = BTreeMap::new();
+        let nobody = BTreeSet::from([ItemId::from_bytes([0; 32])]);
+        for (id, is_copy) in all {
+            if self.replaced_by(pack, id, &nobody)?.is_none() {
+                continue; // it is put away
+            }
+            let (_, sensitivity, _) = self.built_note(pack, id)?;
+            self.open_pen(pack, sensitivity, &mut writing.pens, staged)?;
+            open.insert(id, is_copy);
         }
-        Ok(())
+        Ok(open)
     }
 
     /// Appends a note that is new; its pen is open.
@@ -386,7 +416,7 @@ impl Node {
         sensitivity: Sensitivity,
         writing: &mut Writing,
     ) -> Result<ItemId, NodeError> {
-        let pen = writing.pens.get_mut(&sensitivity);
+        let pen = writing.pens.of(sensitivity);
         let pen = pen.expect("the pen of every note that is written was opened before");
         let seq = pen.next_seq() + parts_before(&record);
         let id = item_id(pen.log, seq, &record.salt);
@@ -483,16 +513,20 @@ impl Node {
         pack: PackId,
         key: ImportKey,
         stated: &Consent,
+        of_copy: &Consent,
     ) -> Result<bool, NodeError> {
         let replica = self.packs.need(pack)?;
         let twins = replica.twins.borrow();
-        let keys = [key, key.of_masked_copy()];
-        let of = |key| twins.as_ref().map(|twins| twins.with_key(replica, key));
-        let notes: Vec<ItemId> = keys.iter().filter_map(of).flatten().collect();
+        let of = |key| twins.as_ref().map(|twins| twins.with_key(replica, &key));
+        let notes = of(key).unwrap_or_default();
+        let copies = of(key.of_masked_copy()).unwrap_or_default();
         drop(twins);
         let mut changed = false;
         for id in notes {
-            changed |= self.tighten_consent(now, pack, id, stated)?;
+            changed |= self.tighten_consent(now, pack, id, stated, false)?;
+        }
+        for id in copies {
+            changed |= self.tighten_consent(now, pack, id, of_copy, true)?;
         }
         Ok(changed)
     }
@@ -503,31 +537,11 @@ impl Node {
         pack: PackId,
         id: ItemId,
         stated: &Consent,
+        is_copy: bool,
     ) -> Result<bool, NodeError> {
         let (_, _, built) = self.read_note(pack, id)?;
-        let stands = built.view().consent;
-        if stands.is_none() && stated.status == ConsentStatus::NotRequired {
-            return Ok(false); // the one allows as much as the other
-        }
-        let mut stated = stated.clone();
-        if let Some(stands) = &stands {
-            // What a masked copy leaves out of a consent does not come back by this way.
-            stated.subject = stated.subject.filter(|_| stands.subject.is_some());
-            stated.evidence = stated.evidence.filter(|_| stands.evidence.is_some());
-        }
-        let strictest = Consent::strictest(stands.iter().cloned().chain([stated]));
-        let same = |a: &Option<Consent>, b: &Option<Consent>| match (a, b) {
-            (Some(a), Some(b)) => {
-                (a.status, &a.purposes, a.expires_at) == (b.status, &b.purposes, b.expires_at)
-            }
-            _ => a == b,
-        };
-        if same(&strictest, &stands) {
+        let Some(edit) = tightened(&built, stated, is_copy) else {
             return Ok(false);
-        }
-        let edit = Edit {
-            consent: strictest,
-            ..Edit::default()
         };
         let mut staged = Staged::default();
         let written = self.stage_edit(now, pack, id, &edit, None, &mut staged)?;
@@ -560,6 +574,13 @@ fn stated(note: &NewNote) -> Result<Record, NodeError> {
     record.body = note.body.clone();
     record.tags = note.tags.iter().cloned().collect();
     record.consent = note.consent.clone();
+    record.claim = note.claim;
+    record.pinned = note.pinned;
+    record.valid_from = note.valid_from;
+    record.valid_to = note.valid_to;
+    record.review_after = note.review_after;
+    record.expires_at = note.expires_at;
+    record.supersedes = note.supersedes.iter().copied().collect();
     Ok(record)
 }
 
@@ -588,9 +609,7 @@ fn word<T: FromStr<Err: std::fmt::Display>>(
 /// What one call is writing.
 #[derive(Default)]
 struct Writing {
-    pens: BTreeMap<Sensitivity, Pen>,
-    /// Where each of them began.
-    began: BTreeMap<Sensitivity, u64>,
+    pens: Pens,
     /// Bytes of texts that are new in this call.
     bytes: usize,
     /// Notes that are new in this call.

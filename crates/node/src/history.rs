@@ -29,9 +29,18 @@ impl Node {
         let briefly = steps.len().saturating_sub(STEPS_IN_FULL_MAX);
         let mut revisions: Vec<Revision> = Vec::new();
         let (mut bytes, mut told) = (0, 0);
+        let redacted = built.is_redacted();
         for (at, step) in steps.into_iter().enumerate() {
             past.in_full = at >= briefly;
-            let (what, view) = past.take(&built, &step)?;
+            let (what, mut view) = past.take(&built, &step)?;
+            if redacted {
+                view.status = Status::Redacted; // nothing of what it was is shown
+                view = view.shell();
+            }
+            let reason = match what {
+                "redacted" => view.redacted.take(),
+                _ => None,
+            };
             let NoteView { title, body, .. } = view;
             bytes += body.len();
             while bytes > HISTORY_BYTES_MAX && told < revisions.len() {
@@ -45,6 +54,7 @@ impl Node {
                     [] => what.to_owned(),
                     _ => "taken over".to_owned(),
                 },
+                reason,
                 to: step.moved,
                 told_by: step
                     .told_by
@@ -62,16 +72,16 @@ struct Past {
     document: NoteDocument,
     /// Whether the step that is looked at is worth a copy of the note.
     in_full: bool,
-    /// After which changes the note was deleted.
-    deleted: BTreeMap<ChangeHash, bool>,
+    /// The note's status after each change.
+    statuses: BTreeMap<ChangeHash, Status>,
 }
 
 impl Past {
     fn of(built: &BuiltNote) -> Past {
         let document = NoteDocument::derive(built.item, &built.record);
-        let deleted = is_deleted(&document.view());
+        let status = document.view().status;
         Past {
-            deleted: BTreeMap::from([(document.base(), deleted)]),
+            statuses: BTreeMap::from([(document.base(), status)]),
             in_full: true,
             document,
         }
@@ -98,18 +108,22 @@ impl Past {
         &mut self,
         change: &CheckedChange,
     ) -> Result<(&'static str, NoteView), NodeError> {
-        let was_deleted = match change.deps() {
-            [dep] if self.deleted.contains_key(dep) => self.deleted[dep],
-            deps => is_deleted(&self.at(deps)?),
+        let before = match change.deps() {
+            [dep] if self.statuses.contains_key(dep) => self.statuses[dep],
+            deps => self.at(deps)?.status,
         };
         let applied = self.document.apply(change);
         applied.map_err(|_| NodeError::Damaged("note"))?;
         let view = self.at(&[change.hash()])?;
-        let deleted = is_deleted(&view);
-        self.deleted.insert(change.hash(), deleted);
-        let what = match (was_deleted, deleted) {
-            (false, true) => "deleted",
-            (true, false) => "restored",
+        self.statuses.insert(change.hash(), view.status);
+        let what = match (before, view.status) {
+            (before, after) if before == after => "edited",
+            (_, Status::Redacted) => "redacted",
+            (Status::Redacted, _) => "unredacted",
+            (_, Status::DELETED) => "deleted",
+            (Status::DELETED, _) => "restored",
+            (_, Status::Superseded) => "superseded",
+            (Status::Superseded, Status::Active) => "reactivated",
             _ => "edited",
         };
         Ok((what, view))
@@ -128,8 +142,4 @@ impl Past {
         let view = self.document.view_at(heads);
         view.map_err(|_| NodeError::Damaged("note"))
     }
-}
-
-fn is_deleted(view: &NoteView) -> bool {
-    view.status == Status::DELETED
 }

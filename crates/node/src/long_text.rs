@@ -48,7 +48,8 @@ impl Node {
         let (_, _, built) = self.built_note(pack, id)?;
         let replica = self.packs.need(pack)?;
         let short;
-        let (bytes, skipped, total): (Vec<u8>, usize, usize) = match built.record.long {
+        let long = built.record.long.filter(|_| !built.is_redacted());
+        let (bytes, skipped, total): (Vec<u8>, usize, usize) = match long {
             None => {
                 short = built.view().body;
                 (short.clone().into_bytes(), 0, short.len())
@@ -82,7 +83,7 @@ impl Node {
         pack: PackId,
         built: &BuiltNote,
     ) -> Result<Option<String>, NodeError> {
-        let Some(long) = built.record.long else {
+        let Some(long) = built.record.long.filter(|_| !built.is_redacted()) else {
             return Ok(None);
         };
         let replica = self.packs.need(pack)?;

@@ -3,15 +3,18 @@
 use crate::error::Denied;
 use crate::long_text::must_be_short;
 use crate::objects::{BuiltNote, ObjectState, build_note};
+use crate::pairs::Links;
+use crate::pens::Pens;
 use crate::placement::{Built, Scope, build_moved};
 use crate::replica::{Replica, Staged};
-use crate::view::{Added, AudienceMember, NewSource, Note, NoteEdit, NoteSummary};
+use crate::view::{Added, AudienceMember, EditedNote, NewSource, Note, NoteEdit, NoteSummary};
 use crate::write::{Draft, Pen};
 use crate::{Node, NodeError};
 use data_encoding::BASE32_NOPAD;
 use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
 use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId, Timestamp};
-use kitbag_core::pack::{ChangeHash, Edit, NewChange, NoteDocument};
+use kitbag_core::pack::note::{Consent, ConsentStatus, Pii, Status};
+use kitbag_core::pack::{ChangeHash, Edit, FieldEdit, NewChange, NoteDocument};
 use kitbag_core::policy::Sensitivity;
 use std::collections::BTreeSet;
 
@@ -23,6 +26,7 @@ impl Node {
     /// [`NodeError::NotFound`].
     pub fn notes(&self, pack: PackId) -> Result<Vec<NoteSummary>, NodeError> {
         let replica = self.packs.need(pack)?;
+        let links = Links::of(replica);
         let mut notes: Vec<_> = replica
             .notes
             .values()
@@ -40,6 +44,12 @@ impl Node {
                         source: meta.source.clone(),
                         status: meta.status.to_owned(),
                         edited: meta.edits > 0,
+                        derived_from: meta.derived_from.iter().copied().collect(),
+                        masked_copies: links.copies(&meta.item).to_vec(),
+                        masked_copy_of: links.originals(&meta.item).to_vec(),
+                        pii: meta.pii.iter().copied().collect(),
+                        superseded_by: meta.superseded_by.iter().copied().collect(),
+                        pinned: meta.pinned,
                     },
                 ))
             })
@@ -76,21 +86,40 @@ impl Node {
         let replica = self.packs.need(pack)?;
         let view = built.view();
         let record = &built.record;
+        let source = built.source(&view);
+        let replaced = replica.metas().filter(|m| m.superseded_by.contains(&id));
+        let supersedes: BTreeSet<ItemId> = replaced.map(|meta| meta.item).collect();
         Ok(Note {
             id,
             pack,
-            note_type: record.note_type.as_str().to_owned(),
+            derived_from: record.derived_from.iter().copied().collect(),
+            masked_copies: replica.all_linked(&replica.copies_of(&id)),
+            masked_copy_of: replica.all_linked(&replica.originals_of(&id)),
+            pii: built.pii(&view).into_iter().collect(),
+            supersedes: supersedes.union(&record.supersedes).copied().collect(),
+            superseded_by: view.superseded_by.iter().copied().collect(),
+            redacted: self.redaction(replica, &built)?,
+            pinned: view.pinned,
+            claim: built.claim(&view),
+            valid_from: view.valid_from,
+            valid_to: view.valid_to,
+            review_after: view.review_after,
+            expires_at: view.expires_at,
+            note_type: built.note_type(&view).as_str().to_owned(),
             title: view.title,
             body: view.body,
-            long_text_bytes: record.long.map(|long| long.bytes.into()),
+            long_text_bytes: record
+                .long
+                .filter(|_| view.status != Status::Redacted)
+                .map(|long| long.bytes.into()),
             tags: view.tags.into_iter().collect(),
             source: NewSource {
-                label: record.source.label.clone(),
-                kind: Some(record.source.kind.as_str().to_owned()),
-                uri: record.source.uri.clone(),
-                app: record.source.app.clone(),
-                author: record.source.author.clone(),
-                locator: record.source.locator.clone(),
+                label: source.label,
+                kind: Some(source.kind.as_str().to_owned()),
+                uri: source.uri,
+                app: source.app,
+                author: source.author,
+                locator: source.locator,
             },
             captured_by: record.source.captured_by.clone(),
             trust: record.source.trust.as_str().to_owned(),
@@ -98,7 +127,7 @@ impl Node {
             status: view.status.as_str().to_owned(),
             consent: view.consent,
             captured_at: record.source.captured_at,
-            added_by: self.author(replica, built.steps.first().and_then(|step| step.by)),
+            added_by: self.author(replica, built.added_by()),
             version: version(&built),
             edits: built.edits(),
             waiting: built.waiting,
@@ -120,15 +149,9 @@ impl Node {
         pack: PackId,
         id: ItemId,
         edit: &NoteEdit,
-    ) -> Result<Option<Added>, NodeError> {
-        let wanted = Edit {
-            title: edit.title.clone(),
-            body: edit.body.clone(),
-            add_tags: edit.add_tags.iter().cloned().collect(),
-            remove_tags: edit.remove_tags.iter().cloned().collect(),
-            consent: edit.consent.clone(),
-            ..Edit::default()
-        };
+    ) -> Result<Option<EditedNote>, NodeError> {
+        let (_, _, built) = self.built_note(pack, id)?;
+        let wanted = wanted(&built, edit)?;
         let seen = match &edit.seen {
             None => None,
             Some(text) => Some(parse_version(text).ok_or(NodeError::BadInput {
@@ -136,18 +159,35 @@ impl Node {
                 reason: "is no version of a note".into(),
             })?),
         };
-        let mut staged = Staged::default();
-        let written = self.stage_edit(now, pack, id, &wanted, seen.as_deref(), &mut staged)?;
-        let Some(sensitivity) = written.map(|(sensitivity, _)| sensitivity) else {
+        let (mut staged, mut pens) = (Staged::default(), Pens::default());
+        let seen = seen.as_deref();
+        let written = self.stage_edit_with(now, pack, id, &wanted, seen, &mut pens, &mut staged)?;
+        let mut copies = Vec::new();
+        if let Some(stated) = edit.consent_of_copies.as_ref().or(edit.consent.as_ref()) {
+            for copy in self.packs.need(pack)?.copies_of(&id) {
+                let (_, _, built) = self.built_note(pack, copy)?;
+                let Some(edit) = tightened(&built, stated, true) else {
+                    continue;
+                };
+                self.stage_edit_with(now, pack, copy, &edit, None, &mut pens, &mut staged)?;
+                copies.push(copy);
+            }
+        }
+        if written.is_none() && copies.is_empty() {
             return Ok(None);
-        };
+        }
+        self.put_down_all(pens, &mut staged);
         self.remember(pack, &mut staged)?;
         self.commit(pack, staged)?;
-        Ok(Some(Added {
-            id,
-            existing: true,
-            sensitivity,
-            audience: self.audience(pack, sensitivity),
+        let sensitivity = built.sensitivity;
+        Ok(Some(EditedNote {
+            note: Added {
+                id,
+                existing: true,
+                sensitivity,
+                audience: self.audience(pack, sensitivity),
+            },
+            copies: self.packs.need(pack)?.all_linked(&copies),
         }))
     }
 
@@ -163,11 +203,32 @@ impl Node {
         seen: Option<&[ChangeHash]>,
         staged: &mut Staged,
     ) -> Result<Option<(Sensitivity, EntryHash)>, NodeError> {
+        let mut pens = Pens::default();
+        let written = self.stage_edit_with(now, pack, id, wanted, seen, &mut pens, staged)?;
+        if written.is_some() {
+            self.put_down_all(pens, staged);
+        }
+        Ok(written)
+    }
+
+    /// The same, in a step that writes to other notes too. A note is edited once in a step.
+    #[expect(clippy::too_many_arguments, reason = "one step of several")]
+    pub(crate) fn stage_edit_with(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        id: ItemId,
+        wanted: &Edit,
+        seen: Option<&[ChangeHash]>,
+        pens: &mut Pens,
+        staged: &mut Staged,
+    ) -> Result<Option<(Sensitivity, EntryHash)>, NodeError> {
         let (tag, sensitivity, mut built) = self.built_note(pack, id)?;
         if wanted.body.is_some() {
             must_be_short(&built, "can only be read")?;
         }
-        let mut pen = self.pen(pack, sensitivity, true, staged)?;
+        self.open_pen(pack, sensitivity, pens, staged)?;
+        let (mut pen, began) = pens.take(sensitivity).ok_or(NodeError::Damaged("log"))?;
         let mut document = built.open_document();
         if self.built.get(pack, tag).is_none() {
             self.built.keep(pack, tag, built.clone()); // or it would be derived again for the edit
@@ -194,12 +255,13 @@ impl Node {
             }
         };
         let Some(change) = change else {
+            pens.put_back(sensitivity, (pen, began));
             return Ok(None);
         };
         let none = TakesOver::default();
         self.append_change(now, &mut pen, tag, &mut built, &change, none)?;
         let entry = built.carriers.get(&change.hash).copied();
-        self.put_down(pen, staged);
+        pens.put_back(sensitivity, (pen, began));
         Ok(Some((
             sensitivity,
             entry.ok_or(NodeError::Damaged("note"))?,
@@ -317,6 +379,84 @@ impl Node {
         let built = built.ok_or(NodeError::Damaged("note"))?;
         Ok((tag, sensitivity, built))
     }
+}
+
+/// The edit that somebody asks for, of a note as it stands.
+fn wanted(built: &BuiltNote, edit: &NoteEdit) -> Result<Edit, NodeError> {
+    let view = built.view();
+    let only_consent = NoteEdit {
+        consent: edit.consent.clone(),
+        consent_of_copies: edit.consent_of_copies.clone(),
+        seen: edit.seen.clone(),
+        ..NoteEdit::default()
+    };
+    if view.status == Status::Redacted && *edit != only_consent {
+        return Err(NodeError::BadInput {
+            field: "note",
+            reason: "it is redacted: only its consent can be stated anew".into(),
+        });
+    }
+    if edit.reactivate && view.status.is_deleted() {
+        return Err(NodeError::BadInput {
+            field: "status",
+            reason: "it is deleted; restore it instead".into(),
+        });
+    }
+    let is_new = |found: &BTreeSet<Pii>| !found.is_subset(&built.pii(&view));
+    Ok(Edit {
+        title: edit.title.clone(),
+        body: edit.body.clone(),
+        add_tags: edit.add_tags.iter().cloned().collect(),
+        remove_tags: edit.remove_tags.iter().cloned().collect(),
+        consent: edit.consent.clone(),
+        pinned: edit.pinned,
+        valid_from: edit.valid_from,
+        valid_to: edit.valid_to,
+        review_after: edit.review_after,
+        expires_at: edit.expires_at,
+        note_type: match edit.note_type {
+            Some(word) if word != built.note_type(&view) => FieldEdit::Set(word),
+            _ => FieldEdit::Keep,
+        },
+        claim: match edit.claim {
+            Some(word) if Some(word) != built.claim(&view) => FieldEdit::Set(word),
+            _ => FieldEdit::Keep,
+        },
+        pii: match is_new(&edit.found) {
+            true => FieldEdit::Set(view.pii.union(&edit.found).copied().collect()),
+            false => FieldEdit::Keep,
+        },
+        status: (edit.reactivate && view.status != Status::Active).then_some(Status::Active),
+        superseded_by: match edit.reactivate && !view.superseded_by.is_empty() {
+            true => FieldEdit::Clear,
+            false => FieldEdit::Keep,
+        },
+        redacted: FieldEdit::Keep,
+    })
+}
+
+/// The edit that makes a note's consent as strict as a statement; none if it is. What a masked copy
+/// leaves out of a consent does not come into it by this way.
+pub(crate) fn tightened(built: &BuiltNote, stated: &Consent, is_copy: bool) -> Option<Edit> {
+    let stands = built.whole_view().consent;
+    if stands.is_none() && stated.status == ConsentStatus::NotRequired {
+        return None; // the one allows as much as the other
+    }
+    let mut stated = stated.clone();
+    let says = |of: fn(&Consent) -> bool| !is_copy && stands.as_ref().is_none_or(of);
+    stated.subject = stated.subject.filter(|_| says(|c| c.subject.is_some()));
+    stated.evidence = stated.evidence.filter(|_| says(|c| c.evidence.is_some()));
+    let strictest = Consent::strictest(stands.iter().cloned().chain([stated]));
+    let same = |a: &Option<Consent>, b: &Option<Consent>| match (a, b) {
+        (Some(a), Some(b)) => {
+            (a.status, &a.purposes, a.expires_at) == (b.status, &b.purposes, b.expires_at)
+        }
+        _ => a == b,
+    };
+    (!same(&strictest, &stands)).then(|| Edit {
+        consent: strictest,
+        ..Edit::default()
+    })
 }
 
 /// The version of every note that nobody edited: naming it by its derived first change would take that

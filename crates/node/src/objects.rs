@@ -20,7 +20,8 @@ use crate::NodeError;
 use crate::authority::Authority;
 use crate::replica::{Place, Replica};
 use kitbag_core::content::{EntryBody, VerifiedEntry, unpack_body};
-use kitbag_core::id::{EntryHash, ImportKey, ItemId, Timestamp};
+use kitbag_core::id::{EntryHash, ImportKey, ItemId, PersonId, Timestamp};
+use kitbag_core::pack::note::Pii;
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{EpochKey, ItemKey, SealLabel, open};
 use kitbag_store::{Reader, StoreError};
@@ -106,6 +107,16 @@ pub(crate) struct NoteMeta {
     pub(crate) fingerprint: [u8; 32],
     /// Its place in another system, if it was imported.
     pub(crate) import: Option<ImportKey>,
+    /// Who added it.
+    pub(crate) by: Option<PersonId>,
+    /// The notes that it was made from, by its record.
+    pub(crate) derived_from: BTreeSet<ItemId>,
+    /// Kinds of personal data in it by its record alone, and by that and all edits.
+    pub(crate) stated_pii: BTreeSet<Pii>,
+    pub(crate) pii: BTreeSet<Pii>,
+    /// The notes that replaced it.
+    pub(crate) superseded_by: BTreeSet<ItemId>,
+    pub(crate) pinned: bool,
     /// Which of its entries say that they took over which entry.
     pub(crate) claims: BTreeMap<EntryHash, EntryHash>,
 }

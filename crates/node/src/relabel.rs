@@ -393,7 +393,7 @@ fn too_long(_: BodyError) -> NodeError {
 }
 
 /// The grant under which a person may move a note; both of its entries stand under it.
-fn own_grant(
+pub(crate) fn own_grant(
     replica: &Replica,
     me: PersonId,
     from: Sensitivity,

@@ -191,7 +191,7 @@ impl Node {
             consent: read.view.consent.as_ref(),
             status: read.view.status,
             expires_at: read.view.expires_at,
-            pii: &read.built.record.pii,
+            pii: &read.built.pii(&read.view),
         };
         let verdict = decide(&request, facts, rules, now);
         Ok(Some(ReleaseView {

@@ -8,12 +8,14 @@
 //! Design: `docs/design/0014-undo.md`. Spec: `docs/spec/notes.md`, "Deleted".
 
 use crate::objects::{BuiltNote, ObjectState};
+use crate::pens::Pens;
 use crate::replica::{Replica, Staged};
-use crate::view::{AudienceMember, Deletion};
+use crate::superseding::staged;
+use crate::view::{AudienceMember, Deletion, Linked, Redaction};
 use crate::{Node, NodeError, SETTING_BYTES_MAX, read_hint};
 use kitbag_core::codec;
 use kitbag_core::content::EntryKind;
-use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, Timestamp};
+use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId, Timestamp};
 use kitbag_core::pack::note::Status;
 use kitbag_core::pack::{ChangeHash, CheckedChange, Edit, NoteDocument, NoteView};
 use kitbag_core::policy::Sensitivity;
@@ -34,6 +36,17 @@ pub struct Deleted {
     pub changed: bool,
     /// Every member, and whether they can open it.
     pub audience: Vec<AudienceMember>,
+    /// Its original or masked copies that go with it.
+    pub along: Vec<Linked>,
+}
+
+/// Whether the others of an original and its masked copies go along with one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Along {
+    /// All that can be read here.
+    All,
+    /// This one alone.
+    Alone,
 }
 
 /// What was taken back.
@@ -47,6 +60,12 @@ pub enum UndoneWrite {
     Deleted,
     /// It was restored: it is deleted again.
     Restored,
+    /// It was replaced by another note: it is in use again.
+    Superseded,
+    /// Its content was taken out: it is there again.
+    Redacted,
+    /// It went to another pack: it is here again, and what was written there is deleted.
+    Moved,
 }
 
 /// A write that was taken back, or would be.
@@ -68,6 +87,8 @@ pub struct Undone {
     pub status: String,
     /// Every member, and whether they can open it.
     pub audience: Vec<AudienceMember>,
+    /// What was written in the same step to notes that belong to it, and was taken back with it.
+    pub along: Vec<Linked>,
 }
 
 /// The last write, if it is none that undo takes back.
@@ -108,33 +129,55 @@ impl Node {
         pack: PackId,
         id: ItemId,
         deleted: bool,
+        along: Along,
         plan: bool,
     ) -> Result<Deleted, NodeError> {
         let (_, sensitivity, built) = self.built_note(pack, id)?;
         let title = built.meta().title;
-        let changed = (built.view().status == Status::DELETED) != deleted;
-        if changed {
+        if deleted && built.is_redacted() {
+            return Err(NodeError::BadInput {
+                field: "note",
+                reason: "it is redacted: nothing is left of it but who redacted it, when and why"
+                    .into(),
+            });
+        }
+        let partners = match along {
+            Along::All => self.packs.need(pack)?.partners_of(&id),
+            Along::Alone => BTreeSet::new(),
+        };
+        let (mut staged, mut pens) = (staged(plan), Pens::default());
+        let mut changed = BTreeSet::new();
+        for note in partners.into_iter().chain([id]) {
+            let (_, _, built) = self.built_note(pack, note)?;
+            let view = built.view();
+            if (view.status == Status::DELETED) == deleted || view.status == Status::Redacted {
+                continue;
+            }
             let edit = Edit {
-                status: Some(if deleted {
-                    Status::DELETED
-                } else {
-                    Status::Active
+                status: Some(match deleted {
+                    true => Status::DELETED,
+                    false if view.superseded_by.is_empty() => Status::Active,
+                    false => Status::Superseded,
                 }),
                 ..Edit::default()
             };
-            let mut staged = staged(plan);
-            self.stage_edit(now, pack, id, &edit, None, &mut staged)?;
-            if !plan {
-                self.remember(pack, &mut staged)?;
-                self.commit(pack, staged)?;
-            }
+            self.stage_edit_with(now, pack, note, &edit, None, &mut pens, &mut staged)?;
+            changed.insert(note);
+        }
+        self.put_down_all(pens, &mut staged);
+        let others: Vec<ItemId> = changed.iter().copied().filter(|of| *of != id).collect();
+        let others = self.packs.need(pack)?.all_linked(&others);
+        if !changed.is_empty() && !plan {
+            self.remember(pack, &mut staged)?;
+            self.commit(pack, staged)?;
         }
         Ok(Deleted {
             id,
             title,
             sensitivity,
-            changed,
+            changed: !changed.is_empty(),
             audience: self.audience(pack, sensitivity),
+            along: others,
         })
     }
 
@@ -160,23 +203,53 @@ impl Node {
             {
                 return Err(NodeError::BeyondUndo(beyond));
             }
-            let Some(Opposite { what, on, edit }) = opposite(&write, &taken_back)? else {
+            let Some(opposed) = opposite(&write, &taken_back)? else {
                 continue;
             };
-            let mut staged = staged(plan);
+            let what = opposed.what;
+            let (mut staged, mut pens) = (staged(plan), Pens::default());
             let id = write.item;
-            let seen = on.as_ref().map(std::slice::from_ref);
-            let written = self.stage_edit(now, pack, id, &edit, seen, &mut staged)?;
+            let written =
+                self.stage_opposite(now, pack, &write, &opposed, &mut pens, &mut staged)?;
             let Some((sensitivity, entry)) = written else {
                 continue;
             };
+            let mut undone = vec![(write.entry, entry)];
+            let mut along = Vec::new();
+            for other in self.written_with(pack, &write, &taken_back)? {
+                let Some(opposed) = opposite(&other, &taken_back)? else {
+                    continue;
+                };
+                let written =
+                    self.stage_opposite(now, pack, &other, &opposed, &mut pens, &mut staged)?;
+                if let Some((_, entry)) = written {
+                    undone.push((other.entry, entry));
+                    along.push(other.item);
+                }
+            }
+            self.put_down_all(pens, &mut staged);
+            let moved = match what {
+                UndoneWrite::Deleted => self.moved_at(pack, id, write.at)?,
+                _ => None,
+            };
+            let what = match moved {
+                Some(_) => UndoneWrite::Moved,
+                None => what,
+            };
             if !plan {
-                taken_back.keep(write.entry, entry);
+                for (write, undo) in undone {
+                    taken_back.keep(write, undo);
+                }
                 let settings = &mut staged.settings;
                 settings.push((taken_back_in(pack), codec::encode(&taken_back)));
                 self.remember(pack, &mut staged)?;
                 self.commit(pack, staged)?;
+                // It is here again before it goes there: a crash between leaves both.
+                if let Some((to, notes)) = moved {
+                    self.take_from(now, to, notes)?;
+                }
             }
+            let along = self.packs.need(pack)?.all_linked(&along);
             let (_, _, built) = self.built_note(pack, id)?;
             return Ok(Undone {
                 pack,
@@ -187,12 +260,105 @@ impl Node {
                 at: write.at,
                 status: built.view().status.as_str().to_owned(),
                 audience: self.audience(pack, sensitivity),
+                along,
             });
         }
         match self.last_act(pack)? {
             Some((beyond, _)) if only.is_none() => Err(NodeError::BeyondUndo(beyond)),
             _ => Err(NodeError::NothingToUndo),
         }
+    }
+
+    fn stage_opposite(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        write: &Write,
+        opposed: &Opposite,
+        pens: &mut Pens,
+        staged: &mut Staged,
+    ) -> Result<Option<(Sensitivity, EntryHash)>, NodeError> {
+        let seen = opposed.on.as_ref().map(std::slice::from_ref);
+        let (id, edit) = (write.item, &opposed.edit);
+        self.stage_edit_with(now, pack, id, edit, seen, pens, staged)
+    }
+
+    /// What this device wrote in the same moment to notes that belong to this one, and did not take back:
+    /// to the other of an original and its masked copies, to what it replaces, or is replaced by.
+    fn written_with(
+        &mut self,
+        pack: PackId,
+        write: &Write,
+        known: &TakenBack,
+    ) -> Result<Vec<Write>, NodeError> {
+        let replica = self.packs.need(pack)?;
+        let of = |id: &ItemId| replica.meta(id).map(|(meta, _)| meta);
+        let mut others = replica.partners_of(&write.item);
+        let family: Vec<ItemId> = others.iter().copied().chain([write.item]).collect();
+        for meta in replica.metas() {
+            if family.iter().any(|id| meta.superseded_by.contains(id)) {
+                others.insert(meta.item);
+            }
+        }
+        for id in &family {
+            others.extend(of(id).iter().flat_map(|meta| &meta.superseded_by));
+        }
+        others.remove(&write.item);
+        let is_own = |entry: &EntryHash| {
+            let place = replica.places.get(entry)?;
+            let log = replica.logs.get(&place.log)?;
+            (log.opening.device == self.me.device()).then_some(())
+        };
+        let mut entries = Vec::new();
+        for id in &others {
+            let Ok((_, _, built)) = self.read_note(pack, *id) else {
+                continue; // it is not to be seen here
+            };
+            let steps = built.steps.iter().filter(|step| step.at == write.at);
+            let own = steps.filter(|step| is_own(&step.entry).is_some());
+            entries.extend(own.map(|step| step.entry));
+        }
+        let mut writes = Vec::new();
+        for entry in entries.into_iter().filter(|entry| !known.has(entry)) {
+            writes.extend(opened(self, pack, entry, None)?);
+        }
+        Ok(writes)
+    }
+
+    /// Who took the content of a note out and why, if it is redacted.
+    pub(crate) fn redaction(
+        &self,
+        replica: &Replica,
+        built: &BuiltNote,
+    ) -> Result<Option<Redaction>, NodeError> {
+        if !built.is_redacted() {
+            return Ok(None);
+        }
+        let since = since(built, Status::Redacted)?;
+        Ok(Some(Redaction {
+            by: since.map(|(person, _)| self.author(replica, person)),
+            at: since.map(|(_, at)| at),
+            reason: built.whole_view().redacted,
+        }))
+    }
+
+    /// Makes what takes back these writes durable, and keeps that it did.
+    pub(crate) fn keep_undone(
+        &mut self,
+        pack: PackId,
+        undone: &[(EntryHash, EntryHash)],
+        mut staged: Staged,
+    ) -> Result<(), NodeError> {
+        if staged.is_empty() {
+            return Ok(());
+        }
+        let mut taken_back = self.taken_back(pack)?;
+        for (write, undo) in undone {
+            taken_back.keep(*write, *undo);
+        }
+        let settings = &mut staged.settings;
+        settings.push((taken_back_in(pack), codec::encode(&taken_back)));
+        self.commit(pack, staged)
     }
 
     /// Keeps with a write that its pack is the last in which this person wrote.
@@ -213,19 +379,7 @@ impl Node {
         if built.view().status != Status::DELETED {
             return Ok(None);
         }
-        let mut document = NoteDocument::derive(built.item, &built.record);
-        let mut by = None;
-        for step in built.history() {
-            if let Some(change) = &step.change {
-                let applied = document.apply(change);
-                applied.map_err(|_| NodeError::Damaged("note"))?;
-            }
-            match document.view().status {
-                Status::DELETED if by.is_none() => by = Some((step.by, step.at)),
-                Status::DELETED => {}
-                _ => by = None,
-            }
-        }
+        let by = since(built, Status::DELETED)?;
         Ok(by.map(|(person, at)| Deletion {
             by: self.author(replica, person),
             at,
@@ -252,6 +406,27 @@ impl Node {
         });
         Ok(acts.max_by_key(|(_, at)| *at))
     }
+}
+
+/// The first step of a note since which it always had this status.
+fn since(
+    built: &BuiltNote,
+    status: Status,
+) -> Result<Option<(Option<PersonId>, Timestamp)>, NodeError> {
+    let mut document = NoteDocument::derive(built.item, &built.record);
+    let mut by = None;
+    for step in built.history() {
+        if let Some(change) = &step.change {
+            let applied = document.apply(change);
+            applied.map_err(|_| NodeError::Damaged("note"))?;
+        }
+        match document.view().status == status {
+            true if by.is_none() => by = Some((step.by, step.at)),
+            true => {}
+            false => by = None,
+        }
+    }
+    Ok(by)
 }
 
 impl Replica {
@@ -454,6 +629,8 @@ fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeEr
         (Status::DELETED, Status::DELETED) => UndoneWrite::Edited,
         (_, Status::DELETED) => UndoneWrite::Deleted,
         (Status::DELETED, _) => UndoneWrite::Restored,
+        (before, Status::Redacted) if before != Status::Redacted => UndoneWrite::Redacted,
+        (before, Status::Superseded) if before != Status::Superseded => UndoneWrite::Superseded,
         _ => UndoneWrite::Edited,
     };
     // Text that a later undo put back is not the text that this edit touched, though it reads the same.
@@ -514,12 +691,4 @@ fn beyond(acts: &[Act]) -> Option<Beyond> {
         Act::Rules { .. } => Some(Beyond::Rules),
         Act::Admit { .. } | Act::Close { .. } => None,
     })
-}
-
-fn staged(plan: bool) -> Staged {
-    if plan {
-        Staged::plan()
-    } else {
-        Staged::default()
-    }
 }

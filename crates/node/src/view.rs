@@ -5,11 +5,13 @@ mod membership;
 pub use membership::*;
 
 use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
-use kitbag_core::pack::note::Consent;
+use kitbag_core::pack::DateEdit;
+use kitbag_core::pack::note::{Claim, Consent, NoteType, Pii};
 use kitbag_core::policy::op::GrantRef;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::JoinRefusal;
 use minicbor::{Decode, Encode};
+use std::collections::BTreeSet;
 
 /// This device and its person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +83,20 @@ pub struct NewNote {
     pub note_type: Option<String>,
     /// What the person concerned said about its use.
     pub consent: Option<Consent>,
+    /// What kind of statement it makes.
+    pub claim: Option<Claim>,
+    /// Whether it is kept in front.
+    pub pinned: bool,
+    /// True from.
+    pub valid_from: Option<Timestamp>,
+    /// True until.
+    pub valid_to: Option<Timestamp>,
+    /// To be looked at again.
+    pub review_after: Option<Timestamp>,
+    /// In no export after.
+    pub expires_at: Option<Timestamp>,
+    /// Notes of the same pack that it replaces.
+    pub supersedes: Vec<ItemId>,
 }
 
 /// What became of a note that was added.
@@ -124,6 +140,40 @@ pub struct NoteSummary {
     pub status: String,
     /// Whether it was edited since it was added.
     pub edited: bool,
+    /// The notes that it was made from.
+    pub derived_from: Vec<ItemId>,
+    /// Its copies without personal data, as far as they can be read here.
+    pub masked_copies: Vec<ItemId>,
+    /// The notes of which it is such a copy, as far as they can be read here.
+    pub masked_copy_of: Vec<ItemId>,
+    /// Kinds of personal data in it.
+    pub pii: Vec<Pii>,
+    /// The notes that replaced it.
+    pub superseded_by: Vec<ItemId>,
+    /// Whether it is kept in front.
+    pub pinned: bool,
+}
+
+/// A note that belongs to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linked {
+    /// The note.
+    pub id: ItemId,
+    /// Its title; if it has none, the start of its body.
+    pub title: String,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
+}
+
+/// Who took the content of a note out, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redaction {
+    /// Their name; none if it came redacted.
+    pub by: Option<String>,
+    /// When, by their clock.
+    pub at: Option<Timestamp>,
+    /// Why; none if it came redacted.
+    pub reason: Option<String>,
 }
 
 /// One note in full.
@@ -176,6 +226,32 @@ pub struct Note {
     pub shown_below: Option<Sensitivity>,
     /// Who deleted it, if it is deleted.
     pub deleted: Option<Deletion>,
+    /// The notes that it was made from.
+    pub derived_from: Vec<ItemId>,
+    /// Its copies without personal data, as far as they can be read here.
+    pub masked_copies: Vec<Linked>,
+    /// The notes of which it is such a copy, as far as they can be read here.
+    pub masked_copy_of: Vec<Linked>,
+    /// Kinds of personal data in it.
+    pub pii: Vec<Pii>,
+    /// The notes that it replaces.
+    pub supersedes: Vec<ItemId>,
+    /// The notes that replaced it.
+    pub superseded_by: Vec<ItemId>,
+    /// Who took its content out and why, if it is redacted.
+    pub redacted: Option<Redaction>,
+    /// Whether it is kept in front.
+    pub pinned: bool,
+    /// What kind of statement it makes.
+    pub claim: Option<Claim>,
+    /// True from.
+    pub valid_from: Option<Timestamp>,
+    /// True until.
+    pub valid_to: Option<Timestamp>,
+    /// To be looked at again.
+    pub review_after: Option<Timestamp>,
+    /// In no export after.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Who deleted a note.
@@ -233,8 +309,38 @@ pub struct NoteEdit {
     pub add_tags: Vec<String>,
     /// Tags to remove.
     pub remove_tags: Vec<String>,
-    /// What the person concerned says about its use now, in place of all that was said before.
+    /// What the person concerned says about its use now, in place of all that was said before. Its
+    /// masked copies get what is left of theirs and this, without whom it is about.
     pub consent: Option<Consent>,
+    /// The same for masked copies, if something in it may not stand there.
+    pub consent_of_copies: Option<Consent>,
+    /// Kinds of personal data that were found in what is new.
+    pub found: BTreeSet<Pii>,
+    /// What kind of thing it is.
+    pub note_type: Option<NoteType>,
+    /// What kind of statement it makes.
+    pub claim: Option<Claim>,
+    /// Whether it is kept in front.
+    pub pinned: Option<bool>,
+    /// True from.
+    pub valid_from: DateEdit,
+    /// True until.
+    pub valid_to: DateEdit,
+    /// To be looked at again.
+    pub review_after: DateEdit,
+    /// In no export after.
+    pub expires_at: DateEdit,
+    /// Back in use, if it was superseded or past its date by its status.
+    pub reactivate: bool,
+}
+
+/// What an edit did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditedNote {
+    /// The note.
+    pub note: Added,
+    /// Masked copies that got a stricter consent with it.
+    pub copies: Vec<Linked>,
 }
 
 /// One step in a note's history, oldest first.
@@ -244,9 +350,11 @@ pub struct Revision {
     pub by: String,
     /// When, by their clock.
     pub at: Timestamp,
-    /// "added", "edited", "deleted", "restored", "moved", or "taken over" if it writes anew what was
-    /// set aside.
+    /// "added", "edited", "deleted", "restored", "superseded", "reactivated", "redacted", "unredacted",
+    /// "moved", or "taken over" if it writes anew what was set aside.
     pub what: String,
+    /// Why, if it was redacted.
+    pub reason: Option<String>,
     /// Where the note went, if it moved.
     pub to: Option<Sensitivity>,
     /// Who says so, if the entry itself is not to be seen here: whoever moved the note.

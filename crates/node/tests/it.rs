@@ -28,4 +28,5 @@ mod it {
     mod support;
     mod tickets;
     mod undo;
+    mod verbs;
 }

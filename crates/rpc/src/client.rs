@@ -298,7 +298,7 @@ mod tests {
             tags: Vec::new(),
             note_type: None,
             unmasked: false,
-            consent: None,
+            ..AddNote::default()
         };
         let failure = Client::new(home.path(), Caller::Cli)
             .call(&add)

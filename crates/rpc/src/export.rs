@@ -74,6 +74,9 @@ pub struct ExportWish {
     /// Whether values of personal data are taken out.
     #[serde(default)]
     pub redact_pii: bool,
+    /// Take masked copies too whose original is in it.
+    #[serde(default)]
+    pub with_copies: bool,
 }
 
 /// A pack as an export names it: never by the name that the exporting person gave it.
@@ -160,10 +163,14 @@ pub struct Withheld {
     /// Notes in whose place their masked copy stands.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub as_masked_copy: u64,
+    /// Masked copies that are left out because their original is in it. They are not withheld.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub copies: u64,
 }
 
-fn is_zero(count: &u64) -> bool {
-    *count == 0
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Withheld {
@@ -187,6 +194,7 @@ impl Withheld {
         self.not_selected += more.not_selected;
         self.set_aside += more.set_aside;
         self.waiting += more.waiting;
+        self.copies += more.copies;
         self.add_masked(&more.masked);
         self.as_masked_copy += more.as_masked_copy;
     }

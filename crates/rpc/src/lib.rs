@@ -12,6 +12,7 @@
 
 mod call;
 mod caller;
+mod carrying;
 mod client;
 mod clip;
 mod code;
@@ -36,6 +37,7 @@ mod selection;
 mod share;
 mod socket;
 mod status;
+mod superseding;
 mod text;
 mod time;
 mod undo;
@@ -45,6 +47,7 @@ mod words;
 
 pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
 pub use caller::{Caller, NotACaller};
+pub use carrying::{CarryNote, NoteCarried};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
 pub use clip::{ClipRemembered, ReadClip, RememberClip};
 pub use code::{Code, Exit};
@@ -78,7 +81,7 @@ pub use membership::{
 pub use note::{
     AddNote, AudienceMember, EditNote, History, ListNotes, MaskedCopy, NewConsent, NewSource, Note,
     NoteAnswer, NoteEdited, NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes, ReadHistory,
-    RelabelNote, Revision, ShowNote, Source,
+    Redaction, RelabelNote, Revision, ShowNote, Source,
 };
 pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
 pub use receipt::{
@@ -109,6 +112,7 @@ pub use status::{
     Device, Fork, Me, PackStatus, Peer, PeerState, PeerStatus, Person, ReadStatus, Status, Stop,
     Stopping, SyncPacks, Synced, WhoAmI,
 };
+pub use superseding::{NoteRedacted, NoteSuperseded, RedactNote, SupersedeNote};
 pub use text::{NOTE_REQUEST_BYTES_MAX, ReadText, TEXT_BYTES_MAX, TextPiece};
 pub use time::Time;
 pub use undo::{DeleteNote, Deletion, Listed, NoteDeleted, Undo, Undone, UndoneWrite};

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Adds a note. The same content from the same source again is no change.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddNote {
     /// Version.
@@ -38,6 +38,27 @@ pub struct AddNote {
     /// What the person concerned said about its use.
     #[serde(default)]
     pub consent: Option<NewConsent>,
+    /// observation, inference, verified or directive.
+    #[serde(default)]
+    pub claim: Option<String>,
+    /// Keep it in front.
+    #[serde(default)]
+    pub pinned: bool,
+    /// True from.
+    #[serde(default)]
+    pub valid_from: Option<Time>,
+    /// True until.
+    #[serde(default)]
+    pub valid_to: Option<Time>,
+    /// To be looked at again.
+    #[serde(default)]
+    pub review_after: Option<Time>,
+    /// In no export after.
+    #[serde(default)]
+    pub expires_at: Option<Time>,
+    /// Notes of this pack that it replaces: the start of each id.
+    #[serde(default)]
+    pub supersedes: Vec<String>,
 }
 call!(post AddNote, "/v1/note/add" => NoteWritten, bytes crate::NOTE_REQUEST_BYTES_MAX);
 
@@ -67,7 +88,7 @@ pub struct ShowNote {
 call!(post ShowNote, "/v1/note/show" => NoteAnswer);
 
 /// Changes a note; absent fields stay.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditNote {
     /// Version.
@@ -93,6 +114,33 @@ pub struct EditNote {
     /// What the person concerned says about its use now, in place of all that was said before.
     #[serde(default)]
     pub consent: Option<NewConsent>,
+    /// note, snippet, message, record, file, link, decision, summary, outcome, prompt, template.
+    #[serde(default, rename = "type")]
+    pub note_type: Option<String>,
+    /// observation, inference, verified or directive.
+    #[serde(default)]
+    pub claim: Option<String>,
+    /// Whether it is kept in front.
+    #[serde(default)]
+    pub pinned: Option<bool>,
+    /// True from.
+    #[serde(default)]
+    pub valid_from: Option<Time>,
+    /// True until.
+    #[serde(default)]
+    pub valid_to: Option<Time>,
+    /// To be looked at again.
+    #[serde(default)]
+    pub review_after: Option<Time>,
+    /// In no export after.
+    #[serde(default)]
+    pub expires_at: Option<Time>,
+    /// Dates to take away: valid_from, valid_to, review_after, expires_at.
+    #[serde(default)]
+    pub clear: Vec<String>,
+    /// Put it back in use, if it was superseded.
+    #[serde(default)]
+    pub reactivate: bool,
 }
 call!(post EditNote, "/v1/note/edit" => NoteEdited);
 
@@ -251,6 +299,13 @@ pub struct NoteEdited {
     pub changed: bool,
     /// Every member, and whether they can open it now; empty if nothing changed.
     pub audience: Vec<AudienceMember>,
+    /// Kinds of personal data that were found in what is new. The note says so from now on, and stays
+    /// where it stands.
+    #[serde(default)]
+    pub found: Vec<String>,
+    /// Masked copies that got a stricter consent with it.
+    #[serde(default)]
+    pub copies: Vec<NoteRef>,
 }
 
 /// What became, or would become, of a note that is made more or less sensitive.
@@ -287,6 +342,9 @@ pub struct Notes {
     pub pack: PackRef,
     /// Those that can be read here.
     pub notes: Vec<NoteLine>,
+    /// How many more there are that others replaced, if they are not in it.
+    #[serde(default)]
+    pub superseded: u64,
     /// How the own membership ended, if it did: there will be no more of them.
     pub ended: Option<Ended>,
 }
@@ -306,6 +364,35 @@ pub struct NoteLine {
     pub status: String,
     /// Whether it was edited since it was added.
     pub edited: bool,
+    /// The notes that it was made from.
+    #[serde(default)]
+    pub derived_from: Vec<String>,
+    /// Its copies without personal data, as far as they can be read here.
+    #[serde(default)]
+    pub masked_copies: Vec<String>,
+    /// The notes of which it is such a copy, as far as they can be read here.
+    #[serde(default)]
+    pub masked_copy_of: Vec<String>,
+    /// Kinds of personal data in it.
+    #[serde(default)]
+    pub pii: Vec<String>,
+    /// The notes that replaced it.
+    #[serde(default)]
+    pub superseded_by: Vec<String>,
+    /// Whether it is kept in front.
+    #[serde(default)]
+    pub pinned: bool,
+}
+
+/// Who took the content of a note out, and why.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Redaction {
+    /// Their name; none if it came redacted.
+    pub by: Option<String>,
+    /// When, by their clock.
+    pub at: Option<Time>,
+    /// Why; none if it came redacted.
+    pub reason: Option<String>,
 }
 
 /// One note.
@@ -375,6 +462,45 @@ pub struct Note {
     /// Who deleted it, if it is deleted.
     #[serde(default)]
     pub deleted: Option<Deletion>,
+    /// The notes that it was made from.
+    #[serde(default)]
+    pub derived_from: Vec<String>,
+    /// Its copies without personal data, as far as they can be read here.
+    #[serde(default)]
+    pub masked_copies: Vec<NoteRef>,
+    /// The notes of which it is such a copy, as far as they can be read here.
+    #[serde(default)]
+    pub masked_copy_of: Vec<NoteRef>,
+    /// Kinds of personal data in it.
+    #[serde(default)]
+    pub pii: Vec<String>,
+    /// The notes that it replaces.
+    #[serde(default)]
+    pub supersedes: Vec<String>,
+    /// The notes that replaced it.
+    #[serde(default)]
+    pub superseded_by: Vec<String>,
+    /// Who took its content out and why, if it is redacted.
+    #[serde(default)]
+    pub redacted: Option<Redaction>,
+    /// Whether it is kept in front.
+    #[serde(default)]
+    pub pinned: bool,
+    /// observation, inference, verified or directive.
+    #[serde(default)]
+    pub claim: Option<String>,
+    /// True from.
+    #[serde(default)]
+    pub valid_from: Option<Time>,
+    /// True until.
+    #[serde(default)]
+    pub valid_to: Option<Time>,
+    /// To be looked at again.
+    #[serde(default)]
+    pub review_after: Option<Time>,
+    /// In no export after.
+    #[serde(default)]
+    pub expires_at: Option<Time>,
 }
 
 /// How a note came to be.
@@ -395,9 +521,12 @@ pub struct Revision {
     pub by: String,
     /// When, by their clock.
     pub at: Time,
-    /// "added", "edited", "deleted", "restored", "moved", or "taken over" if it writes anew what was
-    /// set aside.
+    /// "added", "edited", "deleted", "restored", "superseded", "reactivated", "redacted", "unredacted",
+    /// "moved", or "taken over" if it writes anew what was set aside.
     pub what: String,
+    /// Why, if it was redacted.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// The new sensitivity, if it moved.
     #[serde(default)]
     pub to: Option<Sensitivity>,

@@ -16,6 +16,9 @@ pub struct DeleteNote {
     /// Restore it, whoever deleted it.
     #[serde(default)]
     pub restore: bool,
+    /// This one alone, without its original or masked copies.
+    #[serde(default)]
+    pub only: bool,
     /// Say what would happen, and do nothing.
     #[serde(default)]
     pub dry_run: bool,
@@ -54,6 +57,9 @@ pub struct NoteDeleted {
     pub changed: bool,
     /// Every member, and whether they can open it.
     pub audience: Vec<AudienceMember>,
+    /// Its original or masked copies that go with it.
+    #[serde(default)]
+    pub along: Vec<NoteRef>,
     /// Whether this only says what would happen.
     pub dry_run: bool,
 }
@@ -77,6 +83,9 @@ pub struct Undone {
     pub status: String,
     /// Every member, and whether they can open it.
     pub audience: Vec<AudienceMember>,
+    /// Notes that belong to it, to which something was written in the same step: that is taken back too.
+    #[serde(default)]
+    pub along: Vec<NoteRef>,
     /// Whether this only says what would happen.
     pub dry_run: bool,
 }
@@ -93,6 +102,12 @@ pub enum UndoneWrite {
     Deleted,
     /// It was restored: it is deleted again.
     Restored,
+    /// It was replaced by another note: it is in use again.
+    Superseded,
+    /// Its content was taken out: it is there again.
+    Redacted,
+    /// It went to another pack: it is here again, and what was written there is deleted.
+    Moved,
 }
 
 /// Who deleted a note.
@@ -118,11 +133,11 @@ pub enum Listed {
 }
 
 impl Listed {
-    /// Whether a note of this status is in the list.
+    /// Whether a note of this status is in the list. One that others replaced is only among all.
     pub fn holds(self, status: &str) -> bool {
         let deleted = status == "archived";
         match self {
-            Listed::Kept => !deleted,
+            Listed::Kept => !deleted && status != "superseded",
             Listed::Deleted => deleted,
             Listed::All => true,
         }

@@ -290,6 +290,7 @@ mod tests {
             across_clients: false,
             beside: vec!["other".into()],
             redact_pii: true,
+            with_copies: false,
         };
         let page = pinned(wish.clone(), &plan);
         assert_eq!(page.max_sensitivity, Some(Sensitivity::Public));

@@ -6,8 +6,9 @@
 
 use super::document::EditError;
 use super::note::{LINKS_MAX, NoteType, NoteView, Record, Source, SourceKind, Trust};
-use super::note_document::{DateEdit, Edit, NoteDocument};
+use super::note_document::{DateEdit, Edit, FieldEdit, NoteDocument};
 use crate::id::{ItemId, LogId, Timestamp};
+use std::collections::BTreeSet;
 
 impl Edit {
     /// The edit that makes one state of a note into another. A consent statement that is only in the
@@ -30,6 +31,11 @@ impl Edit {
             valid_to: date(before.valid_to, after.valid_to),
             review_after: date(before.review_after, after.review_after),
             expires_at: date(before.expires_at, after.expires_at),
+            note_type: field(&before.note_type, &after.note_type),
+            claim: field(&before.claim, &after.claim),
+            pii: set(&before.pii, &after.pii),
+            superseded_by: set(&before.superseded_by, &after.superseded_by),
+            redacted: field(&before.redacted, &after.redacted),
         }
     }
 
@@ -47,7 +53,19 @@ impl Edit {
             return Ok(Edit::between(before, after));
         }
         let mut merged = NoteDocument::derive(ItemId::from_bytes([0; 32]), &record_of(before));
-        let base = [merged.base()];
+        // What no base has is put there first.
+        let later = Edit {
+            note_type: field(&None, &before.note_type),
+            claim: field(&None, &before.claim),
+            pii: set(&BTreeSet::new(), &before.pii),
+            superseded_by: set(&BTreeSet::new(), &before.superseded_by),
+            redacted: field(&None, &before.redacted),
+            ..Edit::default()
+        };
+        if let Some(change) = merged.edit(LogId::from_bytes([0; 32]), &later)? {
+            merged.apply(&change.checked).map_err(EditError::Failed)?;
+        }
+        let base = merged.heads();
         for (log, side) in [(1, standing), (2, after)] {
             let edit = Edit::between(before, side);
             let change = merged.edit_at(&base, LogId::from_bytes([log; 32]), &edit)?;
@@ -82,6 +100,22 @@ impl Record {
     /// Whether this is `old`, the record of the note `item`, written anew.
     pub fn takes_over(&self, old: &Record, item: ItemId) -> bool {
         *self == old.taken_over(item, self.salt, self.source.captured_by.clone())
+    }
+}
+
+fn field<T: Clone + PartialEq>(before: &Option<T>, after: &Option<T>) -> FieldEdit<T> {
+    match after {
+        _ if before == after => FieldEdit::Keep,
+        None => FieldEdit::Clear,
+        Some(after) => FieldEdit::Set(after.clone()),
+    }
+}
+
+fn set<T: Clone + Ord>(before: &BTreeSet<T>, after: &BTreeSet<T>) -> FieldEdit<BTreeSet<T>> {
+    match after {
+        _ if before == after => FieldEdit::Keep,
+        after if after.is_empty() => FieldEdit::Clear,
+        after => FieldEdit::Set(after.clone()),
     }
 }
 
@@ -138,6 +172,11 @@ mod tests {
                 valid_to: None,
                 review_after: None,
                 expires_at: None,
+                note_type: None,
+                claim: None,
+                pii: BTreeSet::new(),
+                superseded_by: BTreeSet::new(),
+                redacted: None,
             }))
         }
     }

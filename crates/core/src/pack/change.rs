@@ -13,10 +13,11 @@
 use super::chunk::{ACTOR_BYTES, Actor, Chunk};
 use super::history::{Made, Reference, Run, Shape, refer};
 use super::note::{
-    BODY_BYTES_MAX, Consent, DATE_MAX, Status, TAGS_MAX, TITLE_BYTES_MAX, check_tag, check_title,
+    BODY_BYTES_MAX, Claim, Consent, DATE_MAX, LINKS_MAX, NoteType, Pii, Status, TAGS_MAX,
+    TITLE_BYTES_MAX, check_reason, check_tag, check_title,
 };
 use crate::codec;
-use crate::id::LogId;
+use crate::id::{ItemId, LogId};
 use automerge::legacy::{ElementId, Key, ObjectId, Op, OpId, OpType};
 use automerge::{Change, ChangeHash, ExpandedChange, ObjType, ScalarValue};
 use minicbor::{Decode, Encode};
@@ -38,6 +39,10 @@ pub const OP_NUMBER_MAX: u64 = 1 << 31;
 const TAG_OPS_MAX: usize = 4 * TAGS_MAX;
 /// Bytes of an encoded consent statement, at most: the sum of its fields' limits leaves room.
 const CONSENT_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of the encoded names of [`LINKS_MAX`] notes, at most: 34 each, and their number.
+const LINKS_BYTES_MAX: usize = LINKS_MAX * 34 + 8;
+/// Bytes of encoded kinds of personal data, at most: one each, and their number.
+const PII_BYTES_MAX: usize = 64;
 
 /// Which keys and objects a document has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
@@ -92,6 +97,19 @@ impl Schema {
             (Schema::Note, ROOT, "consent", ScalarValue::Bytes(bytes)) => {
                 decode_consent(bytes).is_some()
             }
+            (Schema::Note, ROOT, TYPE_KEY, ScalarValue::Str(word)) => {
+                word.parse::<NoteType>().is_ok()
+            }
+            (Schema::Note, ROOT, CLAIM_KEY, ScalarValue::Str(word)) => {
+                word.parse::<Claim>().is_ok()
+            }
+            (Schema::Note, ROOT, PII_KEY, ScalarValue::Bytes(bytes)) => decode_pii(bytes).is_some(),
+            (Schema::Note, ROOT, SUPERSEDED_BY_KEY, ScalarValue::Bytes(bytes)) => {
+                decode_links(bytes).is_some()
+            }
+            (Schema::Note, ROOT, REDACTED_KEY, ScalarValue::Str(reason)) => {
+                check_reason(reason).is_ok()
+            }
             (Schema::Note, ROOT, key, ScalarValue::Uint(date)) => {
                 DATE_KEYS.contains(&key) && *date <= DATE_MAX.as_millis()
             }
@@ -104,7 +122,7 @@ impl Schema {
     /// Whether this key of a map may be deleted.
     fn allows_delete(self, object: u8, key: &str) -> bool {
         match (self, object) {
-            (Schema::Note, ROOT) => DATE_KEYS.contains(&key),
+            (Schema::Note, ROOT) => DATE_KEYS.contains(&key) || LATER_KEYS.contains(&key),
             (Schema::Note, TAGS) => check_tag(key).is_ok(),
             _ => false,
         }
@@ -113,6 +131,37 @@ impl Schema {
 
 /// The keys of a note's dates, in the order of the base.
 pub(crate) const DATE_KEYS: [&str; 4] = ["valid_from", "valid_to", "review_after", "expires_at"];
+
+/// What kind of thing a note is, by an edit.
+pub(crate) const TYPE_KEY: &str = "type";
+/// What kind of statement it makes, by an edit.
+pub(crate) const CLAIM_KEY: &str = "claim";
+/// Kinds of personal data that edits brought in.
+pub(crate) const PII_KEY: &str = "pii";
+/// The notes that replaced it.
+pub(crate) const SUPERSEDED_BY_KEY: &str = "superseded_by";
+/// Why its content was taken out.
+pub(crate) const REDACTED_KEY: &str = "redacted";
+/// The keys that no base has and edits may put and delete.
+const LATER_KEYS: [&str; 5] = [
+    TYPE_KEY,
+    CLAIM_KEY,
+    PII_KEY,
+    SUPERSEDED_BY_KEY,
+    REDACTED_KEY,
+];
+
+/// Kinds of personal data out of a document: at least one.
+pub(crate) fn decode_pii(bytes: &[u8]) -> Option<BTreeSet<Pii>> {
+    let kinds: BTreeSet<Pii> = codec::decode(bytes, PII_BYTES_MAX).ok()?;
+    (!kinds.is_empty()).then_some(kinds)
+}
+
+/// Names of notes out of a document: at least one.
+pub(crate) fn decode_links(bytes: &[u8]) -> Option<BTreeSet<ItemId>> {
+    let links: BTreeSet<ItemId> = codec::decode(bytes, LINKS_BYTES_MAX).ok()?;
+    (!links.is_empty() && links.len() <= LINKS_MAX).then_some(links)
+}
 
 /// A consent statement out of a document.
 pub(crate) fn decode_consent(bytes: &[u8]) -> Option<Consent> {

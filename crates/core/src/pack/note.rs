@@ -2,8 +2,9 @@
 //!
 //! A record is plain data in canonical CBOR. Who wrote it, where it stands and how sensitive it is
 //! are said by the entry around it; the record says what the note is and where it comes from.
-//! Its provenance (`source`, `produced_by`, `pii`, `claim`, `confidence`, `supersedes`,
-//! `derived_from`) never changes; the other fields may be edited, see [`super::Edit`].
+//! Its provenance (`source`, `produced_by`, `confidence`, `supersedes`, `derived_from`) never changes;
+//! the other fields may be edited, see [`super::Edit`]. Kinds of personal data only become more than the
+//! record states, unless the edit that stated them is taken back.
 //! Text is data: kept as it came, never normalised. Escaping for a screen is the front end's part.
 //! Spec: `docs/spec/notes.md`.
 
@@ -43,6 +44,8 @@ pub const REFERENCE_BYTES_MAX: usize = 2048;
 pub const PURPOSES_MAX: usize = 32;
 /// Notes that one note supersedes or is derived from, at most, of each kind.
 pub const LINKS_MAX: usize = 256;
+/// Bytes of the reason for which a note was redacted, at most.
+pub const REASON_BYTES_MAX: usize = 1024;
 /// A confidence of one, in thousandths.
 pub const CONFIDENCE_MAX: u16 = 1000;
 /// The last instant that a date may name: the end of the year 9999, so that every date can be shown.
@@ -637,6 +640,81 @@ pub struct NoteView {
     pub review_after: Option<Timestamp>,
     /// Hidden after; of several at once, the earliest.
     pub expires_at: Option<Timestamp>,
+    /// What kind of thing it is, if an edit says so; of several at once, the latest in the order of the
+    /// words. What the record says stands otherwise.
+    pub note_type: Option<NoteType>,
+    /// What kind of statement it makes, if an edit says so; of several at once, the weakest. What the
+    /// record says stands otherwise.
+    pub claim: Option<Claim>,
+    /// Kinds of personal data that edits brought in, beside those of the record; of several statements
+    /// at once, all.
+    pub pii: BTreeSet<Pii>,
+    /// The notes that replaced it; of several at once, all.
+    pub superseded_by: BTreeSet<ItemId>,
+    /// Why its content was taken out; of several reasons at once, the lowest. It stays redacted while
+    /// one stands.
+    pub redacted: Option<String>,
+}
+
+impl NoteView {
+    /// The same without content: what is left to see of a note that is redacted. Any other stays as it
+    /// is.
+    pub fn shell(mut self) -> NoteView {
+        if self.status == Status::Redacted {
+            self.title.clear();
+            self.body.clear();
+            self.tags.clear();
+            if let Some(consent) = &mut self.consent {
+                consent.subject = None;
+                consent.evidence = None;
+            }
+        }
+        self
+    }
+}
+
+impl Source {
+    /// What is left of the source of a note that is redacted: by which way it came in, when, by whom.
+    pub fn shell(&self) -> Source {
+        Source {
+            label: "redacted".to_owned(),
+            uri: None,
+            app: None,
+            author: None,
+            locator: None,
+            ..self.clone()
+        }
+    }
+}
+
+impl Claim {
+    /// The weaker of two statements: a conclusion is less than what was seen, and nothing is verified or
+    /// ordered because one of two says so.
+    pub fn weaker(self, other: Claim) -> Claim {
+        let strength = |claim: Claim| match claim {
+            Claim::Inference => 0,
+            Claim::Observation => 1,
+            Claim::Verified => 2,
+            Claim::Directive => 3,
+        };
+        if strength(other) < strength(self) {
+            other
+        } else {
+            self
+        }
+    }
+}
+
+/// Checks the reason for which a note is redacted.
+///
+/// # Errors
+/// [`NoteError`] for the field.
+pub(crate) fn check_reason(reason: &str) -> Result<(), NoteError> {
+    if reason.trim().is_empty() {
+        return Err(NoteError::EmptyReason);
+    }
+    one_line(Field::Reason, reason)?;
+    at_most(Field::Reason, reason.len(), REASON_BYTES_MAX)
 }
 
 impl From<&Record> for NoteView {
@@ -653,6 +731,11 @@ impl From<&Record> for NoteView {
             valid_to: record.valid_to,
             review_after: record.review_after,
             expires_at: record.expires_at,
+            note_type: None,
+            claim: None,
+            pii: BTreeSet::new(),
+            superseded_by: BTreeSet::new(),
+            redacted: None,
         }
     }
 }
@@ -723,6 +806,10 @@ pub enum Field {
     GivenAt,
     /// `consent.evidence`
     Evidence,
+    /// The reason of a redaction.
+    Reason,
+    /// The notes that replaced this one.
+    SupersededBy,
     /// `supersedes`
     Supersedes,
     /// `derived_from`
@@ -758,6 +845,8 @@ impl fmt::Display for Field {
             Field::Subject => "consent subject",
             Field::GivenAt => "consent given_at",
             Field::Evidence => "consent evidence",
+            Field::Reason => "reason",
+            Field::SupersededBy => "superseded_by",
             Field::Supersedes => "supersedes",
             Field::DerivedFrom => "derived_from",
             Field::ValidFrom => "valid_from",
@@ -781,6 +870,9 @@ pub enum NoteError {
     /// A note must say where it comes from.
     #[error("source label is empty")]
     EmptyLabel,
+    /// A redaction must say why.
+    #[error("reason is empty")]
+    EmptyReason,
     /// A tag or purpose without a letter.
     #[error("{0} contain an empty word")]
     EmptyWord(Field),

@@ -5,13 +5,14 @@
 //! Spec: `docs/spec/notes.md`, "Document".
 
 use super::change::{
-    BODY, ChangeRefused, CheckedChange, DATE_KEYS, NewChange, ROOT, Schema, TAGS, TITLE,
-    decode_consent,
+    BODY, CLAIM_KEY, ChangeRefused, CheckedChange, DATE_KEYS, NewChange, PII_KEY, REDACTED_KEY,
+    ROOT, SUPERSEDED_BY_KEY, Schema, TAGS, TITLE, TYPE_KEY, decode_consent, decode_links,
+    decode_pii,
 };
 use super::document::{Base, Document, Draft, EditError, StaleCache};
 use super::note::{
-    Consent, Field, NoteError, NoteView, Record, Status, TAGS_MAX, at_most, check_body, check_tag,
-    check_title, date,
+    Claim, Consent, Field, LINKS_MAX, NoteError, NoteType, NoteView, Pii, Record, Status, TAGS_MAX,
+    at_most, check_body, check_reason, check_tag, check_title, date,
 };
 use crate::codec;
 use crate::id::{ItemId, LogId, Timestamp};
@@ -48,6 +49,28 @@ pub struct Edit {
     pub review_after: DateEdit,
     /// Hidden after.
     pub expires_at: DateEdit,
+    /// What kind of thing it is; clearing leaves what the record says.
+    pub note_type: FieldEdit<NoteType>,
+    /// What kind of statement it makes; clearing leaves what the record says.
+    pub claim: FieldEdit<Claim>,
+    /// Kinds of personal data beside those of the record; to set none is to clear.
+    pub pii: FieldEdit<BTreeSet<Pii>>,
+    /// The notes that replaced it; to set none is to clear.
+    pub superseded_by: FieldEdit<BTreeSet<ItemId>>,
+    /// Why its content is taken out; it is redacted while one stands.
+    pub redacted: FieldEdit<String>,
+}
+
+/// What to do with a field that no base has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FieldEdit<T> {
+    /// Leave it.
+    #[default]
+    Keep,
+    /// Take it away.
+    Clear,
+    /// Set it.
+    Set(T),
 }
 
 /// What to do with a date.
@@ -215,6 +238,12 @@ fn check_fields(edit: &Edit) -> Result<(), NoteError> {
     edit.body.as_deref().map_or(Ok(()), check_body)?;
     edit.add_tags.iter().try_for_each(|tag| check_tag(tag))?;
     edit.consent.as_ref().map_or(Ok(()), Consent::check)?;
+    if let FieldEdit::Set(reason) = &edit.redacted {
+        check_reason(reason)?;
+    }
+    if let FieldEdit::Set(links) = &edit.superseded_by {
+        at_most(Field::SupersededBy, links.len(), LINKS_MAX)?;
+    }
     for (field, change) in [
         (Field::ValidFrom, edit.valid_from),
         (Field::ValidTo, edit.valid_to),
@@ -273,7 +302,39 @@ fn write(draft: &mut Draft<'_>, edit: &Edit) -> Result<(), AutomergeError> {
             DateEdit::Set(at) => draft.put(ROOT, key, at.as_millis().into()),
         }
     }
+    write_field(draft, TYPE_KEY, &edit.note_type, |word| {
+        Some(word.as_str().into())
+    });
+    write_field(draft, CLAIM_KEY, &edit.claim, |word| {
+        Some(word.as_str().into())
+    });
+    write_field(draft, PII_KEY, &edit.pii, |kinds| {
+        (!kinds.is_empty()).then(|| ScalarValue::Bytes(codec::encode(kinds)))
+    });
+    write_field(draft, SUPERSEDED_BY_KEY, &edit.superseded_by, |links| {
+        (!links.is_empty()).then(|| ScalarValue::Bytes(codec::encode(links)))
+    });
+    write_field(draft, REDACTED_KEY, &edit.redacted, |reason| {
+        Some(reason.as_str().into())
+    });
     Ok(())
+}
+
+/// Puts what `value` makes of a field; where that is nothing, the key goes.
+fn write_field<T>(
+    draft: &mut Draft<'_>,
+    key: &str,
+    edit: &FieldEdit<T>,
+    value: impl Fn(&T) -> Option<ScalarValue>,
+) {
+    match edit {
+        FieldEdit::Keep => {}
+        FieldEdit::Clear => draft.delete(ROOT, key),
+        FieldEdit::Set(to) => match value(to) {
+            Some(value) => draft.put(ROOT, key, value),
+            None => draft.delete(ROOT, key),
+        },
+    }
 }
 
 fn view(document: &Document) -> NoteView {
@@ -283,16 +344,20 @@ fn view(document: &Document) -> NoteView {
             .filter_map(|v| v.as_u64())
             .map(Timestamp::from_millis)
     };
+    let words = |key| document.values(ROOT, key).into_iter();
+    let reasons = words(REDACTED_KEY).filter_map(|v| Some(v.as_str()?.to_owned()));
+    let redacted = reasons.min();
     let statuses = document.values(ROOT, "status").into_iter();
+    let status = statuses.filter_map(|v| v.as_str()?.parse().ok()).max();
     let consents = document.values(ROOT, "consent").into_iter();
     NoteView {
         title: document.text(TITLE),
         body: document.text(BODY),
         tags: document.keys(TAGS),
-        status: statuses
-            .filter_map(|v| v.as_str()?.parse().ok())
-            .max()
-            .unwrap_or(Status::Active),
+        status: match &redacted {
+            Some(_) => Status::Redacted,
+            None => status.unwrap_or(Status::Active),
+        },
         pinned: document
             .values(ROOT, "pinned")
             .iter()
@@ -302,5 +367,20 @@ fn view(document: &Document) -> NoteView {
         valid_to: dates("valid_to").min(),
         review_after: dates("review_after").min(),
         expires_at: dates("expires_at").min(),
+        note_type: words(TYPE_KEY)
+            .filter_map(|v| v.as_str()?.parse().ok())
+            .max(),
+        claim: words(CLAIM_KEY)
+            .filter_map(|v| v.as_str()?.parse().ok())
+            .reduce(Claim::weaker),
+        pii: words(PII_KEY)
+            .filter_map(|v| decode_pii(v.as_bytes()?))
+            .flatten()
+            .collect(),
+        superseded_by: words(SUPERSEDED_BY_KEY)
+            .filter_map(|v| decode_links(v.as_bytes()?))
+            .flatten()
+            .collect(),
+        redacted,
     }
 }

@@ -57,6 +57,7 @@ pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<Ex
     withheld.set_aside = plan.set_aside;
     withheld.waiting = plan.waiting;
     withheld.as_masked_copy = plan.as_masked_copy;
+    withheld.copies = plan.copies;
     Ok(ExportPlan {
         v: V1,
         pack: ExportedPack {
@@ -126,6 +127,7 @@ impl Served {
             format: wish.format,
             client: wish.client,
             across_clients: wish.across_clients,
+            with_copies: wish.with_copies,
         })
     }
 }

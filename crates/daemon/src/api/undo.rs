@@ -3,15 +3,20 @@
 use super::{Answered, Served};
 use crate::convert;
 use crate::failure::failed;
+use kitbag_engine::Along;
 use kitbag_rpc::{Code, DeleteNote, Failure, NoteDeleted, NoteRef, Undo, Undone, V1};
 
 pub(super) async fn delete_note(served: Served, call: DeleteNote) -> Answered<NoteDeleted> {
     let note = served.engine.resolve_note(call.note).await;
     let (pack, id) = note.map_err(|e| failed(&e))?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
+    let along = match call.only {
+        true => Along::Alone,
+        false => Along::All,
+    };
     let engine = &served.engine;
     let done = engine
-        .set_deleted(pack, id, !call.restore, call.dry_run)
+        .set_deleted(pack, id, !call.restore, along, call.dry_run)
         .await;
     let done = done.map_err(|e| failed(&e))?;
     Ok(NoteDeleted {
@@ -29,6 +34,7 @@ pub(super) async fn delete_note(served: Served, call: DeleteNote) -> Answered<No
         },
         changed: done.changed,
         audience: convert::audience(done.audience),
+        along: convert::note_refs(done.along),
         dry_run: call.dry_run,
     })
 }
@@ -60,6 +66,7 @@ pub(super) async fn undo(served: Served, call: Undo) -> Answered<Undone> {
         at: convert::time(undone.at),
         status: undone.status,
         audience: convert::audience(undone.audience),
+        along: convert::note_refs(undone.along),
         dry_run: call.dry_run,
     })
 }

@@ -5,12 +5,14 @@
 
 use super::scan::{ReadNote, Scan, Spent};
 use crate::objects::ObjectState;
+use crate::pairs::Links;
 use crate::{Denied, Node, NodeError};
 use kitbag_core::export::{ExportRules, PURPOSE_BYTES_MAX, Withheld};
 use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{ClientId, ItemId, LogId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
+use kitbag_core::pack::note::Status;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::rules::{Client, Unreadable};
 use kitbag_core::release::Facts;
@@ -47,6 +49,8 @@ pub struct ExportOptions {
     pub beside: Vec<PackId>,
     /// Whether values of personal data are taken out on the way: whoever asks for a page does that.
     pub redacts: bool,
+    /// Whether masked copies are in it beside their originals.
+    pub with_copies: bool,
 }
 
 /// What an export will hold.
@@ -66,6 +70,8 @@ pub struct ExportPlan {
     /// Notes that the filter leaves out, and those that are not deleted if only deleted ones were
     /// asked for.
     pub not_selected: u64,
+    /// Masked copies that are left out because their original is in it.
+    pub copies: u64,
     /// Notes that fit the filter and stay.
     pub withheld: WithheldCounts,
     /// Notes in whose place their masked copy leaves.
@@ -274,6 +280,7 @@ impl Exporting {
     fn settle_copies(&mut self) -> u64 {
         let mut taken: HashSet<ItemId> = self.chosen.iter().map(|(_, item)| *item).collect();
         let mut instead = 0;
+        let mut gone: HashSet<ItemId> = HashSet::new();
         for ((original, at), copy) in std::mem::take(&mut self.copies) {
             let Some(of) = self.originals.get(&original) else {
                 continue;
@@ -287,7 +294,7 @@ impl Exporting {
                 continue;
             };
             match of.stays {
-                None => self.chosen.retain(|(_, item)| *item != original),
+                None => drop(gone.insert(original)),
                 Some(why) => self.withheld.uncount(why),
             }
             if taken.insert(copy.item) {
@@ -296,12 +303,20 @@ impl Exporting {
             }
             instead += 1;
         }
+        self.chosen.retain(|(_, item)| !gone.contains(item));
         instead
     }
 }
 
 fn is_selected(options: &ExportOptions, note: &ReadNote) -> bool {
     if options.listed == Listed::Deleted && !note.view.status.is_deleted() {
+        return false;
+    }
+    if !options
+        .listed
+        .lists(note.view.status, options.filter.status)
+        && note.view.status == Status::Superseded
+    {
         return false;
     }
     super::search::admits(&options.filter, note)
@@ -313,7 +328,7 @@ fn withholds(rules: &ExportRules, note: &ReadNote) -> Option<Withheld> {
         consent: note.view.consent.as_ref(),
         status: note.view.status,
         expires_at: note.view.expires_at,
-        pii: &note.built.record.pii,
+        pii: &note.built.pii(&note.view),
     })
 }
 
@@ -373,6 +388,16 @@ impl Node {
         let mut chosen = std::mem::take(&mut exporting.chosen);
         chosen.sort_unstable();
         let pack = exporting.options.pack;
+        let mut copies = 0;
+        if !exporting.options.with_copies {
+            let links = Links::of(self.packs.need(pack)?);
+            let all: BTreeSet<ItemId> = chosen.iter().map(|(_, item)| *item).collect();
+            let has_original =
+                |item: &ItemId| links.originals(item).iter().any(|of| all.contains(of));
+            let before = chosen.len();
+            chosen.retain(|(_, item)| !has_original(item));
+            copies = (before - chosen.len()) as u64;
+        }
         let status = self.status(pack)?;
         let mut withheld = std::mem::take(&mut exporting.withheld);
         withheld.unreadable += match &exporting.asked {
@@ -394,6 +419,7 @@ impl Node {
             notes: chosen.into_iter().map(|(_, item)| item).collect(),
             as_masked_copy,
             not_selected: exporting.not_selected,
+            copies,
             withheld,
             set_aside: status.set_aside,
             waiting: status.waiting,
@@ -479,8 +505,14 @@ fn exported(note: ReadNote) -> ExportedNote {
         note.built.item,
         note.built.steps.first().and_then(|step| step.by),
     );
-    let mut record = note.built.record;
     let view = note.view;
+    let (source, pii) = (note.built.source(&view), note.built.pii(&view));
+    let (note_type, claim) = (note.built.note_type(&view), note.built.claim(&view));
+    let mut record = note.built.record;
+    record.source = source;
+    record.pii = pii;
+    record.note_type = note_type;
+    record.claim = claim;
     record.title = view.title;
     record.body = view.body;
     record.tags = view.tags;

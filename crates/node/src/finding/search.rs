@@ -7,6 +7,7 @@ use super::scan::{ReadNote, Scan, Spent};
 use crate::{Node, NodeError};
 use kitbag_core::filter::{Filter, Filtered, Listed};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
+use kitbag_core::pack::note::Status;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::search::{
     Best, Facts, Field, Looked, Offered, Query, Ranking, Score, Scratch, Searched, Snippet,
@@ -204,7 +205,7 @@ impl Searching {
             }
             Stage::Weighing(scan, statistics, best) => {
                 let done = scan.go_on(node, |note| {
-                    if options.listed.holds(note.view.status) && admits(&options.filter, &note) {
+                    if is_listed(options, &note) && admits(&options.filter, &note) {
                         let looked = query.look(searched(&note), scratch);
                         best.offer(query, statistics, key(&note), looked, facts(&note));
                     }
@@ -272,7 +273,7 @@ impl Counts {
         ranking: &mut Ranking<Key>,
         scratch: &mut Scratch,
     ) {
-        let listed = options.listed.holds(note.view.status);
+        let listed = is_listed(options, note);
         let admitted = admits(&options.filter, note);
         self.seen += u64::from(listed);
         self.searched += u64::from(listed && admitted);
@@ -347,7 +348,7 @@ impl Showing {
         options: &SearchOptions,
         scratch: &mut Scratch,
     ) -> Option<Hit> {
-        if !options.listed.holds(note.view.status) || !admits(&options.filter, note) {
+        if !is_listed(options, note) || !admits(&options.filter, note) {
             return None;
         }
         let statistics = &self.statistics;
@@ -365,7 +366,7 @@ impl Showing {
             source: meta.source,
             snippet: query.snippet(&note.view.body, statistics),
             sensitivity: note.sensitivity,
-            note_type: note.built.record.note_type.as_str(),
+            note_type: note.built.note_type(&note.view).as_str(),
             status: meta.status,
             captured_at: note.built.record.source.captured_at,
             terms,
@@ -387,7 +388,10 @@ fn searched(note: &ReadNote) -> Searched<'_> {
         title: &note.view.title,
         body: &note.view.body,
         tags: &note.view.tags,
-        source: &note.built.record.source.label,
+        source: match note.view.status {
+            Status::Redacted => "",
+            _ => &note.built.record.source.label,
+        },
     }
 }
 
@@ -395,21 +399,29 @@ fn facts(note: &ReadNote) -> Facts {
     Facts {
         captured_at: note.built.record.source.captured_at,
         pinned: note.view.pinned,
-        claim: note.built.record.claim,
+        claim: note.built.claim(&note.view),
     }
+}
+
+/// Whether a note is among those that are looked at.
+fn is_listed(options: &SearchOptions, note: &ReadNote) -> bool {
+    options
+        .listed
+        .lists(note.view.status, options.filter.status)
 }
 
 /// Whether a filter lets a note pass.
 pub(super) fn admits(filter: &Filter, note: &ReadNote) -> bool {
     let record = &note.built.record;
+    let redacted = note.view.status == Status::Redacted;
     filter.admits(Filtered {
         tags: &note.view.tags,
-        source: &record.source.label,
+        source: if redacted { "" } else { &record.source.label },
         sensitivity: note.sensitivity,
         captured_at: record.source.captured_at,
-        note_type: record.note_type,
+        note_type: note.built.note_type(&note.view),
         source_kind: record.source.kind,
-        author: record.source.author.as_deref(),
+        author: record.source.author.as_deref().filter(|_| !redacted),
         status: note.view.status,
     })
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::replica::Staged;
+use crate::undo::Along;
 use crate::view::{NewNote, NewSource, NoteEdit};
 use crate::write::Draft;
 use kitbag_core::content::{EntryBody, EntryKind, TakesOver};
@@ -120,6 +121,7 @@ fn wish(pack: PackId) -> ExportOptions {
         only: None,
         beside: vec![],
         redacts: false,
+        with_copies: false,
     }
 }
 
@@ -286,7 +288,8 @@ fn deleted_notes_are_looked_at_only_where_they_are_asked_for() {
     let (mut node, pack) = ana(dir.path());
     let kept = add(&mut node, pack, 10, "kept", "the refund is late");
     let gone = add(&mut node, pack, 20, "gone", "a refund for the hotel");
-    node.set_deleted(NOW, pack, gone, true, false).unwrap();
+    node.set_deleted(NOW, pack, gone, true, Along::All, false)
+        .unwrap();
     let told = |node: &Node, query, listed| {
         let options = SearchOptions {
             listed,
@@ -345,7 +348,8 @@ fn deleted_notes_are_looked_at_only_where_they_are_asked_for() {
         assert_eq!(page.notes.len(), notes.len());
     }
 
-    node.set_deleted(NOW, pack, kept, true, false).unwrap();
+    node.set_deleted(NOW, pack, kept, true, Along::All, false)
+        .unwrap();
     let page = node.export_page(NOW, &wish(pack), &planned.notes).unwrap();
     assert_eq!((page.notes.len(), page.withheld), (0, stays(1)));
     let (_, counts, reason) = told(&node, "refund", Listed::Kept);

@@ -4,6 +4,7 @@ use super::NoteMeta;
 use crate::placement::Placed;
 use kitbag_core::content::{Relocation, TakesOver};
 use kitbag_core::id::{EntryHash, ItemId, LogId, ObjectTag, PersonId, Timestamp};
+use kitbag_core::pack::note::{Claim, NoteType, Pii, Source, Status};
 use kitbag_core::pack::{ChangeHash, CheckedChange, NoteDocument, NoteView, Record};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::planted::{self, Planted};
@@ -108,10 +109,49 @@ impl BuiltNote {
         *Hash::of(HashLabel::NoteVersion, &parts).as_bytes()
     }
 
+    /// What people see of it; of a note that is redacted, its shell.
     pub(crate) fn view(&self) -> NoteView {
+        self.whole_view().shell()
+    }
+
+    /// All that stands in it, even if it is redacted: to edit it, never to be shown.
+    pub(crate) fn whole_view(&self) -> NoteView {
         self.document
             .as_ref()
             .map_or_else(|| NoteView::from(&self.record), NoteDocument::view)
+    }
+
+    /// Whether its content was taken out.
+    pub(crate) fn is_redacted(&self) -> bool {
+        self.whole_view().status == Status::Redacted
+    }
+
+    /// Where it comes from, as far as that is to be seen.
+    pub(crate) fn source(&self, view: &NoteView) -> Source {
+        match view.status {
+            Status::Redacted => self.record.source.shell(),
+            _ => self.record.source.clone(),
+        }
+    }
+
+    /// What kind of thing it is.
+    pub(crate) fn note_type(&self, view: &NoteView) -> NoteType {
+        view.note_type.unwrap_or(self.record.note_type)
+    }
+
+    /// What kind of statement it makes.
+    pub(crate) fn claim(&self, view: &NoteView) -> Option<Claim> {
+        view.claim.or(self.record.claim)
+    }
+
+    /// Kinds of personal data in it.
+    pub(crate) fn pii(&self, view: &NoteView) -> BTreeSet<Pii> {
+        self.record.pii.union(&view.pii).copied().collect()
+    }
+
+    /// Who added it.
+    pub(crate) fn added_by(&self) -> Option<PersonId> {
+        self.steps.first().and_then(|step| step.by)
     }
 
     pub(crate) fn document(&self) -> NoteDocument {
@@ -284,12 +324,18 @@ impl BuiltNote {
             captured_at: self.record.source.captured_at,
             seq: self.origin.1,
             title: outline(&view),
-            source: self.record.source.label.clone(),
+            source: self.source(&view).label,
             status: view.status.as_str(),
             edits: self.edits(),
             waiting: self.waiting,
             fingerprint: *self.record.fingerprint().as_bytes(),
             import: self.record.import,
+            by: self.added_by(),
+            derived_from: self.record.derived_from.clone(),
+            stated_pii: self.record.pii.clone(),
+            pii: self.pii(&view),
+            superseded_by: view.superseded_by,
+            pinned: view.pinned,
             claims: self.claims(),
         }
     }

@@ -64,6 +64,7 @@ fn is_closed(node: &mut Node, pack: PackId, why: Unreadable) {
         only: None,
         beside: vec![],
         redacts: false,
+        with_copies: false,
     };
     match node.begin_export(NOW, options) {
         Err(NodeError::Denied(Denied::Release(Withheld::Unreadable(told)))) => {

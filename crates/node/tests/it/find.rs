@@ -7,6 +7,7 @@ use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_node::finding::{
     EmptyReason, ExportOptions, ExportPlan, Found, SearchOptions, WithheldCounts,
 };
+use kitbag_node::undo::Along;
 use kitbag_node::view::Change;
 use kitbag_node::{Denied, Node, NodeError};
 use kitbag_testkit::{Who, World};
@@ -47,6 +48,7 @@ fn plan(
         only: None,
         beside: vec![],
         redacts: false,
+        with_copies: false,
     };
     let now = kitbag_core::id::Timestamp::from_millis(1);
     let node = world.node(who);
@@ -69,7 +71,9 @@ fn a_reader_finds_no_trace_of_what_is_above_their_clearance() {
             for sensitivity in [Sensitivity::Confidential, Sensitivity::Restricted] {
                 add(&mut world, ana, pack, "zeppelin word", sensitivity);
                 let gone = add(&mut world, ana, pack, "zeppelin gone", sensitivity);
-                let deleted = |node: &mut Node, now| node.set_deleted(now, pack, gone, true, false);
+                let deleted = |node: &mut Node, now| {
+                    node.set_deleted(now, pack, gone, true, Along::All, false)
+                };
                 world.call(ana, deleted).done();
             }
         }
@@ -277,6 +281,7 @@ fn a_long_text_is_searched_and_exported_whole() {
         only: None,
         beside: vec![],
         redacts: false,
+        with_copies: false,
     };
     let now = kitbag_core::id::Timestamp::from_millis(1);
     let page = world.node(ana).export_page(now, &options, &[id]).unwrap();

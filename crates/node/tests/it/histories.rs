@@ -2,6 +2,7 @@
 
 use super::support::*;
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_node::undo::Along;
 use kitbag_node::view::{NewNote, NewSource, NoteEdit, ShareOptions};
 use kitbag_testkit::{Who, World};
 
@@ -88,7 +89,7 @@ fn put_away(
 ) {
     world
         .call(who, |node, now| {
-            node.set_deleted(now, pack, note, away, false)
+            node.set_deleted(now, pack, note, away, Along::All, false)
         })
         .done();
 }

@@ -7,6 +7,7 @@ use kitbag_core::pack::Record;
 use kitbag_core::pack::note::{Consent, ConsentStatus, NoteType, Source, SourceKind, Trust};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_node::capturing::{Became, Captured, Incoming};
+use kitbag_node::undo::Along;
 use kitbag_node::view::NoteEdit;
 use kitbag_node::{Denied, NodeError};
 use kitbag_testkit::{Opened, Who, World};
@@ -120,7 +121,7 @@ fn an_edited_a_deleted_and_a_raised_note_are_known_again() {
     set_body(&mut world, ana, pack, ids[0], "edited");
     world
         .call(ana, |node, now| {
-            node.set_deleted(now, pack, ids[1], true, false)
+            node.set_deleted(now, pack, ids[1], true, Along::All, false)
         })
         .done();
     world
@@ -185,6 +186,7 @@ fn a_copy_without_personal_data_stands_beside_its_original() {
             only: None,
             beside: vec![],
             redacts: false,
+            with_copies: false,
         },
         &[copy],
     );
@@ -262,6 +264,7 @@ fn an_import_again_makes_a_consent_stricter_and_never_looser() {
             only: None,
             beside: vec![],
             redacts: false,
+            with_copies: false,
         };
         let page = world
             .node(who)

@@ -29,6 +29,7 @@ fn wish(pack: PackId) -> ExportOptions {
         only: None,
         beside: vec![],
         redacts: false,
+        with_copies: false,
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn draft(text: &str, sensitivity: Sensitivity) -> NewNote {
         tags: vec![secret(&format!("{text} tag"))],
         note_type: None,
         consent: None,
+        ..NewNote::default()
     }
 }
 

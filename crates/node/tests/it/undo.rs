@@ -4,6 +4,7 @@ use super::support::*;
 use kitbag_core::id::{ItemId, PackId};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_node::NodeError;
+use kitbag_node::undo::Along;
 use kitbag_node::undo::{Beyond, Deleted, Undone, UndoneWrite};
 use kitbag_node::view::NoteEdit;
 use kitbag_testkit::{Opened, Who, World};
@@ -14,7 +15,7 @@ use UndoneWrite::{Added, Edited, Restored};
 fn set_deleted(world: &mut World, who: Who, pack: PackId, note: ItemId, deleted: bool) -> Deleted {
     world.run(1);
     let done = world.call(who, |node, now| {
-        node.set_deleted(now, pack, note, deleted, false)
+        node.set_deleted(now, pack, note, deleted, Along::All, false)
     });
     done.done()
 }

@@ -268,7 +268,22 @@ fn operations_outside_the_schema_are_refused_by_name() {
             "{key}"
         );
     }
-    let values: [(&str, ScalarValue); 12] = [
+    let values: [(&str, ScalarValue); 24] = [
+        ("type", "poem".into()),
+        ("type", ScalarValue::Null),
+        ("claim", "truth".into()),
+        ("claim", ScalarValue::Uint(1)),
+        ("pii", ScalarValue::Bytes(vec![0x80])), // none
+        ("pii", ScalarValue::Bytes(vec![0x81, 0x18, 0x63])),
+        ("pii", ScalarValue::Bytes(vec![0x82, 0x01, 0x01])), // twice
+        ("superseded_by", ScalarValue::Bytes(vec![0x80])),
+        (
+            "superseded_by",
+            ScalarValue::Bytes(vec![0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        ),
+        ("redacted", "".into()),
+        ("redacted", "two\nlines".into()),
+        ("redacted", "x".repeat(1_025).into()),
         ("status", "gone".into()),
         ("status", true.into()),
         ("status", ScalarValue::Null),

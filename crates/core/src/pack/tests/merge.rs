@@ -1,7 +1,7 @@
 //! Editing on several devices: whatever the order of arrival, all see the same, and nothing is lost.
 
 use super::*;
-use crate::pack::note::{Consent, ConsentStatus, Status};
+use crate::pack::note::{Claim, Consent, ConsentStatus, NoteType, Pii, Status};
 use proptest::prelude::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -611,4 +611,94 @@ fn a_pack_title_merges_like_a_note() {
     assert_eq!(stored.view(), one.view());
     let note = NoteDocument::from_cache(&one.to_cache(), &one.heads());
     assert!(note.is_err(), "an index is no note");
+}
+
+/// Goal: what no base has merges without anybody's statement being lost: all kinds of personal data,
+/// all notes that replaced it, the weakest claim; and a redaction stands whatever status is put beside it.
+#[test]
+fn fields_that_only_edits_have_merge_cautiously_and_can_be_taken_back() {
+    let mut base = NoteDocument::derive(item(1), &record("title", "text"));
+    let untouched = base.view();
+    let one = Edit {
+        note_type: FieldEdit::Set(NoteType::Prompt),
+        claim: FieldEdit::Set(Claim::Verified),
+        pii: FieldEdit::Set([Pii::Email].into()),
+        superseded_by: FieldEdit::Set([item(8)].into()),
+        status: Some(Status::Superseded),
+        ..Edit::default()
+    };
+    let two = Edit {
+        note_type: FieldEdit::Set(NoteType::Decision),
+        claim: FieldEdit::Set(Claim::Inference),
+        pii: FieldEdit::Set([Pii::Phone].into()),
+        superseded_by: FieldEdit::Set([item(9)].into()),
+        status: Some(Status::Superseded),
+        ..Edit::default()
+    };
+    let redacted = Edit {
+        redacted: FieldEdit::Set("asked by the customer".into()),
+        status: Some(Status::Redacted),
+        ..Edit::default()
+    };
+    let changes = [(1, &one), (2, &two), (3, &redacted)];
+    let changes: Vec<CheckedChange> = changes
+        .into_iter()
+        .map(|(device, wanted)| edit(&base, device, wanted).checked)
+        .collect();
+    base.try_apply(&changes).expect("applies");
+    let view = base.view();
+    assert_eq!(view.note_type, Some(NoteType::Prompt));
+    assert_eq!(view.claim, Some(Claim::Inference));
+    assert_eq!(view.pii, [Pii::Email, Pii::Phone].into());
+    assert_eq!(view.superseded_by, [item(8), item(9)].into());
+    assert_eq!(view.status, Status::Redacted);
+    let shell = view.clone().shell();
+    assert!(shell.title.is_empty() && shell.body.is_empty());
+    assert_eq!(shell.redacted.as_deref(), Some("asked by the customer"));
+
+    // A status alone brings nothing back.
+    let active = edit(
+        &base,
+        4,
+        &Edit {
+            status: Some(Status::Active),
+            ..Edit::default()
+        },
+    );
+    base.apply(&active.checked).expect("applies");
+    assert_eq!(base.view().status, Status::Redacted);
+
+    let back = Edit::between(&base.view(), &untouched);
+    let back = edit(&base, 5, &back);
+    base.apply(&back.checked).expect("applies");
+    assert_eq!(base.view(), untouched);
+}
+
+/// Goal: what an edit changed is carried to another state with these fields in it, and takes none away.
+#[test]
+fn carrying_an_edit_keeps_what_only_edits_have() {
+    let before = NoteView {
+        pii: [Pii::Email].into(),
+        superseded_by: [item(8)].into(),
+        claim: Some(Claim::Observation),
+        ..NoteView::from(&record("title", "text"))
+    };
+    let after = NoteView {
+        body: "text and more".into(),
+        pii: [Pii::Email, Pii::Phone].into(),
+        ..before.clone()
+    };
+    let standing = NoteView {
+        title: "other".into(),
+        ..before.clone()
+    };
+    let carried = Edit::carried(&before, &after, &standing).expect("within limits");
+    let wanted = Edit {
+        body: Some("text and more".into()),
+        pii: FieldEdit::Set([Pii::Email, Pii::Phone].into()),
+        ..Edit::default()
+    };
+    assert_eq!(carried, wanted);
+    let back = Edit::carried(&after, &before, &after).expect("within limits");
+    assert_eq!(back.pii, FieldEdit::Set([Pii::Email].into()));
 }

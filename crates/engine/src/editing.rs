@@ -1,0 +1,98 @@
+//! Changing a note: what is new is looked through for personal data first, off the node's thread.
+
+use crate::screening::{consent_of_copies, found_in};
+use crate::{
+    Carried, CarryOptions, EditedNote, Engine, EngineError, ItemId, NoteEdit, PackId, Pii,
+    Redacted, Superseded,
+};
+use std::collections::BTreeSet;
+
+/// What an edit did, and what was found in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edited {
+    /// What was written; nothing if the edit changes nothing.
+    pub written: Option<EditedNote>,
+    /// Kinds of personal data in what is new. The note says so from now on, and stays where it stands.
+    pub found: BTreeSet<Pii>,
+}
+
+impl Engine {
+    /// Changes a note.
+    ///
+    /// # Errors
+    /// [`EngineError::Conflict`] if the edit names an unknown state; otherwise as
+    /// [`Engine::add_note`].
+    pub async fn edit_note(
+        &self,
+        pack: PackId,
+        id: ItemId,
+        edit: NoteEdit,
+    ) -> Result<Edited, EngineError> {
+        let look = move || {
+            let mut edit = edit;
+            let texts = edit.title.iter().chain(&edit.body).chain(&edit.add_tags);
+            edit.found.extend(found_in(texts));
+            edit.consent_of_copies = edit.consent.as_ref().map(consent_of_copies);
+            edit
+        };
+        let edit = tokio::task::spawn_blocking(look).await;
+        let edit = edit.map_err(|_| EngineError::Stopped)?;
+        let found = edit.found.clone();
+        let write = move |node: &mut kitbag_node::Node, now| node.edit_note(now, pack, id, &edit);
+        let written = self.worker()?.call(write).await?;
+        Ok(Edited { written, found })
+    }
+
+    /// Moves or copies a note into another pack, with its masked copy; with `dry_run` only says what that
+    /// would do.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`]; [`EngineError::Denied`] by the rule that keeps it in;
+    /// [`EngineError::BadInput`], [`EngineError::Storage`].
+    pub async fn carry(
+        &self,
+        pack: PackId,
+        id: ItemId,
+        options: CarryOptions,
+        dry_run: bool,
+    ) -> Result<Carried, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.carry(now, pack, id, &options, dry_run))
+            .await
+    }
+
+    /// Puts a note in the place of another; with `dry_run` only says what that would do.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`]; [`EngineError::BadInput`] if one of them is deleted or redacted, or the
+    /// new one is replaced by the old one; [`EngineError::Denied`], [`EngineError::Storage`].
+    pub async fn supersede(
+        &self,
+        pack: PackId,
+        old: ItemId,
+        by: ItemId,
+        dry_run: bool,
+    ) -> Result<Superseded, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.supersede(now, pack, old, by, dry_run))
+            .await
+    }
+
+    /// Takes the content of a note out, and of its masked copies; with `dry_run` only says what that
+    /// would do.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`]; [`EngineError::BadInput`] for the reason; [`EngineError::Denied`],
+    /// [`EngineError::Storage`].
+    pub async fn redact(
+        &self,
+        pack: PackId,
+        id: ItemId,
+        reason: String,
+        dry_run: bool,
+    ) -> Result<Redacted, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.redact(now, pack, id, &reason, dry_run))
+            .await
+    }
+}

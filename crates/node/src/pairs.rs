@@ -1,0 +1,118 @@
+//! Which notes belong together: an original and its masked copies, and notes that replace others.
+//!
+//! Nothing says so besides what the notes themselves say: a masked copy names its original, was taken in
+//! by the same person at the same moment, and states no kind of personal data where the original does.
+//! Only notes that can be read here are looked at, so nobody learns of an original by its copy's being
+//! treated differently.
+//! Spec: `docs/spec/notes.md`, "Masked", "Superseded".
+
+use crate::objects::{NoteMeta, ObjectState};
+use crate::replica::Replica;
+use crate::view::Linked;
+use kitbag_core::id::ItemId;
+use kitbag_core::policy::Sensitivity;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The links of all notes of a pack, found in one pass.
+#[derive(Default)]
+pub(crate) struct Links {
+    copies: BTreeMap<ItemId, Vec<ItemId>>,
+    originals: BTreeMap<ItemId, Vec<ItemId>>,
+}
+
+impl Links {
+    pub(crate) fn of(replica: &Replica) -> Links {
+        let mut links = Links::default();
+        for meta in replica.metas() {
+            for original in originals(replica, meta) {
+                links.copies.entry(original).or_default().push(meta.item);
+                links.originals.entry(meta.item).or_default().push(original);
+            }
+        }
+        links
+    }
+
+    pub(crate) fn copies(&self, of: &ItemId) -> &[ItemId] {
+        self.copies.get(of).map_or(&[], Vec::as_slice)
+    }
+
+    pub(crate) fn originals(&self, of: &ItemId) -> &[ItemId] {
+        self.originals.get(of).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Replica {
+    /// What is known of each note that can be read.
+    pub(crate) fn metas(&self) -> impl Iterator<Item = &NoteMeta> {
+        self.notes.values().filter_map(|tag| {
+            let ObjectState::Note(meta) = &self.objects.get(tag)?.state else {
+                return None;
+            };
+            Some(meta)
+        })
+    }
+
+    pub(crate) fn meta(&self, id: &ItemId) -> Option<(&NoteMeta, Sensitivity)> {
+        let object = self.objects.get(self.notes.get(id)?)?;
+        match &object.state {
+            ObjectState::Note(meta) => Some((meta, object.sensitivity)),
+            _ => None,
+        }
+    }
+
+    /// The masked copies of a note that can be read here.
+    pub(crate) fn copies_of(&self, id: &ItemId) -> Vec<ItemId> {
+        let Some((original, _)) = self.meta(id) else {
+            return vec![];
+        };
+        let copies = self.metas().filter(|meta| is_copy(meta, original));
+        copies.map(|meta| meta.item).collect()
+    }
+
+    /// The notes of which this one is a masked copy, as far as they can be read here.
+    pub(crate) fn originals_of(&self, id: &ItemId) -> Vec<ItemId> {
+        let meta = self.meta(id);
+        meta.map_or_else(Vec::new, |(meta, _)| originals(self, meta).collect())
+    }
+
+    /// Original and copies of a note, without itself.
+    pub(crate) fn partners_of(&self, id: &ItemId) -> BTreeSet<ItemId> {
+        let originals = self.originals_of(id);
+        let siblings = originals.iter().flat_map(|of| self.copies_of(of));
+        let all = siblings.chain(self.copies_of(id));
+        let all = all.chain(originals.iter().copied());
+        all.filter(|other| other != id).collect()
+    }
+
+    /// A note beside another, for people.
+    pub(crate) fn linked(&self, id: &ItemId) -> Option<Linked> {
+        let (meta, sensitivity) = self.meta(id)?;
+        Some(Linked {
+            id: *id,
+            title: meta.title.clone(),
+            sensitivity,
+        })
+    }
+
+    pub(crate) fn all_linked<'i>(&self, ids: impl IntoIterator<Item = &'i ItemId>) -> Vec<Linked> {
+        ids.into_iter().filter_map(|id| self.linked(id)).collect()
+    }
+}
+
+fn originals<'r>(replica: &'r Replica, copy: &'r NoteMeta) -> impl Iterator<Item = ItemId> + 'r {
+    let named = copy.derived_from.iter();
+    let of = move |id: &&ItemId| {
+        let original = replica.meta(id);
+        original.is_some_and(|(original, _)| is_copy(copy, original))
+    };
+    named.filter(of).copied()
+}
+
+fn is_copy(copy: &NoteMeta, original: &NoteMeta) -> bool {
+    copy.derived_from.contains(&original.item)
+        && copy.captured_at == original.captured_at
+        && copy.by == original.by
+        && copy.by.is_some()
+        && !original.stated_pii.is_empty()
+        && copy.stated_pii.is_empty()
+}
