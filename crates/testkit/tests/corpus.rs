@@ -212,6 +212,10 @@ fn imports() -> Vec<Seed> {
             r#"{"v":1,"pack":{"id":"p","title":""},"notes":[{"id":"a","title":"t","source":{"label":"l","kind":"file"},"derived_from":["b"]}],"withheld":{}}"#,
         ),
         (
+            "hcr",
+            r#"{"schemaVersion":"1.0","recordId":"r","objective":{"summary":"o","acceptanceCriteria":["a"]},"currentState":{"complete":["c"],"inProgress":[],"blocked":[],"unverified":[]},"decisions":[{"summary":"d","rationale":"r","status":"superseded","supersedes":"x"}],"evidence":[{"id":"e","label":"l","claim":"c","uri":"u"}],"constraints":[{"kind":"deadline","text":"t"}],"nextAction":{"summary":"n","verification":"v"},"ownership":{"nextActor":{"id":"i","type":"human"}},"openReview":[{"id":"o","summary":"s","status":"open"}],"provenance":{"createdBy":{"id":"p","type":"agent"},"createdAt":"2026-01-01T00:00:00Z"}}"#,
+        ),
+        (
             "mail",
             "From a\nFrom: A <a@b>\nSubject: =?utf-8?q?s?=\nMessage-ID: <m@x>\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/html\n\n<p>hi</p>\n--x\nContent-Disposition: attachment; filename=f\n\nz\n--x--\n\nFrom b\nFrom: c@d\n\n>From e\n",
         ),

@@ -10,8 +10,6 @@ use std::collections::BTreeMap;
 
 /// Where something may go.
 const DESTINATIONS: [&str; 4] = ["export", "pack", "agent", "handoff"];
-/// Formats in which nothing is exported yet, so that rules can name them before there are any.
-const LATER_FORMATS: [&str; 1] = ["hcr"];
 /// In a list: not ruled any more.
 const NONE: &str = "none";
 /// Among purposes: any, but one has to be named.
@@ -173,12 +171,7 @@ fn call_of(args: SetArgs) -> Result<SetRules, Failure> {
 
 /// A word that is no format would keep everything in, and look as if it let something leave.
 fn known_formats(formats: &Setting<Vec<String>>) -> Result<(), Failure> {
-    let known = || {
-        Format::ALL
-            .map(Format::as_str)
-            .into_iter()
-            .chain(LATER_FORMATS)
-    };
+    let known = || Format::ALL.map(Format::as_str).into_iter();
     let Setting::To(formats) = formats else {
         return Ok(());
     };
@@ -251,7 +244,7 @@ mod tests {
         let Some(Setting::To(all)) = &all.limits["export"].formats else {
             panic!("no formats: {all:?}");
         };
-        assert_eq!(all.len(), Format::ALL.len() + 1);
+        assert_eq!(all.len(), Format::ALL.len());
         let consent = of(&["--require-consent", "health", "--purposes", "any"]);
         assert_eq!(consent.limits.len(), 4);
         for limits in consent.limits.values() {
