@@ -12,6 +12,7 @@ mod applying;
 mod aside;
 mod asking;
 mod asleep;
+pub mod audit;
 mod authority;
 pub mod capturing;
 pub mod check;
@@ -95,6 +96,7 @@ pub struct Node {
     joining: BTreeMap<PackId, BTreeSet<EndpointId>>,
     asking: asking::Asking,
     waiting: Vec<waiting::WaitingJoin>,
+    audit: audit::Audit,
     /// Lists that could not be read when this was opened.
     damaged: Vec<&'static str>,
     changed: BTreeSet<PackId>,
@@ -205,6 +207,7 @@ impl Node {
         let joining = read_list(&store, JOINING, "list of packs being joined", &mut damaged)?;
         let asking = asking::Asking::load(&store, &mut damaged)?;
         let waiting = waiting::load(&store, &mut damaged)?;
+        let audit = audit::Audit::load(&store, &mut damaged)?;
         let mut node = Node {
             store,
             rng,
@@ -220,6 +223,7 @@ impl Node {
             joining,
             asking,
             waiting,
+            audit,
             changed: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             addresses: Vec::new(),

@@ -70,13 +70,16 @@ pub struct ExportPlan {
 pub struct WithheldCounts {
     /// By what the rules say.
     pub by: BTreeMap<Withheld, u64>,
+    /// The same, apart by the sensitivity of the notes.
+    pub at: BTreeMap<(Sensitivity, Withheld), u64>,
     /// They do not open from disk, or were gone when they were read.
     pub unreadable: u64,
 }
 
 impl WithheldCounts {
-    fn count(&mut self, why: Withheld) {
+    fn count(&mut self, sensitivity: Sensitivity, why: Withheld) {
         *self.by.entry(why).or_default() += 1;
+        *self.at.entry((sensitivity, why)).or_default() += 1;
     }
 }
 
@@ -141,7 +144,7 @@ impl Exporting {
         if !is_selected(&self.options, note) {
             self.not_selected += 1;
         } else if let Some(why) = withholds(&self.rules, note) {
-            self.withheld.count(why);
+            self.withheld.count(note.sensitivity, why);
         } else if self.chosen.len() == EXPORT_NOTES_MAX {
             return Err(NodeError::BadInput {
                 field: "export",
@@ -273,7 +276,7 @@ impl Node {
                     if !is_selected(options, &note) {
                         page.not_selected += 1;
                     } else if let Some(why) = withholds(rules, &note) {
-                        page.withheld.count(why);
+                        page.withheld.count(note.sensitivity, why);
                     } else {
                         page.notes.push(exported(note));
                     }
