@@ -12,9 +12,11 @@ use kitbag_render::{
 };
 use kitbag_rpc::{
     Client, Code, ExportPage, ExportPlan, ExportWish, ExportedNote, ExportedPack, Failure,
-    PlanExport, ReadExport, Sensitivity, V1, Withheld,
+    PlanExport, ReadExport, Sensitivity, TellExport, V1, Withheld,
 };
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use target::Target;
 
@@ -125,6 +127,9 @@ pub(super) struct Written {
     max_tokens: Option<u64>,
     /// Notes that were left out for that, all of them.
     over_budget: Vec<String>,
+    /// Whether this device's audit could not be told what was written.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    not_reported: bool,
 }
 
 async fn export(
@@ -132,8 +137,9 @@ async fn export(
     format: Format,
     limit: Option<Limit>,
     wish: ExportWish,
-    mut target: Target,
+    target: Target,
 ) -> anyhow::Result<Written> {
+    let mut target = Hashed::new(target);
     let plan = client
         .call(&PlanExport {
             v: V1,
@@ -174,8 +180,10 @@ async fn export(
     reading.read(&places, write).await?;
     let (text, rendered) = rendering.end(&reading.withheld).map_err(not_rendered)?;
     target.write(&text)?;
-    let withheld = reading.withheld;
-    let file = target.finish()?;
+    let (withheld, wish) = (reading.withheld, reading.wish);
+    let (file, tell) = target.finish(wish)?;
+    // It is written: that nobody could be told takes nothing back.
+    let not_reported = client.call(&tell).await.is_err();
     Ok(Written {
         v: V1,
         file: file.map(|file| file.display().to_string()),
@@ -189,7 +197,48 @@ async fn export(
         estimator: ESTIMATOR,
         max_tokens: limit.map(|limit| limit.max_tokens),
         over_budget: rendered.over_budget,
+        not_reported,
     })
+}
+
+/// A target, and the hash of all that was written to it.
+struct Hashed {
+    target: Target,
+    sha256: Sha256,
+    bytes: u64,
+}
+
+impl Hashed {
+    fn new(target: Target) -> Hashed {
+        Hashed {
+            target,
+            sha256: Sha256::new(),
+            bytes: 0,
+        }
+    }
+
+    fn write(&mut self, text: &str) -> anyhow::Result<()> {
+        self.sha256.update(text.as_bytes());
+        self.bytes += text.len() as u64;
+        self.target.write(text)
+    }
+
+    /// Puts the file in its place; gives its path, and what the daemon is to be told.
+    fn finish(self, export: ExportWish) -> Result<(Option<PathBuf>, TellExport), Failure> {
+        let file = self.target.finish()?;
+        let mut sha256 = String::new();
+        for byte in self.sha256.finalize() {
+            let _ = write!(sha256, "{byte:02x}"); // writing to a string does not fail
+        }
+        let tell = TellExport {
+            v: V1,
+            export,
+            sha256,
+            bytes: self.bytes,
+            file: file.is_some(),
+        };
+        Ok((file, tell))
+    }
 }
 
 /// Notes of a plan, page by page, and what stays by now.
@@ -295,6 +344,12 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
         notes(written.notes),
         written.max_sensitivity.title()
     )];
+    if written.not_reported {
+        lines.push(
+            "The daemon could not be told what was written: kitbag audit shows no hash of it"
+                .to_owned(),
+        );
+    }
     if written.crosses_clients {
         lines.push("It crosses from one client to another, as you said".to_owned());
     }
@@ -399,6 +454,7 @@ mod tests {
             estimator: ESTIMATOR,
             max_tokens: None,
             over_budget: vec![],
+            not_reported: false,
         };
         assert_eq!(
             in_words(&written, None),

@@ -7,11 +7,12 @@
 
 use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CheckPack, Code, CreatePack, DeleteNote,
-    EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, ListInvites,
-    ListJoinRequests, ListMembers, ListNotes, ListPacks, LockHome, PlanExport, ReadExport,
-    ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RefuseJoin, RelabelNote, ReviewPack,
-    SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, Stop,
-    SyncPacks, TakeOver, Undo, UnlockHome, UnsharePack, WhoAmI,
+    EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit,
+    ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks, LockHome, PlanExport,
+    ReadAudit, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RefuseJoin,
+    RelabelNote, ReviewPack, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote,
+    ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack,
+    VerifyAudit, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -61,6 +62,8 @@ pub(crate) enum Operation {
     TurnAway,
     /// Becomes a member of somebody's pack.
     Join,
+    /// Asks, or says, for how long reports are kept.
+    KeepAudit,
     /// Exchanges with members what they may have anyway.
     Sync,
 }
@@ -118,13 +121,14 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
+    Read: ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit;
     Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
     ChangeRules: SetRules;
     Join: JoinPack, ForgetJoin;
     Admit: ApproveJoin;
     TurnAway: CancelInvite, RefuseJoin;
+    KeepAudit: KeepAudit;
     Sync: SyncPacks;
 }
 
@@ -144,6 +148,14 @@ impl Asks for PlanExport {
     }
 }
 
+impl Asks for TellExport {
+    fn operation(&self) -> Operation {
+        Operation::Export {
+            max_sensitivity: self.export.max_sensitivity,
+        }
+    }
+}
+
 impl Asks for ReadExport {
     fn operation(&self) -> Operation {
         Operation::Export {
@@ -156,7 +168,7 @@ impl Asks for ReadExport {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 16] = [
+    const OPERATIONS: [Operation; 17] = [
         Operation::LookAtDaemon,
         Operation::StopDaemon,
         Operation::Lock,
@@ -180,6 +192,7 @@ mod tests {
         Operation::Admit,
         Operation::TurnAway,
         Operation::Join,
+        Operation::KeepAudit,
         Operation::Sync,
     ];
 

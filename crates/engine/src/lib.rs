@@ -20,6 +20,7 @@
 //! ```
 
 mod asking;
+mod audit;
 mod capturing;
 mod error;
 mod examine;
@@ -49,6 +50,9 @@ pub use examine::{Examined, examine};
 pub use home::{
     KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
 };
+pub use kitbag_core::content::report::{
+    Exported, ExportedWhole, NoteStart, ReadPart, Report, Reported, Via, Written, WrittenTo,
+};
 pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
 pub use kitbag_core::id::{DeviceId, EntryHash, ImportKey, ItemId, PackId, PersonId, Timestamp};
@@ -67,6 +71,10 @@ pub use kitbag_core::policy::{Role, Sensitivity};
 pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_node::Notice;
+pub use kitbag_node::audit::{
+    AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditVerified, AuditWhat, BrokenLog,
+    VerifiedDevice,
+};
 pub use kitbag_node::capturing::{Became, CaptureDone, Captured, Incoming};
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
@@ -105,6 +113,16 @@ struct Inner {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     settings: Settings,
     me: Mutex<Me>,
+}
+
+/// A program of the person, by the name that it tells, as reports name it.
+pub fn via_program(name: &str) -> Via {
+    kitbag_node::Node::via_program(name)
+}
+
+/// An agent, by its name, as reports name it.
+pub fn via_agent(name: &str) -> Via {
+    kitbag_node::Node::via_agent(name)
 }
 
 impl std::fmt::Debug for Engine {

@@ -11,7 +11,10 @@ mod log;
 mod own;
 mod verify;
 
-pub use log::{AUDIT_REACH_MAX, AUDIT_ROWS_MAX, AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditWhat};
+pub use log::{
+    AUDIT_REACH_MAX, AUDIT_ROWS_MAX, AuditKind, AuditPage, AuditQuery, AuditRow, AuditState,
+    AuditWhat,
+};
 pub use verify::{AuditVerified, BrokenLog, VerifiedDevice};
 
 use crate::error::Denied;
@@ -38,6 +41,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const REPORT_WAIT_MILLIS: u64 = 5 * 60 * 1000;
 /// Reports that wait, at most. Those beyond go into a pack at once, or else into this device's list.
 const WAITING_MAX: usize = 512;
+/// Bytes of the setting that holds them, at most; exports under way come on top.
+const WAITING_BYTES_MAX: usize = 384 << 10;
 /// Denials of one wait that go straight into the own list, at most.
 const TOLD_MAX: usize = 16;
 /// How long reports are shown, unless a person says otherwise: a year.
@@ -167,7 +172,8 @@ impl Node {
             None => {
                 let told = &mut self.audit.told;
                 told.retain(|before| is_within(before.at, now));
-                let again = |before: &Report| (&before.via, &before.what) == (&report.via, &report.what);
+                let again =
+                    |before: &Report| (&before.via, &before.what) == (&report.via, &report.what);
                 if told.iter().any(again) || told.len() >= TOLD_MAX {
                     return Ok(());
                 }
@@ -195,10 +201,7 @@ impl Node {
         let mut waiting = self.audit.waiting.clone();
         waiting.push(waits);
         self.keep_to_report(waiting)?;
-        if self.audit.waiting.len() > WAITING_MAX {
-            self.write_reports(now, true)?;
-        }
-        Ok(())
+        self.write_reports(now, false).map(drop)
     }
 
     fn keep_to_report(&mut self, waiting: Vec<Waits>) -> Result<(), NodeError> {
@@ -222,11 +225,14 @@ impl Node {
         }
         self.refuse_if_failed()?;
         self.close_exports(now, all)?;
+        let all = all || surplus(&self.audit.waiting) > 0;
         let is_due = |waits: &Waits| match waits.lacks_key {
             false => !is_within(waits.report.at, now),
             true => self.packs.if_awake(&waits.pack).is_some_and(|replica| {
                 replica.usable_epoch(waits.sensitivity).is_some()
-                    || !replica.policy.may_open(&self.me.person(), waits.sensitivity)
+                    || !replica
+                        .policy
+                        .may_open(&self.me.person(), waits.sensitivity)
             }),
         };
         let waiting = self.audit.waiting.iter();
@@ -236,7 +242,7 @@ impl Node {
         for pack in due {
             self.write_reports_of(pack)?;
         }
-        let surplus = self.audit.waiting.len().saturating_sub(WAITING_MAX);
+        let surplus = surplus(&self.audit.waiting);
         if surplus > 0 {
             // Nothing takes them: a pack without a key, for a long time.
             let mut waiting = self.audit.waiting.clone();
@@ -367,6 +373,19 @@ fn in_entries(waits: &[Waits]) -> Vec<Reports> {
     }
     entries.extend(Reports::new(open));
     entries
+}
+
+/// How many of the oldest there is no room for.
+fn surplus(waiting: &[Waits]) -> usize {
+    let mut bytes = 0;
+    let fits = waiting.iter().rev().take(WAITING_MAX).take_while(|waits| {
+        bytes += match &waits.report.what {
+            Reported::Export(export) => 1024 + export.notes.len() * 9,
+            _ => 256,
+        };
+        bytes <= WAITING_BYTES_MAX
+    });
+    waiting.len() - fits.count()
 }
 
 /// Whether a report still waits; a clock that went back by more than that ends the wait as well.

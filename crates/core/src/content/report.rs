@@ -339,7 +339,9 @@ impl Exported {
         });
         rules.len() <= RULES_MAX
             && rules.is_sorted_by(|a, b| a.0 < b.0)
-            && rules.iter().all(|(rule, count)| is_word(rule) && *count > 0)
+            && rules
+                .iter()
+                .all(|(rule, count)| is_word(rule) && *count > 0)
             && self.notes.len() <= NAMED_NOTES_MAX
             && self.notes.is_sorted()
             && self.notes.len() <= self.held as usize

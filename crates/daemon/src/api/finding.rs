@@ -46,7 +46,7 @@ pub(super) async fn search(served: Served, call: SearchNotes) -> Answered<Found>
 pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<ExportPlan> {
     let options = served.export_options(call.export).await?;
     let pack = options.pack;
-    let plan = served.engine.plan_export(options).await;
+    let plan = served.engine.plan_export_for(options, served.via()).await;
     let plan = plan.map_err(|e| failed(&e))?;
     let mut withheld = convert::withheld(&plan.withheld);
     withheld.not_selected = plan.not_selected;
@@ -74,7 +74,8 @@ pub(super) async fn read_export(served: Served, call: ReadExport) -> Answered<Ex
             "notes: a plan holds whole ids, and nothing else is taken",
         )
     })?;
-    let page = served.engine.export_page(options, ids).await;
+    let page = served.engine.export_page_for(options, ids, served.via());
+    let page = page.await;
     let page = page.map_err(|e| failed(&e))?;
     Ok(ExportPage {
         v: V1,
@@ -88,7 +89,7 @@ pub(super) async fn read_export(served: Served, call: ReadExport) -> Answered<Ex
 }
 
 impl Served {
-    async fn export_options(&self, wish: ExportWish) -> Answered<engine::ExportOptions> {
+    pub(super) async fn export_options(&self, wish: ExportWish) -> Answered<engine::ExportOptions> {
         Ok(engine::ExportOptions {
             pack: self.pack(wish.pack).await?,
             listed: convert::listed(wish.listed),

@@ -265,17 +265,15 @@ impl Node {
         })
     }
 
-    fn newest<'q>(
-        &self,
-        query: &'q AuditQuery,
-        since: Timestamp,
-    ) -> Result<Newest<'q>, NodeError> {
+    fn newest<'q>(&self, query: &'q AuditQuery, since: Timestamp) -> Result<Newest<'q>, NodeError> {
         let limit = query.limit.min(AUDIT_ROWS_MAX);
         let room = query.skip.saturating_add(limit);
         if room > AUDIT_REACH_MAX {
             return Err(NodeError::BadInput {
                 field: "skip",
-                reason: format!("reaches back at most {AUDIT_REACH_MAX} rows; say --since and --until"),
+                reason: format!(
+                    "reaches back at most {AUDIT_REACH_MAX} rows; say --since and --until"
+                ),
             });
         }
         Ok(Newest {
@@ -468,7 +466,9 @@ impl Node {
     pub fn audit_title(&self, pack: PackId, note: &ItemId) -> Option<String> {
         let replica = self.packs.get(&pack)?;
         let object = replica.objects.get(replica.notes.get(note)?)?;
-        let may = replica.policy.may_open(&self.me.person(), object.sensitivity);
+        let may = replica
+            .policy
+            .may_open(&self.me.person(), object.sensitivity);
         match &object.state {
             ObjectState::Note(meta) if may => Some(meta.title.clone()),
             _ => None,

@@ -116,7 +116,10 @@ impl Node {
 
     /// Drops rows that are older than reports are kept.
     pub(super) fn drop_old(&mut self, now: Timestamp) -> Result<(), NodeError> {
-        let waited = self.audit.pruned_at.map(|at| now.as_millis().abs_diff(at.as_millis()));
+        let waited = self
+            .audit
+            .pruned_at
+            .map(|at| now.as_millis().abs_diff(at.as_millis()));
         if self.audit.own.next == 0 || waited.is_some_and(|waited| waited < PRUNE_EVERY_MILLIS) {
             return Ok(());
         }

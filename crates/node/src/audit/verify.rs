@@ -85,7 +85,11 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError::NotFound`], [`NodeError::Store`].
-    pub fn verify_audit(&mut self, now: Timestamp, pack: PackId) -> Result<AuditVerified, NodeError> {
+    pub fn verify_audit(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+    ) -> Result<AuditVerified, NodeError> {
         self.packs.need(pack)?;
         self.write_reports(now, true)?;
         let replica = self.packs.need(pack)?;
@@ -120,7 +124,9 @@ impl Node {
             of.logs += 1;
             of.forked |= log.is_forked();
             for branch in &log.branches {
-                if let Some((seq, reason)) = self.verify_branch(replica, &log.opening, branch, of)? {
+                if let Some((seq, reason)) =
+                    self.verify_branch(replica, &log.opening, branch, of)?
+                {
                     of.broken.push(BrokenLog {
                         log: *id,
                         sensitivity: log.opening.sensitivity,
@@ -193,9 +199,13 @@ impl Node {
             for entry in run.entries() {
                 of.entries += 1;
                 let place = replica.places.get(&entry.hash());
-                let Some(place) = place.filter(|place| (place.log, place.seq) == (log, entry.header().seq))
+                let Some(place) =
+                    place.filter(|place| (place.log, place.seq) == (log, entry.header().seq))
                 else {
-                    return Ok(Some((entry.header().seq, "it is another than was taken in".into())));
+                    return Ok(Some((
+                        entry.header().seq,
+                        "it is another than was taken in".into(),
+                    )));
                 };
                 if !place.is_report {
                     continue;

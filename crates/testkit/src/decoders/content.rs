@@ -3,13 +3,13 @@
 use super::Verdict;
 use super::keys::DEVICE;
 use kitbag_core::codec;
+use kitbag_core::content::report::{
+    OWN_REPORT_BYTES_MAX, OwnReport, REPORT_BYTES_MAX, Report, SignedOwnReport,
+};
 use kitbag_core::content::{
     BODY_PLAIN_BYTES_MAX, EntryBody, EntryHeader, HEADER_BYTES_MAX, LogOpening, LogPosition,
     RUN_BYTES_MAX, RUN_ENTRIES_MAX, RawEntry, Run, SignedHead, VerifiedEntry, VerifiedRun,
     body_hash, entry_hash, pack_body, unpack_body, wrap_hash,
-};
-use kitbag_core::content::report::{
-    OWN_REPORT_BYTES_MAX, OwnReport, REPORT_BYTES_MAX, Report, SignedOwnReport,
 };
 use kitbag_core::id::{DeviceId, ItemId, PackId};
 use kitbag_core::pack::note::object_tag;
@@ -170,9 +170,15 @@ pub(super) fn report(bytes: &[u8]) -> Verdict {
         let row = OwnReport { device, ..row };
         let signed = SignedOwnReport::sign(&row, &DEVICE);
         let opened = SignedOwnReport::open(&signed.to_bytes(), device);
-        assert!(opened.is_ok_and(|(opened, hash)| opened == row && hash == signed.hash()) || row.version != 1 || (row.seq == 0) != row.prev.is_none());
+        assert!(
+            opened.is_ok_and(|(opened, hash)| opened == row && hash == signed.hash())
+                || row.version != 1
+                || (row.seq == 0) != row.prev.is_none()
+        );
     });
-    Verdict::of(&read).or(Verdict::of(&row)).or(Verdict::of(&mended))
+    Verdict::of(&read)
+        .or(Verdict::of(&row))
+        .or(Verdict::of(&mended))
 }
 
 fn record(bytes: &[u8]) -> Verdict {
