@@ -2,8 +2,7 @@
 //!
 //! A report waits here, on disk, for a few minutes: the same read is counted meanwhile, and many
 //! reports share one entry. Then it goes into this device's log of the sensitivity that it speaks
-//! of, under the keys that are there. It never opens an epoch: that is for whoever writes. What no
-//! pack takes is kept in a list of this device alone, chained and signed as well.
+//! of. What no pack takes is kept in a list of this device alone, chained and signed as well.
 //! Spec: `docs/spec/audit.md`.
 
 mod exporting;
@@ -18,7 +17,7 @@ pub use log::{
 pub use verify::{AuditVerified, BrokenLog, VerifiedDevice};
 
 use crate::error::Denied;
-use crate::replica::Staged;
+use crate::replica::{Replica, Staged};
 use crate::write::Draft;
 use crate::{Node, NodeError, read_list};
 use exporting::OpenExport;
@@ -74,6 +73,8 @@ pub(crate) struct Audit {
     pruned_at: Option<Timestamp>,
     /// What the own list was told last, so that nobody fills it by asking again and again.
     told: Vec<Report>,
+    /// Packs in which it was tried to write reports that lacked a key, since the start.
+    tried: BTreeSet<PackId>,
 }
 
 impl Audit {
@@ -88,6 +89,7 @@ impl Audit {
             keep_millis: keep.first().copied().unwrap_or(KEEP_MILLIS_DEFAULT),
             pruned_at: None,
             told: Vec::new(),
+            tried: BTreeSet::new(),
         })
     }
 
@@ -226,21 +228,30 @@ impl Node {
         self.refuse_if_failed()?;
         self.close_exports(now, all)?;
         let all = all || surplus(&self.audit.waiting) > 0;
-        let is_due = |waits: &Waits| match waits.lacks_key {
-            false => !is_within(waits.report.at, now),
-            true => self.packs.if_awake(&waits.pack).is_some_and(|replica| {
-                replica.usable_epoch(waits.sensitivity).is_some()
-                    || !replica
-                        .policy
-                        .may_open(&self.me.person(), waits.sensitivity)
-            }),
+        let me = self.me.person();
+        let is_due = |waits: &Waits| {
+            let may_go = |replica: &Replica| {
+                let (policy, level) = (&replica.policy, waits.sensitivity);
+                !policy.may_open(&me, level)
+                    || policy.may_write(&me, level)
+                    || replica.usable_epoch(level).is_some()
+            };
+            // One that sleeps is woken for it once; what changes there wakes it as well.
+            let stays = || match self.packs.if_awake(&waits.pack) {
+                Some(pack) => !may_go(pack),
+                None => self.audit.tried.contains(&waits.pack),
+            };
+            !is_within(waits.report.at, now) && !(waits.lacks_key && stays())
         };
         let waiting = self.audit.waiting.iter();
         let due = waiting.filter(|waits| all || is_due(waits));
         let due: BTreeSet<PackId> = due.map(|waits| waits.pack).collect();
         let wrote = !due.is_empty();
         for pack in due {
-            self.write_reports_of(pack)?;
+            if !all {
+                self.audit.tried.insert(pack);
+            }
+            self.write_reports_of(now, pack)?;
         }
         let surplus = surplus(&self.audit.waiting);
         if surplus > 0 {
@@ -257,7 +268,7 @@ impl Node {
     }
 
     /// Writes all that waits for one pack.
-    fn write_reports_of(&mut self, pack: PackId) -> Result<(), NodeError> {
+    fn write_reports_of(&mut self, now: Timestamp, pack: PackId) -> Result<(), NodeError> {
         let waiting = self.audit.waiting.iter().cloned();
         let (own, mut rest): (Vec<Waits>, Vec<Waits>) =
             waiting.partition(|waits| waits.pack == pack);
@@ -268,7 +279,7 @@ impl Node {
         }
         let mut not_here = Vec::new();
         for (sensitivity, waits) in by_level {
-            match self.stage_reports(pack, sensitivity, &waits, &mut staged) {
+            match self.stage_reports(now, pack, sensitivity, &waits, &mut staged) {
                 Ok(true) => {}
                 Ok(false) => rest.extend(waits.into_iter().map(|waits| Waits {
                     lacks_key: true,
@@ -300,9 +311,12 @@ impl Node {
         Ok(())
     }
 
-    /// Stages entries with these reports; false while no key is here that fits.
+    /// Stages entries with these reports; false while no key is here that fits. A report that has
+    /// waited its time is written as a note would be: by whoever may write, under a new epoch if one is
+    /// owed. Before that the key of one may still be on its way.
     fn stage_reports(
         &mut self,
+        now: Timestamp,
         pack: PackId,
         sensitivity: Sensitivity,
         waits: &[Waits],
@@ -310,7 +324,9 @@ impl Node {
     ) -> Result<bool, NodeError> {
         let replica = self.packs.need(pack)?;
         let me = self.me.person();
-        let has_key = replica.usable_epoch(sensitivity).is_some();
+        let waited = waits.iter().any(|waits| !is_within(waits.report.at, now));
+        let has_key = replica.usable_epoch(sensitivity).is_some()
+            || (waited && replica.policy.may_write(&me, sensitivity));
         if replica.policy.may_open(&me, sensitivity) && (!has_key || replica.has_newer_rules()) {
             return Ok(false);
         }
@@ -423,3 +439,6 @@ impl Node {
 
 const WAITING: &str = "audit/waiting";
 const KEEP: &str = "audit/keep";
+
+#[cfg(test)]
+mod tests;

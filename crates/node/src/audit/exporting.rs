@@ -113,7 +113,7 @@ impl Node {
             ..options.clone()
         };
         let open = self.open_export(now, &pinned, &via)?;
-        open.withheld = plan.withheld.at.clone();
+        open.withheld = plan.withheld_at.clone();
         open.crosses_clients = plan.crosses_clients;
         Ok(())
     }
@@ -162,7 +162,7 @@ impl Node {
         let open = self.open_export(now, options, &via)?;
         (open.is_real, open.written) = (true, Some(written));
         self.close_export(key(options, &via))?;
-        self.write_reports_of(options.pack)
+        self.write_reports_of(now, options.pack)
     }
 
     fn open_export(

@@ -167,7 +167,9 @@ impl Newest<'_> {
 
     fn fits(&self, row: &AuditRow) -> bool {
         let query = self.query;
-        let kept = row.kind() == AuditKind::Policy || row.until >= self.since;
+        // What is not understood has no time that could be too old.
+        let timeless = matches!(row.kind(), AuditKind::Policy | AuditKind::Unknown);
+        let kept = timeless || row.until >= self.since;
         let in_time = query.since.is_none_or(|since| row.until >= since)
             && query.until.is_none_or(|until| row.at < until);
         let kind = query.kinds.is_empty() || query.kinds.contains(&row.kind());

@@ -59,6 +59,8 @@ pub struct ExportPlan {
     pub not_selected: u64,
     /// Notes that fit the filter and stay.
     pub withheld: WithheldCounts,
+    /// The same by what the rules say, apart by the sensitivity of the notes: for the audit.
+    pub withheld_at: BTreeMap<(Sensitivity, Withheld), u64>,
     /// Entries of the pack that are set aside.
     pub set_aside: u64,
     /// Changes of the pack that wait for earlier ones.
@@ -70,16 +72,13 @@ pub struct ExportPlan {
 pub struct WithheldCounts {
     /// By what the rules say.
     pub by: BTreeMap<Withheld, u64>,
-    /// The same, apart by the sensitivity of the notes.
-    pub at: BTreeMap<(Sensitivity, Withheld), u64>,
     /// They do not open from disk, or were gone when they were read.
     pub unreadable: u64,
 }
 
 impl WithheldCounts {
-    fn count(&mut self, sensitivity: Sensitivity, why: Withheld) {
+    fn count(&mut self, why: Withheld) {
         *self.by.entry(why).or_default() += 1;
-        *self.at.entry((sensitivity, why)).or_default() += 1;
     }
 }
 
@@ -119,6 +118,7 @@ pub struct Exporting {
     chosen: Vec<(Timestamp, LogId, u64, ItemId)>,
     not_selected: u64,
     withheld: WithheldCounts,
+    withheld_at: BTreeMap<(Sensitivity, Withheld), u64>,
 }
 
 impl Exporting {
@@ -130,6 +130,7 @@ impl Exporting {
             chosen: Vec::new(),
             not_selected: 0,
             withheld: WithheldCounts::default(),
+            withheld_at: BTreeMap::new(),
         }
     }
 
@@ -144,7 +145,8 @@ impl Exporting {
         if !is_selected(&self.options, note) {
             self.not_selected += 1;
         } else if let Some(why) = withholds(&self.rules, note) {
-            self.withheld.count(note.sensitivity, why);
+            self.withheld.count(why);
+            *self.withheld_at.entry((note.sensitivity, why)).or_default() += 1;
         } else if self.chosen.len() == EXPORT_NOTES_MAX {
             return Err(NodeError::BadInput {
                 field: "export",
@@ -241,6 +243,7 @@ impl Node {
             notes: chosen.into_iter().map(|(_, _, _, item)| item).collect(),
             not_selected: exporting.not_selected,
             withheld,
+            withheld_at: std::mem::take(&mut exporting.withheld_at),
             set_aside: status.set_aside,
             waiting: status.waiting,
         })
@@ -276,7 +279,7 @@ impl Node {
                     if !is_selected(options, &note) {
                         page.not_selected += 1;
                     } else if let Some(why) = withholds(rules, &note) {
-                        page.withheld.count(note.sensitivity, why);
+                        page.withheld.count(why);
                     } else {
                         page.notes.push(exported(note));
                     }

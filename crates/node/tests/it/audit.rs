@@ -1,7 +1,7 @@
 //! What devices report: it reaches who may read what it concerns and nobody else, counts from whoever
 //! may read, survives crashes, and is never text of a note.
 
-use super::admins::{change, meet, pack_of, remove};
+use super::admins::{change, meet, pack_of, remove, role};
 use super::support::*;
 use kitbag_core::content::report::{ReadPart, Reported, Via, Written, WrittenTo};
 use kitbag_core::filter::{Filter, Listed};
@@ -12,7 +12,7 @@ use kitbag_node::audit::{
     AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditWhat, REPORT_WAIT_MILLIS,
 };
 use kitbag_node::finding::{ExportOptions, ExportPlan};
-use kitbag_testkit::{Fault, Opened, Who, World};
+use kitbag_testkit::{Fault, Loot, Opened, Records, Who, World};
 
 const ALL: usize = 1_000;
 
@@ -374,13 +374,16 @@ fn reports_of_who_was_removed_end_where_their_log_ends() {
     assert_no_violations(&mut world);
 }
 
-/// Goal: reading opens no epoch and so tells nobody who lost access anything new; it is told once
-/// somebody wrote.
+/// Goal: after a removal a reader's report waits until somebody who may write made a new key; who was
+/// removed opens none of it.
 #[test]
-fn a_read_after_a_removal_waits_for_a_writer() {
+fn a_readers_report_after_a_removal_waits_for_a_writer() {
     let (mut world, all, pack) = pack_of(806, ["Ana", "Ben", "Cyn"]);
     let [ana, ben, cyn] = all;
     let note = add(&mut world, ana, pack, "call", Sensitivity::Internal);
+    let to_reader = role(&world, cyn, Role::Reader, Sensitivity::Internal);
+    change(&mut world, ana, pack, &to_reader);
+    add(&mut world, ana, pack, "then", Sensitivity::Internal);
     settle(&mut world);
     let removal = remove(&world, ben);
     change(&mut world, ana, pack, &removal);
@@ -392,13 +395,17 @@ fn a_read_after_a_removal_waits_for_a_writer() {
             .count()
     };
     let before = epochs(&mut world);
+    let (mut loot, own) = world.loot(ben);
     read(&mut world, cyn, pack, note);
     tell(&mut world, cyn);
+    world.run(2 * REPORT_WAIT_MILLIS);
+    let wrote = world.call(cyn, |node, now| node.write_reports(now, false));
+    wrote.done();
     settle(&mut world);
     assert_eq!(epochs(&mut world), before);
-    let own = reports(&mut world, cyn, pack);
-    assert_eq!(own.len(), 1);
-    assert_eq!(own[0].state, AuditState::Waits, "shown here already");
+    let rows = reports(&mut world, cyn, pack);
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].state, AuditState::Waits, "shown here already");
     assert!(reports(&mut world, ana, pack).is_empty());
     add(&mut world, ana, pack, "mail", Sensitivity::Internal);
     settle(&mut world);
@@ -406,7 +413,42 @@ fn a_read_after_a_removal_waits_for_a_writer() {
     assert!(wrote.done(), "the key has come");
     settle(&mut world);
     assert_eq!(reports(&mut world, ana, pack)[0].state, AuditState::Counts);
+    nothing_opens(&mut world, ana, &mut loot, own);
     assert_no_violations(&mut world);
+}
+
+/// Goal: where a new key is owed and nobody writes notes, reports of a writer are not held up for
+/// long: once they have waited their time they are what is written next, under a new key.
+#[test]
+fn a_writers_report_does_not_wait_for_a_note() {
+    let (mut world, all, pack) = pack_of(811, ["Ana", "Ben", "Cyn"]);
+    let [ana, ben, cyn] = all;
+    let note = add(&mut world, ana, pack, "call", Sensitivity::Internal);
+    settle(&mut world);
+    let removal = remove(&world, ben);
+    change(&mut world, ana, pack, &removal);
+    settle(&mut world);
+    let (mut loot, own) = world.loot(ben);
+    read(&mut world, cyn, pack, note);
+    tell(&mut world, cyn);
+    assert_eq!(reports(&mut world, cyn, pack)[0].state, AuditState::Waits);
+    world.run(REPORT_WAIT_MILLIS);
+    let wrote = world.call(cyn, |node, now| node.write_reports(now, false));
+    assert!(wrote.done());
+    settle(&mut world);
+    assert_eq!(reports(&mut world, ana, pack)[0].state, AuditState::Counts);
+    nothing_opens(&mut world, ana, &mut loot, own);
+    assert_no_violations(&mut world);
+}
+
+/// What is new at Internal since then, and there is something, opens with none of these keys.
+fn nothing_opens(world: &mut World, who: Who, loot: &mut Loot, before: Records) {
+    let (_, after) = world.loot(who);
+    let new = after.without(&before);
+    let internal = new.only(|opening, _| opening.sensitivity == Sensitivity::Internal);
+    assert!(internal.sealed(None) >= 1);
+    let opened = loot.open(&internal);
+    assert!(opened.is_empty(), "{opened:#?}");
 }
 
 /// Goal: whenever power fails, a read that was acknowledged is told later exactly once, and the chains
