@@ -207,7 +207,11 @@ fn keeping_and_wrong_questions() {
     let ada = Device::up("Ada");
     let pack = ada.create_pack("Acme");
     assert_eq!(ada.json(&["audit", "keep"])["days"], 365);
-    assert_eq!(ada.json(&["audit", "keep", "90"])["days"], 90);
+    let (_, error) = ada.fails(&["audit", "keep", "90"], b"");
+    assert_eq!(error["code"], "confirmation-required");
+    assert_eq!(ada.json(&["audit", "keep", "90", "--yes"])["days"], 90);
+    assert_eq!(ada.json(&["audit", "keep", "120"])["days"], 120, "longer");
+    assert_eq!(ada.json(&["audit", "keep", "90", "--yes"])["days"], 90);
     assert!(ada.ok(&["audit", "keep"]).contains("90 days"));
     let device = ada.json(&["audit", "log", "--device"]);
     assert_eq!(

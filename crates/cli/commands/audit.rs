@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::past::parse_past;
 use crate::table::Table;
-use crate::{directory, launch, when, words};
+use crate::{directory, input, launch, when, words};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
@@ -58,6 +58,9 @@ enum AuditCommand {
         /// From now on
         #[arg(value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
         days: Option<u32>,
+        /// Do not ask
+        #[arg(long, requires = "days")]
+        yes: bool,
     },
 }
 
@@ -147,7 +150,16 @@ pub(super) async fn run(context: &Context, args: AuditArgs) -> anyhow::Result<()
             };
             export(context, &client, call).await
         }
-        AuditCommand::Keep { days } => {
+        AuditCommand::Keep { days, yes } => {
+            let before = client.call(&KeepAudit { v: V1, days: None }).await?;
+            if let Some(days) = days.filter(|days| *days < before.days && !yes) {
+                let terms = format!(
+                    "What only this device reported to itself is deleted after {}, not {}.",
+                    words::count(u64::from(days), "day", "days"),
+                    before.days
+                );
+                input::confirm(context.out, &terms, "Keep it no longer than that?")?;
+            }
             let kept = client.call(&KeepAudit { v: V1, days }).await?;
             if context.out.is_json() {
                 return context.out.document(&kept);

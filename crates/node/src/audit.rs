@@ -228,24 +228,7 @@ impl Node {
         self.refuse_if_failed()?;
         self.close_exports(now, all)?;
         let all = all || surplus(&self.audit.waiting) > 0;
-        let me = self.me.person();
-        let is_due = |waits: &Waits| {
-            let may_go = |replica: &Replica| {
-                let (policy, level) = (&replica.policy, waits.sensitivity);
-                !policy.may_open(&me, level)
-                    || policy.may_write(&me, level)
-                    || replica.usable_epoch(level).is_some()
-            };
-            // One that sleeps is woken for it once; what changes there wakes it as well.
-            let stays = || match self.packs.if_awake(&waits.pack) {
-                Some(pack) => !may_go(pack),
-                None => self.audit.tried.contains(&waits.pack),
-            };
-            !is_within(waits.report.at, now) && !(waits.lacks_key && stays())
-        };
-        let waiting = self.audit.waiting.iter();
-        let due = waiting.filter(|waits| all || is_due(waits));
-        let due: BTreeSet<PackId> = due.map(|waits| waits.pack).collect();
+        let due = self.due_to_report(now, all);
         let wrote = !due.is_empty();
         for pack in due {
             if !all {
@@ -265,6 +248,40 @@ impl Node {
         }
         self.drop_old(now)?;
         Ok(wrote)
+    }
+
+    /// Packs into which reports are to be written now.
+    fn due_to_report(&self, now: Timestamp, all: bool) -> BTreeSet<PackId> {
+        let mut due = BTreeSet::new();
+        let mut lacking = BTreeSet::new();
+        for waits in &self.audit.waiting {
+            if all {
+                due.insert(waits.pack);
+            } else if !is_within(waits.report.at, now) {
+                match waits.lacks_key {
+                    true => lacking.insert((waits.pack, waits.sensitivity)),
+                    false => due.insert(waits.pack),
+                };
+            }
+        }
+        let me = self.me.person();
+        let may_go = |replica: &Replica, level| {
+            let policy = &replica.policy;
+            !policy.may_open(&me, level)
+                || policy.may_write(&me, level)
+                || replica.usable_epoch(level).is_some()
+        };
+        for (pack, level) in lacking {
+            // One that sleeps is woken for it once; what changes there wakes it as well.
+            let goes = match self.packs.if_awake(&pack) {
+                Some(replica) => may_go(replica, level),
+                None => !self.audit.tried.contains(&pack),
+            };
+            if goes {
+                due.insert(pack);
+            }
+        }
+        due
     }
 
     /// Writes all that waits for one pack.
