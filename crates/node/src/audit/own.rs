@@ -47,6 +47,9 @@ impl OwnEnd {
     }
 }
 
+/// The number of a row that does not hold, and why; none if all do.
+pub(super) type BrokenRow = Option<(u64, &'static str)>;
+
 /// A row as it was found.
 pub(super) enum OwnRow {
     /// As it was written.
@@ -144,7 +147,7 @@ impl Node {
     }
 
     /// Whether the list holds together: the number of rows, and the first that does not follow.
-    pub(super) fn verify_own(&self) -> Result<(u64, Option<(u64, &'static str)>), NodeError> {
+    pub(super) fn verify_own(&self) -> Result<(u64, BrokenRow), NodeError> {
         let mut before: Option<EntryHash> = None;
         let mut known = false; // whether the row before is here
         let (mut rows, mut broken) = (0, None);
