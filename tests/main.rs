@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod asking;
+mod audit;
 mod bad_input;
 mod canary;
 mod clearance;

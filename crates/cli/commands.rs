@@ -1,6 +1,7 @@
 //! The subcommands: one file each, and one line each here.
 
 mod add;
+mod audit;
 mod carry;
 mod check;
 mod clip;
@@ -167,6 +168,9 @@ pub(crate) enum Command {
     /// Show a pack's rules, and which of them decides
     #[command(hide = true)]
     Policy(policy::PolicyArgs),
+    /// Show what was read, exported and refused, as devices reported it
+    #[command(hide = true)]
+    Audit(audit::AuditArgs),
     /// Show what some bytes are, for debugging
     #[command(hide = true)]
     Inspect(inspect::InspectArgs),
@@ -236,6 +240,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Who(args)) => who::run(context, args).await,
         Some(Command::Check(args)) => check::run(context, args).await,
         Some(Command::Policy(args)) => policy::run(context, args).await,
+        Some(Command::Audit(args)) => audit::run(context, args).await,
         Some(Command::Inspect(args)) => inspect::run(context, args),
         Some(Command::Completions(args)) => completions::run(context, &args),
         Some(Command::Man(args)) => man::run(context, args),

@@ -14,7 +14,7 @@ use kitbag_render::{
 };
 use kitbag_rpc::{
     Client, Code, ExportPage, ExportWish, ExportedNote, ExportedPack, Failure, Hex, ReadExport,
-    ReceiptNote, ReceiptShown, Sensitivity, V1, Withheld,
+    ReceiptNote, ReceiptShown, Sensitivity, TellExport, V1, Withheld,
 };
 use measured::Measured;
 use planned::{Planned, Signing};
@@ -177,6 +177,9 @@ pub(super) struct Written {
     sha256: Hex,
     /// The signed receipt, if one was asked for.
     receipt: Option<WrittenReceipt>,
+    /// Whether this device's audit could not be told what was written.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    not_reported: bool,
 }
 
 /// A signed receipt that was written.
@@ -275,6 +278,18 @@ async fn export(client: &Client, wanted: Wanted) -> anyhow::Result<Written> {
             says,
         }),
     };
+    // It is written: that nobody could be told takes nothing back.
+    let mut not_reported = false;
+    for part in &planned.parts {
+        let tell = TellExport {
+            v: V1,
+            export: part.wish.clone(),
+            sha256: bundle.sha256.to_string(),
+            bytes: bundle.bytes,
+            file: file.is_some(),
+        };
+        not_reported |= client.call(&tell).await.is_err();
+    }
     Ok(Written {
         v: V1,
         file: file.map(|file| file.display().to_string()),
@@ -293,6 +308,7 @@ async fn export(client: &Client, wanted: Wanted) -> anyhow::Result<Written> {
         bytes: bundle.bytes,
         sha256: bundle.sha256,
         receipt,
+        not_reported,
     })
 }
 
@@ -404,6 +420,12 @@ fn in_words(written: &Written, file: Option<&std::path::Path>) -> String {
         notes(written.notes),
         written.max_sensitivity.title()
     )];
+    if written.not_reported {
+        lines.push(
+            "The daemon could not be told what was written: kitbag audit shows no hash of it"
+                .to_owned(),
+        );
+    }
     if written.crosses_clients {
         lines.push("It crosses from one client to another, as you said".to_owned());
     }
@@ -505,6 +527,7 @@ mod tests {
             bytes: 300,
             sha256: Hex(vec![7; 32]),
             receipt: None,
+            not_reported: false,
         };
         assert_eq!(
             in_words(&written, None),

@@ -11,6 +11,7 @@
 mod body;
 pub mod branches;
 mod relocation;
+pub mod report;
 
 pub use body::{
     BODY_PLAIN_BYTES_MAX, BodyError, EntryBody, Profile, TakesOver, pack_body, unpack_body,
@@ -130,7 +131,8 @@ pub enum EntryKind {
     /// A change to the index document of this sensitivity.
     #[n(3)]
     Index,
-    /// The author's name and addresses; the newest of a device counts.
+    /// What a device says about itself: its name and addresses, of which the newest counts, or, under
+    /// the tag of its reports, what was read on it.
     #[n(4)]
     Profile,
     /// A note that came from another sensitivity: record and changes, and the wrap of a new item key.

@@ -1,5 +1,6 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+pub(crate) mod audit;
 mod carrying;
 mod clip;
 mod explain;
@@ -24,14 +25,14 @@ use kitbag_engine::{
     PackSummary,
 };
 use kitbag_rpc::{
-    AddNote, ApproveJoin, Audience, AudienceMember, Call, CancelInvite, Code, CreatePack, EditNote,
-    Failure, ForgetJoin, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten, JoinPack,
-    JoinRequest, JoinRequests, JoinState, Joined, ListInvites, ListJoinRequests, ListMembers,
-    ListNotes, ListPacks, Listed, MaskedCopy, Me, Members, NoteAnswer, NoteEdited, NoteRef,
-    NoteRelabelled, NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs, ReadHistory,
-    ReadMetrics, ReadStatus, RefuseJoin, RelabelNote, Review, ReviewPack, Secret, Sensitivity,
-    SharePack, Shared, ShowNote, ShowPack, Status, SyncPacks, Synced, TakeOver, TakenOver, V1,
-    WaitingJoin, WhoAmI,
+    AddNote, ApproveJoin, Audience, AudienceMember, Call, Caller, CancelInvite, Code, CreatePack,
+    EditNote, Failure, ForgetJoin, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten,
+    JoinPack, JoinRequest, JoinRequests, JoinState, Joined, ListInvites, ListJoinRequests,
+    ListMembers, ListNotes, ListPacks, Listed, MaskedCopy, Me, Members, NoteAnswer, NoteEdited,
+    NoteRef, NoteRelabelled, NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs,
+    ReadHistory, ReadMetrics, ReadStatus, RefuseJoin, RelabelNote, Review, ReviewPack, Secret,
+    Sensitivity, SharePack, Shared, ShowNote, ShowPack, Status, SyncPacks, Synced, TakeOver,
+    TakenOver, V1, WaitingJoin, WhoAmI,
 };
 use std::collections::{BTreeSet, HashMap};
 use zeroize::Zeroizing;
@@ -40,6 +41,8 @@ use zeroize::Zeroizing;
 #[derive(Clone)]
 pub(crate) struct Served {
     pub(crate) engine: Engine,
+    /// Who asks.
+    pub(crate) caller: Caller,
 }
 
 type Answered<T> = Result<T, Failure>;
@@ -106,6 +109,10 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(selections::show)
         .on(selections::save)
         .on(selections::delete)
+        .on(audit::tell_export)
+        .on(audit::read_audit)
+        .on(audit::verify_audit)
+        .on(audit::keep_audit)
         .into_router()
 }
 
@@ -315,7 +322,8 @@ async fn show_note(served: Served, call: ShowNote) -> Answered<NoteAnswer> {
         .resolve_note(call.note)
         .await
         .map_err(|e| failed(&e))?;
-    let note = served.engine.note(pack, id).await.map_err(|e| failed(&e))?;
+    let note = served.engine.read_note(pack, id, served.via()).await;
+    let note = note.map_err(|e| failed(&e))?;
     Ok(NoteAnswer {
         v: V1,
         note: convert::note(note, served.pack_ref(pack).await?),
@@ -388,7 +396,7 @@ async fn read_history(served: Served, call: ReadHistory) -> Answered<History> {
         .map_err(|e| failed(&e))?;
     let history = served
         .engine
-        .history(pack, id)
+        .read_history(pack, id, served.via())
         .await
         .map_err(|e| failed(&e))?;
     Ok(History {

@@ -8,12 +8,13 @@
 use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, CheckOrigin,
     CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, EditNote, ExplainPolicy, Failure,
-    ForgetJoin, Health, ImportNotes, JoinPack, ListInvites, ListJoinRequests, ListMembers,
-    ListNotes, ListPacks, ListSelections, LockHome, LookAtReceipt, PlanExport, ReadClip,
-    ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin,
-    RelabelNote, RememberClip, ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole,
-    SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop,
-    SupersedeNote, SyncPacks, TakeOver, Undo, UnlockHome, UnsharePack, WhoAmI,
+    ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites, ListJoinRequests,
+    ListMembers, ListNotes, ListPacks, ListSelections, LockHome, LookAtReceipt, PlanExport,
+    ReadAudit, ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy,
+    RedactNote, RefuseJoin, RelabelNote, RememberClip, ReviewPack, SaveSelection, SearchNotes,
+    Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection,
+    SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome,
+    UnsharePack, VerifyAudit, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -65,6 +66,8 @@ pub(crate) enum Operation {
     TurnAway,
     /// Becomes a member of somebody's pack.
     Join,
+    /// Asks, or says, for how long reports are kept.
+    KeepAudit,
     /// Exchanges with members what they may have anyway.
     Sync,
 }
@@ -122,7 +125,7 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes;
+    Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
     Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver;
     ChangeMembers: UnsharePack, SetRole;
@@ -130,6 +133,7 @@ asks! {
     Join: JoinPack, ForgetJoin;
     Admit: ApproveJoin;
     TurnAway: CancelInvite, RefuseJoin;
+    KeepAudit: KeepAudit;
     Sync: SyncPacks;
 }
 
@@ -159,6 +163,14 @@ impl Asks for SignReceipt {
     }
 }
 
+impl Asks for TellExport {
+    fn operation(&self) -> Operation {
+        Operation::Export {
+            max_sensitivity: self.export.max_sensitivity,
+        }
+    }
+}
+
 impl Asks for ReadExport {
     fn operation(&self) -> Operation {
         Operation::Export {
@@ -171,7 +183,7 @@ impl Asks for ReadExport {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 17] = [
+    const OPERATIONS: [Operation; 18] = [
         Operation::Select,
         Operation::LookAtDaemon,
         Operation::StopDaemon,
@@ -196,6 +208,7 @@ mod tests {
         Operation::Admit,
         Operation::TurnAway,
         Operation::Join,
+        Operation::KeepAudit,
         Operation::Sync,
     ];
 

@@ -5,13 +5,14 @@
 //! `docs/security/lock.md`. Locking and unlocking happen one after the other; a second unlock that
 //! waits finds the home open, so a flood of them costs one stretching of a passphrase at a time.
 
-use crate::api::Served;
+use crate::api::{Served, audit};
+use crate::authorise::{Asker, Denied};
 use crate::convert;
 use crate::failure::failed;
 use crate::routes::{Ended, Serves};
 use crate::supervisor::Supervisor;
 use kitbag_engine::{Engine, KeyProtection, Settings, key_protection};
-use kitbag_rpc::{Code, Failure, LOG_DIR, Meters, OpensWith, Time};
+use kitbag_rpc::{Caller, Code, Failure, LOG_DIR, Meters, OpensWith, Time};
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +31,8 @@ const DATABASE: &str = "kitbag.redb";
 #[derive(Clone)]
 pub(crate) struct Home {
     inner: Arc<Inner>,
+    /// Who asks, in the copy that serves one request.
+    caller: Caller,
 }
 
 struct Inner {
@@ -56,9 +59,32 @@ struct Tally {
 impl Serves for Home {
     type Open = Served;
 
+    fn asked_by(self, caller: &Caller) -> Home {
+        Home {
+            caller: caller.clone(),
+            ..self
+        }
+    }
+
+    fn refused(&self, asker: &Asker, why: Denied) {
+        let Some(engine) = self.engine() else { return };
+        let via = audit::via(&asker.says);
+        let rule = match why {
+            Denied::OtherUser => "other user",
+        };
+        tokio::spawn(async move {
+            if let Err(error) = engine.report_denial("request", rule, via).await {
+                warn!(%error, "a refusal could not be noted");
+            }
+        });
+    }
+
     fn open(&self) -> Result<Served, Failure> {
         match self.engine() {
-            Some(engine) => Ok(Served { engine }),
+            Some(engine) => Ok(Served {
+                engine,
+                caller: self.caller.clone(),
+            }),
             None => {
                 Err(Failure::new(Code::Locked, "this device is locked")
                     .hint("open it: kitbag unlock"))
@@ -88,6 +114,7 @@ impl Home {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let millis = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
         Home {
+            caller: Caller::Cli,
             inner: Arc::new(Inner {
                 settings,
                 engine: Mutex::new(Some(engine)),

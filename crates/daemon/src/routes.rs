@@ -4,7 +4,7 @@
 //! handler runs as a task of its own: a client that goes away does not cut a write in half, and a
 //! panic is an answer to this one request.
 
-use crate::authorise::{Asker, Asks, Peer, authorise};
+use crate::authorise::{Asker, Asks, Denied, Peer, authorise};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Request};
@@ -35,6 +35,14 @@ pub(crate) trait Serves: Clone + Send + Sync + 'static {
 
     /// Counts a request by how it ended.
     fn count(&self, _: Ended) {}
+
+    /// The same, for one request of this caller.
+    fn asked_by(self, _: &Caller) -> Self {
+        self
+    }
+
+    /// Notes that somebody was refused before anything was looked at.
+    fn refused(&self, _: &Asker, _: Denied) {}
 }
 
 /// How a request ended.
@@ -118,8 +126,8 @@ impl<S: Serves> Routes<S> {
     {
         let begin = move |state: S, asker: &Asker, body: &[u8]| -> Result<Running, Failure> {
             let call: C = decode_request(body)?;
-            authorise(asker, &call.operation())?;
-            let answer = handler(state, call);
+            authorise(asker, &call.operation()).inspect_err(|why| state.refused(asker, *why))?;
+            let answer = handler(state.asked_by(&asker.says), call);
             Ok(Box::pin(async move { write(&answer.await?) }))
         };
         self.put(

@@ -20,6 +20,20 @@ pub struct RedactedPage {
 }
 
 impl RedactedPage {
+    /// A page as it leaves: off the node's thread, if there is something to take out.
+    pub(crate) async fn of_page(
+        page: ExportPage,
+        redacts: bool,
+    ) -> Result<RedactedPage, EngineError> {
+        if !redacts {
+            let masked = vec![BTreeMap::new(); page.notes.len()];
+            return Ok(RedactedPage { page, masked });
+        }
+        tokio::task::spawn_blocking(move || RedactedPage::of(page))
+            .await
+            .map_err(|_| EngineError::Stopped)
+    }
+
     /// Takes personal data out of a page. A note that states a kind of which none is found stays: it
     /// would leave with it.
     fn of(mut page: ExportPage) -> RedactedPage {
@@ -40,6 +54,14 @@ impl RedactedPage {
         page.notes = notes;
         RedactedPage { page, masked }
     }
+}
+
+/// A plan without personal data of its own, if that is to be taken out.
+pub(crate) fn redacted_plan(mut plan: ExportPlan, redacts: bool) -> ExportPlan {
+    if redacts {
+        plan.title = redacted_text(&plan.title);
+    }
+    plan
 }
 
 impl Engine {
@@ -82,12 +104,7 @@ impl Engine {
             };
             let (rest, plan) = worker.call(slice).await?;
             match plan {
-                Some(mut plan) => {
-                    if redacts {
-                        plan.title = redacted_text(&plan.title);
-                    }
-                    return Ok(plan);
-                }
+                Some(plan) => return Ok(redacted_plan(plan, redacts)),
                 None => exporting = rest,
             }
         }
@@ -105,12 +122,6 @@ impl Engine {
         let redacts = options.redacts;
         let page = move |node: &mut Node, now| node.export_page(now, &options, &notes);
         let page = self.worker()?.call(page).await?;
-        if !redacts {
-            let masked = vec![BTreeMap::new(); page.notes.len()];
-            return Ok(RedactedPage { page, masked });
-        }
-        tokio::task::spawn_blocking(move || RedactedPage::of(page))
-            .await
-            .map_err(|_| EngineError::Stopped)
+        RedactedPage::of_page(page, redacts).await
     }
 }

@@ -20,6 +20,7 @@
 //! ```
 
 mod asking;
+mod audit;
 mod capturing;
 mod editing;
 mod error;
@@ -55,6 +56,9 @@ pub use finding::RedactedPage;
 pub use home::{
     KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
 };
+pub use kitbag_core::content::report::{
+    Exported, ExportedWhole, NoteStart, ReadPart, Report, Reported, Via, Written, WrittenTo,
+};
 pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
 pub use kitbag_core::id::{DeviceId, EntryHash, ImportKey, ItemId, PackId, PersonId, Timestamp};
@@ -78,6 +82,10 @@ pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_core::selection::{Chosen, Selection, WORKING};
 pub use kitbag_node::Notice;
+pub use kitbag_node::audit::{
+    AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditVerified, AuditWhat, BrokenLog,
+    VerifiedDevice,
+};
 pub use kitbag_node::capturing::{Became, CaptureDone, Captured, Incoming};
 pub use kitbag_node::carrying::{Carried, Carry, CarryOptions};
 pub use kitbag_node::check::{Checked, Tally, Tried};
@@ -124,6 +132,16 @@ struct Inner {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     settings: Settings,
     me: Mutex<Me>,
+}
+
+/// A program of the person, by the name that it tells, as reports name it.
+pub fn via_program(name: &str) -> Via {
+    kitbag_node::Node::via_program(name)
+}
+
+/// An agent, by its name, as reports name it.
+pub fn via_agent(name: &str) -> Via {
+    kitbag_node::Node::via_agent(name)
 }
 
 impl std::fmt::Debug for Engine {

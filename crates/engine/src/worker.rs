@@ -186,7 +186,13 @@ impl Worker {
                                 desk.take_in(node, &frames);
                             }
                         }
-                        desk.step(node, None, |node, _| node.rest().map(|()| vec![]));
+                        desk.step(node, None, |node, now| {
+                            let told = match node.write_reports(now, false)? {
+                                true => node.announce(now)?,
+                                false => vec![],
+                            };
+                            node.rest().map(|()| told)
+                        });
                     };
                     let panicked = catch_unwind(AssertUnwindSafe(work)).is_err();
                     desk.shared.counters.step(begun.elapsed());
@@ -201,6 +207,12 @@ impl Worker {
                     }
                 }
                 let Some(node) = keeper.node() else { return };
+                // What was reported stays on disk either way; so others hear of it at the next start.
+                match catch_unwind(AssertUnwindSafe(|| node.write_reports(now(), true))) {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) => warn!(%error, "reports wait until the next start"),
+                    Err(_) => warn!("reports wait until the next start"),
+                }
                 match catch_unwind(AssertUnwindSafe(|| node.keep_summaries(now()))) {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => {

@@ -98,7 +98,7 @@ impl Deriving<'_> {
             self.replica.profile_entries.clear();
             let entries = self.replica.places.iter();
             entries
-                .filter(|(_, place)| place.kind == EntryKind::Profile)
+                .filter(|(_, place)| place.kind == EntryKind::Profile && !place.is_report)
                 .map(|(hash, _)| *hash)
                 .collect()
         } else {

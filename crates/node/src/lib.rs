@@ -12,6 +12,7 @@ mod applying;
 mod aside;
 mod asking;
 mod asleep;
+pub mod audit;
 mod authority;
 pub mod capturing;
 pub mod carrying;
@@ -103,6 +104,7 @@ pub struct Node {
     asking: asking::Asking,
     waiting: Vec<waiting::WaitingJoin>,
     selections: selections::Rows,
+    audit: audit::Audit,
     /// Lists that could not be read when this was opened.
     damaged: Vec<&'static str>,
     changed: BTreeSet<PackId>,
@@ -214,6 +216,7 @@ impl Node {
         let asking = asking::Asking::load(&store, &mut damaged)?;
         let waiting = waiting::load(&store, &mut damaged)?;
         let selections = selections::load(&store, &mut damaged)?;
+        let audit = audit::Audit::load(&store, &mut damaged)?;
         let mut node = Node {
             store,
             rng,
@@ -230,6 +233,7 @@ impl Node {
             asking,
             waiting,
             selections,
+            audit,
             changed: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             addresses: Vec::new(),

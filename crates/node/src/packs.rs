@@ -463,7 +463,15 @@ impl Node {
                 let visible = logs.filter(|(_, log)| log.opening.sensitivity <= clearance);
                 let unseen = visible.map(|(id, log)| {
                     let kept = log.branches.iter().map(|branch| replica.kept_len(branch));
-                    (kept.sum::<usize>() as u64).saturating_sub(known(id))
+                    let unseen = (kept.sum::<usize>() as u64).saturating_sub(known(id));
+                    // What was read here is no news that anybody waits for.
+                    let newest = log.branches.iter().flat_map(|of| of.entries.iter().rev());
+                    let newest = newest.take(usize::try_from(unseen).unwrap_or(usize::MAX));
+                    let reports = newest.filter(|hash| {
+                        let place = replica.places.get(*hash);
+                        place.is_some_and(|place| place.is_report)
+                    });
+                    unseen - reports.count() as u64
                 });
                 unseen.sum()
             }

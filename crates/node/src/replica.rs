@@ -5,6 +5,7 @@
 //! does not depend on how it came.
 
 use kitbag_core::content::branches::{self, Link};
+use kitbag_core::content::report::report_tag;
 use kitbag_core::content::{
     EntryKind, LogOpening, LogPosition, Profile, SignedHead, VerifiedEntry, VerifiedRun,
 };
@@ -123,6 +124,8 @@ pub(crate) struct Place {
     pub(crate) epoch: Option<EpochId>,
     /// Policy heads that its author had seen: the newest frontier in its log up to here.
     pub(crate) frontier: Arc<[OpHash]>,
+    /// Whether its author tells in it what happened on their device.
+    pub(crate) is_report: bool,
 }
 
 /// One pack.
@@ -143,6 +146,8 @@ pub(crate) struct Replica {
     /// Tags of notes that moved between sensitivities.
     pub(crate) placements: Placements,
     pub(crate) profiles: BTreeMap<DeviceId, Profile>,
+    /// Entries in which devices tell what happened on them, in order of arrival.
+    pub(crate) reports: Vec<EntryHash>,
     /// The entry that each profile came in.
     pub(crate) profile_entries: BTreeMap<DeviceId, EntryHash>,
     /// Names that joiners told before their profile arrived.
@@ -199,6 +204,7 @@ impl Replica {
             deleted: BTreeSet::new(),
             placements: Placements::default(),
             profiles: BTreeMap::new(),
+            reports: Vec::new(),
             profile_entries: BTreeMap::new(),
             told_names: BTreeMap::new(),
             quarantined: BTreeMap::new(),
@@ -338,6 +344,7 @@ impl Replica {
             return;
         };
         let (sensitivity, after) = (of.opening.sensitivity, of.opening.after);
+        let reports = report_tag(self.row.id, of.opening.device);
         let Some(of) = of.branches.get_mut(branch) else {
             return;
         };
@@ -365,9 +372,13 @@ impl Replica {
             deps: header.deps.clone(),
             epoch: header.epoch,
             frontier,
+            is_report: header.kind == EntryKind::Profile && header.object == Some(reports),
         };
         if header.kind == EntryKind::Profile {
-            touched.profiles.push(entry.hash());
+            match place.is_report {
+                true => self.reports.push(entry.hash()),
+                false => touched.profiles.push(entry.hash()),
+            }
         }
         if let Some(tag) = place.object {
             self.objects

@@ -265,7 +265,8 @@ impl Node {
         let latest = replica.profile_entries.get(&self.me.device())?;
         let latest = replica.places.get(latest).filter(|place| !is_own(place))?;
         let mut places = replica.places.values();
-        let told = places.any(|place| place.kind == EntryKind::Profile && is_own(place));
+        let told = places
+            .any(|place| place.kind == EntryKind::Profile && !place.is_report && is_own(place));
         told.then_some(latest.log)
     }
 }

@@ -4,6 +4,7 @@
 mod it {
     mod admins;
     mod asking;
+    mod audit;
     mod disks;
     mod explain;
     mod find;

@@ -10,6 +10,7 @@
 //! it links no engine. What can go wrong is one list, [`Code`], with an exit code each.
 //! Described for users in `docs/cli.md`.
 
+mod audit;
 mod call;
 mod caller;
 mod carrying;
@@ -45,6 +46,10 @@ mod undo;
 mod why;
 mod words;
 
+pub use audit::{
+    Audit, AuditBroken, AuditDenial, AuditDevice, AuditExport, AuditKept, AuditKind, AuditPolicy,
+    AuditRow, AuditVerified, ExportTold, KeepAudit, ReadAudit, TellExport, VerifyAudit,
+};
 pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
 pub use caller::{Caller, NotACaller};
 pub use carrying::{CarryNote, NoteCarried};

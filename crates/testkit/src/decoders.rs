@@ -90,6 +90,10 @@ pub const TARGETS: &[Target] = &[
         run: content::body,
     },
     Target {
+        name: "report",
+        run: content::report,
+    },
+    Target {
         name: "note_change",
         run: changes::note_change,
     },

@@ -169,6 +169,7 @@ fn seeds(target: &str) -> Vec<Seed> {
         "wrap_set" => wrap_sets(),
         "run" => runs(),
         "body" => bodies(),
+        "report" => reports(),
         "note_change" => note_changes(),
         "index_change" => index_changes(),
         "message" => messages(),
@@ -339,6 +340,18 @@ fn bodies() -> Vec<Seed> {
         })
         .collect();
     seeds.push(seed("note", note_record().to_bytes()));
+    seeds
+}
+
+fn reports() -> Vec<Seed> {
+    let reports = samples::reports().into_iter();
+    let mut seeds: Vec<Seed> = reports
+        .map(|(name, report)| seed(name, report.to_bytes()))
+        .collect();
+    for (name, row, signed) in samples::own_reports() {
+        seeds.push(seed(name, signed.to_bytes()));
+        seeds.push(seed(&format!("{name} record"), codec::encode(&row)));
+    }
     seeds
 }
 
@@ -554,6 +567,11 @@ fn rows() -> Vec<Seed> {
         seed("log", codec::encode(&log)),
         seed("head", codec::encode(&samples::run().head)),
         seed("joining", [&[2][..], &[0xa0]].concat()),
+        seed("reports that wait", [&[5][..], &[0x80]].concat()),
+        seed(
+            "how long reports are kept",
+            [&[7][..], &[0x81, 0x07]].concat(),
+        ),
     ];
     for (which, name) in [(0, "identity"), (1, "life")] {
         seeds.push(seed(name, [&[which][..], &own_setting(name)].concat()));

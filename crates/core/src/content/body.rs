@@ -7,6 +7,7 @@
 
 use crate::codec::{self, CodecError};
 use crate::content::relocation::Relocation;
+use crate::content::report::Reports;
 use crate::id::{EntryHash, PersonId, Timestamp};
 use crate::pack::Record;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -64,6 +65,9 @@ pub enum EntryBody {
         #[cbor(with = "minicbor::bytes")]
         Vec<u8>,
     ),
+    /// What happened on the author's device.
+    #[n(5)]
+    Reports(#[n(0)] Reports),
 }
 
 /// Entries that were set aside and whose content the author of this one writes anew as their own:

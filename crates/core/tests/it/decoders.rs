@@ -2,6 +2,7 @@
 
 use crate::samples;
 use kitbag_core::codec;
+use kitbag_core::content::report::{OwnReport, Report, SignedOwnReport};
 use kitbag_core::content::{
     LogOpening, LogPosition, RawEntry, Run, SignedHead, VerifiedEntry, VerifiedRun, pack_body,
     unpack_body,
@@ -119,6 +120,33 @@ fn build() -> Vec<Decoder> {
                 .map(|entry| entry.header.clone())
                 .collect(),
             looks_inside: true,
+        },
+        Decoder {
+            name: "report",
+            decode: plain::<Report>,
+            samples: samples::reports()
+                .iter()
+                .map(|(_, report)| report.to_bytes())
+                .collect(),
+            looks_inside: false,
+        },
+        Decoder {
+            name: "row of a device's own list",
+            decode: plain::<OwnReport>,
+            samples: samples::own_reports()
+                .iter()
+                .map(|(_, row, _)| codec::encode(row))
+                .collect(),
+            looks_inside: false,
+        },
+        Decoder {
+            name: "signed row of a device's own list",
+            decode: plain::<SignedOwnReport>,
+            samples: samples::own_reports()
+                .iter()
+                .map(|(_, _, signed)| signed.to_bytes())
+                .collect(),
+            looks_inside: false,
         },
         Decoder {
             name: "entry",

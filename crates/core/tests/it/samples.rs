@@ -2,6 +2,10 @@
 //! `tests/vectors/README.md`. Nothing here may change: the frozen bytes depend on it.
 
 use kitbag_core::codec;
+use kitbag_core::content::report::{
+    Exported, ExportedWhole, NoteStart, OwnReport, ReadPart, Report, Reported, Reports,
+    SignedOwnReport, Via, Written, WrittenTo,
+};
 use kitbag_core::content::{
     CONTENT_VERSION, CarriedChange, Creation, EntryBody, EntryHeader, EntryKind, LogOpening,
     LogPosition, Profile, Relocation, Run, TakesOver, VerifiedEntry, VerifiedRun, entry_hash,
@@ -403,7 +407,89 @@ pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
                 takes_over: TakesOver::default(),
             },
         ),
+        ("reports", EntryBody::Reports(all_reports())),
     ]
+}
+
+/// One report of each kind.
+pub(crate) fn reports() -> Vec<(&'static str, Report)> {
+    let read = |part| Reported::Read { item: note(), part };
+    let mut often = Report::once(AT, Via::Command, read(ReadPart::Now));
+    often.again(AT);
+    let export = Exported {
+        id: [6; 16],
+        held: 1,
+        withheld: vec![("consent withdrawn".into(), 2)],
+        notes: vec![NoteStart::of(&note())],
+        whole: Some(ExportedWhole {
+            max_sensitivity: Sensitivity::Internal,
+            format: Some("md".into()),
+            purpose: Some("support".into()),
+            crosses_clients: false,
+        }),
+        written: Some(Written {
+            sha256: [7; 32],
+            bytes: 4_096,
+            to: WrittenTo::File,
+        }),
+    };
+    let lower = Exported {
+        withheld: vec![],
+        whole: None,
+        written: None,
+        ..export.clone()
+    };
+    let denial = Reported::Denial {
+        asked: "export".into(),
+        rule: "wall client".into(),
+    };
+    let program = || Via::Program("notes-tool".into());
+    vec![
+        ("read", Report::once(AT, program(), read(ReadPart::Now))),
+        ("reads", often),
+        (
+            "history",
+            Report::once(AT, Via::Agent("helper".into()), read(ReadPart::History)),
+        ),
+        (
+            "export",
+            Report::once(AT, Via::Command, Reported::Export(export)),
+        ),
+        (
+            "export below its whole",
+            Report::once(AT, Via::Page, Reported::Export(lower)),
+        ),
+        ("denial", Report::once(AT, Via::Command, denial)),
+    ]
+}
+
+fn all_reports() -> Reports {
+    let reports = reports().into_iter().map(|(_, report)| report.to_bytes());
+    Reports::new(reports.collect()).expect("few and short")
+}
+
+/// Two rows of a device's own list, the second after the first.
+pub(crate) fn own_reports() -> Vec<(&'static str, OwnReport, SignedOwnReport)> {
+    let ada = ada();
+    let report = |at: usize| reports()[at].1.to_bytes();
+    let first = OwnReport {
+        version: 1,
+        device: ada.signing.verifying_key().into(),
+        seq: 0,
+        prev: None,
+        pack: None,
+        report: report(5),
+    };
+    let signed = SignedOwnReport::sign(&first, &ada.signing);
+    let second = OwnReport {
+        seq: 1,
+        prev: Some(signed.hash()),
+        pack: Some(pack()),
+        report: report(0),
+        ..first.clone()
+    };
+    let after = SignedOwnReport::sign(&second, &ada.signing);
+    vec![("first row", first, signed), ("second row", second, after)]
 }
 
 /// A text of two parts, of which each cuts a character.

@@ -6,6 +6,7 @@ use crate::decoders;
 use crate::samples;
 use data_encoding::HEXLOWER;
 use kitbag_core::codec;
+use kitbag_core::content::report::report_tag;
 use kitbag_core::content::{
     BODY_PLAIN_BYTES_MAX, EntryBody, VerifiedEntry, pack_body, unpack_body,
 };
@@ -205,6 +206,25 @@ fn content_records_are_as_frozen() {
         include_str!("../vectors/content.json"),
         &cases,
     );
+}
+
+#[test]
+fn reports_are_as_frozen() {
+    let reports = samples::reports().into_iter();
+    let mut cases: Vec<Case> = reports
+        .map(|(name, report)| Case::new(name, &report.to_bytes(), vec![]))
+        .collect();
+    for (name, row, signed) in samples::own_reports() {
+        let gives = vec![
+            ("row", hex(&codec::encode(&row))),
+            ("hash", hex(signed.hash().as_bytes())),
+        ];
+        cases.push(Case::new(name, &signed.to_bytes(), gives));
+    }
+    let device = samples::ada().signing.verifying_key().into();
+    let tag = report_tag(samples::pack(), device);
+    cases.push(Case::new("tag of the reports", tag.as_bytes(), vec![]));
+    assert_frozen("audit.json", include_str!("../vectors/audit.json"), &cases);
 }
 
 /// What deflate makes of a record may change with its compressor; that it inflates to it may not.

@@ -50,7 +50,7 @@ pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<Ex
         None => None,
     };
     let pack = options.pack;
-    let plan = served.engine.plan_export(options).await;
+    let plan = served.engine.plan_export_for(options, served.via()).await;
     let plan = plan.map_err(|e| failed(&e))?;
     let mut withheld = convert::withheld(&plan.withheld);
     withheld.not_selected = plan.not_selected;
@@ -75,7 +75,10 @@ pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<Ex
 pub(super) async fn read_export(served: Served, call: ReadExport) -> Answered<ExportPage> {
     let options = served.export_options(call.export).await?;
     let ids = whole_ids(&call.notes)?;
-    let read = served.engine.export_page(options, ids).await;
+    let read = served
+        .engine
+        .export_page_for(options, ids, served.via())
+        .await;
     let RedactedPage { page, masked } = read.map_err(|e| failed(&e))?;
     let versions = page.notes.iter().map(|note| Hex(note.version.to_vec()));
     let by_word = |masked: BTreeMap<Pii, u64>| {
@@ -106,7 +109,7 @@ fn whole_ids(ids: &[String]) -> Answered<Vec<ItemId>> {
 }
 
 impl Served {
-    async fn export_options(&self, wish: ExportWish) -> Answered<engine::ExportOptions> {
+    pub(super) async fn export_options(&self, wish: ExportWish) -> Answered<engine::ExportOptions> {
         if wish.beside.len() > SEARCH_PACKS_MAX {
             let message = format!("beside: at most {SEARCH_PACKS_MAX} packs leave at once");
             return Err(Failure::new(Code::BadInput, message));

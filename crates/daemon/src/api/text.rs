@@ -10,7 +10,8 @@ pub(super) async fn read_text(served: Served, call: ReadText) -> Answered<TextPi
         .resolve_note(call.note)
         .await
         .map_err(|e| failed(&e))?;
-    let page = served.engine.note_text(pack, id, call.from).await;
+    let page = served.engine.read_text(pack, id, call.from, served.via());
+    let page = page.await;
     let page = page.map_err(|e| failed(&e))?;
     Ok(TextPiece {
         v: V1,

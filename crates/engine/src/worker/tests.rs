@@ -149,7 +149,10 @@ async fn goes_on_after_a_failed_write_of(bytes: usize) {
     }
     let most = 1 + began.elapsed().as_millis() / keeper::RETRY_EVERY.as_millis();
     let tried = tries.load(Ordering::Relaxed);
-    assert!((1..=most).contains(&(tried as u128)), "{tried}: it tries now and then");
+    assert!(
+        (1..=most).contains(&(tried as u128)),
+        "{tried}: it tries now and then"
+    );
 
     full.store(false, Ordering::Relaxed);
     disk.set_fault(Fault::None);

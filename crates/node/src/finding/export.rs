@@ -76,6 +76,8 @@ pub struct ExportPlan {
     pub withheld: WithheldCounts,
     /// Notes in whose place their masked copy leaves.
     pub as_masked_copy: u64,
+    /// The same by what the rules say, apart by the sensitivity of the notes: for the audit.
+    pub withheld_at: BTreeMap<(Sensitivity, Withheld), u64>,
     /// Entries of the pack that are set aside.
     pub set_aside: u64,
     /// Changes of the pack that wait for earlier ones.
@@ -155,6 +157,7 @@ pub struct Exporting {
     originals: HashMap<ItemId, Original>,
     not_selected: u64,
     withheld: WithheldCounts,
+    withheld_at: BTreeMap<(Sensitivity, Withheld), u64>,
 }
 
 /// Where a note stands in an export: where it was asked for, then when it was captured, then where in
@@ -198,6 +201,7 @@ impl Exporting {
             originals: HashMap::new(),
             not_selected: 0,
             withheld: WithheldCounts::default(),
+            withheld_at: BTreeMap::new(),
         }
     }
 
@@ -229,6 +233,7 @@ impl Exporting {
             self.not_selected += 1;
         } else if let Some(why) = stays {
             self.withheld.count(why);
+            *self.withheld_at.entry((note.sensitivity, why)).or_default() += 1;
         } else if self.chosen.len() == EXPORT_NOTES_MAX {
             return Err(NodeError::BadInput {
                 field: "export",
@@ -295,7 +300,12 @@ impl Exporting {
             };
             match of.stays {
                 None => drop(gone.insert(original)),
-                Some(why) => self.withheld.uncount(why),
+                Some(why) => {
+                    self.withheld.uncount(why);
+                    if let Some(count) = self.withheld_at.get_mut(&(of.sensitivity, why)) {
+                        *count -= 1;
+                    }
+                }
             }
             if taken.insert(copy.item) {
                 let (_, at, log, seq) = copy.place;
@@ -421,6 +431,10 @@ impl Node {
             not_selected: exporting.not_selected,
             copies,
             withheld,
+            withheld_at: {
+                exporting.withheld_at.retain(|_, count| *count > 0);
+                std::mem::take(&mut exporting.withheld_at)
+            },
             set_aside: status.set_aside,
             waiting: status.waiting,
         })

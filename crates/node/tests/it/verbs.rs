@@ -99,6 +99,9 @@ fn export(world: &mut World, who: Who, pack: PackId, with_copies: bool) -> Expor
         format: None,
         client: None,
         across_clients: false,
+        only: None,
+        beside: vec![],
+        redacts: false,
         with_copies,
     };
     let node = world.node(who);

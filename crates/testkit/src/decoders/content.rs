@@ -3,12 +3,15 @@
 use super::Verdict;
 use super::keys::DEVICE;
 use kitbag_core::codec;
+use kitbag_core::content::report::{
+    OWN_REPORT_BYTES_MAX, OwnReport, REPORT_BYTES_MAX, Report, SignedOwnReport,
+};
 use kitbag_core::content::{
     BODY_PLAIN_BYTES_MAX, EntryBody, EntryHeader, HEADER_BYTES_MAX, LogOpening, LogPosition,
     RUN_BYTES_MAX, RUN_ENTRIES_MAX, RawEntry, Run, SignedHead, VerifiedEntry, VerifiedRun,
     body_hash, entry_hash, pack_body, unpack_body, wrap_hash,
 };
-use kitbag_core::id::{ItemId, PackId};
+use kitbag_core::id::{DeviceId, ItemId, PackId};
 use kitbag_core::pack::note::object_tag;
 use kitbag_core::pack::{NoteDocument, NoteView, Record};
 use kitbag_core::policy::Sensitivity;
@@ -135,6 +138,9 @@ fn one_body(bytes: &[u8]) -> Verdict {
             EntryBody::Create { record, .. } => check_record(record),
             EntryBody::Profile(profile) => drop(profile.is_within_limits()),
             EntryBody::Change { .. } | EntryBody::Part(_) => {}
+            EntryBody::Reports(reports) => reports.iter().for_each(|bytes| {
+                report(bytes);
+            }),
             EntryBody::Move(relocation) => {
                 let item = relocation.item();
                 let pack = PackId::from_bytes([8; 32]);
@@ -147,6 +153,32 @@ fn one_body(bytes: &[u8]) -> Verdict {
         }
     }
     Verdict::of(&opened)
+}
+
+/// A report that a device makes, and a row of a device's own list.
+pub(super) fn report(bytes: &[u8]) -> Verdict {
+    let read = Report::from_bytes(bytes);
+    if let Ok(report) = &read {
+        assert_eq!(report.to_bytes(), bytes, "one encoding");
+        assert!(bytes.len() <= REPORT_BYTES_MAX);
+        assert!(report.until() >= report.at && report.count() > 0);
+    }
+    let device = DeviceId::from(DEVICE.verifying_key());
+    let row = SignedOwnReport::open(bytes, device);
+    // Behind the signature: the same row, as the samples' device would have written it.
+    let mended = codec::decode::<OwnReport>(bytes, OWN_REPORT_BYTES_MAX).map(|row| {
+        let row = OwnReport { device, ..row };
+        let signed = SignedOwnReport::sign(&row, &DEVICE);
+        let opened = SignedOwnReport::open(&signed.to_bytes(), device);
+        assert!(
+            opened.is_ok_and(|(opened, hash)| opened == row && hash == signed.hash())
+                || row.version != 1
+                || (row.seq == 0) != row.prev.is_none()
+        );
+    });
+    Verdict::of(&read)
+        .or(Verdict::of(&row))
+        .or(Verdict::of(&mended))
 }
 
 fn record(bytes: &[u8]) -> Verdict {

@@ -139,5 +139,14 @@ fn setting(name: &str, value: &[u8]) -> Verdict {
 }
 
 /// The settings that a start reads.
-const SETTINGS: [&str; 5] = ["identity", "life", "joining", "asking", "waiting-joins"];
+const SETTINGS: [&str; 8] = [
+    "identity",
+    "life",
+    "joining",
+    "asking",
+    "waiting-joins",
+    "audit/waiting",
+    "audit/own-end",
+    "audit/keep",
+];
 const ROW_BYTES_MAX: usize = 64 * 1024;
