@@ -61,7 +61,7 @@ fn a_receipt_holds_for_its_bundle_and_for_nothing_else() {
     ];
     let written = ada.json(&export);
     let says = &written["receipt"]["says"];
-    assert_eq!(ids(says), [plain.clone()]);
+    assert_eq!(ids(says), [plain.as_str()]);
     let rules = [
         ("consent withdrawn".to_owned(), 1),
         ("note deleted".to_owned(), 1),
@@ -395,7 +395,7 @@ fn the_rules_of_each_pack_hold() {
     let selection = ["export", "--selection", "working"];
     let kept = ada.json(&selection);
     assert_eq!(kept["withheld"]["rule"]["export.redact_pii"], 1, "{kept}");
-    assert_eq!(ids(&kept), [plain.clone()]);
+    assert_eq!(ids(&kept), [plain.as_str()]);
     let redacted = ada.json(&[&selection[..], &["--redact-pii"]].concat());
     assert_eq!(ids(&redacted), [plain, with_pii]);
     assert_eq!(redacted["withheld"]["masked"]["email"], 1);

@@ -61,7 +61,7 @@ pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), S
         }
         Inside::Member(name, value) => {
             if let Some(origin) = &mut origin {
-                origin.learn(name, &value);
+                origin.learn(name, value);
             }
             Ok(())
         }

@@ -322,7 +322,7 @@ mod tests {
             match item {
                 Item::Note(note) => notes.push(*note),
                 Item::Skipped(told) | Item::LeftOut(told) => rest.push(told),
-                Item::Unknown(_) => {}
+                Item::Unknown(_) | Item::Origin(_) => {}
             }
             ControlFlow::Continue(())
         };

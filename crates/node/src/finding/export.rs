@@ -383,7 +383,7 @@ impl Node {
             client: client.map(|client| client.id()),
             across_clients: options.across_clients,
             redacts: options.redacts,
-            beside: beside.as_ref().map(Clone::clone).unwrap_or_default(),
+            beside: beside.clone().unwrap_or_default(),
             release: match beside {
                 Ok(_) => replica.release_rules().cloned(),
                 Err(why) => Err(why),
