@@ -165,7 +165,7 @@ impl Builder {
     /// [`IndexError`].
     pub fn new() -> Result<Builder, IndexError> {
         let (schema, fields) = schema();
-        let tokenizers = TokenizerManager::new();
+        let tokenizers = TokenizerManager::default(); // every field asks for one, text or not
         tokenizers.register(TOKENS, Cutter::default());
         let files = Files::default();
         let writer = Index::builder()

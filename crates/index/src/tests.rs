@@ -248,11 +248,13 @@ fn text(words: usize) -> impl Strategy<Value = String> {
 }
 
 fn note() -> impl Strategy<Value = Note> {
-    let text = (text(4), text(24), proptest::collection::btree_set(text(2), 0..3), text(3));
+    let tags = proptest::collection::btree_set(text(2), 0..3);
+    let texts = (text(4), text(24), tags, text(3));
     let about = (0u32..3, any::<u8>(), 0usize..4, 0u64..9, any::<bool>(), 0usize..5);
-    let more = (0usize..3, 0usize..4, 0usize..Status::ALL.len(), proptest::option::of(text(2)));
-    (text, about, more).prop_map(|(text, about, more)| {
-        let (title, body, tags, source) = text;
+    let author = proptest::option::of(text(2));
+    let more = (0usize..3, 0usize..4, 0usize..Status::ALL.len(), author);
+    (texts, about, more).prop_map(|(texts, about, more)| {
+        let (title, body, tags, source) = texts;
         let (pack, id, sensitivity, at, pinned, claim) = about;
         let mut item = [0; 32];
         item[0] = id;
@@ -294,22 +296,18 @@ fn asked() -> impl Strategy<Value = String> {
 }
 
 fn filter() -> impl Strategy<Value = Filter> {
-    let some = proptest::option::weighted;
-    let sensitivity = some(0.2, 0usize..4);
-    let times = (some(0.2, 0u64..9), some(0.2, 0u64..9));
-    let words = (some(0.15, word()), some(0.15, word()), some(0.15, word()));
-    let kinds = (some(0.1, 0usize..3), some(0.1, 0usize..4), some(0.1, 0usize..2));
+    let sensitivity = proptest::option::weighted(0.2, 0usize..4);
+    let times = (proptest::option::weighted(0.2, 0u64..9), proptest::option::weighted(0.2, 0u64..9));
+    let words = (proptest::option::weighted(0.15, word()), proptest::option::weighted(0.15, word()), proptest::option::weighted(0.15, word()));
+    let kinds = (proptest::option::weighted(0.1, 0usize..3), proptest::option::weighted(0.1, 0usize..4), proptest::option::weighted(0.1, 0usize..2));
     (sensitivity, times, words, kinds).prop_map(|(sensitivity, times, words, kinds)| {
         let at = |at: Option<u64>| at.map(|at| Timestamp::from_millis(at * 1_000_000_000));
-        let mut filter = Filter {
-            sensitivity: sensitivity.map(|at| Sensitivity::ALL[at]),
-            since: at(times.0),
-            until: at(times.1),
-            note_type: kinds.0.map(|at| NoteType::ALL[at]),
-            source_kind: kinds.1.map(|at| SourceKind::ALL[at]),
-            status: kinds.2.map(|at| Status::ALL[at]),
-            ..Filter::default()
-        };
+        let mut filter = Filter::default().with_tags(&[]).unwrap();
+        filter.sensitivity = sensitivity.map(|at| Sensitivity::ALL[at]);
+        (filter.since, filter.until) = (at(times.0), at(times.1));
+        filter.note_type = kinds.0.map(|at| NoteType::ALL[at]);
+        filter.source_kind = kinds.1.map(|at| SourceKind::ALL[at]);
+        filter.status = kinds.2.map(|at| Status::ALL[at]);
         if let Some(tag) = words.0 {
             filter = filter.with_tags(&[tag.into()]).unwrap();
         }
