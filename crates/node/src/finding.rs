@@ -53,6 +53,14 @@ impl Node {
         Searching::new(options, packs, up_to)
     }
 
+    /// Begins a search that looks at every note, as if there were no index. The answer is the same.
+    ///
+    /// # Errors
+    /// As [`Node::begin_search`].
+    pub fn begin_search_by_scan(&self, options: SearchOptions) -> Result<Searching, NodeError> {
+        Ok(self.begin_search(options)?.by_scan())
+    }
+
     /// Searches the next notes; the answer, once none is left.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod it {
     mod histories;
     mod hostile;
     mod importing;
+    mod index;
     mod invites;
     mod large;
     mod long_texts;

@@ -16,7 +16,7 @@ use kitbag_core::search::{
     Statistics,
 };
 
-use kitbag_index::{Asked, Name, Question};
+use kitbag_index::{Asked, Name, Question, Segments};
 use std::collections::BTreeMap;
 
 /// Results of one search, at most.
@@ -126,6 +126,7 @@ pub struct Searching {
     /// What is read, once it is known what the index answers.
     parts: Vec<(PackId, Part)>,
     up_to: Sensitivity,
+    asks_index: bool,
     scratch: Scratch,
     counts: Counts,
 }
@@ -180,9 +181,18 @@ impl Searching {
             packs,
             parts: Vec::new(),
             up_to,
+            asks_index: true,
             scratch: Scratch::default(),
             counts: Counts::default(),
         })
+    }
+
+    /// The same, of which the index is not asked.
+    pub(super) fn by_scan(self) -> Searching {
+        Searching {
+            asks_index: false,
+            ..self
+        }
     }
 
     /// Reads the notes of one slice. Returns whether none is left.
@@ -207,13 +217,18 @@ impl Searching {
             packs,
             parts,
             up_to,
+            asks_index,
             scratch,
             counts,
         } = self;
         let next = match stage {
             Stage::Beginning => {
                 let mut ranking = Ranking::new(query);
-                let asked = ask(node, query, options, *up_to, packs, parts, &mut ranking);
+                *parts = packs.iter().map(|pack| (*pack, Part::All)).collect();
+                let index = node.index().filter(|_| *asks_index);
+                let asked = index.and_then(|index| {
+                    ask(node, index, (query, options, *up_to), parts, &mut ranking)
+                });
                 if let Some(asked) = &asked {
                     counts.seen = asked.seen;
                     counts.searched = asked.searched;
@@ -449,16 +464,11 @@ impl Showing {
 /// Asks the index about the packs that it knows, and says what is to be read instead or beside.
 fn ask(
     node: &Node,
-    query: &Query,
-    options: &SearchOptions,
-    up_to: Sensitivity,
-    packs: &[PackId],
-    parts: &mut Vec<(PackId, Part)>,
+    index: &Segments,
+    (query, options, up_to): (&Query, &SearchOptions, Sensitivity),
+    parts: &mut [(PackId, Part)],
     ranking: &mut Ranking<Key>,
 ) -> Option<Asked> {
-    let by_scan = || packs.iter().map(|pack| (*pack, Part::All)).collect();
-    *parts = by_scan();
-    let index = node.index()?;
     let mut known = BTreeMap::new();
     for (pack, part) in parts.iter_mut() {
         if let Reach::Index {
@@ -485,7 +495,7 @@ fn ask(
         Err(error) => {
             node.index_failed(&error);
             *ranking = Ranking::new(query);
-            *parts = by_scan();
+            parts.iter_mut().for_each(|(_, part)| *part = Part::All);
             return None;
         }
     };
