@@ -109,6 +109,8 @@ pub(crate) struct Desk {
     jobs: mpsc::WeakSender<Job>,
     runtime: tokio::runtime::Handle,
     shared: Arc<Shared>,
+    /// Whether single notes have waited long enough for the search index.
+    index_waited: bool,
 }
 
 /// What other threads may see without asking the node.
@@ -158,6 +160,7 @@ impl Worker {
             jobs: jobs.downgrade(),
             runtime: tokio::runtime::Handle::current(),
             shared: shared.clone(),
+            index_waited: false,
         };
         let thread = std::thread::Builder::new()
             .name("kitbag-node".into())

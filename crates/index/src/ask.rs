@@ -7,7 +7,7 @@ use crate::bits::Bits;
 use crate::near::NearWord;
 use crate::segment::{Opened, Segment, Tally};
 use crate::segments::Segments;
-use crate::{IndexError, Name};
+use crate::{IndexError, Name, contained};
 use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::search::{
@@ -90,9 +90,10 @@ impl Segments {
             to_look_at: Vec::new(),
             kept: 0,
         };
-        for segment in self.segments.values() {
-            asked.ask_segment(segment, of, statistics)?;
-        }
+        contained(|| {
+            let mut segments = self.segments.values();
+            segments.try_for_each(|segment| asked.ask_segment(segment, of, statistics))
+        })?;
         Ok(asked)
     }
 }
@@ -178,7 +179,9 @@ impl Asked {
         let mut excluded = None;
         for feature in of.query.excluded() {
             let excluded = excluded.get_or_insert_with(|| Bits::none(opened.docs));
-            lists[feature].iter().for_each(|hold| excluded.insert(hold.doc));
+            lists[feature]
+                .iter()
+                .for_each(|hold| excluded.insert(hold.doc));
         }
         let mut whole = Vec::new();
         for doc in whole_docs(of.query, &lists) {
@@ -195,7 +198,10 @@ impl Asked {
             }
         }
         self.has_whole |= !whole.is_empty();
-        let bytes: usize = lists.iter().map(|list| list.len() * size_of::<Hold>()).sum();
+        let bytes: usize = lists
+            .iter()
+            .map(|list| list.len() * size_of::<Hold>())
+            .sum();
         self.kept += bytes;
         self.parts.push(Part {
             opened: segment.opened.clone(),
@@ -224,7 +230,7 @@ impl Asked {
                 continue;
             }
             for part in &mut self.parts {
-                let list = near_list(&part.opened, query, near)?;
+                let list = contained(|| near_list(&part.opened, query, near))?;
                 let holding = list.iter().filter(|hold| part.counted.has(hold.doc));
                 statistics.add_holding(exact + near, holding.count() as u64);
                 part.near.push((exact + near, list));
@@ -253,15 +259,18 @@ impl Asked {
             let exact = match &part.lists {
                 Some(lists) => lists,
                 None => {
-                    again = lists(&part.opened, query)?;
+                    again = contained(|| lists(&part.opened, query))?;
                     &again
                 }
             };
             let exact = exact.iter().enumerate();
             let near = part.near.iter().map(|(feature, list)| (*feature, list));
-            let kept = exact.chain(near).filter(|(feature, _)| query.keeps(*feature));
-            let mut rest: Vec<(usize, &[Hold])> =
-                kept.map(|(feature, list)| (feature, list.as_slice())).collect();
+            let kept = exact
+                .chain(near)
+                .filter(|(feature, _)| query.keeps(*feature));
+            let mut rest: Vec<(usize, &[Hold])> = kept
+                .map(|(feature, list)| (feature, list.as_slice()))
+                .collect();
             let docs = match only_whole {
                 true => part.whole.clone(),
                 false => part.some(&rest),
@@ -375,8 +384,12 @@ impl<'f> Admits<'f> {
         };
         filter.since.is_none_or(|since| at >= since)
             && filter.until.is_none_or(|until| at < until)
-            && filter.note_type.is_none_or(|only| only == opened.note_type(doc))
-            && filter.source_kind.is_none_or(|only| only == opened.source_kind(doc))
+            && filter
+                .note_type
+                .is_none_or(|only| only == opened.note_type(doc))
+            && filter
+                .source_kind
+                .is_none_or(|only| only == opened.source_kind(doc))
             && filter.status.is_none_or(|only| only == opened.status(doc))
             && passes(&opened.source, &self.source)
             && passes(&opened.author, &self.author)
@@ -653,11 +666,7 @@ fn common_head(heads: &mut [SegmentPostings], from: u32) -> Option<u32> {
     }
 }
 
-fn common_doc(
-    heads: &mut [SegmentPostings],
-    end: &mut SegmentPostings,
-    from: u32,
-) -> Option<u32> {
+fn common_doc(heads: &mut [SegmentPostings], end: &mut SegmentPostings, from: u32) -> Option<u32> {
     let mut doc = from;
     loop {
         doc = common_head(heads, doc)?;

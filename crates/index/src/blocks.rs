@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tantivy::HasLen;
 use tantivy::directory::{FileHandle, OwnedBytes};
 
-/// Bytes of one block of a file; the last is shorter.
-pub const BLOCK_BYTES: usize = 16 << 10;
+/// Bytes of one block of a file; the last is shorter. With its seal and its key it just fits four pages of
+/// redb, which rounds up to powers of two.
+pub const BLOCK_BYTES: usize = (16 << 10) - 128;
 /// Bytes of opened blocks that are kept, at most.
 pub const CACHE_BYTES_MAX: usize = 16 << 20;
 

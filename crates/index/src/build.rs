@@ -1,7 +1,7 @@
 //! Making one segment from notes.
 
 use crate::files::Files;
-use crate::{IndexError, Name};
+use crate::{IndexError, Name, contained};
 use kitbag_core::filter::folded_tag;
 use kitbag_core::id::ItemId;
 use kitbag_core::pack::note::{NoteType, SourceKind, Status};
@@ -82,9 +82,14 @@ pub(crate) fn schema() -> (Schema, Fields) {
         .set_fieldnorms(false)
         .set_index_option(IndexRecordOption::WithFreqsAndPositions);
     let text = TextOptions::default().set_indexing_options(tokens);
-    let text = ["title", "tag", "source", "body"].map(|name| schema.add_text_field(name, text.clone()));
+    let text =
+        ["title", "tag", "source", "body"].map(|name| schema.add_text_field(name, text.clone()));
     let mut number = |name| schema.add_u64_field(name, NumericOptions::from(FAST));
-    let (pack, at, tokens) = (number(column::PACK), number(column::AT), number(column::TOKENS));
+    let (pack, at, tokens) = (
+        number(column::PACK),
+        number(column::AT),
+        number(column::TOKENS),
+    );
     let (more_tokens, flags) = (number(column::MORE_TOKENS), number(column::FLAGS));
     let (high, low) = (number(column::HIGH), number(column::LOW));
     let print = number(column::PRINT);
@@ -229,7 +234,7 @@ impl Builder {
         }
         self.bytes += doc.text.body.len() + doc.text.title.len();
         self.docs += 1;
-        Ok(self.writer.add_document(document)?)
+        contained(|| Ok(self.writer.add_document(document).map(drop)?))
     }
 
     /// Adds a text, folded, and says how many tokens it has.
@@ -248,7 +253,8 @@ impl Builder {
     /// # Errors
     /// [`IndexError`].
     pub fn finish(self) -> Result<Built, IndexError> {
-        self.writer.finalize()?;
+        let writer = self.writer;
+        contained(|| Ok(writer.finalize().map(drop)?))?;
         Ok(Built {
             docs: self.docs,
             files: self.files.take_written(),

@@ -56,6 +56,12 @@ impl From<tantivy::directory::error::OpenReadError> for IndexError {
     }
 }
 
+/// Contains a fault of the libraries below: it is an index that does not answer, and no more.
+pub(crate) fn contained<T>(work: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexError> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    done.unwrap_or_else(|_| Err(IndexError("a fault was contained".into())))
+}
+
 /// The beginning of a note's id, by which the index knows it within its pack. Nobody can make two ids
 /// that begin so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@ use crate::bits::Bits;
 use crate::blocks::{BlockFile, Cached};
 use crate::build::{Flags, column, schema};
 use crate::files::Files;
-use crate::{IndexError, Name};
+use crate::{IndexError, Name, contained};
 use kitbag_core::id::Timestamp;
 use kitbag_core::pack::note::{Claim, NoteType, SourceKind, Status};
 use kitbag_core::policy::Sensitivity;
@@ -123,7 +123,7 @@ impl Segment {
         dead: &Dead,
         blocks: &Arc<Cached>,
     ) -> Result<Segment, IndexError> {
-        let opened = Opened::open(&meta, blocks)?;
+        let opened = contained(|| Opened::open(&meta, blocks))?;
         let mut alive = Bits::all(meta.docs);
         for doc in &dead.0 {
             alive.remove(*doc);
@@ -218,9 +218,8 @@ impl Opened {
             reader.inverted_index(body)?,
         ];
         let columns = reader.fast_fields();
-        let number = |name| -> Result<Column, IndexError> {
-            Ok(columns.u64(name)?.first_or_default_col(0))
-        };
+        let number =
+            |name| -> Result<Column, IndexError> { Ok(columns.u64(name)?.first_or_default_col(0)) };
         let mut opened = Opened {
             docs: meta.docs,
             text,
@@ -294,7 +293,9 @@ impl Opened {
         Facts {
             captured_at: self.captured_at(doc),
             pinned: flags & 1 == 1,
-            claim: claim.checked_sub(1).and_then(|at| Claim::ALL.get(at).copied()),
+            claim: claim
+                .checked_sub(1)
+                .and_then(|at| Claim::ALL.get(at).copied()),
         }
     }
 

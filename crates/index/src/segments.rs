@@ -4,7 +4,7 @@ use crate::blocks::{BLOCK_BYTES, Blocks, CACHE_BYTES_MAX, Cached};
 use crate::build::{Built, settings};
 use crate::files::Files;
 use crate::segment::{Dead, FileMeta, Segment, SegmentMeta};
-use crate::{IndexError, Name};
+use crate::{IndexError, Name, contained};
 use kitbag_core::policy::Sensitivity;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -108,7 +108,9 @@ impl Segments {
     /// Notes that count.
     pub fn notes(&self) -> u64 {
         let alive = self.segments.values();
-        alive.map(|segment| u64::from(segment.alive().count())).sum()
+        alive
+            .map(|segment| u64::from(segment.alive().count()))
+            .sum()
     }
 
     /// Bytes of all files.
@@ -244,13 +246,19 @@ impl Segments {
             .iter()
             .filter_map(|number| self.segments.get(number))
             .collect();
-        let sensitivity = of.first().map_or(Sensitivity::Restricted, |segment| {
-            segment.meta.sensitivity
-        });
-        if of.iter().any(|segment| segment.meta.sensitivity != sensitivity) {
+        let sensitivity = of
+            .first()
+            .map_or(Sensitivity::Restricted, |segment| segment.meta.sensitivity);
+        if of
+            .iter()
+            .any(|segment| segment.meta.sensitivity != sensitivity)
+        {
             return Err(IndexError("segments of several sensitivities".into()));
         }
-        let of: Vec<&Segment> = of.into_iter().filter(|one| one.alive().count() > 0).collect();
+        let of: Vec<&Segment> = of
+            .into_iter()
+            .filter(|one| one.alive().count() > 0)
+            .collect();
         let docs = of.iter().map(|segment| segment.alive().count()).sum();
         let mut merged = Merged {
             of: numbers.to_vec(),
@@ -260,10 +268,20 @@ impl Segments {
         if !of.is_empty() {
             let segments: Vec<TantivySegment> =
                 of.iter().map(|one| one.opened.segment.clone()).collect();
-            let alive: Vec<Option<AliveBitSet>> =
-                of.iter().map(|one| alive_set(one)).collect::<Result<_, _>>()?;
+            let alive: Vec<Option<AliveBitSet>> = of
+                .iter()
+                .map(|one| alive_set(one))
+                .collect::<Result<_, _>>()?;
             let files = Files::default();
-            merge_filtered_segments(&segments, settings(), alive, files.clone())?;
+            contained(|| {
+                let files = files.clone();
+                Ok(merge_filtered_segments(
+                    &segments,
+                    settings(),
+                    alive,
+                    files,
+                )?)
+            })?;
             let files = files.take_written();
             merged.built = Some(Built { docs, files });
         }

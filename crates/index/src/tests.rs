@@ -162,7 +162,12 @@ impl Asking<'_> {
         let mut asked = segments.map(|of| of.ask(&question, ranking.statistics_mut()).unwrap());
         let mut looked_at: Vec<&Note> = looked_at.iter().collect();
         if let Some(asked) = &asked {
-            counts = [asked.seen, asked.searched, asked.outside_filters, asked.deleted];
+            counts = [
+                asked.seen,
+                asked.searched,
+                asked.outside_filters,
+                asked.deleted,
+            ];
             if asked.has_whole {
                 ranking.found_whole();
             }
@@ -184,7 +189,11 @@ impl Asking<'_> {
                 counts[3] += u64::from(deleted);
                 return;
             }
-            if self.filter.sensitivity.is_none_or(|only| only == note.sensitivity) {
+            if self
+                .filter
+                .sensitivity
+                .is_none_or(|only| only == note.sensitivity)
+            {
                 ranking.count(looked, note.facts);
             }
             if admitted {
@@ -202,7 +211,9 @@ impl Asking<'_> {
         assert_eq!(offered, Offered::Done);
         if let Some(asked) = &asked {
             let key = |pack, name| Some((pack, name));
-            asked.offer(query, &statistics, only_whole, &mut best, key).unwrap();
+            asked
+                .offer(query, &statistics, only_whole, &mut best, key)
+                .unwrap();
         }
         self.told(&statistics, &best, counts, all)
     }
@@ -234,9 +245,35 @@ impl Asking<'_> {
 }
 
 const WORDS: &[&str] = &[
-    "refund", "refunds", "refnud", "late", "later", "hotel", "hotels", "the", "of", "Reise",
-    "Reisekosten", "Größe", "grosse", "E-Mail", "mail", "mia@mail.example", "京都", "東京都", "京",
-    "3.5", "100,000", "🎉", "a", "b", "cancellation", "cancelation", "cancellations", "ab", "abc",
+    "refund",
+    "refunds",
+    "refnud",
+    "late",
+    "later",
+    "hotel",
+    "hotels",
+    "the",
+    "of",
+    "Reise",
+    "Reisekosten",
+    "Größe",
+    "grosse",
+    "E-Mail",
+    "mail",
+    "mia@mail.example",
+    "京都",
+    "東京都",
+    "京",
+    "3.5",
+    "100,000",
+    "🎉",
+    "a",
+    "b",
+    "cancellation",
+    "cancelation",
+    "cancellations",
+    "ab",
+    "abc",
 ];
 
 fn word() -> impl Strategy<Value = &'static str> {
@@ -250,7 +287,14 @@ fn text(words: usize) -> impl Strategy<Value = String> {
 fn note() -> impl Strategy<Value = Note> {
     let tags = proptest::collection::btree_set(text(2), 0..3);
     let texts = (text(4), text(24), tags, text(3));
-    let about = (0u32..3, any::<u8>(), 0usize..4, 0u64..9, any::<bool>(), 0usize..5);
+    let about = (
+        0u32..3,
+        any::<u8>(),
+        0usize..4,
+        0u64..9,
+        any::<bool>(),
+        0usize..5,
+    );
     let author = proptest::option::of(text(2));
     let more = (0usize..3, 0usize..4, 0usize..Status::ALL.len(), author);
     (texts, about, more).prop_map(|(texts, about, more)| {
@@ -297,9 +341,20 @@ fn asked() -> impl Strategy<Value = String> {
 
 fn filter() -> impl Strategy<Value = Filter> {
     let sensitivity = proptest::option::weighted(0.2, 0usize..4);
-    let times = (proptest::option::weighted(0.2, 0u64..9), proptest::option::weighted(0.2, 0u64..9));
-    let words = (proptest::option::weighted(0.15, word()), proptest::option::weighted(0.15, word()), proptest::option::weighted(0.15, word()));
-    let kinds = (proptest::option::weighted(0.1, 0usize..3), proptest::option::weighted(0.1, 0usize..4), proptest::option::weighted(0.1, 0usize..2));
+    let times = (
+        proptest::option::weighted(0.2, 0u64..9),
+        proptest::option::weighted(0.2, 0u64..9),
+    );
+    let words = (
+        proptest::option::weighted(0.15, word()),
+        proptest::option::weighted(0.15, word()),
+        proptest::option::weighted(0.15, word()),
+    );
+    let kinds = (
+        proptest::option::weighted(0.1, 0usize..3),
+        proptest::option::weighted(0.1, 0usize..4),
+        proptest::option::weighted(0.1, 0usize..2),
+    );
     (sensitivity, times, words, kinds).prop_map(|(sensitivity, times, words, kinds)| {
         let at = |at: Option<u64>| at.map(|at| Timestamp::from_millis(at * 1_000_000_000));
         let mut filter = Filter::default().with_tags(&[]).unwrap();

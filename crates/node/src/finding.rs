@@ -44,7 +44,9 @@ impl Node {
         up_to: Sensitivity,
     ) -> Result<Searching, NodeError> {
         let packs: Vec<PackId> = match &options.packs {
-            Some(packs) => BTreeSet::from_iter(packs.iter().copied()).into_iter().collect(),
+            Some(packs) => BTreeSet::from_iter(packs.iter().copied())
+                .into_iter()
+                .collect(),
             None => self.packs.ids(),
         };
         if packs.iter().any(|pack| !self.packs.contains(pack)) {

@@ -25,6 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Notes that a home has before it gets an index; fewer are looked at as fast.
 const INDEXED_NOTES_MIN: u64 = 256;
+/// How often an index is built anew before it is given up until the next start.
+const DROPS_MAX: u64 = 3;
 /// Stale notes that a search takes more than a moment to look at.
 const BEHIND_NOTES: usize = 64;
 /// Stale notes of one pack that are listed, at most: with more, the pack is compared anew.
@@ -37,6 +39,8 @@ pub enum IndexStep {
     Idle,
     /// Something, in slices as short as one of a search.
     More,
+    /// What was there did not open or did not answer, and was dropped. It is built anew.
+    Dropped,
 }
 
 /// How the index stands.
@@ -230,6 +234,9 @@ impl Node {
     /// Whether there may be something to do for the index. Cheap: it may be asked after each step.
     pub fn index_is_due(&self) -> bool {
         let indexing = &self.indexing;
+        if self.index_is_given_up() {
+            return false;
+        }
         indexing.is_broken.get()
             || indexing.making.is_some()
             || indexing.known.values().any(|of| !of.stale.is_empty())
@@ -241,6 +248,11 @@ impl Node {
         let indexing = &self.indexing;
         let stale: usize = indexing.known.values().map(|of| of.stale.len()).sum();
         indexing.making.is_some() || stale >= BEHIND_NOTES || self.unknown_pack().is_some()
+    }
+
+    /// Whether it failed again and again.
+    pub(crate) fn index_is_given_up(&self) -> bool {
+        self.indexing.dropped >= DROPS_MAX
     }
 
     /// Compares a pack with the index: what differs is stale. It is known from then on.

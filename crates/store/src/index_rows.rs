@@ -95,9 +95,7 @@ impl Batch<'_> {
         let table = self.write.open_table(INDEX_BLOCKS);
         let mut table = table.map_err(disk("write"))?;
         let blocks = (file, 0)..=(file, u64::MAX);
-        table
-            .retain_in(blocks, |_, _| false)
-            .map_err(disk("write"))
+        table.retain_in(blocks, |_, _| false).map_err(disk("write"))
     }
 
     /// Says something of the index under a number.

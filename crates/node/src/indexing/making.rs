@@ -77,9 +77,12 @@ impl Node {
     }
 
     fn next_index_step(&mut self) -> Result<IndexStep, NodeError> {
+        if self.index_is_given_up() {
+            return Ok(IndexStep::Idle);
+        }
         if self.indexing.is_broken.get() {
             self.drop_index()?;
-            return Ok(IndexStep::More);
+            return Ok(IndexStep::Dropped);
         }
         if !self.indexing.has_rows && !self.deserves_index() {
             return Ok(IndexStep::Idle);
@@ -201,7 +204,8 @@ impl Node {
     }
 
     /// Makes segments of what was read, and says in the same transaction that the packs are known.
-    fn finish(&mut self, making: Making) -> Result<bool, Failed> {
+    fn finish(&mut self, mut making: Making) -> Result<bool, Failed> {
+        let queue = std::mem::take(&mut making.queue);
         let mut built = Vec::new();
         let mut docs = making.docs;
         for (sensitivity, builder) in making.builders {
@@ -268,6 +272,12 @@ impl Node {
             for (meta, dead) in added {
                 segments.put(meta, &dead)?;
             }
+        }
+        if !queue.is_empty() {
+            self.indexing.making = Some(Making {
+                queue,
+                ..Making::default()
+            });
         }
         Ok(true)
     }

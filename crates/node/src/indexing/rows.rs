@@ -84,8 +84,9 @@ impl Node {
         let manifest = match manifest {
             Ok(None) => {
                 let marked = marks.into_iter().flatten();
-                let marked: Vec<PackId> =
-                    marked.filter_map(|number| self.packs.with_number(number)).collect();
+                let marked: Vec<PackId> = marked
+                    .filter_map(|number| self.packs.with_number(number))
+                    .collect();
                 self.packs.set_marked_for_index(&marked, true);
                 return Ok(());
             }

@@ -12,14 +12,41 @@ use kitbag_store::Store;
 use kitbag_testkit::{Dice, Fault, SimDisk};
 
 const WORDS: &[&str] = &[
-    "refund", "refunds", "refnud", "late", "hotel", "hotels", "Reise", "Reisekosten", "Größe",
-    "E-Mail", "mia@mail.example", "京都", "東京都", "100,000", "🎉", "cancellation", "cancelation",
+    "refund",
+    "refunds",
+    "refnud",
+    "late",
+    "hotel",
+    "hotels",
+    "Reise",
+    "Reisekosten",
+    "Größe",
+    "E-Mail",
+    "mia@mail.example",
+    "京都",
+    "東京都",
+    "100,000",
+    "🎉",
+    "cancellation",
+    "cancelation",
 ];
 
 const QUERIES: &[&str] = &[
-    "refund", "late refund", "\"late refund\"", "hotel -refund", "reise* late", "refnd", "re",
-    "cancelaton hotel", "京", "\"mia mail\"", "e-mail groesse", "where is the hotel", "nothing here",
-    "refund hotel late reise 東京都 🎉 cancellation", "-late hotels",
+    "refund",
+    "late refund",
+    "\"late refund\"",
+    "hotel -refund",
+    "reise* late",
+    "refnd",
+    "re",
+    "cancelaton hotel",
+    "京",
+    "\"mia mail\"",
+    "e-mail groesse",
+    "where is the hotel",
+    "nothing here",
+    "refund hotel late reise 東京都 🎉 cancellation",
+    "-late hotels",
 ];
 
 /// A device over a disk that can fail.
@@ -89,7 +116,7 @@ impl Home {
 
     /// Until there is nothing more to do for the index.
     fn index(&mut self) {
-        while self.node().index_step().unwrap() == IndexStep::More {}
+        while self.node().index_step().unwrap() != IndexStep::Idle {}
     }
 
     /// What a search finds: by the index, which has to be what a scan finds.
@@ -154,7 +181,11 @@ impl Home {
     }
 
     /// Does something to the notes; says what was added.
-    fn change(&mut self, pack: PackId, known: &[(PackId, ItemId)]) -> Result<Vec<ItemId>, NodeError> {
+    fn change(
+        &mut self,
+        pack: PackId,
+        known: &[(PackId, ItemId)],
+    ) -> Result<Vec<ItemId>, NodeError> {
         let now = self.tick();
         if known.is_empty() || self.dice.below(3) == 0 {
             let notes = 1 + self.dice.below(12);
@@ -234,9 +265,16 @@ fn an_index_answers_what_a_scan_answers_whatever_happens_to_the_notes() {
         assert_eq!(meters.notes, notes.len() as u64, "{seed}");
         home.search_all(&packs);
         home.start().unwrap();
-        assert_eq!(home.node().index_meters().unknown_packs, 0, "known after a restart");
+        assert_eq!(
+            home.node().index_meters().unknown_packs,
+            0,
+            "known after a restart"
+        );
         home.search_all(&packs);
-        assert!(!home.node().index_is_due(), "{seed}: nothing is to be done twice");
+        assert!(
+            !home.node().index_is_due(),
+            "{seed}: nothing is to be done twice"
+        );
         assert_eq!(home.node().index_meters().dropped, 0);
     }
 }
@@ -387,7 +425,13 @@ fn whoever_may_see_less_is_answered_as_if_there_were_no_more() {
             let texts = found.results.iter().map(|hit| hit.snippet.text.clone());
             let scores = found.results.iter().map(|hit| hit.explained.clone());
             let (texts, scores): (Vec<_>, Vec<_>) = (texts.collect(), scores.collect());
-            (texts, scores, found.total, found.searched, found.empty_reason)
+            (
+                texts,
+                scores,
+                found.total,
+                found.searched,
+                found.empty_reason,
+            )
         };
         ["refund", "zeppelin", "hotel refund", "zepelin"].map(answer)
     };
@@ -416,7 +460,10 @@ fn how_fast_an_index_answers() {
     };
     let mut node = Node::open(store, Box::new(dice.fork()), None, |t| keep(&mut token, t)).unwrap();
     let now = Timestamp::from_millis(1_000_000_000_000);
-    let pack = node.create_pack(now, "Acme", Sensitivity::Internal).unwrap().id;
+    let pack = node
+        .create_pack(now, "Acme", Sensitivity::Internal)
+        .unwrap()
+        .id;
     let word = |dice: &mut Dice| {
         // Rank r with a frequency of about 1/r, among 60,000.
         let exponent = dice.below(1_000_000) as f64 / 1_000_000.0;
@@ -482,13 +529,17 @@ fn how_fast_an_index_answers() {
         limit: 20,
         explain: false,
     };
-    let queries: Vec<String> = (0..500)
-        .map(|at| text(&mut dice, 1 + at % 4))
-        .collect();
+    let queries: Vec<String> = (0..500).map(|at| text(&mut dice, 1 + at % 4)).collect();
     let percentiles = |name: &str, mut times: Vec<Duration>| {
         times.sort();
         let at = |percent: usize| times[(times.len() - 1) * percent / 100];
-        println!("{name}: p50 {:.2?}, p90 {:.2?}, p99 {:.2?}, worst {:.2?}", at(50), at(90), at(99), at(100));
+        println!(
+            "{name}: p50 {:.2?}, p90 {:.2?}, p99 {:.2?}, worst {:.2?}",
+            at(50),
+            at(90),
+            at(99),
+            at(100)
+        );
     };
     let timed = |node: &Node, query: &String| {
         let begun = Instant::now();
@@ -499,9 +550,18 @@ fn how_fast_an_index_answers() {
         node.forget_index_blocks();
         timed(node, query)
     };
-    percentiles("cold", queries.iter().map(|query| cold(&node, query)).collect());
-    percentiles("warming", queries.iter().map(|query| timed(&node, query)).collect());
-    percentiles("warm", queries.iter().map(|query| timed(&node, query)).collect());
+    percentiles(
+        "cold",
+        queries.iter().map(|query| cold(&node, query)).collect(),
+    );
+    percentiles(
+        "warming",
+        queries.iter().map(|query| timed(&node, query)).collect(),
+    );
+    percentiles(
+        "warm",
+        queries.iter().map(|query| timed(&node, query)).collect(),
+    );
     let typos = queries.iter().map(|query| {
         let mut typo = query.split(' ').next().unwrap().to_owned();
         typo.insert(1, 'q');
@@ -509,21 +569,36 @@ fn how_fast_an_index_answers() {
     });
     percentiles("typing errors", typos.collect());
     let begun = Instant::now();
-    let searching = node.begin_search_by_scan(options(queries[0].clone())).unwrap();
+    let searching = node
+        .begin_search_by_scan(options(queries[0].clone()))
+        .unwrap();
     run(&node, searching);
     println!("one scan: {:.1?}", begun.elapsed());
-    println!("{:?}; file {} bytes", node.index_meters(), std::fs::metadata(&path).unwrap().len());
+    println!(
+        "{:?}; file {} bytes",
+        node.index_meters(),
+        std::fs::metadata(&path).unwrap().len()
+    );
     drop(node);
     let begun = Instant::now();
     let store = Store::open(&path, &master, &mut rng).unwrap();
     let mut node = Node::open(store, Box::new(dice.fork()), token, |_| Ok(())).unwrap();
     println!("started in {:.1?}", begun.elapsed());
     let begun = Instant::now();
-    run(&node, node.begin_search(options(queries[0].clone())).unwrap());
-    println!("first search after a start, waking the pack: {:.1?}", begun.elapsed());
+    run(
+        &node,
+        node.begin_search(options(queries[0].clone())).unwrap(),
+    );
+    println!(
+        "first search after a start, waking the pack: {:.1?}",
+        begun.elapsed()
+    );
     node.index_step().unwrap();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    for line in status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS")) {
+    for line in status
+        .lines()
+        .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
+    {
         println!("{line}");
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn agrees(world: &mut World, who: Who) -> Result<(), String> {
         return Ok(());
     }
     same(world, who, "as it is")?;
-    while world.node(who).index_step().map_err(|e| e.to_string())? == IndexStep::More {}
+    while world.node(who).index_step().map_err(|e| e.to_string())? != IndexStep::Idle {}
     let meters = world.node(who).index_meters();
     if meters.dropped > 0 {
         return Err(format!("{} dropped its index", world.name(who)));
