@@ -129,22 +129,22 @@ impl Home {
     }
 
     fn search_all(&mut self, packs: &[PackId]) {
+        let mut internal = Filter::default();
+        internal.sensitivity = Some(Sensitivity::Internal);
         let filters = [
             Filter::default(),
-            Filter {
-                sensitivity: Some(Sensitivity::Internal),
-                ..Filter::default()
-            },
+            internal,
             Filter::default().with_tags(&["vip".to_owned()]).unwrap(),
             Filter::default().with_source("crm").unwrap(),
         ];
-        for query in QUERIES {
+        for _ in 0..5 {
+            let query = QUERIES[self.dice.below(QUERIES.len() as u64) as usize];
             let filter = filters[self.dice.below(4) as usize].clone();
             let listed = [Listed::Kept, Listed::Kept, Listed::All, Listed::Deleted];
             let some = packs.iter().copied().filter(|_| self.dice.below(2) == 0);
             let some: Vec<PackId> = some.collect();
             let options = SearchOptions {
-                query: (*query).into(),
+                query: query.into(),
                 packs: (self.dice.below(3) == 0).then_some(some),
                 listed: listed[self.dice.below(4) as usize],
                 filter,
@@ -229,7 +229,7 @@ fn run(node: &Node, mut searching: kitbag_node::finding::Searching) -> Found {
 /// and scan answer the same. In the end the index knows everything.
 #[test]
 fn an_index_answers_what_a_scan_answers_whatever_happens_to_the_notes() {
-    for seed in 0..6 {
+    for seed in 0..4 {
         let mut home = Home::new(seed);
         let mut packs = Vec::new();
         let mut notes = Vec::new();
@@ -238,7 +238,7 @@ fn an_index_answers_what_a_scan_answers_whatever_happens_to_the_notes() {
             let made = home.node().create_pack(now, title, Sensitivity::Internal);
             packs.push(made.unwrap().id);
         }
-        for round in 0..40 {
+        for round in 0..32 {
             let pack = packs[home.dice.below(3) as usize];
             let added = home.change(pack, &notes).unwrap();
             notes.extend(added.into_iter().map(|item| (pack, item)));
@@ -284,7 +284,7 @@ fn an_index_answers_what_a_scan_answers_whatever_happens_to_the_notes() {
 #[test]
 fn a_crash_at_any_call_leaves_the_index_right_or_known_to_be_behind() {
     let mut crashed = 0;
-    for call in (1..400).step_by(3) {
+    for call in (1..400).step_by(9) {
         let mut home = Home::new(call);
         let now = home.tick();
         let made = home.node().create_pack(now, "Acme", Sensitivity::Internal);
@@ -314,7 +314,7 @@ fn a_crash_at_any_call_leaves_the_index_right_or_known_to_be_behind() {
         home.index();
         home.search_all(&[pack]);
     }
-    assert!(crashed > 60, "only {crashed} crashes");
+    assert!(crashed > 20, "only {crashed} crashes");
 }
 
 /// Goal: an index of which rows are missing, cut, or not what was written is asked no more, the answers
