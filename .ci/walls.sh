@@ -23,6 +23,7 @@ never_links() {
 never_links kitbag-crypto 'iroh|redb|tokio|axum|automerge|kitbag-.*'
 never_links kitbag-core 'iroh|redb|tokio|axum'
 never_links kitbag-store 'iroh|tokio'
+never_links kitbag-index 'iroh|redb|tokio|axum|kitbag-(store|node|engine|daemon|net)'
 never_links kitbag-net 'redb|automerge|kitbag-.*'
 never_links kitbag-node 'iroh|tokio'
 never_links kitbag-scan 'iroh|redb|tokio|axum|automerge|kitbag-.*'

@@ -123,7 +123,7 @@ impl Filter {
             return Err(FilterError::TooManyTags);
         }
         for tag in tags {
-            let folded = fold(tag).trim().to_owned();
+            let folded = folded_tag(tag);
             if folded.is_empty() || tag.len() > TAG_BYTES_MAX {
                 return Err(FilterError::NoTag(tag.chars().take(32).collect()));
             }
@@ -150,9 +150,33 @@ impl Filter {
         Ok(self)
     }
 
+    /// The tags that it asks for, folded.
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    /// The text that it looks for in source labels, folded.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// The text that it looks for in authors, folded.
+    pub fn author(&self) -> Option<&str> {
+        self.author.as_deref()
+    }
+
+    /// Whether it asks for nothing but a sensitivity.
+    pub fn is_open(&self) -> bool {
+        let only = Filter {
+            sensitivity: self.sensitivity,
+            ..Filter::default()
+        };
+        *self == only
+    }
+
     /// Whether a note is like that.
     pub fn admits(&self, note: Filtered<'_>) -> bool {
-        let has = |wanted: &String| note.tags.iter().any(|tag| fold(tag).trim() == wanted);
+        let has = |wanted: &String| note.tags.iter().any(|tag| folded_tag(tag) == *wanted);
         self.sensitivity.is_none_or(|only| only == note.sensitivity)
             && self.since.is_none_or(|since| note.captured_at >= since)
             && self.until.is_none_or(|until| note.captured_at < until)
@@ -169,6 +193,11 @@ impl Filter {
             })
             && self.tags.iter().all(has)
     }
+}
+
+/// A tag as filters compare it.
+pub fn folded_tag(tag: &str) -> String {
+    fold(tag).trim().to_owned()
 }
 
 /// Text to look for, as it is compared.

@@ -1,11 +1,12 @@
 //! Looking for words in notes: what a query means, what a note is worth for it, and what to show of it.
 //!
-//! Pure, without an index: a note is given as text and counted alone ([`Query::look`]); what it is worth
-//! is known when all were counted ([`Ranking`]). Who may read a note is decided before it comes here.
+//! Pure: a note is given as text and counted alone ([`Query::look`]), or by an index that knows where its
+//! tokens stand ([`Wanted`]); what it is worth is known when all were counted ([`Ranking`]). Who may read a note is decided before it comes here.
 //! Deliberately absent: stemming, synonyms, anything learnt.
 //! Spec: `docs/spec/search.md`.
 
 mod fold;
+mod indexed;
 mod near;
 mod query;
 mod rank;
@@ -20,17 +21,17 @@ mod recall;
 #[cfg(test)]
 mod tests;
 
-pub use fold::fold;
+pub use fold::{fold, fold_into};
+pub use indexed::{Wanted, each_word};
+pub use near::NearRow;
 pub use query::{
     Kind, NEAR_WORDS_MAX, PHRASES_MAX, QUERY_BYTES_MAX, Query, QueryError, TERMS_MAX, WORDS_MAX,
 };
-pub use rank::{Facts, Score, ScoreFactor, ScorePart, Statistics};
+pub use rank::{Facts, Score, ScoreFactor, ScorePart, Statistics, UNIT};
 pub use ranking::{Best, KEPT_BYTES_MAX, Offered, Ranking};
 pub use snippet::{SNIPPET_CHARS_MAX, Snippet};
 pub use token::TOKEN_BYTES_MAX;
 
-use fold::fold_into;
-use rank::UNIT;
 use words::{Hit, Walk};
 
 /// The text of a note, as far as it is searched.
@@ -66,7 +67,7 @@ impl Field {
     /// How much a word there counts beside one in the body: a title says what all of it is about, a
     /// tag was chosen, a source label says where it comes from. These are short, so that their length
     /// does not count.
-    const fn weight(self) -> u32 {
+    pub const fn weight(self) -> u32 {
         match self {
             Field::Title => 3,
             Field::Tag => 2,

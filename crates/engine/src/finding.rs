@@ -72,8 +72,15 @@ impl Engine {
     /// [`EngineError::Storage`].
     pub async fn search(&self, options: SearchOptions) -> Result<Found, EngineError> {
         let worker = self.worker()?;
-        let begin = move |node: &mut Node, _| node.begin_search(options);
-        let mut searching = worker.call(begin).await?;
+        let begin = move |node: &mut Node, _| {
+            let mut searching = node.begin_search(options)?;
+            let found = node.search_on(&mut searching)?;
+            Ok((searching, found))
+        };
+        let (mut searching, found) = worker.call(begin).await?;
+        if let Some(found) = found {
+            return Ok(found);
+        }
         loop {
             let slice = move |node: &mut Node, _| {
                 let found = node.search_on(&mut searching)?;

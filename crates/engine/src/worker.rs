@@ -4,6 +4,7 @@
 //! each job the sessions hear what changed, and what the node wants sent goes to its connection's own
 //! queue. Nothing here decides anything.
 
+mod idle;
 mod keeper;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tracing::{debug, error, warn};
 
+use idle::Idle;
 use keeper::Keeper;
 pub(crate) use keeper::Keeps;
 
@@ -107,6 +109,8 @@ pub(crate) struct Desk {
     jobs: mpsc::WeakSender<Job>,
     runtime: tokio::runtime::Handle,
     shared: Arc<Shared>,
+    /// Whether single notes have waited long enough for the search index.
+    index_waited: bool,
 }
 
 /// What other threads may see without asking the node.
@@ -156,6 +160,7 @@ impl Worker {
             jobs: jobs.downgrade(),
             runtime: tokio::runtime::Handle::current(),
             shared: shared.clone(),
+            index_waited: false,
         };
         let thread = std::thread::Builder::new()
             .name("kitbag-node".into())
@@ -163,7 +168,11 @@ impl Worker {
                 desk.refresh_gate(&node);
                 let mut keeper = Keeper::new(node, home);
                 let mut next = None;
-                while let Some(job) = next.take().or_else(|| queue.blocking_recv()) {
+                let mut idle = Idle::default();
+                while let Some(job) = next
+                    .take()
+                    .or_else(|| idle.next_job(&mut queue, &mut keeper, &mut desk))
+                {
                     let begun = Instant::now();
                     if keeper.open_if_due(begun) {
                         desk.was_opened(keeper.node());

@@ -98,6 +98,8 @@ struct Slot {
     names: OnceCell<Vec<NoteName>>,
     /// Whether its kept summary is older than its records, and the store says so.
     is_marked: bool,
+    /// Whether the store says that the search index is older than its records.
+    is_marked_for_index: bool,
     last_look: Cell<u64>,
 }
 
@@ -110,6 +112,7 @@ impl Slot {
             summary: OnceCell::new(),
             names: OnceCell::new(),
             is_marked,
+            is_marked_for_index: false,
             last_look: Cell::new(0),
         }
     }
@@ -426,20 +429,53 @@ impl Packs {
         number: u32,
         pack: &PackId,
     ) -> Result<(), StoreError> {
-        let is_marked = self.slots.get(pack).is_some_and(|slot| slot.is_marked);
-        if is_marked {
-            Ok(())
-        } else {
-            batch.mark(number)
+        let slot = self.slots.get(pack);
+        if !slot.is_some_and(|slot| slot.is_marked) {
+            batch.mark(number)?;
         }
+        if !slot.is_some_and(|slot| slot.is_marked_for_index) {
+            batch.mark_for_index(number)?;
+        }
+        Ok(())
     }
 
     /// The transaction with this pack's mark, and with the rows of these new logs, is durable.
     pub(crate) fn was_marked(&mut self, pack: &PackId, new_logs: impl IntoIterator<Item = u32>) {
         if let Some(slot) = self.slots.get_mut(pack) {
             slot.is_marked = true;
+            slot.is_marked_for_index = true;
             slot.logs.extend(new_logs);
         }
+    }
+
+    /// Whether a pack was written to since the search index took all of it in, as the store says.
+    pub(crate) fn is_marked_for_index(&self, pack: &PackId) -> bool {
+        let slot = self.slots.get(pack);
+        slot.is_some_and(|slot| slot.is_marked_for_index)
+    }
+
+    /// What the store says of these packs, all others aside.
+    pub(crate) fn set_marked_for_index(&mut self, packs: &[PackId], is_marked: bool) {
+        for pack in packs {
+            if let Some(slot) = self.slots.get_mut(pack) {
+                slot.is_marked_for_index = is_marked;
+            }
+        }
+    }
+
+    /// The number of a pack's rows.
+    pub(crate) fn number(&self, pack: &PackId) -> Option<u32> {
+        self.slots.get(pack).map(|slot| slot.number)
+    }
+
+    /// The pack with these rows.
+    pub(crate) fn with_number(&self, number: u32) -> Option<PackId> {
+        self.by_number.get(&number).copied()
+    }
+
+    /// Whether a pack is known to be unreadable.
+    pub(crate) fn is_damaged(&self, pack: &PackId) -> bool {
+        self.damaged.borrow().contains_key(pack)
     }
 
     /// Makes a summary anew when the next asks.
@@ -606,13 +642,14 @@ impl Packs {
             ..Touched::default()
         };
         replica.sort_branches(&mut touched);
-        let found = Deriving {
+        let mut deriving = Deriving {
             replica: &mut replica,
             store,
             built: &mut BuiltNotes::with_room(0),
             me: self.me,
-        }
-        .refresh(touched)?;
+            looked_at: BTreeSet::new(),
+        };
+        let found = deriving.refresh(touched)?;
         let found = found.into_iter().map(|of| (of.entry, of.reason));
         replica.quarantined.extend(found);
         Ok(replica)

@@ -67,6 +67,8 @@ pub(crate) struct Deriving<'a> {
     pub(crate) store: &'a Reader,
     pub(crate) built: &'a mut BuiltNotes,
     pub(crate) me: PersonId,
+    /// Notes that were looked at again: those that were there before, and those that are now.
+    pub(crate) looked_at: BTreeSet<ItemId>,
 }
 
 impl Deriving<'_> {
@@ -193,6 +195,11 @@ impl Deriving<'_> {
             }
         };
         if let Some(object) = replica.objects.get_mut(&tag) {
+            for of in [&object.state, &state] {
+                if let ObjectState::Note(meta) = of {
+                    self.looked_at.insert(meta.item);
+                }
+            }
             if let ObjectState::Note(before) = &object.state
                 && replica.notes.get(&before.item) == Some(&tag)
             {
@@ -246,6 +253,7 @@ impl Deriving<'_> {
         item: ItemId,
         quarantine: &mut Vec<Quarantine>,
     ) -> Result<(), NodeError> {
+        self.looked_at.insert(item);
         let replica = &mut *self.replica;
         let pack = replica.id();
         let tags: Vec<ObjectTag> = replica.placements.tags(&item).copied().collect();

@@ -1,7 +1,7 @@
 //! Looking through notes: search, and what an export holds.
 //!
-//! Both read every note that this person may read in the packs in question, in slices, so that the
-//! device does its other work between two of them. Only what goes into the answer is kept in memory.
+//! An export reads every note that this person may read in the packs in question, and so does a search
+//! of what the index does not know; in slices, so that the device does its other work between two. Only what goes into the answer is kept in memory.
 //! A note above the own clearance is as if it were not there: it is in no result, count or reason.
 
 mod choose;
@@ -19,10 +19,14 @@ pub use export::{
     EXPORT_NOTES_MAX, EXPORT_PAGE_NOTES_MAX, ExportOptions, ExportPage, ExportPlan, ExportedNote,
     Exporting, WithheldCounts,
 };
+pub(crate) use scan::{ReadNote, Spent};
 pub use search::{EmptyReason, Found, Hit, RESULTS_MAX, SearchOptions, Searching};
+pub(crate) use search::{facts, searched};
 
 use crate::{Denied, Node, NodeError};
-use kitbag_core::id::{ItemId, Timestamp};
+use kitbag_core::id::{ItemId, PackId, Timestamp};
+use kitbag_core::policy::Sensitivity;
+use std::collections::BTreeSet;
 
 impl Node {
     /// Begins a search. What comes in afterwards is not searched.
@@ -30,14 +34,37 @@ impl Node {
     /// # Errors
     /// [`NodeError::BadInput`] for the query or the limit; [`NodeError::NotFound`] for a pack.
     pub fn begin_search(&self, options: SearchOptions) -> Result<Searching, NodeError> {
-        let packs = match &options.packs {
-            Some(packs) => packs.clone(),
+        self.begin_search_up_to(options, Sensitivity::Restricted)
+    }
+
+    /// The same for somebody who may see no more than this person, and nothing above a sensitivity. What
+    /// is above it is as if it were not there.
+    ///
+    /// # Errors
+    /// As [`Node::begin_search`].
+    pub fn begin_search_up_to(
+        &self,
+        options: SearchOptions,
+        up_to: Sensitivity,
+    ) -> Result<Searching, NodeError> {
+        let packs: Vec<PackId> = match &options.packs {
+            Some(packs) => BTreeSet::from_iter(packs.iter().copied())
+                .into_iter()
+                .collect(),
             None => self.packs.ids(),
         };
         if packs.iter().any(|pack| !self.packs.contains(pack)) {
             return Err(NodeError::NotFound("pack"));
         }
-        Searching::new(options, packs)
+        Searching::new(options, packs, up_to)
+    }
+
+    /// Begins a search that looks at every note, as if there were no index. The answer is the same.
+    ///
+    /// # Errors
+    /// As [`Node::begin_search`].
+    pub fn begin_search_by_scan(&self, options: SearchOptions) -> Result<Searching, NodeError> {
+        Ok(self.begin_search(options)?.by_scan())
     }
 
     /// Searches the next notes; the answer, once none is left.

@@ -33,6 +33,7 @@ mod hostile_moves;
 #[cfg(test)]
 mod hostile_parts;
 mod identity;
+mod indexing;
 mod intake;
 mod invites;
 mod joining;
@@ -64,6 +65,7 @@ pub mod why;
 mod write;
 
 pub use error::{Denied, NodeError};
+pub use indexing::{IndexMeters, IndexStep};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output, Taken};
 
@@ -116,6 +118,8 @@ pub struct Node {
     went_round: Option<Hash>,
     synced: BTreeMap<EndpointId, Timestamp>,
     seen: BTreeMap<(EndpointId, PackId), BTreeMap<kitbag_core::id::LogId, u64>>,
+    /// The search index.
+    indexing: indexing::Indexing,
     /// Keys that a peer was asked for and did not give, until it has news.
     not_given: BTreeMap<(EndpointId, PackId), BTreeSet<kitbag_core::id::EpochId>>,
 }
@@ -201,8 +205,10 @@ impl Node {
             field: "home",
             reason: error.to_string(),
         })?;
+        let index_is_known = indexing::is_of_life(&store, before)?;
         let mut batch = store.batch(&mut *rng)?;
         batch.put_setting(LIFE, &codec::encode(&life))?;
+        indexing::keep_life(&mut batch, life.token)?;
         if let Some(kept) = kept.filter(|_| opened.is_whole) {
             let kept = Kept {
                 token: life.token,
@@ -242,9 +248,11 @@ impl Node {
             synced: BTreeMap::new(),
             seen: BTreeMap::new(),
             not_given: BTreeMap::new(),
+            indexing: indexing::Indexing::default(),
             damaged,
         };
         node.catch_up()?;
+        node.find_index(index_is_known)?;
         Ok(node)
     }
 
@@ -535,13 +543,16 @@ impl Node {
         let Some(replica) = self.packs.get_mut(&pack) else {
             return Ok(());
         };
-        let quarantine = Deriving {
+        let mut deriving = Deriving {
             replica,
             store: &self.store,
             built: &mut self.built,
             me: self.me.person(),
-        }
-        .refresh(touched)?;
+            looked_at: BTreeSet::new(),
+        };
+        let quarantine = deriving.refresh(touched)?;
+        let looked_at = deriving.looked_at;
+        self.changed_for_index(pack, looked_at);
         self.keep_quarantine(pack, quarantine)
     }
 

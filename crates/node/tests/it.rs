@@ -12,6 +12,7 @@ mod it {
     mod histories;
     mod hostile;
     mod importing;
+    mod index;
     mod invites;
     mod large;
     mod long_texts;

@@ -10,6 +10,7 @@
 
 mod check;
 mod chunks;
+mod index_rows;
 mod migrate;
 mod reader;
 mod rows;

@@ -50,3 +50,13 @@ pub(crate) const NOTE_NAMES_NAME: &str = "note-names.1";
 /// Pack number → nothing, sealed to its key: the pack was written to since its summary was kept.
 pub(crate) const MARKS: ByNumber = TableDefinition::new(MARKS_NAME);
 pub(crate) const MARKS_NAME: &str = "marks.1";
+
+/// (file, block) → a piece of a file of the search index.
+pub(crate) const INDEX_BLOCKS: ByPosition = TableDefinition::new(INDEX_BLOCKS_NAME);
+pub(crate) const INDEX_BLOCKS_NAME: &str = "index-blocks.1";
+/// 0 → which files there are; number of a segment + 1 → which of its documents count no more.
+pub(crate) const INDEX: ByNumber = TableDefinition::new(INDEX_NAME);
+pub(crate) const INDEX_NAME: &str = "index.1";
+/// Pack number → nothing, sealed to its key: the pack was written to since the index took it in.
+pub(crate) const INDEX_MARKS: ByNumber = TableDefinition::new(INDEX_MARKS_NAME);
+pub(crate) const INDEX_MARKS_NAME: &str = "index-marks.1";

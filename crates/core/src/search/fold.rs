@@ -17,7 +17,7 @@ pub fn fold(text: &str) -> String {
 }
 
 /// Replaces what is in `folded`, keeping its memory.
-pub(super) fn fold_into(text: &str, folded: &mut String) {
+pub fn fold_into(text: &str, folded: &mut String) {
     folded.clear();
     fold_onto(text, folded);
 }

@@ -55,16 +55,7 @@ impl Near {
         let mut row = above.clone();
         let mut before = None;
         for (i, c) in token.chars().enumerate() {
-            row[0] = i + 1;
-            for (j, letter) in self.letters.iter().enumerate() {
-                let other = usize::from(c != *letter);
-                let mut least = (above[j] + other).min(above[j + 1] + 1).min(row[j] + 1);
-                if j > 0 && before == Some(*letter) && c == self.letters[j - 1] {
-                    least = least.min(two_above[j - 1] + 1);
-                }
-                row[j + 1] = least;
-            }
-            if row.iter().min().is_some_and(|least| *least > self.edits) {
+            if !self.fill((&two_above, &above), &mut row, i + 1, (before, c)) {
                 return false;
             }
             std::mem::swap(&mut two_above, &mut above);
@@ -73,6 +64,65 @@ impl Near {
         }
         above[self.letters.len()] <= self.edits
     }
+
+    /// Before the first letter of a token.
+    pub(super) fn start(&self) -> NearRow {
+        let row: Vec<usize> = (0..=self.letters.len()).collect();
+        NearRow {
+            two_above: row.clone(),
+            above: row,
+            letters: 0,
+            before: None,
+        }
+    }
+
+    /// After one more letter; nothing if no token that begins so can be near.
+    pub(super) fn step(&self, of: &NearRow, c: char) -> Option<NearRow> {
+        let mut row = of.above.clone();
+        let letters = of.letters + 1;
+        let rows = (of.two_above.as_slice(), of.above.as_slice());
+        let goes_on = self.fill(rows, &mut row, letters, (of.before, c));
+        goes_on.then(|| NearRow {
+            two_above: of.above.clone(),
+            above: row,
+            letters,
+            before: Some(c),
+        })
+    }
+
+    /// Whether what was compared so far is near as it is.
+    pub(super) fn is_match(&self, of: &NearRow) -> bool {
+        of.above[self.letters.len()] <= self.edits
+    }
+
+    /// The next row of distances; returns whether some token that begins so may be near.
+    fn fill(
+        &self,
+        (two_above, above): (&[usize], &[usize]),
+        row: &mut [usize],
+        letters: usize,
+        (before, c): (Option<char>, char),
+    ) -> bool {
+        row[0] = letters;
+        for (j, letter) in self.letters.iter().enumerate() {
+            let other = usize::from(c != *letter);
+            let mut least = (above[j] + other).min(above[j + 1] + 1).min(row[j] + 1);
+            if j > 0 && before == Some(*letter) && c == self.letters[j - 1] {
+                least = least.min(two_above[j - 1] + 1);
+            }
+            row[j + 1] = least;
+        }
+        row.iter().min().is_some_and(|least| *least <= self.edits)
+    }
+}
+
+/// A comparison of a token with a near word, as far as the token was read.
+#[derive(Clone, Debug)]
+pub struct NearRow {
+    two_above: Vec<usize>,
+    above: Vec<usize>,
+    letters: usize,
+    before: Option<char>,
 }
 
 /// What is quickly seen of a token.

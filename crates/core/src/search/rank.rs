@@ -8,6 +8,7 @@ use super::query::{Kind, Query};
 use super::{Count, Looked};
 use crate::id::Timestamp;
 use crate::pack::note::Claim;
+use std::cell::OnceCell;
 
 /// One, in the fractions of this file.
 const ONE: u64 = 1 << 16;
@@ -45,7 +46,20 @@ pub struct Statistics {
     tokens: u64,
     newest: Timestamp,
     holding: Vec<u64>,
+    rare: Rare,
 }
+
+/// How rare each feature is, once somebody asked: it takes as long as all the rest of a score.
+#[derive(Clone, Debug, Default)]
+struct Rare(OnceCell<Vec<u64>>);
+
+impl PartialEq for Rare {
+    fn eq(&self, _: &Rare) -> bool {
+        true // it follows from the rest
+    }
+}
+
+impl Eq for Rare {}
 
 impl Statistics {
     /// Of no note.
@@ -55,7 +69,40 @@ impl Statistics {
             tokens: 0,
             newest: Timestamp::from_millis(0),
             holding: vec![0; query.features.len()],
+            rare: Rare::default(),
         }
+    }
+
+    /// Counts notes of which only this is known: how many, their tokens, when the newest was captured.
+    pub fn add_notes(&mut self, notes: u64, tokens: u64, newest: Timestamp) {
+        self.notes += notes;
+        self.tokens += tokens;
+        if notes > 0 {
+            self.newest = self.newest.max(newest);
+        }
+        self.rare.0.take();
+    }
+
+    /// Counts notes that hold something, by its number in the query.
+    pub fn add_holding(&mut self, feature: usize, notes: u64) {
+        self.holding[feature] += notes;
+        self.rare.0.take();
+    }
+
+    /// Whether a near word, by number among them, counts: no note holds the word itself.
+    pub fn wants_near(&self, query: &Query, near: usize) -> bool {
+        self.takes_near(query, query.layout.near + near)
+    }
+
+    /// How rare something is.
+    fn rare(&self, feature: usize) -> u64 {
+        let all = self.rare.0.get_or_init(|| {
+            let holding = self.holding.iter();
+            holding
+                .map(|notes| log2(2 * (self.notes + 1), 2 * notes + 1))
+                .collect()
+        });
+        all[feature]
     }
 
     /// Counts a note.
@@ -66,6 +113,7 @@ impl Statistics {
         for count in note.counts {
             self.holding[usize::from(count.feature)] += 1;
         }
+        self.rare.0.take();
     }
 
     /// Words of the query that no note holds, and for which notes hold near ones.
@@ -144,7 +192,7 @@ impl Statistics {
             Kind::Pair => PAIR,
             Kind::Word | Kind::Phrase | Kind::Near => ONE,
         };
-        let rare = log2(2 * (self.notes + 1), 2 * self.holding[at] + 1);
+        let rare = self.rare(at);
         // A length is compared with the average; where all texts are empty, all are average.
         let average = self.tokens.max(1);
         let long = LENGTH as u128 * u128::from(tokens) * u128::from(self.notes.max(1));
@@ -183,7 +231,7 @@ impl Statistics {
 }
 
 /// How often something is counted once: a whole word in the body. A beginning or a near word is half.
-pub(super) const UNIT: u32 = 2;
+pub const UNIT: u32 = 2;
 
 /// What the sum of the parts is multiplied by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -54,6 +54,26 @@ impl<K: Ord + Copy> Ranking<K> {
         self.statistics.add(note, facts);
     }
 
+    /// What is counted, for notes that were counted elsewhere.
+    pub fn statistics_mut(&mut self) -> &mut Statistics {
+        &mut self.statistics
+    }
+
+    /// Whether a note that was offered holds every term as it was typed.
+    pub fn has_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Somewhere else a note was found that holds every term: the others are no matter.
+    pub fn found_whole(&mut self) {
+        if !self.whole
+            && let Some(kept) = &mut self.kept
+        {
+            *kept = Kept::default();
+        }
+        self.whole = true;
+    }
+
     /// Keeps a note that may become a result.
     pub fn offer(&mut self, key: K, note: Looked<'_>, facts: Facts) {
         if note.excluded || note.counts.is_empty() || (self.whole && !note.whole) {
@@ -169,6 +189,11 @@ impl<K: Ord + Copy> Best<K> {
             &mut self.some
         };
         side.total += 1;
+        let worth = (score, facts.captured_at);
+        let least = side.notes.first().map(|(score, at, _)| (*score, *at));
+        if side.notes.len() == self.limit && least.is_some_and(|least| worth < least) {
+            return;
+        }
         side.notes
             .insert((score, facts.captured_at, std::cmp::Reverse(key)));
         if side.notes.len() > self.limit {

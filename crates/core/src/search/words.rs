@@ -157,6 +157,39 @@ impl Words {
         }
     }
 
+    /// Whether a word, by number, is meant with what begins with it.
+    pub(super) fn goes_on(&self, word: usize) -> bool {
+        let asks = |known: &Known| known.beginning.map(usize::from) == Some(word);
+        self.sorted.iter().any(asks)
+    }
+
+    /// The two texts of a pair.
+    pub(super) fn pair(&self, number: usize) -> (&str, &str) {
+        let of = |pair: &&((u16, u16), u16)| usize::from(pair.1) == number;
+        let pair = self.pairs.iter().find(of).map(|pair| pair.0);
+        let (one, two) = pair.unwrap_or_default();
+        (self.text(one), self.text(two))
+    }
+
+    /// The texts of a phrase, the last apart, and whether that may go on.
+    pub(super) fn phrase(&self, number: usize) -> (Vec<&str>, &str, bool) {
+        let phrase = &self.phrases[number];
+        let head = phrase.head.iter().map(|text| self.text(*text)).collect();
+        (head, self.text(phrase.last), phrase.goes_on)
+    }
+
+    /// Whether this is one of the query's texts.
+    pub(super) fn has(&self, text: &str) -> bool {
+        self.sorted
+            .binary_search_by(|known| known.text.as_str().cmp(text))
+            .is_ok()
+    }
+
+    fn text(&self, number: u16) -> &str {
+        let of = |known: &&Known| known.number == number;
+        self.sorted.iter().find(of).map_or("", |known| &known.text)
+    }
+
     /// Gives everything that stands in a folded text, and where; returns how many tokens it has. Near
     /// words only if they are wanted.
     pub(super) fn walk(

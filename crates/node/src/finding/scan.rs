@@ -17,10 +17,19 @@ const EDITS_PER_NOTE: u64 = 4;
 
 /// A reading that is under way.
 pub(super) struct Scan {
-    packs: std::vec::IntoIter<PackId>,
+    packs: std::vec::IntoIter<(PackId, Part)>,
     pack: Option<(PackId, std::vec::IntoIter<ItemId>)>,
     /// Notes that do not open from disk.
     pub(super) unreadable: u64,
+}
+
+/// What of a pack is read.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    /// Every note.
+    All,
+    /// These.
+    Notes(Vec<ItemId>),
 }
 
 /// A note that was read.
@@ -33,23 +42,23 @@ pub(crate) struct ReadNote {
 
 /// How much a slice has read.
 #[derive(Default)]
-pub(super) struct Spent {
+pub(crate) struct Spent {
     notes: u64,
     bytes: usize,
 }
 
 impl Spent {
-    pub(super) fn add(&mut self, note: &ReadNote) {
+    pub(crate) fn add(&mut self, note: &ReadNote) {
         self.notes += note.built.edits() / EDITS_PER_NOTE;
         self.bytes += note.view.body.len();
     }
 
     /// One more note was asked for.
-    pub(super) fn add_one(&mut self) {
+    pub(crate) fn add_one(&mut self) {
         self.notes += 1;
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.notes >= SLICE_NOTES || self.bytes >= SLICE_BYTES
     }
 }
@@ -57,6 +66,11 @@ impl Spent {
 impl Scan {
     /// Of these packs, in their order.
     pub(super) fn new(packs: Vec<PackId>) -> Scan {
+        Scan::of(packs.into_iter().map(|pack| (pack, Part::All)).collect())
+    }
+
+    /// Of these packs, in their order, as much as is said.
+    pub(super) fn of(packs: Vec<(PackId, Part)>) -> Scan {
         Scan {
             packs: packs.into_iter(),
             pack: None,
@@ -77,11 +91,20 @@ impl Scan {
     pub(super) fn go_on(
         &mut self,
         node: &Node,
+        each: impl FnMut(ReadNote) -> Result<(), NodeError>,
+    ) -> Result<bool, NodeError> {
+        self.go_on_with(node, &mut Spent::default(), each)
+    }
+
+    /// The same, for as much as the slice has left.
+    pub(super) fn go_on_with(
+        &mut self,
+        node: &Node,
+        spent: &mut Spent,
         mut each: impl FnMut(ReadNote) -> Result<(), NodeError>,
     ) -> Result<bool, NodeError> {
-        let mut spent = Spent::default();
         while !spent.is_over() {
-            let (pack, item) = match self.next(node, &mut spent)? {
+            let (pack, item) = match self.next(node, spent)? {
                 Next::Note(pack, item) => (pack, item),
                 Next::Pause => return Ok(false),
                 Next::End => return Ok(true),
@@ -110,12 +133,17 @@ impl Scan {
             if spent.is_over() {
                 return Ok(Next::Pause); // however many packs have nothing in them
             }
-            let Some(pack) = self.packs.next() else {
+            let Some((pack, part)) = self.packs.next() else {
                 return Ok(Next::End);
+            };
+            let only = match part {
+                Part::All => None,
+                Part::Notes(notes) if notes.is_empty() => continue,
+                Part::Notes(notes) => Some(notes),
             };
             spent.notes += NOTES_PER_WAKING;
             let notes: Vec<ItemId> = match node.packs.need(pack) {
-                Ok(replica) => as_stored(replica),
+                Ok(replica) => only.unwrap_or_else(|| as_stored(replica)),
                 Err(NodeError::Damaged(_) | NodeError::Store(StoreError::Damaged { .. })) => {
                     self.unreadable += 1;
                     vec![]

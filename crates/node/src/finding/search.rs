@@ -1,9 +1,12 @@
 //! A search under way, and what it finds.
 //!
-//! Every note is read once and counted; then it is known what each is worth, and the best are read again
-//! to show them. If there were too many to keep even as counts, all are read once more in between.
+//! The index is asked first, for the packs that it knows. Every other note, and those that changed since
+//! the index took them in, is read once and counted; then it is known what each is worth, and the best
+//! are read again to show them. If there were too many to keep even as counts, what was read is read
+//! once more in between. With an index and without, the answer is the same.
 
-use super::scan::{ReadNote, Scan, Spent};
+use super::scan::{Part, ReadNote, Scan, Spent};
+use crate::indexing::Reach;
 use crate::{Node, NodeError};
 use kitbag_core::filter::{Filter, Filtered, Listed};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
@@ -13,6 +16,9 @@ use kitbag_core::search::{
     Best, Facts, Field, Looked, Offered, Query, Ranking, Score, Scratch, Searched, Snippet,
     Statistics,
 };
+
+use kitbag_index::{Asked, Name, Question, Segments};
+use std::collections::BTreeMap;
 
 /// Results of one search, at most.
 pub const RESULTS_MAX: usize = 100;
@@ -110,7 +116,7 @@ pub struct Hit {
 }
 
 /// What a note is known by while it waits.
-type Key = (PackId, ItemId);
+type Key = (PackId, Name);
 
 /// A search that is under way.
 pub struct Searching {
@@ -118,15 +124,20 @@ pub struct Searching {
     query: Query,
     options: SearchOptions,
     packs: Vec<PackId>,
+    /// What is read, once it is known what the index answers.
+    parts: Vec<(PackId, Part)>,
+    up_to: Sensitivity,
+    asks_index: bool,
     scratch: Scratch,
     counts: Counts,
-    has_no_pack: bool,
 }
 
 /// How far a search is.
 enum Stage {
+    /// Nothing was done yet.
+    Beginning,
     /// Every note is counted.
-    Counting(Scan, Ranking<Key>),
+    Counting(Scan, Ranking<Key>, Option<Asked>),
     /// There were too many to keep: every note is weighed.
     Weighing(Scan, Statistics, Best<Key>),
     /// The best are read again.
@@ -151,7 +162,11 @@ struct Counts {
 }
 
 impl Searching {
-    pub(super) fn new(options: SearchOptions, packs: Vec<PackId>) -> Result<Searching, NodeError> {
+    pub(super) fn new(
+        options: SearchOptions,
+        packs: Vec<PackId>,
+        up_to: Sensitivity,
+    ) -> Result<Searching, NodeError> {
         let bad = |field, reason: String| NodeError::BadInput { field, reason };
         let query = Query::parse(&options.query).map_err(|e| bad("query", e.to_string()))?;
         if !(1..=RESULTS_MAX).contains(&options.limit) {
@@ -160,52 +175,109 @@ impl Searching {
                 format!("has to be between 1 and {RESULTS_MAX}"),
             ));
         }
-        let has_no_pack = packs.is_empty();
         Ok(Searching {
-            stage: Stage::Counting(Scan::new(packs.clone()), Ranking::new(&query)),
+            stage: Stage::Beginning,
             query,
             options,
             packs,
+            parts: Vec::new(),
+            up_to,
+            asks_index: true,
             scratch: Scratch::default(),
             counts: Counts::default(),
-            has_no_pack,
         })
+    }
+
+    /// The same, of which the index is not asked.
+    pub(super) fn by_scan(self) -> Searching {
+        Searching {
+            asks_index: false,
+            ..self
+        }
     }
 
     /// Reads the notes of one slice. Returns whether none is left.
     pub(super) fn go_on(&mut self, node: &Node) -> Result<bool, NodeError> {
+        let mut spent = Spent::default();
+        loop {
+            if self.go_on_with(node, &mut spent)? {
+                return Ok(true);
+            }
+            if spent.is_over() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Goes on to the end of a stage, or of the slice. Returns whether nothing is left.
+    fn go_on_with(&mut self, node: &Node, spent: &mut Spent) -> Result<bool, NodeError> {
         let Searching {
             stage,
             query,
             options,
             packs,
+            parts,
+            up_to,
+            asks_index,
             scratch,
             counts,
-            has_no_pack: _,
         } = self;
         let next = match stage {
-            Stage::Counting(scan, ranking) => {
-                let done = scan.go_on(node, |note| {
-                    counts.look_at(query, options, &note, ranking, scratch);
+            Stage::Beginning => {
+                let mut ranking = Ranking::new(query);
+                *parts = packs.iter().map(|pack| (*pack, Part::All)).collect();
+                let index = node.index().filter(|_| *asks_index);
+                let asked = index.and_then(|index| {
+                    ask(node, index, (query, options, *up_to), parts, &mut ranking)
+                });
+                if let Some(asked) = &asked {
+                    counts.seen = asked.seen;
+                    counts.searched = asked.searched;
+                    counts.outside_filters = asked.outside_filters;
+                    counts.deleted = asked.deleted;
+                }
+                Stage::Counting(Scan::of(parts.clone()), ranking, asked)
+            }
+            Stage::Counting(scan, ranking, asked) => {
+                let done = scan.go_on_with(node, spent, |note| {
+                    if note.sensitivity <= *up_to {
+                        counts.look_at(query, options, &note, ranking, scratch);
+                    }
                     Ok(())
                 })?;
                 if !done {
                     return Ok(false);
                 }
                 counts.unreadable = scan.unreadable;
-                let ranking = std::mem::replace(ranking, Ranking::new(query));
-                let (statistics, best, offered) = ranking.settle(query, options.limit);
+                let mut ranking = std::mem::replace(ranking, Ranking::new(query));
+                let mut asked = asked.take();
+                if let Some(asked) = &mut asked
+                    && let Err(error) = asked.look_up_near(query, ranking.statistics_mut())
+                {
+                    return Ok(self.begin_again(node, &error));
+                }
+                let only_whole = ranking.has_whole();
+                let (statistics, mut best, offered) = ranking.settle(query, options.limit);
+                if let Some(asked) = &asked {
+                    let key = |pack, name| Some((node.packs.with_number(pack)?, name));
+                    let offered = asked.offer(query, &statistics, only_whole, &mut best, key);
+                    if let Err(error) = offered {
+                        return Ok(self.begin_again(node, &error));
+                    }
+                }
                 match offered {
                     Offered::Done => Stage::Showing(Showing::new(statistics, &best)),
                     Offered::Again => {
-                        let scan = Scan::new(std::mem::take(packs));
+                        let scan = Scan::of(parts.clone());
                         Stage::Weighing(scan, statistics, best)
                     }
                 }
             }
             Stage::Weighing(scan, statistics, best) => {
-                let done = scan.go_on(node, |note| {
-                    if is_listed(options, &note) && admits(&options.filter, &note) {
+                let done = scan.go_on_with(node, spent, |note| {
+                    let is_listed = is_listed(options, &note);
+                    let is_below = note.sensitivity <= *up_to;
+                    if is_listed && is_below && admits(&options.filter, &note) {
                         let looked = query.look(searched(&note), scratch);
                         best.offer(query, statistics, key(&note), looked, facts(&note));
                     }
@@ -216,10 +288,21 @@ impl Searching {
                 }
                 Stage::Showing(Showing::new(statistics.clone(), best))
             }
-            Stage::Showing(showing) => return showing.go_on(node, query, options, scratch),
+            Stage::Showing(showing) => {
+                let asking = (&*query, &*options, *up_to);
+                return showing.go_on(node, asking, scratch, spent);
+            }
         };
         self.stage = next;
         Ok(false)
+    }
+
+    /// The index failed: every note is looked at instead. Returns that something is left.
+    fn begin_again(&mut self, node: &Node, error: &kitbag_index::IndexError) -> bool {
+        node.index_failed(error);
+        self.counts = Counts::default();
+        self.stage = Stage::Beginning;
+        false
     }
 
     /// The answer, once everything was looked at.
@@ -250,7 +333,7 @@ impl Searching {
     }
 
     fn why_nothing(&self) -> EmptyReason {
-        if self.has_no_pack {
+        if self.packs.is_empty() {
             EmptyReason::NoPacks
         } else if self.counts.seen == 0 {
             EmptyReason::NoNotes
@@ -314,21 +397,21 @@ impl Showing {
     fn go_on(
         &mut self,
         node: &Node,
-        query: &Query,
-        options: &SearchOptions,
+        (query, options, up_to): (&Query, &SearchOptions, Sensitivity),
         scratch: &mut Scratch,
+        spent: &mut Spent,
     ) -> Result<bool, NodeError> {
-        let mut spent = Spent::default();
         while !spent.is_over() {
-            let Some((pack, item)) = self.rest.next() else {
+            let Some((pack, name)) = self.rest.next() else {
                 return Ok(true);
             };
             spent.add_one();
-            let note = match node.note_to_read(pack, item) {
+            let note = match node.note_named(pack, name) {
                 Ok(note) => note,
                 Err(NodeError::Damaged(_)) => None,
                 Err(error) => return Err(error),
             };
+            let note = note.filter(|note| note.sensitivity <= up_to);
             if let Some(note) = &note {
                 spent.add(note);
             }
@@ -379,11 +462,82 @@ impl Showing {
     }
 }
 
-fn key(note: &ReadNote) -> Key {
-    (note.pack, note.built.item)
+/// Asks the index about the packs that it knows, and says what is to be read instead or beside.
+fn ask(
+    node: &Node,
+    index: &Segments,
+    (query, options, up_to): (&Query, &SearchOptions, Sensitivity),
+    parts: &mut [(PackId, Part)],
+    ranking: &mut Ranking<Key>,
+) -> Option<Asked> {
+    let mut known = BTreeMap::new();
+    for (pack, part) in parts.iter_mut() {
+        if let Reach::Index {
+            number,
+            visible,
+            look_at,
+        } = node.reach(pack)
+        {
+            known.insert(number, visible);
+            *part = Part::Notes(look_at);
+        }
+    }
+    let question = Question {
+        query,
+        listed: options.listed,
+        filter: &options.filter,
+        allows: &|pack, sensitivity| {
+            let visible = known.get(&pack);
+            sensitivity <= up_to && visible.is_some_and(|of| of[sensitivity as usize])
+        },
+    };
+    let mut asked = match index.ask(&question, ranking.statistics_mut()) {
+        Ok(asked) => asked,
+        Err(error) => {
+            node.index_failed(&error);
+            *ranking = Ranking::new(query);
+            parts.iter_mut().for_each(|(_, part)| *part = Part::All);
+            return None;
+        }
+    };
+    if asked.has_whole {
+        ranking.found_whole();
+    }
+    for (pack, name) in std::mem::take(&mut asked.to_look_at) {
+        let pack = node.packs.with_number(pack)?;
+        let item = node.item_named(pack, name);
+        let part = parts.iter_mut().find(|(of, _)| *of == pack);
+        if let (Some(item), Some((_, Part::Notes(notes)))) = (item, part) {
+            notes.push(item);
+        }
+    }
+    Some(asked)
 }
 
-fn searched(note: &ReadNote) -> Searched<'_> {
+impl Node {
+    /// The note of a pack that has this name.
+    fn item_named(&self, pack: PackId, name: Name) -> Option<ItemId> {
+        let replica = self.packs.get(&pack)?;
+        let item = replica.notes.range(name.first_id()..).next();
+        item.map(|(item, _)| *item)
+            .filter(|item| Name::of(item) == name)
+    }
+
+    /// The same, read; nothing if this person does not see it.
+    fn note_named(&self, pack: PackId, name: Name) -> Result<Option<ReadNote>, NodeError> {
+        self.packs.need(pack)?;
+        match self.item_named(pack, name) {
+            Some(item) => self.note_to_read(pack, item),
+            None => Ok(None),
+        }
+    }
+}
+
+fn key(note: &ReadNote) -> Key {
+    (note.pack, Name::of(&note.built.item))
+}
+
+pub(crate) fn searched(note: &ReadNote) -> Searched<'_> {
     Searched {
         title: &note.view.title,
         body: &note.view.body,
@@ -395,7 +549,7 @@ fn searched(note: &ReadNote) -> Searched<'_> {
     }
 }
 
-fn facts(note: &ReadNote) -> Facts {
+pub(crate) fn facts(note: &ReadNote) -> Facts {
     Facts {
         captured_at: note.built.record.source.captured_at,
         pinned: note.view.pinned,

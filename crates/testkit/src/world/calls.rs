@@ -52,7 +52,9 @@ impl World {
             return;
         };
         let kept = match keep {
-            true => node.keep_summaries(now),
+            true => node
+                .keep_summaries(now)
+                .and_then(|()| node.index_step().map(drop)),
             false => Ok(()),
         };
         let rested = kept.and_then(|()| node.rest());

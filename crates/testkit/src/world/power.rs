@@ -26,6 +26,7 @@ impl World {
             Ok(mut node) => {
                 if sleep {
                     node.set_awake_bytes(0);
+                    node.set_indexed_notes_min(1);
                 }
                 let differing = node.differing_summaries();
                 assert!(differing.is_empty(), "{name} believes {differing:?}");

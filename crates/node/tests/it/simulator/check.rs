@@ -1,5 +1,6 @@
 //! What must hold after every history.
 
+mod indexed;
 mod keys;
 mod known;
 mod policy;
@@ -348,7 +349,9 @@ pub(super) fn everything(world: &mut World, history: &mut History) -> Result<(),
         return Err("the outsider has a pack".into());
     }
     for who in history.honest() {
+        indexed::agrees(world, who)?;
         restarts_the_same(world, history, who)?;
+        indexed::agrees(world, who)?;
     }
     let mallory = history.mallory.as_ref().map(|mallory| mallory.who);
     let hostile = |who: &Who| *who == history.outsider || Some(*who) == mallory;
