@@ -290,7 +290,6 @@ fn our_export_comes_back_whole() {
         "{\"notes\":[{}],\"v\":1}",
         "[]",
         "{}",
-        "",
         "{\"v\":1,\"notes\":[{",
     ] {
         assert!(
