@@ -214,10 +214,9 @@ fn every_other_command_prints_its_document() {
     let invite = text(&ada.json(&["share", "list", &pack])["invites"][0]["id"]);
     let other = ada.add(&pack, "Prices", "in June");
     let second = ada.create_pack("Globex");
-    let many: [&[&str]; 26] = [
+    let many: [&[&str]; 25] = [
         &["copy", &note, "--to", &second],
         &["move", &other, "--to", &second, "--dry-run"],
-        &["tag", &note, "+late"],
         &["supersede", &other, "--by", &note],
         &["redact", &other, "--reason", "wrong", "--dry-run"],
         &["use", "--json"],
