@@ -12,7 +12,7 @@ impl Bits {
     pub(crate) fn all(len: u32) -> Bits {
         let mut bits = Bits(vec![u64::MAX; len.div_ceil(64) as usize]);
         if let Some(last) = bits.0.last_mut()
-            && len % 64 != 0
+            && !len.is_multiple_of(64)
         {
             *last = (1 << (len % 64)) - 1;
         }

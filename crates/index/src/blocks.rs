@@ -38,11 +38,17 @@ impl fmt::Debug for Cached {
 
 #[derive(Default)]
 struct Opened {
-    blocks: HashMap<(u32, u32), (Arc<[u8]>, u64)>,
+    blocks: HashMap<(u32, u32), Block>,
     /// When each was used last, by count.
     used: BTreeMap<u64, (u32, u32)>,
     uses: u64,
     bytes: usize,
+}
+
+/// A block, and when it was used last.
+struct Block {
+    bytes: Arc<[u8]>,
+    used: u64,
 }
 
 impl Cached {
@@ -96,18 +102,22 @@ impl Cached {
 impl Opened {
     fn take(&mut self, at: (u32, u32)) -> Option<Arc<[u8]>> {
         self.uses += 1;
-        let (bytes, used) = self.blocks.get_mut(&at)?;
-        self.used.remove(used);
-        *used = self.uses;
+        let block = self.blocks.get_mut(&at)?;
+        self.used.remove(&block.used);
+        block.used = self.uses;
         self.used.insert(self.uses, at);
-        Some(bytes.clone())
+        Some(block.bytes.clone())
     }
 
     fn keep(&mut self, at: (u32, u32), bytes: &Arc<[u8]>, bytes_max: usize) {
         self.remove(at);
         self.uses += 1;
         self.bytes += bytes.len();
-        self.blocks.insert(at, (bytes.clone(), self.uses));
+        let block = Block {
+            bytes: bytes.clone(),
+            used: self.uses,
+        };
+        self.blocks.insert(at, block);
         self.used.insert(self.uses, at);
         while self.bytes > bytes_max
             && let Some((_, oldest)) = self.used.pop_first()
@@ -117,9 +127,9 @@ impl Opened {
     }
 
     fn remove(&mut self, at: (u32, u32)) {
-        if let Some((bytes, used)) = self.blocks.remove(&at) {
-            self.bytes -= bytes.len();
-            self.used.remove(&used);
+        if let Some(block) = self.blocks.remove(&at) {
+            self.bytes -= block.bytes.len();
+            self.used.remove(&block.used);
         }
     }
 }

@@ -13,8 +13,6 @@ mod search;
 mod tests;
 
 pub use choose::{ReadFilter, Scanned};
-pub(crate) use scan::ReadNote;
-
 pub use export::{
     EXPORT_NOTES_MAX, EXPORT_PAGE_NOTES_MAX, ExportOptions, ExportPage, ExportPlan, ExportedNote,
     Exporting, WithheldCounts,

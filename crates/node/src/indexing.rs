@@ -23,8 +23,6 @@ use making::Making;
 use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Notes that a home has before it gets an index; fewer are looked at as fast.
-const INDEXED_NOTES_MIN: u64 = 256;
 /// How often an index is built anew before it is given up until the next start.
 const DROPS_MAX: u64 = 3;
 /// Stale notes that a search takes more than a moment to look at.
@@ -75,7 +73,7 @@ pub(crate) struct Indexing {
     /// Whether rows of it may be there.
     has_rows: bool,
     dropped: u64,
-    /// Notes that a home has before it gets an index.
+    /// Notes that a home has before it gets an index; none unless somebody says so.
     notes_min: Option<u64>,
 }
 
@@ -219,7 +217,7 @@ impl Node {
         meters
     }
 
-    /// How many notes a home has before it gets an index, from now on.
+    /// How many notes a home has before it gets an index, from now on. Until this is said, it gets none.
     pub fn set_indexed_notes_min(&mut self, notes: u64) {
         self.indexing.notes_min = Some(notes);
     }

@@ -1,6 +1,6 @@
 //! Taking notes into the index, a slice at a time.
 
-use super::{INDEXED_NOTES_MIN, IndexStep, print};
+use super::{IndexStep, print};
 use crate::finding::{ReadNote, Spent, facts, searched};
 use crate::{Node, NodeError};
 use kitbag_core::id::{ItemId, PackId};
@@ -23,8 +23,9 @@ pub(crate) struct Making {
     queue: VecDeque<(PackId, ItemId)>,
     /// What each document is, by sensitivity, in order.
     docs: BTreeMap<Sensitivity, Vec<(PackId, ItemId)>>,
-    /// Those that did not change since they were read.
-    fresh: BTreeSet<(PackId, ItemId)>,
+    /// Those that did not change since they were read, and which document each is: a note that was
+    /// read twice is the later one.
+    fresh: BTreeMap<(PackId, ItemId), (Sensitivity, usize)>,
     /// Those that were read and are out of sight.
     hidden: BTreeSet<(PackId, ItemId)>,
 }
@@ -60,8 +61,9 @@ impl Making {
             author: record.source.author.as_deref().filter(|_| !redacted),
         })?;
         let key = (note.pack, note.built.item);
-        self.docs.entry(note.sensitivity).or_default().push(key);
-        self.fresh.insert(key);
+        let docs = self.docs.entry(note.sensitivity).or_default();
+        self.fresh.insert(key, (note.sensitivity, docs.len()));
+        docs.push(key);
         Ok(())
     }
 }
@@ -122,7 +124,9 @@ impl Node {
     }
 
     fn deserves_index(&self) -> bool {
-        let least = self.indexing.notes_min.unwrap_or(INDEXED_NOTES_MIN);
+        let Some(least) = self.indexing.notes_min else {
+            return false;
+        };
         let mut notes = 0;
         self.packs.summaries().any(|summary| {
             notes += summary.notes;
@@ -182,7 +186,7 @@ impl Node {
         for (pack, known) in &self.indexing.known {
             let is_read = |item: &&ItemId| {
                 let key = (*pack, **item);
-                making.fresh.contains(&key) || making.hidden.contains(&key)
+                making.fresh.contains_key(&key) || making.hidden.contains(&key)
             };
             let unread = known.stale.iter().filter(|item| !is_read(item));
             let mut unread: Vec<ItemId> = unread.copied().collect();
@@ -213,12 +217,15 @@ impl Node {
         for (sensitivity, builder) in making.builders {
             let docs = docs.remove(&sensitivity).unwrap_or_default();
             let dead = (0..).zip(&docs);
-            let dead = dead.filter(|(_, key)| !making.fresh.contains(*key));
+            let is_it = |(doc, key): &(u32, &(PackId, ItemId))| {
+                making.fresh.get(*key) == Some(&(sensitivity, *doc as usize))
+            };
+            let dead = dead.filter(|of| !is_it(of));
             let dead = Dead(dead.map(|(doc, _)| doc).collect());
             built.push((sensitivity, builder.finish()?, dead));
         }
         let is_done = |item: &ItemId, pack: PackId| {
-            making.fresh.contains(&(pack, *item)) || making.hidden.contains(&(pack, *item))
+            making.fresh.contains_key(&(pack, *item)) || making.hidden.contains(&(pack, *item))
         };
         let known = self.indexing.known.iter();
         let done: Vec<PackId> = known
@@ -265,7 +272,7 @@ impl Node {
                 known.is_kept = true;
             }
         }
-        for (pack, item) in making.fresh.iter().chain(&making.hidden) {
+        for (pack, item) in making.fresh.keys().chain(&making.hidden) {
             if let Some(known) = self.indexing.known.get_mut(pack) {
                 known.stale.remove(item);
             }
