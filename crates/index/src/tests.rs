@@ -70,7 +70,10 @@ impl Note {
 
 /// Blocks in memory, some of which may be spoilt.
 #[derive(Clone, Default)]
-struct Memory(Arc<Mutex<HashMap<(u32, u32), Vec<u8>>>>);
+struct Memory(Arc<Mutex<Kept>>);
+
+/// By file and number.
+type Kept = HashMap<(u32, u32), Vec<u8>>;
 
 impl Blocks for Memory {
     fn block(&self, file: u32, block: u32) -> io::Result<Vec<u8>> {

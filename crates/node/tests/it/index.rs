@@ -196,7 +196,14 @@ impl Home {
         match self.dice.below(4) {
             0 => {
                 let deleted = self.dice.below(2) == 0;
-                self.node().set_deleted(now, pack, item, deleted, false)?;
+                self.node().set_deleted(
+                    now,
+                    pack,
+                    item,
+                    deleted,
+                    kitbag_node::undo::Along::Alone,
+                    false,
+                )?;
             }
             1 => {
                 let to = Sensitivity::ALL[self.dice.below(4) as usize];
