@@ -147,9 +147,11 @@ fn separate(text: &mut String, item: &str) {
     text.push_str(item);
 }
 
-/// As much as stands around notes, for weighing.
+/// As much as stands around notes, for weighing: all but what [`foot`] weighs.
 pub(crate) fn head(head: &Head) -> String {
-    Held::default().whole(head, &Receipt::default())
+    let nothing = Receipt::default();
+    let whole = Held::default().whole(head, &nothing);
+    whole.replacen(&stayed(&nothing), "", 1)
 }
 
 /// As much as a note takes, for weighing.

@@ -177,7 +177,7 @@ fn a_note_that_can_never_fit_goes_first() {
     let mut all = notes(&[20, 20_000, 20, 20]);
     all[1].pinned = true;
     for format in Format::ALL {
-        let (_, rendered) = trimmed(format, &all, 2_000);
+        let (_, rendered) = trimmed(format, &all, 4_000);
         assert_eq!(rendered.over_budget, [id(1)], "{format:?}");
     }
 }
