@@ -155,7 +155,7 @@ pub struct AskedSelection {
     /// Its name on the device that exported.
     #[n(0)]
     pub name: String,
-    /// Over its notes in their order: see [`crate::selection::digest`].
+    /// Over its notes in their order: see [`crate::selection::Selection::digest`].
     #[n(1)]
     #[cbor(with = "minicbor::bytes")]
     pub digest: [u8; 32],
