@@ -46,7 +46,8 @@ fn a_pair_is_shown_deleted_undone_and_exported_as_one() {
     assert_eq!(deleted["along"][0]["id"], json!(original));
     assert_eq!(ada.json(&["list", &pack])["notes"], json!([]));
     let undone = ada.json(&["undo"]);
-    assert_eq!(undone["along"][0]["id"], json!(original));
+    assert_eq!(undone["note"]["id"], json!(original), "{undone}");
+    assert_eq!(undone["along"][0]["id"], json!(copy));
     assert_eq!(
         ada.json(&["list", &pack])["notes"]
             .as_array()

@@ -494,7 +494,8 @@ enum WriteKind {
     Move,
 }
 
-/// Entries of this device's logs of one pack, newest first by its own clock.
+/// Entries of this device's logs of one pack, newest first by its own clock; of one moment the most
+/// sensitive first, so that of an original and its masked copy it is always the original.
 struct Walk {
     pack: PackId,
     only: Option<ItemId>,
@@ -506,8 +507,12 @@ impl Walk {
     fn new(node: &Node, pack: PackId, only: Option<ItemId>) -> Result<Walk, NodeError> {
         let replica = node.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
         let own = replica.logs.values();
-        let own = own.filter(|log| log.opening.device == node.me.device());
-        let entries = own.filter_map(|log| Some((log.trunk()?.entries.clone(), None)));
+        let mut own: Vec<_> = own
+            .filter(|log| log.opening.device == node.me.device())
+            .collect();
+        own.sort_by_key(|log| log.opening.sensitivity); // the last of several newest is taken
+        let entries = own.into_iter();
+        let entries = entries.filter_map(|log| Some((log.trunk()?.entries.clone(), None)));
         Ok(Walk {
             pack,
             only,
