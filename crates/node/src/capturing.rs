@@ -11,7 +11,7 @@ use crate::notes::tightened;
 use crate::objects::ObjectState;
 use crate::pens::Pens;
 use crate::replica::Staged;
-use crate::twins::{self, Twin, Twins};
+use crate::twins::{Twin, Twins};
 use crate::view::{Added, AudienceMember, NewNote, NewSource};
 use crate::write::Draft;
 use crate::{Node, NodeError};
@@ -272,8 +272,7 @@ impl Node {
     ) -> Result<Vec<Result<Captured, NodeError>>, NodeError> {
         let replica = self.packs.need(pack)?;
         let default = replica.default_sensitivity();
-        let imported = notes.iter().any(|note| note.record.import.is_some());
-        if imported && replica.twins.borrow().is_none() {
+        if replica.twins.borrow().is_none() {
             let twins = Twins::of(replica, &self.store)?;
             *replica.twins.borrow_mut() = Some(twins);
         }
@@ -453,14 +452,11 @@ impl Node {
         fingerprint: &[u8; 32],
     ) -> Result<Option<Captured>, NodeError> {
         let replica = self.packs.need(pack)?;
-        let twin = match &record.import {
-            None => twins::written(replica, wanted, fingerprint),
-            Some(key) => {
-                let twins = replica.twins.borrow();
-                let found = twins.as_ref();
-                found.and_then(|twins| twins.find(replica, key, fingerprint))
-            }
-        };
+        let twins = replica.twins.borrow();
+        let twin = twins.as_ref().and_then(|twins| match &record.import {
+            None => twins.written(replica, wanted, fingerprint),
+            Some(key) => twins.find(replica, key, fingerprint),
+        });
         Ok(twin.map(|twin| match twin {
             Twin::Here {
                 item,

@@ -1,9 +1,10 @@
-//! Which imported notes are here already: looked up by their place in the other system.
+//! Which notes are here already: imported ones are looked up by their place in the other system, all
+//! others by their text.
 //!
-//! The places of a pack are put together when something is first imported while it is awake, and kept
-//! up to date from then on: some 150 bytes for each imported note. A note that was moved out of sight is known by
-//! the create that it left behind, so that it is not taken in a second time below the place where
-//! somebody put it.
+//! Places and texts of a pack are put together when something is first taken in while it is awake, and
+//! kept up to date from then on: some 60 bytes for each note, and 150 more if it was imported. A note
+//! that was moved out of sight is known by the create that it left behind, so that it is not taken in a
+//! second time below the place where somebody put it.
 
 use crate::NodeError;
 use crate::objects::{NoteMeta, Object, ObjectState, Reach, open_create};
@@ -14,10 +15,12 @@ use kitbag_core::policy::Sensitivity;
 use kitbag_store::Reader;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The tags under which an import key was seen. What stands there now is looked at again.
+/// The tags under which an import key or a text was seen. What stands there now is looked at again.
 #[derive(Default)]
 pub(crate) struct Twins {
     tags: HashMap<ImportKey, BTreeSet<ObjectTag>>,
+    /// By the first bytes of a fingerprint.
+    texts: BTreeSet<([u8; 8], ObjectTag)>,
     /// Fingerprints of notes that left, by the tag that they left.
     left: BTreeMap<ObjectTag, [u8; 32]>,
 }
@@ -71,8 +74,9 @@ impl Twins {
         Ok(())
     }
 
-    /// Takes up a note that can be read, if it was imported.
+    /// Takes up a note that can be read.
     pub(crate) fn note(&mut self, meta: &NoteMeta, tag: ObjectTag) {
+        self.texts.insert((begin(&meta.fingerprint), tag));
         if let Some(key) = meta.import {
             self.tags.entry(key).or_default().insert(tag);
         }
@@ -101,6 +105,33 @@ impl Twins {
         found.min_by_key(|(order, _)| *order).map(|(_, twin)| twin)
     }
 
+    /// The note that somebody would write again: at the same sensitivity, neither edited nor deleted.
+    /// Whoever writes the same elsewhere, or after it was changed, means a new note.
+    pub(crate) fn written(
+        &self,
+        replica: &Replica,
+        wanted: Sensitivity,
+        fingerprint: &[u8; 32],
+    ) -> Option<Twin> {
+        let begin = begin(fingerprint);
+        let (first, last) = (
+            ObjectTag::from_bytes([0; 32]),
+            ObjectTag::from_bytes([0xff; 32]),
+        );
+        let seen = self.texts.range((begin, first)..=(begin, last));
+        let found = seen.filter_map(|(_, tag)| {
+            let object = replica.objects.get(tag)?;
+            match &object.state {
+                ObjectState::Note(meta) if object.sensitivity == wanted => {
+                    let is_as_written = meta.edits == 0 && meta.status == Status::Active.as_str();
+                    here(object, meta, fingerprint).filter(|_| is_as_written)
+                }
+                _ => None,
+            }
+        });
+        found.min_by_key(|(order, _)| *order).map(|(_, twin)| twin)
+    }
+
     /// Every note with a key that can be read, whatever its text.
     pub(crate) fn with_key(&self, replica: &Replica, key: &ImportKey) -> Vec<ItemId> {
         let tags = self.tags.get(key).into_iter().flatten();
@@ -112,22 +143,10 @@ impl Twins {
     }
 }
 
-/// The note of a pack that somebody would write again: at the same sensitivity, neither edited nor
-/// deleted. Whoever writes the same elsewhere, or after it was changed, means a new note.
-pub(crate) fn written(
-    replica: &Replica,
-    wanted: Sensitivity,
-    fingerprint: &[u8; 32],
-) -> Option<Twin> {
-    let objects = replica.objects.values();
-    let found = objects.filter_map(|object| match &object.state {
-        ObjectState::Note(meta) if object.sensitivity == wanted => {
-            let is_as_written = meta.edits == 0 && meta.status == Status::Active.as_str();
-            here(object, meta, fingerprint).filter(|_| is_as_written)
-        }
-        _ => None,
-    });
-    found.min_by_key(|(order, _)| *order).map(|(_, twin)| twin)
+fn begin(fingerprint: &[u8; 32]) -> [u8; 8] {
+    let mut begin = [0; 8];
+    begin.copy_from_slice(&fingerprint[..8]);
+    begin
 }
 
 /// A note that can be read, and how soon it is taken among several.

@@ -466,6 +466,7 @@ fn how_fast_an_index_answers() {
         Ok(())
     };
     let mut node = Node::open(store, Box::new(dice.fork()), None, |t| keep(&mut token, t)).unwrap();
+    node.set_indexed_notes_min(1);
     let now = Timestamp::from_millis(1_000_000_000_000);
     let pack = node
         .create_pack(now, "Acme", Sensitivity::Internal)
@@ -590,6 +591,7 @@ fn how_fast_an_index_answers() {
     let begun = Instant::now();
     let store = Store::open(&path, &master, &mut rng).unwrap();
     let mut node = Node::open(store, Box::new(dice.fork()), token, |_| Ok(())).unwrap();
+    node.set_indexed_notes_min(1);
     println!("started in {:.1?}", begun.elapsed());
     let begun = Instant::now();
     run(
