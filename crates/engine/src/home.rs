@@ -253,7 +253,8 @@ fn open_node(home: &Path, store: Store) -> Result<Node, EngineError> {
         Err(error) => return Err(file("read", &path)(error)),
     };
     let keep = |token: Incarnation| replace(&path, token.to_string().as_bytes());
-    let node = Node::open(store, Box::new(SystemRandom), outside, keep)?;
+    let mut node = Node::open(store, Box::new(SystemRandom), outside, keep)?;
+    node.set_indexed_notes_min(INDEXED_NOTES_MIN);
     for what in node.damaged() {
         warn!("the {what} could not be read and is begun anew");
     }
@@ -518,6 +519,8 @@ pub(crate) fn sync_parent(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Notes of a home from which on it keeps a search index: fewer are read faster than one is kept.
+const INDEXED_NOTES_MIN: u64 = 256;
 const DATABASE: &str = "kitbag.redb";
 const INCARNATION: &str = "incarnation";
 const WRITE_TEST: &str = "write-test";

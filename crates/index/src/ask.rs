@@ -4,6 +4,7 @@
 //! these lists by the rules of `kitbag_core::search`.
 
 use crate::bits::Bits;
+use crate::blocks::Cached;
 use crate::near::NearWord;
 use crate::segment::{Opened, PackTally, Segment, Tally};
 use crate::segments::Segments;
@@ -35,6 +36,7 @@ pub struct Question<'q> {
 
 /// An answer as far as it is found.
 pub struct Asked {
+    blocks: Arc<Cached>,
     parts: Vec<Part>,
     /// Notes in question, of every sensitivity.
     pub seen: u64,
@@ -82,6 +84,7 @@ impl Segments {
     /// [`IndexError`].
     pub fn ask(&self, of: &Question<'_>, statistics: &mut Statistics) -> Result<Asked, IndexError> {
         let mut asked = Asked {
+            blocks: self.blocks.clone(),
             parts: Vec::new(),
             seen: 0,
             searched: 0,
@@ -100,6 +103,11 @@ impl Segments {
 }
 
 impl Asked {
+    /// Where what it still has to read comes from.
+    pub(crate) fn blocks(&self) -> &Arc<Cached> {
+        &self.blocks
+    }
+
     fn ask_segment(
         &mut self,
         segment: &Segment,

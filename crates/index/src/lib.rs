@@ -24,7 +24,7 @@ pub use ask::{Asked, Question};
 pub use blocks::{BLOCK_BYTES, Blocks, CACHE_BYTES_MAX};
 pub use build::{Builder, Built, Doc};
 pub use segment::{Dead, FileMeta, SegmentMeta};
-pub use segments::{Merged, Segments, Standing};
+pub use segments::{Merge, Merged, Segments, Settled, Standing};
 
 use kitbag_core::id::ItemId;
 use thiserror::Error;

@@ -1,13 +1,15 @@
 //! All segments of a device: which there are, where a note stands, and which are made into one.
 
+use crate::ask::Asked;
+use crate::bits::Bits;
 use crate::blocks::{BLOCK_BYTES, Blocks, CACHE_BYTES_MAX, Cached};
 use crate::build::{Built, settings};
 use crate::files::Files;
-use crate::segment::{Dead, FileMeta, Segment, SegmentMeta};
+use crate::segment::{Dead, FileMeta, Opened, Segment, SegmentMeta};
 use crate::{IndexError, Name, contained};
 use kitbag_core::policy::Sensitivity;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tantivy::directory::OwnedBytes;
 use tantivy::fastfield::{AliveBitSet, write_alive_bitset};
 use tantivy::indexer::merge_filtered_segments;
@@ -15,8 +17,8 @@ use tantivy::{BitSet, Segment as TantivySegment};
 
 /// Segments of about one size that are made into one.
 const MERGED_AT_ONCE: usize = 8;
-/// Notes of a segment that is made of others, at most, so that making it does not take long and does
-/// not take much memory.
+/// Notes of a segment that is made of others, at most, so that it does not take much memory, and its
+/// blocks are written in one transaction.
 const MERGED_DOCS_MAX: u32 = 64 << 10;
 /// Segments with fewer notes than this are of about one size.
 const SMALL_DOCS: u32 = 64;
@@ -24,7 +26,7 @@ const SMALL_DOCS: u32 = 64;
 /// All segments, opened.
 pub struct Segments {
     pub(crate) segments: BTreeMap<u32, Segment>,
-    blocks: Arc<Cached>,
+    pub(crate) blocks: Arc<Cached>,
     next_segment: u32,
     next_file: u32,
 }
@@ -52,12 +54,36 @@ pub struct Standing {
     pub sensitivity: Sensitivity,
 }
 
+/// Segments of one sensitivity that are to be made into one. It needs nobody else, so that it can be
+/// done on another thread while the index is asked and goes on changing.
+pub struct Merge {
+    of: Vec<Part>,
+    sensitivity: Sensitivity,
+}
+
+/// A segment, and which of its documents counted when the merge began.
+struct Part {
+    number: u32,
+    opened: Arc<Opened>,
+    alive: Bits,
+}
+
 /// Several segments made into one, not yet in their place.
-#[derive(Debug)]
 pub struct Merged {
-    of: Vec<u32>,
+    of: Vec<(u32, Weak<Opened>, Bits)>,
     sensitivity: Sensitivity,
     built: Option<Built>,
+}
+
+/// Whether segments that were made into one can take their places now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// They can. These of its documents count no more since the merge began.
+    Ready(Dead),
+    /// Somebody still reads those that it is made of.
+    Waits,
+    /// They are not there any more.
+    Void,
 }
 
 impl Segments {
@@ -93,6 +119,11 @@ impl Segments {
             next_segment,
             next_file,
         })
+    }
+
+    /// Whether an answer comes from these segments, and not from some that were dropped since.
+    pub fn answered(&self, asked: &Asked) -> bool {
+        Arc::ptr_eq(&self.blocks, asked.blocks())
     }
 
     /// Whether there is none.
@@ -237,11 +268,11 @@ impl Segments {
         None
     }
 
-    /// Makes segments of one sensitivity into one, of what still counts in them.
+    /// Begins to make segments of one sensitivity into one, of what still counts in them.
     ///
     /// # Errors
-    /// [`IndexError`].
-    pub fn merge(&self, numbers: &[u32]) -> Result<Merged, IndexError> {
+    /// [`IndexError`] if they are of several.
+    pub fn begin_merge(&self, numbers: &[u32]) -> Result<Merge, IndexError> {
         let of: Vec<&Segment> = numbers
             .iter()
             .filter_map(|number| self.segments.get(number))
@@ -255,22 +286,60 @@ impl Segments {
         {
             return Err(IndexError("segments of several sensitivities".into()));
         }
-        let of: Vec<&Segment> = of
-            .into_iter()
-            .filter(|one| one.alive().count() > 0)
-            .collect();
-        let docs = of.iter().map(|segment| segment.alive().count()).sum();
-        let mut merged = Merged {
-            of: numbers.to_vec(),
-            sensitivity,
-            built: None,
+        let part = |segment: &Segment| Part {
+            number: segment.meta.number,
+            opened: segment.opened.clone(),
+            alive: segment.alive().clone(),
         };
+        Ok(Merge {
+            of: of.into_iter().map(part).collect(),
+            sensitivity,
+        })
+    }
+
+    /// Whether segments that were made into one can take their places.
+    pub fn settle(&self, merged: &Merged) -> Settled {
+        let (mut dead, mut doc) = (Vec::new(), 0);
+        for (number, opened, alive) in &merged.of {
+            let Some(segment) = self.segments.get(number) else {
+                return Settled::Void;
+            };
+            if !std::ptr::eq(Arc::as_ptr(&segment.opened), opened.as_ptr()) {
+                return Settled::Void;
+            }
+            if Arc::strong_count(&segment.opened) > 1 {
+                return Settled::Waits;
+            }
+            for old in alive.iter() {
+                if !segment.alive().has(old) {
+                    dead.push(doc);
+                }
+                doc += 1;
+            }
+        }
+        Settled::Ready(Dead(dead))
+    }
+}
+
+impl Merge {
+    /// Makes the segment, in memory.
+    ///
+    /// # Errors
+    /// [`IndexError`].
+    pub fn run(self) -> Result<Merged, IndexError> {
+        let of: Vec<&Part> = self
+            .of
+            .iter()
+            .filter(|part| part.alive.count() > 0)
+            .collect();
+        let mut built = None;
         if !of.is_empty() {
+            let docs = of.iter().map(|part| part.alive.count()).sum();
             let segments: Vec<TantivySegment> =
-                of.iter().map(|one| one.opened.segment.clone()).collect();
+                of.iter().map(|part| part.opened.segment.clone()).collect();
             let alive: Vec<Option<AliveBitSet>> = of
                 .iter()
-                .map(|one| alive_set(one))
+                .map(|part| alive_set(part))
                 .collect::<Result<_, _>>()?;
             let files = Files::default();
             contained(|| {
@@ -283,16 +352,36 @@ impl Segments {
                 )?)
             })?;
             let files = files.take_written();
-            merged.built = Some(Built { docs, files });
+            built = Some(Built { docs, files });
         }
-        Ok(merged)
+        let of = self.of.into_iter();
+        Ok(Merged {
+            of: of
+                .map(|part| (part.number, Arc::downgrade(&part.opened), part.alive))
+                .collect(),
+            sensitivity: self.sensitivity,
+            built,
+        })
+    }
+}
+
+impl std::fmt::Debug for Merge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let of: Vec<u32> = self.of.iter().map(|part| part.number).collect();
+        f.debug_tuple("Merge").field(&of).finish()
+    }
+}
+
+impl std::fmt::Debug for Merged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Merged").field(&self.of()).finish()
     }
 }
 
 impl Merged {
     /// The segments that it is made of.
-    pub fn of(&self) -> &[u32] {
-        &self.of
+    pub fn of(&self) -> Vec<u32> {
+        self.of.iter().map(|(number, _, _)| *number).collect()
     }
 
     /// What all of its notes are.
@@ -317,13 +406,13 @@ fn standing(segment: &Segment, doc: u32) -> Standing {
 }
 
 /// Nothing if all of them count.
-fn alive_set(segment: &Segment) -> Result<Option<AliveBitSet>, IndexError> {
-    let docs = segment.meta.docs;
-    if segment.alive().count() == docs {
+fn alive_set(part: &Part) -> Result<Option<AliveBitSet>, IndexError> {
+    let docs = part.opened.docs;
+    if part.alive.count() == docs {
         return Ok(None);
     }
     let mut alive = BitSet::with_max_value(docs);
-    for doc in segment.alive().iter() {
+    for doc in part.alive.iter() {
         alive.insert(doc);
     }
     let mut bytes = Vec::new();

@@ -84,13 +84,13 @@ impl Blocks for Memory {
 }
 
 impl Memory {
-    fn place(&self, segments: &mut Segments, sensitivity: Sensitivity, built: &Built) {
+    fn place(&self, segments: &mut Segments, sensitivity: Sensitivity, built: &Built, dead: &Dead) {
         let keep = |file, block, bytes: &[u8]| {
             self.0.lock().unwrap().insert((file, block), bytes.to_vec());
             Ok(())
         };
         let meta = segments.place(sensitivity, built, keep).unwrap();
-        segments.put(meta, &Dead::default()).unwrap();
+        segments.put(meta, dead).unwrap();
     }
 
     fn add(&self, segments: &mut Segments, notes: &[Note]) {
@@ -99,25 +99,41 @@ impl Memory {
             let mut builder = Builder::new().unwrap();
             of.for_each(|note| builder.add(note.doc()).unwrap());
             if builder.docs() > 0 {
-                self.place(segments, sensitivity, &builder.finish().unwrap());
+                let built = builder.finish().unwrap();
+                self.place(segments, sensitivity, &built, &Dead::default());
             }
         }
     }
 
-    fn merge(&self, segments: &mut Segments, numbers: &[u32]) {
-        let merged = segments.merge(numbers).unwrap();
+    /// Makes segments into one; these notes change meanwhile.
+    fn merge(&self, segments: &mut Segments, numbers: &[u32], changed: &[Note]) {
+        let merge = segments.begin_merge(numbers).unwrap();
+        kill(segments, changed);
+        let merged = std::thread::spawn(|| merge.run()).join().unwrap().unwrap();
+        let Settled::Ready(dead) = segments.settle(&merged) else {
+            panic!("nobody reads them, and nobody took them away");
+        };
         if let Some(built) = merged.built() {
-            self.place(segments, merged.sensitivity(), built);
+            self.place(segments, merged.sensitivity(), built, &dead);
         }
-        for file in segments.remove(merged.of()) {
+        for file in segments.remove(&merged.of()) {
             self.0.lock().unwrap().retain(|at, _| at.0 != file);
         }
+        assert_eq!(segments.settle(&merged), Settled::Void);
     }
 
     fn reopened(&self, segments: &Segments, cache: usize) -> Segments {
         let metas = segments.metas();
         let metas = metas.map(|(meta, dead)| (meta.clone(), dead)).collect();
         Segments::with_cache(Box::new(self.clone()), metas, cache).unwrap()
+    }
+}
+
+fn kill(segments: &mut Segments, notes: &[Note]) {
+    for note in notes {
+        if let Some(at) = segments.find(note.pack, Name::of(&note.item)) {
+            segments.kill(at.segment, at.doc);
+        }
     }
 }
 
@@ -439,11 +455,9 @@ proptest! {
         ask(&memory.reopened(&segments, BLOCK_BYTES), &[])?;
         // Some notes are taken out of the index and looked at instead.
         let looked_at: Vec<Note> = all.iter().take(stale).cloned().collect();
-        for note in &looked_at {
-            let at = segments.find(note.pack, Name::of(&note.item)).unwrap();
-            segments.kill(at.segment, at.doc);
-        }
+        kill(&mut segments, &looked_at);
         ask(&segments, &looked_at)?;
+        let changed: Vec<Note> = all.iter().skip(stale).take(stale).cloned().collect();
         for sensitivity in Sensitivity::ALL {
             let of: Vec<u32> = segments
                 .metas()
@@ -451,9 +465,13 @@ proptest! {
                 .map(|(meta, _)| meta.number)
                 .collect();
             if !of.is_empty() {
-                memory.merge(&mut segments, &of);
+                let changed = changed.iter().filter(|note| note.sensitivity == sensitivity);
+                let changed: Vec<Note> = changed.cloned().collect();
+                memory.merge(&mut segments, &of, &changed);
             }
         }
+        kill(&mut segments, &changed);
+        let looked_at: Vec<Note> = all.iter().take(2 * stale).cloned().collect();
         ask(&segments, &looked_at)?;
         ask(&memory.reopened(&segments, 1 << 20), &looked_at)?;
     }

@@ -18,7 +18,7 @@ use crate::{Node, NodeError};
 use kitbag_core::id::{EntryHash, ItemId, PackId, PersonId};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{HashLabel, Hasher};
-use kitbag_index::{Dead, IndexError, Name, SegmentMeta, Segments};
+use kitbag_index::{Asked, Dead, IndexError, Merge, Merged, Name, SegmentMeta, Segments};
 use making::Making;
 use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,8 +35,10 @@ const STALE_MAX: usize = 16 << 10;
 pub enum IndexStep {
     /// Nothing.
     Idle,
-    /// Something, in slices as short as one of a search.
+    /// Something, in slices about as short as one of a search.
     More,
+    /// Segments are to be made into one, elsewhere: [`Node::take_index_merge`].
+    Merge,
     /// What was there did not open or did not answer, and was dropped. It is built anew.
     Dropped,
 }
@@ -68,6 +70,9 @@ pub(crate) struct Indexing {
     segments: OnceCell<Segments>,
     known: BTreeMap<PackId, Known>,
     making: Option<Making>,
+    merging: Merging,
+    /// Whether segments changed since it was seen that none is to be made into others.
+    may_merge: bool,
     /// Whether it is to be dropped: it failed, or was found damaged.
     is_broken: Cell<bool>,
     /// Whether rows of it may be there.
@@ -75,6 +80,36 @@ pub(crate) struct Indexing {
     dropped: u64,
     /// Notes that a home has before it gets an index; none unless somebody says so.
     notes_min: Option<u64>,
+}
+
+/// Segments that are made into one.
+#[derive(Default)]
+enum Merging {
+    /// None are.
+    #[default]
+    None,
+    /// Somebody is to take them away and do it.
+    Begun(IndexMerge),
+    /// Somebody does it.
+    Away,
+    /// It is done, but for taking its place.
+    Done(Merged),
+}
+
+/// Segments of the search index that are to be made into one, which may take a second: to be run on
+/// another thread, and given back with [`Node::index_merged`].
+#[derive(Debug)]
+pub struct IndexMerge(Merge);
+
+/// What became of them.
+#[derive(Debug)]
+pub struct IndexMerged(Result<Merged, IndexError>);
+
+impl IndexMerge {
+    /// Makes the segments into one, in memory.
+    pub fn run(self) -> IndexMerged {
+        IndexMerged(self.0.run())
+    }
 }
 
 /// A pack that the index knows.
@@ -168,6 +203,14 @@ impl Node {
         self.indexing.failed(error);
     }
 
+    /// The same, of an answer: it may come from an index that was dropped since.
+    pub(crate) fn answer_failed(&self, asked: &Asked, error: &IndexError) {
+        let segments = self.indexing.segments.get();
+        if segments.is_some_and(|segments| segments.answered(asked)) {
+            self.indexing.failed(error);
+        }
+    }
+
     /// Notes of a pack changed, or may have. To be said whenever records of it were applied.
     pub(crate) fn changed_for_index(&mut self, pack: PackId, items: BTreeSet<ItemId>) {
         let Some(replica) = self.packs.if_awake(&pack) else {
@@ -237,6 +280,8 @@ impl Node {
         }
         indexing.is_broken.get()
             || indexing.making.is_some()
+            || indexing.may_merge
+            || matches!(indexing.merging, Merging::Begun(_) | Merging::Done(_))
             || indexing.known.values().any(|of| !of.stale.is_empty())
             || indexing.known.len() < self.packs.len()
     }
@@ -246,6 +291,33 @@ impl Node {
         let indexing = &self.indexing;
         let stale: usize = indexing.known.values().map(|of| of.stale.len()).sum();
         indexing.making.is_some() || stale >= BEHIND_NOTES || self.unknown_pack().is_some()
+    }
+
+    /// What is to be made into one, if [`IndexStep::Merge`] said so.
+    pub fn take_index_merge(&mut self) -> Option<IndexMerge> {
+        match std::mem::replace(&mut self.indexing.merging, Merging::Away) {
+            Merging::Begun(merge) => Some(merge),
+            other => {
+                self.indexing.merging = other;
+                None
+            }
+        }
+    }
+
+    /// Gives back what was made of [`Node::take_index_merge`]. It takes its place in a later step, once
+    /// no search reads what it is made of.
+    pub fn index_merged(&mut self, merged: IndexMerged) {
+        let indexing = &mut self.indexing;
+        if !matches!(indexing.merging, Merging::Away) {
+            return; // of an index that was dropped since
+        }
+        indexing.merging = match merged.0 {
+            Ok(merged) => Merging::Done(merged),
+            Err(error) => {
+                indexing.failed(&error);
+                Merging::None
+            }
+        };
     }
 
     /// Whether it failed again and again.

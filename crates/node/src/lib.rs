@@ -65,7 +65,7 @@ pub mod why;
 mod write;
 
 pub use error::{Denied, NodeError};
-pub use indexing::{IndexMeters, IndexStep};
+pub use indexing::{IndexMerge, IndexMerged, IndexMeters, IndexStep};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output, Taken};
 

@@ -11,7 +11,7 @@ use crate::ledger::{Ledger, holds_canary};
 use crate::{Dice, Loot, Records, Trace};
 use kitbag_core::id::{EndpointId, Incarnation, PackId, PersonId, Timestamp};
 use kitbag_crypto::MasterKey;
-use kitbag_node::{CloseReason, JoinOutcome, LinkId, Node, NodeError};
+use kitbag_node::{CloseReason, IndexMerge, JoinOutcome, LinkId, Node, NodeError};
 use kitbag_store::Store;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
@@ -123,6 +123,8 @@ pub struct Device {
     endpoint: Option<EndpointId>,
     person: Option<PersonId>,
     starts: u64,
+    /// Segments of its search index that are made into one meanwhile.
+    merge: Option<IndexMerge>,
 }
 
 /// One direction of a connection.
@@ -255,6 +257,7 @@ impl World {
             endpoint: None,
             person: None,
             starts: 0,
+            merge: None,
         };
         self.devices.push(device);
         who

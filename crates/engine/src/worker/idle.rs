@@ -1,7 +1,7 @@
 //! What the node's thread does while nobody waits for it: it keeps the search index up to date.
 
 use super::{Call, Desk, Job, Keeper, Keeps, look_for_failure};
-use kitbag_node::IndexStep;
+use kitbag_node::{IndexMerge, IndexStep};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -66,6 +66,10 @@ impl Idle {
             Ok(Ok(IndexStep::More)) => {}
             Ok(Ok(IndexStep::Dropped)) => warn!("the search index was damaged; it is built anew"),
             Ok(Ok(IndexStep::Idle)) => self.is_done = true,
+            Ok(Ok(IndexStep::Merge)) => match node.take_index_merge() {
+                Some(merge) => merge_elsewhere(desk, merge),
+                None => self.is_done = true,
+            },
             Ok(Err(error)) => {
                 warn!(%error, "the search index could not be brought up to date");
                 look_for_failure(node, &error);
@@ -80,6 +84,20 @@ impl Idle {
             }
         }
     }
+}
+
+/// Makes segments into one on another thread, and posts a job that gives back what was made.
+fn merge_elsewhere(desk: &Desk, merge: IndexMerge) {
+    let jobs = desk.jobs.clone();
+    desk.runtime.spawn_blocking(move || {
+        let merged = merge.run();
+        let Some(jobs) = jobs.upgrade() else { return };
+        let given_back: Call = Box::new(|node, desk| {
+            node.index_merged(merged);
+            desk.index_waited = true;
+        });
+        let _ = jobs.blocking_send(Job::Call(given_back)); // stopped
+    });
 }
 
 /// Posts a job, after a while, that says that notes have waited long enough.

@@ -254,7 +254,8 @@ impl Searching {
                 if let Some(asked) = &mut asked
                     && let Err(error) = asked.look_up_near(query, ranking.statistics_mut())
                 {
-                    return Ok(self.begin_again(node, &error));
+                    node.answer_failed(asked, &error);
+                    return Ok(self.begin_again());
                 }
                 let only_whole = ranking.has_whole();
                 let (statistics, mut best, offered) = ranking.settle(query, options.limit);
@@ -262,7 +263,8 @@ impl Searching {
                     let key = |pack, name| Some((node.packs.with_number(pack)?, name));
                     let offered = asked.offer(query, &statistics, only_whole, &mut best, key);
                     if let Err(error) = offered {
-                        return Ok(self.begin_again(node, &error));
+                        node.answer_failed(asked, &error);
+                        return Ok(self.begin_again());
                     }
                 }
                 match offered {
@@ -297,9 +299,9 @@ impl Searching {
         Ok(false)
     }
 
-    /// The index failed: every note is looked at instead. Returns that something is left.
-    fn begin_again(&mut self, node: &Node, error: &kitbag_index::IndexError) -> bool {
-        node.index_failed(error);
+    /// The index failed: it is not asked any more if it still does, and every note looked at. Returns
+    /// that something is left.
+    fn begin_again(&mut self) -> bool {
         self.counts = Counts::default();
         self.stage = Stage::Beginning;
         false

@@ -1,19 +1,19 @@
 //! Taking notes into the index, a slice at a time.
 
-use super::{IndexStep, print};
+use super::{IndexMerge, IndexStep, Merging, print};
 use crate::finding::{ReadNote, Spent, facts, searched};
 use crate::{Node, NodeError};
 use kitbag_core::id::{ItemId, PackId};
 use kitbag_core::pack::note::Status;
 use kitbag_core::policy::Sensitivity;
-use kitbag_index::{Builder, Dead, Doc, IndexError, SegmentMeta};
+use kitbag_index::{Builder, Dead, Doc, IndexError, Merged, SegmentMeta, Settled};
 use kitbag_store::StoreError;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Notes that are made into segments together, at most.
-const MADE_NOTES: usize = 4096;
+/// Notes that are made into segments together, at most: it is one step.
+const MADE_NOTES: usize = 1024;
 /// Bytes of their texts after which they are made.
-const MADE_BYTES: usize = 8 << 20;
+const MADE_BYTES: usize = 2 << 20;
 
 /// Notes that are being taken in.
 #[derive(Default)]
@@ -112,9 +112,8 @@ impl Node {
         if made {
             return Ok(IndexStep::More);
         }
-        match self.merge_due() {
-            Ok(true) => Ok(IndexStep::More),
-            Ok(false) => Ok(IndexStep::Idle),
+        match self.merge_on() {
+            Ok(step) => Ok(step),
             Err(Failed::Index(error)) => {
                 self.index_failed(&error);
                 Ok(IndexStep::More)
@@ -267,6 +266,7 @@ impl Node {
         batch.commit()?;
         self.packs.set_marked_for_index(&unmarked, false);
         self.indexing.has_rows = true;
+        self.indexing.may_merge = true;
         for pack in &unmarked {
             if let Some(known) = self.indexing.known.get_mut(pack) {
                 known.is_kept = true;
@@ -291,15 +291,44 @@ impl Node {
         Ok(true)
     }
 
-    /// Makes segments of about one size into one. Returns whether there were any.
-    fn merge_due(&mut self) -> Result<bool, Failed> {
+    /// Goes on making segments of about one size into one.
+    fn merge_on(&mut self) -> Result<IndexStep, Failed> {
+        let Some(segments) = self.indexing.segments.get() else {
+            return Ok(IndexStep::Idle);
+        };
+        match &self.indexing.merging {
+            Merging::None => {}
+            Merging::Begun(_) => return Ok(IndexStep::Merge),
+            Merging::Away => return Ok(IndexStep::Idle),
+            Merging::Done(merged) => match segments.settle(merged) {
+                Settled::Waits => return Ok(IndexStep::Idle),
+                Settled::Void => {
+                    self.indexing.merging = Merging::None;
+                    return Ok(IndexStep::More);
+                }
+                Settled::Ready(dead) => {
+                    if let Merging::Done(merged) = std::mem::take(&mut self.indexing.merging) {
+                        self.put_merged(&merged, dead)?;
+                    }
+                    return Ok(IndexStep::More);
+                }
+            },
+        }
+        if let Some(due) = segments.due().filter(|_| self.indexing.may_merge) {
+            let merge = IndexMerge(segments.begin_merge(&due)?);
+            self.indexing.merging = Merging::Begun(merge);
+            return Ok(IndexStep::Merge);
+        }
+        self.indexing.may_merge = false;
+        Ok(IndexStep::Idle)
+    }
+
+    /// Puts what was made of several segments in their place.
+    fn put_merged(&mut self, merged: &Merged, dead: Dead) -> Result<(), Failed> {
         let Some(segments) = self.indexing.segments.get_mut() else {
-            return Ok(false);
+            return Ok(());
         };
-        let Some(due) = segments.due() else {
-            return Ok(false);
-        };
-        let merged = segments.merge(&due)?;
+        let of = merged.of();
         let mut batch = self.store.batch(&mut *self.rng)?;
         let mut added = Vec::new();
         if let Some(built) = merged.built() {
@@ -313,30 +342,30 @@ impl Node {
             if let Some(error) = failed {
                 return Err(NodeError::from(error).into());
             }
-            added.push((meta, Dead::default()));
+            added.push((meta, dead));
         }
         let files: Vec<u32> = segments
             .metas()
-            .filter(|(meta, _)| due.contains(&meta.number))
+            .filter(|(meta, _)| of.contains(&meta.number))
             .flat_map(|(meta, _)| meta.files.iter().map(|file| file.number))
             .collect();
         for file in files {
             batch.remove_index_file(file)?;
         }
         let Some(segments) = self.indexing.segments.get() else {
-            return Ok(false);
+            return Ok(());
         };
         let number = |pack: &PackId| self.packs.number(pack);
-        let (of, none) = ((added.as_slice(), due.as_slice()), (&[][..], number));
-        self.indexing.keep_rows(&mut batch, segments, of, none)?;
+        let (parts, none) = ((added.as_slice(), of.as_slice()), (&[][..], number));
+        self.indexing.keep_rows(&mut batch, segments, parts, none)?;
         batch.commit()?;
         if let Some(segments) = self.indexing.segments.get_mut() {
             for (meta, dead) in added {
                 segments.put(meta, &dead)?;
             }
-            segments.remove(&due);
+            segments.remove(&of);
         }
-        Ok(true)
+        Ok(())
     }
 }
 

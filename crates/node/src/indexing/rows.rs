@@ -10,7 +10,7 @@ use kitbag_store::{Batch, Reader, Store, StoreError};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeSet;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Bytes of one row about the index, at most.
 const ROW_BYTES_MAX: usize = 16 << 20;
@@ -57,14 +57,16 @@ pub(crate) fn keep_life(batch: &mut Batch<'_>, token: Incarnation) -> Result<(),
 
 /// Where the blocks of the index come from.
 pub(super) fn blocks(node: &Node) -> Box<dyn Blocks> {
-    Box::new(Rows(node.store.reader()))
+    Box::new(Rows(Arc::downgrade(&node.store.reader())))
 }
 
-struct Rows(Arc<Reader>);
+/// They do not keep the database open: a search or a merge may outlive the node that it was begun with.
+struct Rows(Weak<Reader>);
 
 impl Blocks for Rows {
     fn block(&self, file: u32, block: u32) -> io::Result<Vec<u8>> {
-        match self.0.index_block(file, block) {
+        let reader = self.0.upgrade().ok_or(io::ErrorKind::NotConnected)?;
+        match reader.index_block(file, block) {
             Ok(Some(bytes)) => Ok(bytes.to_vec()),
             Ok(None) => Err(io::ErrorKind::NotFound.into()),
             Err(error) => Err(io::Error::other(error.to_string())),

@@ -7,7 +7,7 @@ use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::MasterKey;
 use kitbag_node::finding::{Found, SearchOptions};
 use kitbag_node::view::{NewNote, NewSource, NoteEdit};
-use kitbag_node::{IndexStep, Node, NodeError};
+use kitbag_node::{IndexMerge, IndexStep, Node, NodeError};
 use kitbag_store::Store;
 use kitbag_testkit::{Dice, Fault, SimDisk};
 
@@ -56,6 +56,8 @@ struct Home {
     outside: Option<Incarnation>,
     node: Option<Node>,
     now: u64,
+    /// Segments that are made into one meanwhile.
+    merge: Option<IndexMerge>,
 }
 
 impl Home {
@@ -66,6 +68,7 @@ impl Home {
             outside: None,
             node: None,
             now: 1_000_000_000_000,
+            merge: None,
         };
         let mut rng = home.dice.fork();
         let mut store = home.store().unwrap();
@@ -116,7 +119,19 @@ impl Home {
 
     /// Until there is nothing more to do for the index.
     fn index(&mut self) {
-        while self.node().index_step().unwrap() != IndexStep::Idle {}
+        while self.step().unwrap() != IndexStep::Idle || self.merge.is_some() {}
+    }
+
+    /// One step; segments that are made into one are done until the next.
+    fn step(&mut self) -> Result<IndexStep, NodeError> {
+        if let Some(merge) = self.merge.take() {
+            self.node().index_merged(merge.run());
+        }
+        let step = self.node().index_step()?;
+        if step == IndexStep::Merge {
+            self.merge = self.node().take_index_merge();
+        }
+        Ok(step)
     }
 
     /// What a search finds: by the index, which has to be what a scan finds.
@@ -250,7 +265,7 @@ fn an_index_answers_what_a_scan_answers_whatever_happens_to_the_notes() {
             let added = home.change(pack, &notes).unwrap();
             notes.extend(added.into_iter().map(|item| (pack, item)));
             for _ in 0..home.dice.below(6) {
-                home.node().index_step().unwrap();
+                home.step().unwrap();
             }
             match home.dice.below(8) {
                 0 => home.start().unwrap(),
@@ -286,6 +301,52 @@ fn an_index_answers_what_a_scan_answers_whatever_happens_to_the_notes() {
     }
 }
 
+/// Goal: a search that began before segments were made into one finds what a scan finds, and costs the
+/// index nothing; they take their place once it is over.
+#[test]
+fn segments_take_their_place_when_no_search_reads_what_they_are_made_of() {
+    let mut home = Home::new(7);
+    let now = home.tick();
+    let made = home.node().create_pack(now, "Acme", Sensitivity::Internal);
+    let pack = made.unwrap().id;
+    let merge = loop {
+        home.add(pack, 20).unwrap();
+        while home.node().index_step().unwrap() == IndexStep::More {}
+        if let Some(merge) = home.node().take_index_merge() {
+            break merge;
+        }
+    };
+    let before = home.node().index_meters().segments;
+    home.add(pack, 200).unwrap(); // so many that a search looks at them in several slices
+    let options = SearchOptions {
+        query: "Reisekostem".into(),
+        packs: None,
+        listed: Listed::Kept,
+        filter: Filter::default(),
+        limit: 10,
+        explain: true,
+    };
+    let node = home.node();
+    let mut searching = node.begin_search(options.clone()).unwrap();
+    assert!(node.search_on(&mut searching).unwrap().is_none());
+    node.index_merged(merge.run());
+    home.index();
+    let node = home.node();
+    assert!(
+        node.index_meters().segments >= before,
+        "they are still read"
+    );
+    let by_index = run(node, searching);
+    let by_scan = run(node, node.begin_search_by_scan(options).unwrap());
+    assert_eq!(by_index, by_scan);
+    assert!(!by_index.approximate.is_empty());
+    home.index();
+    let meters = home.node().index_meters();
+    assert!(meters.segments < before, "{meters:?}");
+    assert_eq!(meters.dropped, 0);
+    home.search_all(&[pack]);
+}
+
 /// Goal: power lost, or one call that fails, at any call of the disk while notes are changed and taken
 /// in: after the next start index and scan still answer the same.
 #[test]
@@ -308,7 +369,7 @@ fn a_crash_at_any_call_leaves_the_index_right_or_known_to_be_behind() {
                 notes.extend(added.into_iter().map(|item| (pack, item)));
             }
             for _ in 0..4 {
-                let _ = home.node().index_step();
+                let _ = home.step();
             }
         }
         crashed += u32::from(home.disk.calls() >= call);
@@ -513,19 +574,25 @@ fn how_fast_an_index_answers() {
     }
     println!("{notes} notes added in {:.1?}", begun.elapsed());
     let begun = Instant::now();
-    let (mut steps, mut longest) = (0, Duration::ZERO);
+    let (mut steps, mut longest, mut elsewhere) = (0, Duration::ZERO, Duration::ZERO);
     loop {
         let step = Instant::now();
         let more = node.index_step().unwrap();
         longest = longest.max(step.elapsed());
         steps += 1;
+        if let Some(merge) = node.take_index_merge() {
+            let begun = Instant::now();
+            node.index_merged(merge.run());
+            elsewhere += begun.elapsed();
+        }
         if more == IndexStep::Idle {
             break;
         }
     }
     let took = begun.elapsed();
     println!(
-        "indexed in {took:.1?}, {:.0} notes/s, {steps} steps, the longest {longest:.1?}; {:?}",
+        "indexed in {took:.1?}, {:.0} notes/s, {steps} steps, the longest {longest:.1?}, \
+         {elsewhere:.1?} of it on another thread; {:?}",
         notes as f64 / took.as_secs_f64(),
         node.index_meters()
     );

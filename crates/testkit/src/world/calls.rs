@@ -1,8 +1,8 @@
 //! Calls of a node, as its shell would make them, and what follows of its outputs.
 
-use super::{Called, Event, Who, Wire, World, is_disk_error};
+use super::{Called, Device, Event, Who, Wire, World, is_disk_error};
 use kitbag_core::id::Timestamp;
-use kitbag_node::{LinkId, Node, NodeError, Notice, Output};
+use kitbag_node::{IndexMerge, IndexStep, LinkId, Node, NodeError, Notice, Output};
 
 /// After so many frames devices rest.
 const REST_EVERY: u64 = 5;
@@ -48,13 +48,12 @@ impl World {
         }
         let now = self.clock(who);
         let keep = self.packs_sleep && self.frames.is_multiple_of(KEEP_EVERY);
-        let Some(node) = self.devices[who.0].node.as_mut() else {
-            return;
-        };
+        let Device { node, merge, .. } = &mut self.devices[who.0];
+        let Some(node) = node else { return };
         let kept = match keep {
             true => node
                 .keep_summaries(now)
-                .and_then(|()| node.index_step().map(drop)),
+                .and_then(|()| index_on(node, merge)),
             false => Ok(()),
         };
         let rested = kept.and_then(|()| node.rest());
@@ -121,4 +120,15 @@ impl World {
             Output::Notify(Notice::Changed(_) | Notice::AsksToJoin { .. }) => {}
         }
     }
+}
+
+/// One more step for the search index. What is to be made into one is done until the next.
+fn index_on(node: &mut Node, merge: &mut Option<IndexMerge>) -> Result<(), NodeError> {
+    if let Some(merge) = merge.take() {
+        node.index_merged(merge.run());
+    }
+    if node.index_step()? == IndexStep::Merge {
+        *merge = node.take_index_merge();
+    }
+    Ok(())
 }

@@ -15,7 +15,17 @@ pub(super) fn agrees(world: &mut World, who: Who) -> Result<(), String> {
         return Ok(());
     }
     same(world, who, "as it is")?;
-    while world.node(who).index_step().map_err(|e| e.to_string())? != IndexStep::Idle {}
+    loop {
+        let node = world.node(who);
+        match node.index_step().map_err(|e| e.to_string())? {
+            IndexStep::Idle => break,
+            IndexStep::More | IndexStep::Dropped => {}
+            IndexStep::Merge => {
+                let merge = node.take_index_merge().ok_or("nothing to merge")?;
+                node.index_merged(merge.run());
+            }
+        }
+    }
     let meters = world.node(who).index_meters();
     if meters.dropped > 0 {
         return Err(format!("{} dropped its index", world.name(who)));
