@@ -64,9 +64,21 @@ pub(crate) struct Packs {
     awake: RefCell<BTreeSet<PackId>>,
     /// Whether something woke or grew since the last rest.
     is_restless: Cell<bool>,
-    /// Counts looks, to know who was not looked at for longest.
-    looks: Cell<u64>,
+    /// The last look at any of them, to know who was not looked at for longest.
+    looks: Cell<Look>,
 }
+
+/// When a pack was looked at: the how manieth look it was, after how many rests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Look {
+    count: u64,
+    rest: u64,
+}
+
+/// Packs that stay awake although there is no room for them, at most.
+const IN_USE_MAX: usize = 4;
+/// They stay for so many rests after somebody looked at them.
+const RESTS_AWAKE: u64 = 64;
 
 /// What of a pack cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +112,7 @@ struct Slot {
     is_marked: bool,
     /// Whether the store says that the search index is older than its records.
     is_marked_for_index: bool,
-    last_look: Cell<u64>,
+    last_look: Cell<Look>,
 }
 
 impl Slot {
@@ -113,7 +125,7 @@ impl Slot {
             names: OnceCell::new(),
             is_marked,
             is_marked_for_index: false,
-            last_look: Cell::new(0),
+            last_look: Cell::default(),
         }
     }
 }
@@ -218,7 +230,7 @@ impl Packs {
             failed: RefCell::default(),
             awake: RefCell::default(),
             is_restless: Cell::new(false),
-            looks: Cell::new(0),
+            looks: Cell::default(),
         };
         Ok(Opened {
             packs,
@@ -238,14 +250,21 @@ impl Packs {
         self.ids_where(|_| true)
     }
 
-    /// Packs that are awake, those that nobody looked at for longest first.
-    pub(crate) fn awake(&self) -> Vec<PackId> {
+    /// Packs that are awake and may fall asleep, those that nobody looked at for longest first. The few
+    /// that were looked at a short while ago may not: a search through a large pack looks at it in many
+    /// slices, and what happens in others in between must not have it read anew for each.
+    pub(crate) fn tired(&self) -> Vec<PackId> {
         let awake = self.awake.borrow();
         let looks = awake
             .iter()
             .filter_map(|id| Some((self.slots.get(id)?.last_look.get(), *id)));
-        let mut awake: Vec<(u64, PackId)> = looks.collect();
+        let mut awake: Vec<(Look, PackId)> = looks.collect();
         awake.sort();
+        let rests = self.looks.get().rest;
+        let in_use = |look: &Look| look.rest + RESTS_AWAKE >= rests;
+        let looks = awake.iter().rev().take(IN_USE_MAX);
+        let kept = looks.take_while(|(look, _)| in_use(look)).count().max(1);
+        awake.truncate(awake.len().saturating_sub(kept));
         awake.into_iter().map(|(_, id)| id).collect()
     }
 
@@ -274,7 +293,9 @@ impl Packs {
     /// A pack, woken if it sleeps; none if there is no such pack, or it cannot be read.
     pub(crate) fn get(&self, pack: &PackId) -> Option<&Replica> {
         let slot = self.slots.get(pack)?;
-        self.looks.set(self.looks.get() + 1);
+        let Look { count, rest } = self.looks.get();
+        let count = count + 1;
+        self.looks.set(Look { count, rest });
         slot.last_look.set(self.looks.get());
         if slot.replica.get().is_none() {
             let replica = self.remember(*pack, || self.wake(slot))?;
@@ -520,9 +541,17 @@ impl Packs {
         awake.iter().map(|pack| self.weight_of(pack)).sum()
     }
 
-    /// Whether something woke or grew since this was asked last.
+    /// Whether something woke or grew since this was asked last: that is one rest.
     pub(crate) fn take_restless(&self) -> bool {
+        let Look { count, rest } = self.looks.get();
+        let rest = rest + 1;
+        self.looks.set(Look { count, rest });
         self.is_restless.take()
+    }
+
+    /// Every pack that is awake.
+    pub(crate) fn awake(&self) -> Vec<PackId> {
+        self.awake.borrow().iter().copied().collect()
     }
 
     pub(crate) fn weight_of(&self, pack: &PackId) -> usize {

@@ -332,11 +332,13 @@ impl Node {
         if weight <= self.awake_bytes_max {
             return Ok(());
         }
-        let awake = self.packs.awake();
-        let last = awake.last().filter(|_| self.awake_bytes_max > 0).copied();
-        for pack in awake {
-            if weight <= self.awake_bytes_max || Some(pack) == last {
-                break; // a pack larger than the limit would be read anew for each look at it
+        let tired = match self.awake_bytes_max {
+            0 => self.packs.awake(),
+            _ => self.packs.tired(),
+        };
+        for pack in tired {
+            if weight <= self.awake_bytes_max {
+                break;
             }
             let of = self.packs.weight_of(&pack);
             self.note_calm(pack)?;
@@ -349,8 +351,13 @@ impl Node {
         self.packs.take_failure()
     }
 
-    /// How much memory awake packs may take together, in bytes, from now on; by default 16 MiB. The pack
-    /// that was looked at last stays awake however much it takes, unless this is 0.
+    /// Packs that are in memory now.
+    pub fn awake_packs(&self) -> Vec<PackId> {
+        self.packs.awake()
+    }
+
+    /// How much memory awake packs may take together, in bytes, from now on; by default 16 MiB. The few
+    /// packs that were looked at a short while ago stay awake however much they take, unless this is 0.
     pub fn set_awake_bytes(&mut self, max: usize) {
         self.awake_bytes_max = max;
     }

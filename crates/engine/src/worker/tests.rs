@@ -167,3 +167,56 @@ async fn goes_on_after_a_failed_write_of(bytes: usize) {
     drop(worker);
     thread.join().unwrap();
 }
+
+/// Goal: while nobody asks for anything, notes are taken into the search index, and small segments are
+/// made into one, until nothing is left to do; in between calls are answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_device_brings_its_search_index_up_to_date() {
+    let home = OnDisk::new();
+    let mut node = home.open().unwrap();
+    node.set_indexed_notes_min(64);
+    let (worker, thread) = Worker::start(node, home);
+    let pack = worker
+        .call(|node, now| node.create_pack(now, "Acme", Sensitivity::Internal))
+        .await
+        .unwrap()
+        .id;
+    let meters = || worker.call(|node, _| Ok(node.index_meters()));
+    let (mut written, mut most) = (0, 0);
+    for round in 0..10 {
+        let notes = (0..70).map(|at| NewNote {
+            title: format!("note {round} {at}"),
+            source: NewSource {
+                label: "desk".into(),
+                ..NewSource::default()
+            },
+            ..NewNote::default()
+        });
+        let notes: Vec<NewNote> = notes.collect();
+        let added = worker.call(move |node, now| node.add_notes(now, pack, &notes));
+        written += added.await.unwrap().len() as u64;
+        let begun = Instant::now();
+        loop {
+            let meters = meters().await.unwrap();
+            most = most.max(meters.segments);
+            if meters.stale == 0 && meters.notes == written {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{meters:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let begun = Instant::now();
+    loop {
+        let meters = meters().await.unwrap();
+        assert_eq!((meters.notes, meters.dropped), (written, 0));
+        if meters.segments < 8 {
+            break; // with ten rounds there were more
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{meters:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(most >= 3, "each round made one: {most}");
+    drop(worker);
+    thread.join().unwrap();
+}

@@ -1,8 +1,8 @@
 //! Search and export as somebody who is cleared for less: nothing above shows, not even by counting.
 
-use super::support::{add, create, join, remove_person, settle, share, two_in_one_pack};
+use super::support::{add, create, draft, join, remove_person, settle, share, two_in_one_pack};
 use kitbag_core::filter::{Filter, Listed};
-use kitbag_core::id::PackId;
+use kitbag_core::id::{PackId, Timestamp};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_node::finding::{
     EmptyReason, ExportOptions, ExportPlan, Found, SearchOptions, WithheldCounts,
@@ -286,4 +286,32 @@ fn a_long_text_is_searched_and_exported_whole() {
     let now = kitbag_core::id::Timestamp::from_millis(1);
     let page = world.node(ana).export_page(now, &options, &[id]).unwrap();
     assert_eq!(page.notes[0].record.body, body);
+}
+
+/// Goal: a pack for which there is no room stays awake while a search goes through it in slices and
+/// others are looked at in between; once nobody asks about it, it falls asleep.
+#[test]
+fn a_large_pack_is_not_read_anew_for_each_slice_of_a_search() {
+    let mut world = World::new(3);
+    let ana = world.add("Ana");
+    world.start(ana);
+    let packs = ["Large", "Small", "Other"].map(|title| create(&mut world, ana, title));
+    let is_awake = |node: &Node| node.awake_packs().contains(&packs[0]);
+    world.node(ana).set_awake_bytes(1);
+    for round in 0..200 {
+        let node = world.node(ana);
+        node.notes(packs[0]).unwrap(); // as a slice of a search does
+        node.notes(packs[1 + round % 2]).unwrap();
+        node.rest().unwrap();
+        assert!(is_awake(node), "round {round}");
+    }
+    for round in 0..80 {
+        let now = Timestamp::from_millis(1_000_000 + round);
+        let draft = draft(&format!("news {round}"), Sensitivity::Internal);
+        let node = world.node(ana);
+        node.add_notes(now, packs[1], &[draft]).unwrap();
+        node.rest().unwrap();
+        assert!(round > 60 || is_awake(node), "round {round}");
+    }
+    assert!(!is_awake(world.node(ana)), "nobody asks about it");
 }
