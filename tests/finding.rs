@@ -224,6 +224,66 @@ fn ids(found: &Value) -> Vec<String> {
     results.map(|hit| text(&hit["id"])).collect()
 }
 
+/// Goal: a home with many notes gets a search index while nobody asks for anything, which answers what
+/// the look at each note had answered, knows what was written a moment ago, and is there after a crash.
+#[test]
+fn a_home_with_many_notes_answers_from_its_index() {
+    let ada = Device::up("Ada");
+    let pack = ada.create_pack("Tickets");
+    let words = ["invoice", "refund", "parcel", "address", "nightingale"];
+    let lines: Vec<String> = (0..400)
+        .map(|at: usize| {
+            let (one, two) = (words[at % 4], words[at / 80]);
+            let title = format!("Ticket {at}");
+            json!({"title": title, "body": format!("{one} and {two}")}).to_string()
+        })
+        .collect();
+    let args = ["import", "jsonl", "-", "--pack", &pack, "--source", "desk"];
+    ada.json_with(&args, lines.join("\n").as_bytes());
+    let queries = [
+        "refund",
+        "nightingal",
+        "\"parcel and refund\"",
+        "refund -parcel",
+    ];
+    let all = |ada: &Device| {
+        queries.map(|query| {
+            let found = ada.json(&["search", query, "--limit", "100"]);
+            (
+                ids(&found),
+                found["total"].clone(),
+                found["approximate"].clone(),
+            )
+        })
+    };
+    let at_first = all(&ada);
+    assert_eq!(at_first[1].1, 80);
+    let indexed = |ada: &Device| {
+        let status = ada.json(&["daemon", "status"]);
+        status["meters"]["engine"]["index_notes"].as_u64().unwrap()
+    };
+    eventually("the index knows all", || indexed(&ada) == 400);
+    assert_eq!(all(&ada), at_first);
+
+    let note = ada.add(&pack, "nightingale refund", "just now");
+    let found = ada.json(&["search", "\"nightingale refund\""]);
+    assert_eq!(ids(&found), [note.clone()]);
+    let pid = ada.json(&["daemon", "status"])["pid"].to_string();
+    let killed = Command::new("kill").args(["-9", &pid]).status().unwrap();
+    assert!(killed.success());
+    eventually("the daemon is gone", || {
+        let up = ada.run(&["up", "--detach", "--listen", "loopback"], b"");
+        up.status.success() && ada.json(&["daemon", "status"])["pid"].to_string() != pid
+    });
+    assert_eq!(
+        ids(&ada.json(&["search", "\"nightingale refund\""])),
+        [note.clone()]
+    );
+    ada.ok(&["delete", &note]);
+    assert_eq!(ada.json(&["search", "\"nightingale refund\""])["total"], 0);
+    assert_eq!(all(&ada), at_first);
+}
+
 /// Goal: text that means harm stays text, in a search, in Markdown and in JSON, and a file is replaced
 /// only if somebody says so.
 #[test]

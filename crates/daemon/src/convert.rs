@@ -470,6 +470,9 @@ pub(crate) fn engine_meters(meters: engine::Meters) -> rpc::EngineMeters {
         frames_out: meters.frames_out,
         bytes_out: meters.bytes_out,
         slow_readers: meters.slow_readers,
+        index_notes: meters.index_notes,
+        index_bytes: meters.index_bytes,
+        index_drops: meters.index_drops,
     }
 }
 

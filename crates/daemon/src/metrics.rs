@@ -109,6 +109,21 @@ pub(crate) fn exposition(meters: &Meters, totals: Option<Totals>) -> String {
         "Connections cut since the other side reads too slowly",
         engine.slow_readers,
     );
+    page.gauge(
+        "index_notes",
+        "Notes in the search index, when it was last brought up to date",
+        engine.index_notes,
+    );
+    page.gauge(
+        "index_bytes",
+        "Bytes of the search index",
+        engine.index_bytes,
+    );
+    page.counter(
+        "index_drops_total",
+        "How often the search index was found damaged and built anew",
+        engine.index_drops,
+    );
     page.text
 }
 

@@ -4,7 +4,7 @@
 //! while it is busy.
 
 use crate::Engine;
-use kitbag_node::Node;
+use kitbag_node::{IndexMeters, Node};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tracing::warn;
@@ -48,6 +48,12 @@ pub struct Meters {
     pub bytes_out: u64,
     /// Connections that were cut since the other side reads too slowly.
     pub slow_readers: u64,
+    /// Notes in the search index, when it was last brought up to date; 0 if there is none.
+    pub index_notes: u64,
+    /// Bytes of the index.
+    pub index_bytes: u64,
+    /// How often it was found damaged, or failed, and was built anew.
+    pub index_drops: u64,
 }
 
 impl Engine {
@@ -80,6 +86,9 @@ pub(crate) struct Counters {
     frames_out: AtomicU64,
     bytes_out: AtomicU64,
     slow_readers: AtomicU64,
+    index_notes: AtomicU64,
+    index_bytes: AtomicU64,
+    index_drops: AtomicU64,
 }
 
 impl Counters {
@@ -131,6 +140,13 @@ impl Counters {
         self.slow_readers.fetch_add(1, Relaxed);
     }
 
+    /// How the search index stands.
+    pub(crate) fn index(&self, meters: IndexMeters) {
+        self.index_notes.store(meters.notes, Relaxed);
+        self.index_bytes.store(meters.bytes, Relaxed);
+        self.index_drops.store(meters.dropped, Relaxed);
+    }
+
     pub(crate) fn read(&self) -> Meters {
         let mut below = 0;
         let step_buckets = std::array::from_fn(|at| {
@@ -150,6 +166,9 @@ impl Counters {
             frames_out: self.frames_out.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
             slow_readers: self.slow_readers.load(Relaxed),
+            index_notes: self.index_notes.load(Relaxed),
+            index_bytes: self.index_bytes.load(Relaxed),
+            index_drops: self.index_drops.load(Relaxed),
             ..Meters::default()
         }
     }

@@ -102,6 +102,15 @@ pub struct EngineMeters {
     pub bytes_out: u64,
     /// Connections that were cut since the other side reads too slowly.
     pub slow_readers: u64,
+    /// Notes in the search index, when it was last brought up to date; 0 if there is none.
+    #[serde(default)]
+    pub index_notes: u64,
+    /// Bytes of the index.
+    #[serde(default)]
+    pub index_bytes: u64,
+    /// How often it was found damaged, or failed, and was built anew.
+    #[serde(default)]
+    pub index_drops: u64,
 }
 
 /// Asks for the meters as text for a scraper, in the exposition format of Prometheus. The one call

@@ -62,10 +62,15 @@ impl Idle {
 
     fn work<H: Keeps>(&mut self, keeper: &mut Keeper<H>, desk: &mut Desk) {
         let Some(node) = keeper.node() else { return };
+        let begun = Instant::now();
         match catch_unwind(AssertUnwindSafe(|| node.index_step())) {
             Ok(Ok(IndexStep::More)) => {}
             Ok(Ok(IndexStep::Dropped)) => warn!("the search index was damaged; it is built anew"),
-            Ok(Ok(IndexStep::Idle)) => self.is_done = true,
+            Ok(Ok(IndexStep::Idle)) => {
+                self.is_done = true;
+                desk.shared.counters.index(node.index_meters());
+                return; // there was nothing to do
+            }
             Ok(Ok(IndexStep::Merge)) => match node.take_index_merge() {
                 Some(merge) => merge_elsewhere(desk, merge),
                 None => self.is_done = true,
@@ -83,6 +88,7 @@ impl Idle {
                 (self.is_done, self.is_stopped) = (true, true);
             }
         }
+        desk.shared.counters.step(begun.elapsed());
     }
 }
 

@@ -217,6 +217,7 @@ async fn an_idle_device_brings_its_search_index_up_to_date() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(most >= 3, "each round made one: {most}");
+    assert_eq!(worker.shared.counters.read().index_notes, written);
     drop(worker);
     thread.join().unwrap();
 }
