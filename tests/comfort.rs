@@ -50,6 +50,8 @@ fn a_directory_has_a_pack() {
     );
     assert!(added.status.success(), "{added:?}");
     assert!(said(&added).1.starts_with("Pack: Acme · of /"), "{added:?}");
+    let exported = run_at(&ada, dir.path(), &["export", "--format", "text"]);
+    assert!(said(&exported).0.contains("outer"), "{exported:?}");
     let added = run_at(
         &ada,
         &below,

@@ -328,6 +328,34 @@ fn hostile_notes_leave_as_text_and_files_are_not_overwritten() {
         "{said}"
     );
     assert_eq!(std::fs::read_to_string(&file).unwrap(), markdown);
+    let again = format!("{}/../{}", ana.home.parent().unwrap().display(), {
+        let below = ana.home.parent().unwrap().file_name().unwrap();
+        format!(
+            "{}/{}",
+            below.to_str().unwrap(),
+            file.file_name().unwrap().to_str().unwrap()
+        )
+    });
+    for receipt in [name, &again] {
+        let both = [
+            "export",
+            &pack,
+            "--out",
+            name,
+            "--receipt",
+            receipt,
+            "--force",
+        ];
+        let (exit, error) = ana.fails(&both, b"");
+        assert_eq!(
+            (exit, error["code"].as_str()),
+            (2, Some("bad-input")),
+            "{error}"
+        );
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), markdown);
+    }
+    let (exit, error) = ana.fails(&["export", &pack, "--out", "/proc/x.md"], b"");
+    assert_ne!(exit, 3, "the directory is there: {error}");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let (exit, error) = ana.fails(&["export", &pack, "--out", name], b"");
     assert_eq!((exit, &error["code"]), (7, &json!("conflict")));

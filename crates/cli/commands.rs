@@ -126,7 +126,7 @@ pub(crate) enum Command {
     /// Run, start, stop or look at the daemon
     #[command(hide = true)]
     Daemon(daemon::DaemonArgs),
-    /// Take notes of a pack out, as Markdown or JSON
+    /// Take notes of a pack out, as Markdown, XML, JSON, JSON lines, text or HCR
     #[command(hide = true)]
     Export(export::ExportArgs),
     /// Put notes together, to be exported

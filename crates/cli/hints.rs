@@ -10,6 +10,20 @@ pub(crate) fn with_hint(failure: Failure) -> Failure {
     }
 }
 
+/// The same, where it is known which command failed.
+pub(crate) fn with_hint_for(failure: Failure, command: Option<&str>) -> Failure {
+    let failure = with_hint(failure);
+    match (&failure.hint, command) {
+        (Some(hint), Some(command)) if hint == SAYS_WHAT_IT_TAKES => {
+            let hint = hint.replace("COMMAND", command);
+            failure.hint(hint)
+        }
+        _ => failure,
+    }
+}
+
+const SAYS_WHAT_IT_TAKES: &str = "kitbag help COMMAND says what it takes";
+
 fn hint(code: Code) -> Option<&'static str> {
     Some(match code {
         Code::Internal => {
@@ -19,7 +33,7 @@ fn hint(code: Code) -> Option<&'static str> {
         Code::Network => {
             "is the port free, and is the relay a URL? --listen and --relay change them"
         }
-        Code::BadInput => "kitbag help COMMAND says what it takes",
+        Code::BadInput => SAYS_WHAT_IT_TAKES,
         Code::NotInitialised => "create them: kitbag up",
         Code::AlreadyInitialised => "another --home is another device",
         Code::AlreadyRunning => "stop it: kitbag down",

@@ -50,8 +50,8 @@ use std::io;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match parse() {
-        Ok(cli) => cli,
+    let (cli, name) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => return not_parsed(&error),
     };
     let out = Output::new(cli.json, cli.color);
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => exit(Exit::Ok), // whoever reads has read enough
         Err(error) => {
             let failure = as_failure(error);
-            out.failure(&hints::with_hint(failure.clone()));
+            out.failure(&hints::with_hint_for(failure.clone(), name.as_deref()));
             exit(failure.code.exit())
         }
     }
@@ -86,11 +86,14 @@ fn start(context: &Context, command: Option<commands::Command>) -> anyhow::Resul
         .block_on(commands::run(context, command))
 }
 
-fn parse() -> Result<Cli, clap::Error> {
+/// What was asked, and the name of the command.
+fn parse() -> Result<(Cli, Option<String>), clap::Error> {
     let colour = Colour::asked(std::env::args_os()).for_parser();
     let mut command = Cli::command().color(colour);
     let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    let name = matches.subcommand_name().map(str::to_owned);
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli, name))
 }
 
 /// Help and version are data; everything else is a usage error. Both are documents with `--json`.

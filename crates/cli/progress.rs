@@ -22,8 +22,22 @@ pub(crate) async fn during<T>(
     news: impl AsyncFn() -> Option<String>,
     work: impl Future<Output = T>,
 ) -> T {
+    let done = until_ended(out, first, news, work).await;
+    done.unwrap_or_else(|| std::process::exit(INTERRUPTED))
+}
+
+/// The same; nothing if it was ended from the keyboard.
+pub(crate) async fn until_ended<T>(
+    out: Output,
+    first: &str,
+    news: impl AsyncFn() -> Option<String>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     let Some(watching) = out.watching() else {
-        return work.await;
+        return tokio::select! {
+            done = work => Some(done),
+            _ = tokio::signal::ctrl_c() => None,
+        };
     };
     let mut line = Line {
         to: io::stderr(),
@@ -37,7 +51,7 @@ pub(crate) async fn during<T>(
         _ = tokio::signal::ctrl_c() => None,
     };
     line.end();
-    done.unwrap_or_else(|| std::process::exit(INTERRUPTED))
+    done
 }
 
 /// How a command ends from the keyboard. As a shell counts: 128 and the number of the signal.

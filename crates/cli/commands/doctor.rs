@@ -86,12 +86,29 @@ fn write_bundle(
         .create_new(true)
         .mode(0o600)
         .open(file)
-        .with_context(about)?;
+        .map_err(|error| not_opened(file, error))?;
     let json = serde_json::to_string_pretty(&bundle)?;
     opened
         .write_all(json.as_bytes())
         .and_then(|()| opened.write_all(b"\n"))
         .with_context(about)
+}
+
+fn not_opened(file: &Path, error: std::io::Error) -> anyhow::Error {
+    let named = file.display();
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            let failure = Failure::new(Code::Conflict, format!("{named} is there already"));
+            failure.hint("name another file").into()
+        }
+        std::io::ErrorKind::NotFound => {
+            let message = format!("there is no directory for {named}");
+            Failure::new(Code::NotFound, message)
+                .hint("make it, or name another file")
+                .into()
+        }
+        _ => anyhow::Error::new(error).context(format!("write {named}")),
+    }
 }
 
 fn worst(checks: &[Check]) -> Verdict {

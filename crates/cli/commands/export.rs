@@ -5,6 +5,7 @@ mod planned;
 mod target;
 
 use crate::context::Context;
+use crate::directory;
 use crate::note_filter::{FilterArgs, ListedArgs};
 use crate::progress::INTERRUPTED;
 use crate::{args, launch, words};
@@ -27,7 +28,7 @@ use target::Target;
 #[command(group(clap::ArgGroup::new("files").args(["out", "receipt"]).multiple(true)))]
 pub(crate) struct ExportArgs {
     /// The pack
-    #[arg(required_unless_present = "selection", conflicts_with = "selection")]
+    #[arg(conflicts_with = "selection")]
     pack: Option<String>,
     /// The notes of this selection in their order, instead of a pack; working is the one without a name
     #[arg(long, value_name = "NAME")]
@@ -96,11 +97,19 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         max_tokens,
         on_overflow: args.on_overflow.unwrap_or(Overflow::Fail),
     });
+    if let (Some(out), Some(receipt)) = (&args.out, &args.receipt) {
+        target::apart(out, receipt)?;
+    }
     let target = Target::open(context.out, args.out.as_deref(), args.force)?;
     let receipt = args.receipt.as_deref();
     let receipt = receipt.map(|path| target::NewFile::open(path, args.force));
+    let client = launch::client(context).await?;
+    let pack = match args.selection {
+        Some(_) => String::new(),
+        None => directory::pack(context, &client, args.pack).await?,
+    };
     let wish = ExportWish {
-        pack: args.pack.unwrap_or_default(),
+        pack,
         listed: args.listed.listed(),
         filter: args.filter.filter()?,
         max_sensitivity: args.max_sensitivity,
@@ -120,7 +129,6 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         target,
         receipt: receipt.transpose()?,
     };
-    let client = launch::client(context).await?;
     let written = tokio::select! {
         written = export(&client, wanted) => Some(written?),
         _ = tokio::signal::ctrl_c() => None,
@@ -377,7 +385,7 @@ fn not_rendered(error: RenderError) -> Failure {
         RenderError::TooMuch => Failure::new(Code::BadInput, format!("the export {error}"))
             .hint("take fewer notes, or another format"),
         error => Failure::new(Code::OverBudget, format!("the export {error}")).hint(
-            "take fewer notes, allow more tokens, or leave notes out with --on-overflow trim",
+            "allow more tokens, or leave notes out with --on-overflow trim; what the document says beside its notes takes room too",
         ),
     }
 }

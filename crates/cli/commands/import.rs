@@ -103,7 +103,16 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
         ))
     };
     let work = import(args.kind, named, options, &mut sending, &mut report, &done);
-    let first_error = progress::during(context.out, "Importing…", news, work).await?;
+    let ended = progress::until_ended(context.out, "Importing…", news, work).await;
+    let Some(first_error) = ended else {
+        let read = report.read();
+        let told = format!(
+            "Stopped. {read} notes were taken in; start the same import again, and nothing is added twice."
+        );
+        context.out.say(told);
+        std::process::exit(progress::INTERRUPTED);
+    };
+    let first_error = first_error?;
     if let Some(failure) = report.failure(first_error.as_ref()) {
         return Err(failure.into());
     }

@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context, args: InspectArgs) -> anyhow::Result<()> {
     let bytes = bytes(args.from)?;
     let found = look_at(&bytes).map_err(|failure| match failure.hint {
         Some(_) => failure,
-        None => failure.hint("give one record, frame or ticket: raw, in hex or in base32"),
+        None => failure.hint("give one record, frame or ticket: raw, in hex or in base32; kitbag receipt verify looks at receipts"),
     })?;
     if context.out.is_json() {
         return context.out.document(&found);

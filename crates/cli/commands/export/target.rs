@@ -102,6 +102,19 @@ impl NewFile {
     }
 }
 
+/// Refuses two files that are one: the second would take the place of the first.
+pub(super) fn apart(one: &Path, other: &Path) -> Result<(), Failure> {
+    let place = |path: &Path| {
+        let directory = std::fs::canonicalize(directory(path)).ok()?;
+        Some((directory, path.file_name()?.to_owned()))
+    };
+    if one == other || place(one).is_some_and(|one| Some(one) == place(other)) {
+        let message = format!("{} would be both the export and its receipt", one.display());
+        return Err(Failure::new(Code::BadInput, message).hint("name two files"));
+    }
+    Ok(())
+}
+
 fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -115,7 +128,7 @@ fn is_there(path: &Path) -> Failure {
 }
 
 fn not_opened(path: &Path, error: &std::io::Error) -> Failure {
-    if error.kind() == std::io::ErrorKind::NotFound {
+    if error.kind() == std::io::ErrorKind::NotFound && !directory(path).is_dir() {
         let message = format!("the directory {} does not exist", directory(path).display());
         return Failure::new(Code::NotFound, message).hint("make it, or name another with --out");
     }
