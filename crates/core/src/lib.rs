@@ -15,6 +15,7 @@ pub mod person;
 pub mod policy;
 pub mod receipt;
 pub mod release;
+pub mod resemblance;
 pub mod search;
 pub mod selection;
 pub mod sync;

@@ -7,6 +7,7 @@
 //! others wrote since then stays.
 //! Design: `docs/design/0014-undo.md`. Spec: `docs/spec/notes.md`, "Deleted".
 
+use crate::hygiene::{Run, RunUndone, Runs};
 use crate::objects::{BuiltNote, ObjectState};
 use crate::pens::Pens;
 use crate::replica::{Replica, Staged};
@@ -89,6 +90,8 @@ pub struct Undone {
     pub audience: Vec<AudienceMember>,
     /// What was written in the same step to notes that belong to it, and was taken back with it.
     pub along: Vec<Linked>,
+    /// If it was one of many that hygiene wrote in one go: all of them are taken back, some in each call.
+    pub run: Option<RunUndone>,
 }
 
 /// The last write, if it is none that undo takes back.
@@ -195,13 +198,20 @@ impl Node {
         plan: bool,
     ) -> Result<Undone, NodeError> {
         let mut taken_back = self.taken_back(pack)?;
+        let runs = self.runs(pack)?;
         let mut walk = Walk::new(self, pack, only)?;
-        while let Some(write) = walk.next(self, &taken_back)? {
+        while let Some(write) = walk.next(self, &taken_back, &runs)? {
             if only.is_none()
                 && let Some((beyond, at)) = self.last_act(pack)?
                 && at > write.at
             {
                 return Err(NodeError::BeyondUndo(beyond));
+            }
+            let place = self.packs.need(pack)?.places.get(&write.entry);
+            if only.is_none()
+                && let Some(run) = place.and_then(|place| runs.of(place))
+            {
+                return self.undo_run(now, pack, &write, run, &taken_back, plan);
             }
             let Some(opposed) = opposite(&write, &taken_back)? else {
                 continue;
@@ -261,12 +271,70 @@ impl Node {
                 status: built.view().status.as_str().to_owned(),
                 audience: self.audience(pack, sensitivity),
                 along,
+                run: None,
             });
         }
         match self.last_act(pack)? {
             Some((beyond, _)) if only.is_none() => Err(NodeError::BeyondUndo(beyond)),
             _ => Err(NodeError::NothingToUndo),
         }
+    }
+
+    /// Takes back some of what hygiene wrote in one go, the newest first.
+    fn undo_run(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        newest: &Write,
+        run: &Run,
+        known: &TakenBack,
+        plan: bool,
+    ) -> Result<Undone, NodeError> {
+        let what = match opposite(newest, known)? {
+            Some(opposed) => opposed.what,
+            None => UndoneWrite::Edited,
+        };
+        let (entries, total) = self.newest_of_run(pack, run, RUN_STEP_ENTRIES)?;
+        let mut told = run.undone(total);
+        if !plan {
+            let (mut staged, mut pens) = (Staged::default(), Pens::default());
+            let (mut touched, mut spans) = (BTreeSet::new(), Vec::new());
+            for (span, entry) in entries {
+                let write = match known.has(&entry) {
+                    true => None,
+                    false => opened(self, pack, entry, None)?,
+                };
+                if let Some(write) = write {
+                    if !touched.insert(write.item) {
+                        break; // a note is edited once in a step
+                    }
+                    if let Some(opposed) = opposite(&write, known)? {
+                        self.stage_opposite(now, pack, &write, &opposed, &mut pens, &mut staged)?;
+                    }
+                }
+                spans.push(span);
+            }
+            let by: Vec<_> = pens.spans().map(Into::into).collect();
+            self.put_down_all(pens, &mut staged);
+            let (setting, undone) = self.with_taken_back(pack, run.at, &spans, &by)?;
+            staged.settings.push(setting);
+            self.remember(pack, &mut staged)?;
+            self.commit(pack, staged)?;
+            told = undone;
+        }
+        let (_, sensitivity, built) = self.built_note(pack, newest.item)?;
+        Ok(Undone {
+            pack,
+            id: newest.item,
+            title: built.meta().title,
+            sensitivity,
+            what,
+            at: newest.at,
+            status: built.view().status.as_str().to_owned(),
+            audience: self.audience(pack, sensitivity),
+            along: vec![],
+            run: Some(told),
+        })
     }
 
     fn stage_opposite(
@@ -449,6 +517,8 @@ impl Replica {
     }
 }
 
+/// Entries of one go that are taken back in one commit, at most: each takes about a millisecond.
+const RUN_STEP_ENTRIES: usize = 16;
 const LAST_WRITTEN: &str = "last-written";
 /// Writes that stay known as taken back, at most. When more were, the oldest count as writes again.
 const TAKEN_BACK_MAX: usize = 1_024;
@@ -520,12 +590,19 @@ impl Walk {
         })
     }
 
-    fn next(&mut self, node: &mut Node, known: &TakenBack) -> Result<Option<Write>, NodeError> {
+    fn next(
+        &mut self,
+        node: &mut Node,
+        known: &TakenBack,
+        runs: &Runs,
+    ) -> Result<Option<Write>, NodeError> {
         for (entries, newest) in &mut self.logs {
             while newest.is_none()
                 && let Some(entry) = entries.pop()
             {
-                if !known.has(&entry) {
+                let place = node.packs.get(&self.pack).and_then(|of| of.places.get(&entry));
+                let is_past = place.is_some_and(|place| runs.is_past(place));
+                if !is_past && !known.has(&entry) {
                     *newest = opened(node, self.pack, entry, self.only)?;
                 }
             }
