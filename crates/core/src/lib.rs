@@ -8,6 +8,7 @@ pub mod content;
 pub mod epoch;
 pub mod export;
 pub mod filter;
+pub mod hygiene_receipt;
 pub mod id;
 pub mod inspect;
 pub mod pack;

@@ -11,6 +11,7 @@ use kitbag_core::epoch::{SignedEpoch, WrapSet};
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::op::{Redeem, SignedOp};
 use kitbag_core::policy::rules::Rules;
+use kitbag_core::hygiene_receipt::SignedHygieneReceipt;
 use kitbag_core::receipt::SignedReceipt;
 use kitbag_core::selection::Selection;
 use kitbag_core::wire::{FRAME_BYTES_MAX, JOIN_FRAME_BYTES_MAX, JoinAnswer, JoinRequest, Message};
@@ -79,6 +80,15 @@ fn build() -> Vec<Decoder> {
                 .iter()
                 .map(|(_, receipt)| receipt.bytes().to_vec())
                 .collect(),
+            looks_inside: true,
+        },
+        Decoder {
+            name: "hygiene receipt",
+            decode: |bytes| {
+                let signed = named(SignedHygieneReceipt::verify(bytes));
+                signed.map(|one| one.bytes().to_vec())
+            },
+            samples: vec![samples::hygiene_receipt().bytes().to_vec()],
             looks_inside: true,
         },
         Decoder {

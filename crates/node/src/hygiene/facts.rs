@@ -170,7 +170,7 @@ impl Facts {
             false => selected(node)?,
         };
         let me = node.me.person();
-        for pack in &self.packs {
+        for pack in &self.packs.clone() {
             let Some(replica) = node.packs.get(pack) else {
                 continue;
             };

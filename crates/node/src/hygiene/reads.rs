@@ -18,8 +18,6 @@ pub(super) struct Reading {
     packs: std::vec::IntoIter<PackId>,
     pack: Option<(OfPack, std::vec::IntoIter<EntryHash>)>,
     known: BTreeMap<PackId, BTreeMap<ItemId, Timestamp>>,
-    /// Packs that cannot be read.
-    pub(super) unreadable: u64,
 }
 
 struct OfPack {
@@ -79,7 +77,6 @@ impl Reading {
             packs: packs.to_vec().into_iter(),
             pack: None,
             known: BTreeMap::new(),
-            unreadable: 0,
         })
     }
 

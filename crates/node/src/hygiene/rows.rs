@@ -4,7 +4,7 @@ use super::alike::Alike;
 use super::facts::Fact;
 use super::reads::Reading;
 use super::{
-    HygieneGroup, HygieneKind, HygieneNote, HygieneOptions, HygieneReport, KindFound, Why, is_past,
+    HygieneGroup, HygieneKind, HygieneNote, HygieneOptions, HygieneReport, KeptBecause, KindFound, Why, is_past,
 };
 use crate::finding::Spent;
 use crate::{Node, NodeError};
@@ -17,7 +17,8 @@ pub(super) struct Rows {
     packs: Vec<PackId>,
     alike: Alike,
     kinds: BTreeMap<HygieneKind, KindFound>,
-    groups: Vec<HygieneGroup>,
+    /// With their numbers.
+    groups: Vec<(usize, HygieneGroup)>,
     groups_total: u64,
     looked_at: u64,
     /// What is still to be read.
@@ -34,8 +35,8 @@ struct Row {
 
 enum To {
     Kind(HygieneKind),
-    Kept(super::KeptBecause),
-    Other(u16),
+    Kept(usize, KeptBecause),
+    Other(usize, u16),
 }
 
 impl Rows {
@@ -82,7 +83,7 @@ impl Rows {
         let groups = alike.groups();
         let groups_total = groups.len() as u64;
         let mut listed = 0;
-        for (kept, others) in groups {
+        for (number, (kept, others)) in groups.into_iter().enumerate() {
             let of = kinds.entry(HygieneKind::Duplicate).or_default();
             of.total += others.len() as u64;
             let left = |(at, _): &&(u32, u16)| alike.facts.all[*at as usize].left.is_some();
@@ -94,7 +95,7 @@ impl Rows {
                 fact: kept,
                 why: Why::Kept,
                 since: None,
-                to: To::Kept(alike.because(kept, &others)),
+                to: To::Kept(number, alike.because(kept, &others)),
             });
             for (other, similarity) in others.into_iter().take(options.limit - listed) {
                 listed += 1;
@@ -102,7 +103,7 @@ impl Rows {
                     fact: other,
                     why: Why::NearlyTheSame,
                     since: None,
-                    to: To::Other(similarity),
+                    to: To::Other(number, similarity),
                 });
             }
         }
@@ -136,16 +137,19 @@ impl Rows {
             };
             match row.to {
                 To::Kind(kind) => self.kinds.entry(kind).or_default().notes.push(note),
-                To::Kept(because) => self.groups.push(HygieneGroup {
-                    kept: note,
-                    because,
-                    others: vec![],
-                }),
-                To::Other(similarity) => {
-                    // Nothing if the one that stays is gone: the group is another one by now.
-                    let group = self.groups.last_mut();
-                    let group = group.filter(|group| row.of(&self.alike, &group.kept));
-                    if let Some(group) = group {
+                To::Kept(number, because) => {
+                    let group = HygieneGroup {
+                        kept: note,
+                        because,
+                        others: vec![],
+                    };
+                    self.groups.push((number, group));
+                }
+                To::Other(number, similarity) => {
+                    // Nothing if the one that stays is gone: there is no such group any more.
+                    if let Some((of, group)) = self.groups.last_mut()
+                        && *of == number
+                    {
                         group.others.push((note, similarity));
                     }
                 }
@@ -157,7 +161,7 @@ impl Rows {
     pub(super) fn report(self, at: Timestamp) -> HygieneReport {
         let facts = self.alike.facts;
         let Reading { since, waiting, .. } = facts.reading;
-        let groups = self.groups.into_iter();
+        let groups = self.groups.into_iter().map(|(_, group)| group);
         HygieneReport {
             at,
             packs: self.packs,
@@ -170,14 +174,6 @@ impl Rows {
             reads_since: since,
             reads_waiting: waiting,
         }
-    }
-}
-
-impl Row {
-    /// Whether it is of the group of this note.
-    fn of(&self, alike: &Alike, kept: &HygieneNote) -> bool {
-        let fact = &alike.facts.all[self.fact as usize];
-        (fact.pack, fact.sensitivity) == (kept.pack, kept.sensitivity)
     }
 }
 
@@ -203,7 +199,7 @@ fn told(node: &Node, fact: &Fact, row: &Row) -> Result<HygieneNote, NodeError> {
         why: row.why,
         since: row.since,
         along,
-        left: fact.left.filter(|_| !matches!(row.to, To::Kept(_))),
+        left: fact.left.filter(|_| !matches!(row.to, To::Kept(..))),
         version: built.version(),
     })
 }

@@ -111,14 +111,14 @@ impl Runs {
     }
 }
 
-/// Adds a piece, to the last one of its log if it goes on where that ends. If there is no room it is
-/// left out: it is taken back by itself then.
+/// Adds a piece, to the one of its log that ends where it begins. If there is no room it is left out, and
+/// is a write of its own then.
 fn join(spans: &mut Vec<Span>, span: Span) {
-    let last = spans.iter_mut().rev().find(|last| last.log == span.log);
-    match last {
-        Some(last) if last.to == span.from => last.to = span.to,
-        _ if spans.len() < SPANS_MAX => spans.push(span),
-        _ => {}
+    let before = |one: &Span| one.log == span.log && one.to == span.from;
+    match spans.iter().rposition(before) {
+        Some(at) => spans[at].to = span.to,
+        None if spans.len() < SPANS_MAX => spans.push(span),
+        None => {}
     }
 }
 
