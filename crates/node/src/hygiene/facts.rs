@@ -4,6 +4,7 @@ use super::reads::{Reading, selected};
 use super::{HYGIENE_NOTES_MAX, HygieneKind, HygieneOptions, Left};
 use crate::finding::{ReadNote, Scan, admits};
 use crate::pairs::Links;
+use crate::replica::Replica;
 use crate::{Node, NodeError};
 use kitbag_core::codec;
 use kitbag_core::id::{ItemId, PackId, Timestamp};
@@ -52,6 +53,30 @@ pub(super) struct Facts {
     pub(super) shingling: Shingling,
     pub(super) all: Vec<Fact>,
     pub(super) unreadable: u64,
+    joining: Option<Joining>,
+}
+
+/// Putting together what belongs together, one pack after the other.
+struct Joining {
+    packs: std::vec::IntoIter<PackId>,
+    places: BTreeMap<(PackId, ItemId), usize>,
+    selected: BTreeSet<(PackId, ItemId)>,
+}
+
+impl Joining {
+    fn of(node: &Node, facts: &Facts, options: &HygieneOptions) -> Result<Joining, NodeError> {
+        let places = facts.all.iter().zip(0..);
+        Ok(Joining {
+            packs: facts.packs.clone().into_iter(),
+            places: places
+                .map(|(fact, at)| ((fact.pack, fact.item), at))
+                .collect(),
+            selected: match options.selected {
+                true => BTreeSet::new(),
+                false => selected(node)?,
+            },
+        })
+    }
 }
 
 /// Names what texts are compared within: notes of one pack, one sensitivity and one consent.
@@ -80,6 +105,7 @@ impl Facts {
             reading,
             all: Vec::new(),
             unreadable: 0,
+            joining: None,
         }
     }
 
@@ -97,8 +123,21 @@ impl Facts {
         if !done? {
             return Ok(false);
         }
-        self.put_together(node, options)?;
-        Ok(true)
+        let mut joining = match self.joining.take() {
+            Some(joining) => joining,
+            None => {
+                self.reading.forget();
+                Joining::of(node, self, options)?
+            }
+        };
+        let Some(pack) = joining.packs.next() else {
+            return Ok(true);
+        };
+        if let Some(replica) = node.packs.get(&pack) {
+            self.put_together(node, replica, &joining, options);
+        }
+        self.joining = Some(joining);
+        Ok(false)
     }
 
     fn look_at(
@@ -155,60 +194,46 @@ impl Facts {
         Ok(())
     }
 
-    /// What belongs together becomes one: nothing is known of an original that is not of its copies.
+    /// What of one pack belongs together becomes one: nothing is known of an original that is not of its
+    /// copies.
     fn put_together(
         &mut self,
         node: &Node,
+        replica: &Replica,
+        joining: &Joining,
         options: &HygieneOptions,
-    ) -> Result<(), NodeError> {
-        self.reading.forget();
-        let places: BTreeMap<(PackId, ItemId), usize> = (self.all.iter().zip(0..))
-            .map(|(fact, at)| ((fact.pack, fact.item), at))
-            .collect();
-        let selected = match options.selected {
-            true => BTreeSet::new(),
-            false => selected(node)?,
-        };
-        let me = node.me.person();
-        for pack in &self.packs.clone() {
-            let Some(replica) = node.packs.get(pack) else {
-                continue;
-            };
-            let links = Links::of(replica);
-            let mut referred: BTreeSet<ItemId> = BTreeSet::new();
-            for meta in replica.metas() {
-                referred.extend(&meta.superseded_by);
-                if links.originals(&meta.item).is_empty() {
-                    referred.extend(&meta.derived_from);
-                }
-            }
-            for at in 0..self.all.len() {
-                let fact = &mut self.all[at];
-                if fact.pack != *pack {
-                    continue;
-                }
-                fact.referred_to = referred.contains(&fact.item);
-                fact.left = if fact.pinned && !options.pinned {
-                    Some(Left::Pinned)
-                } else if selected.contains(&(*pack, fact.item)) {
-                    Some(Left::Selected)
-                } else if !replica.policy.may_write(&me, fact.sensitivity) {
-                    Some(Left::NotAllowed)
-                } else {
-                    None
-                };
-            }
-            let of_pack = places.range((*pack, ItemId::from_bytes([0; 32]))..);
-            let of_pack = of_pack.take_while(|((of, _), _)| of == pack);
-            for ((_, item), at) in of_pack {
-                let heads = links.originals(item).iter();
-                let head = heads.filter_map(|of| places.get(&(*pack, *of))).next();
-                if let Some(head) = head.filter(|head| *head != at) {
-                    self.join(*head, *at);
-                }
+    ) {
+        let (pack, me) = (replica.id(), node.me.person());
+        let links = Links::of(replica);
+        let mut referred: BTreeSet<ItemId> = BTreeSet::new();
+        for meta in replica.metas() {
+            referred.extend(&meta.superseded_by);
+            if links.originals(&meta.item).is_empty() {
+                referred.extend(&meta.derived_from);
             }
         }
-        Ok(())
+        let of_pack = joining.places.range((pack, ItemId::from_bytes([0; 32]))..);
+        let of_pack = of_pack.take_while(|((of, _), _)| *of == pack);
+        for ((_, item), at) in of_pack.clone() {
+            let fact = &mut self.all[*at];
+            fact.referred_to = referred.contains(item);
+            fact.left = if fact.pinned && !options.pinned {
+                Some(Left::Pinned)
+            } else if joining.selected.contains(&(pack, *item)) {
+                Some(Left::Selected)
+            } else if !replica.policy.may_write(&me, fact.sensitivity) {
+                Some(Left::NotAllowed)
+            } else {
+                None
+            };
+        }
+        for ((_, item), at) in of_pack {
+            let heads = links.originals(item).iter();
+            let mut heads = heads.filter_map(|of| joining.places.get(&(pack, *of)));
+            if let Some(head) = heads.next().filter(|head| *head != at) {
+                self.join(*head, *at);
+            }
+        }
     }
 
     fn join(&mut self, head: usize, copy: usize) {

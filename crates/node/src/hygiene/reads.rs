@@ -92,7 +92,7 @@ impl Reading {
                     let entries: Vec<EntryHash> = replica.reports.iter().copied().collect();
                     self.pack = Some((OfPack::new(pack, replica), entries.into_iter()));
                 }
-                continue;
+                return Ok(false); // it may have been asleep
             }
             let Some((of, entries)) = &mut self.pack else {
                 continue;
