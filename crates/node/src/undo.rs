@@ -211,9 +211,9 @@ impl Node {
             if only.is_none()
                 && let Some(run) = place.and_then(|place| runs.of(place))
             {
-                return self.undo_run(now, pack, &write, run, &taken_back, plan);
+                return self.undo_run(now, pack, (&write, run), &taken_back, &runs, plan);
             }
-            let Some(opposed) = opposite(&write, &taken_back)? else {
+            let Some(opposed) = opposite(&write)? else {
                 continue;
             };
             let what = opposed.what;
@@ -226,8 +226,8 @@ impl Node {
             };
             let mut undone = vec![(write.entry, entry)];
             let mut along = Vec::new();
-            for other in self.written_with(pack, &write, &taken_back)? {
-                let Some(opposed) = opposite(&other, &taken_back)? else {
+            for other in self.written_with(pack, &write, &taken_back, &runs)? {
+                let Some(opposed) = opposite(&other)? else {
                     continue;
                 };
                 let written =
@@ -285,12 +285,12 @@ impl Node {
         &mut self,
         now: Timestamp,
         pack: PackId,
-        newest: &Write,
-        run: &Run,
+        (newest, run): (&Write, &Run),
         known: &TakenBack,
+        runs: &Runs,
         plan: bool,
     ) -> Result<Undone, NodeError> {
-        let what = match opposite(newest, known)? {
+        let what = match opposite(newest)? {
             Some(opposed) => opposed.what,
             None => UndoneWrite::Edited,
         };
@@ -302,13 +302,13 @@ impl Node {
             for (span, entry) in entries {
                 let write = match known.has(&entry) {
                     true => None,
-                    false => opened(self, pack, entry, None)?,
+                    false => opened(self, pack, entry, None, known, runs)?,
                 };
                 if let Some(write) = write {
                     if !touched.insert(write.item) {
                         break; // a note is edited once in a step
                     }
-                    if let Some(opposed) = opposite(&write, known)? {
+                    if let Some(opposed) = opposite(&write)? {
                         self.stage_opposite(now, pack, &write, &opposed, &mut pens, &mut staged)?;
                     }
                 }
@@ -358,6 +358,7 @@ impl Node {
         pack: PackId,
         write: &Write,
         known: &TakenBack,
+        runs: &Runs,
     ) -> Result<Vec<Write>, NodeError> {
         let replica = self.packs.need(pack)?;
         let of = |id: &ItemId| replica.meta(id).map(|(meta, _)| meta);
@@ -388,7 +389,7 @@ impl Node {
         }
         let mut writes = Vec::new();
         for entry in entries.into_iter().filter(|entry| !known.has(entry)) {
-            writes.extend(opened(self, pack, entry, None)?);
+            writes.extend(opened(self, pack, entry, None, known, runs)?);
         }
         Ok(writes)
     }
@@ -556,6 +557,8 @@ struct Write {
     at: Timestamp,
     kind: WriteKind,
     built: BuiltNote,
+    /// Entries of the note that took something back, or were taken back with many.
+    undos: BTreeSet<EntryHash>,
 }
 
 enum WriteKind {
@@ -603,7 +606,7 @@ impl Walk {
                 let place = node.packs.get(&self.pack).and_then(|of| of.places.get(&entry));
                 let is_past = place.is_some_and(|place| runs.is_past(place));
                 if !is_past && !known.has(&entry) {
-                    *newest = opened(node, self.pack, entry, self.only)?;
+                    *newest = opened(node, self.pack, entry, self.only, known, runs)?;
                 }
             }
         }
@@ -619,6 +622,8 @@ fn opened(
     pack: PackId,
     entry: EntryHash,
     only: Option<ItemId>,
+    known: &TakenBack,
+    runs: &Runs,
 ) -> Result<Option<Write>, NodeError> {
     let replica = node.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
     let Some(place) = replica.places.get(&entry) else {
@@ -643,6 +648,14 @@ fn opened(
         Err(NodeError::NotFound(_) | NodeError::Denied(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
+    let replica = node.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+    let is_undo = |of: &EntryHash| {
+        let place = replica.places.get(of);
+        known.pairs.iter().any(|(_, undo)| undo == of)
+            || place.is_some_and(|place| runs.is_past(place))
+    };
+    let entries = built.steps.iter().map(|step| step.entry);
+    let undos: BTreeSet<EntryHash> = entries.filter(is_undo).collect();
     let mover = built.movers.iter().find(|mover| mover.entry == entry);
     if let (EntryKind::Move, Some(mover)) = (&kind, mover) {
         let (at, kind) = (mover.at, WriteKind::Move);
@@ -652,6 +665,7 @@ fn opened(
             at,
             kind,
             built,
+            undos,
         }));
     }
     // What does not count is not in the note, and there is nothing of it to take back.
@@ -664,6 +678,7 @@ fn opened(
             at,
             kind: change.map_or(WriteKind::Create, WriteKind::Edit),
             built,
+            undos,
         }))
 }
 
@@ -676,7 +691,7 @@ struct Opposite {
 }
 
 /// How to take a write back; nothing if nothing of it is left.
-fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeError> {
+fn opposite(write: &Write) -> Result<Option<Opposite>, NodeError> {
     let built = &write.built;
     let change = match write.kind {
         WriteKind::Move => return Err(NodeError::BeyondUndo(Beyond::Relabelled(write.item))),
@@ -715,9 +730,8 @@ fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeEr
         (before, Status::Superseded) if before != Status::Superseded => UndoneWrite::Superseded,
         _ => UndoneWrite::Edited,
     };
-    // Text that a later undo put back is not the text that this edit touched, though it reads the same.
-    let is_text = (&before.title, &before.body) != (&after.title, &after.body);
-    let later = is_text.then(|| later_undo(built, known, change)).flatten();
+    // What a later undo put back is not what this edit wrote, though it reads the same.
+    let later = later_undo(write, change);
     let on = later.unwrap_or(change);
     let edit = Edit::carried(&after, &before, &document.view_at(&[on])?)?;
     Ok(Some(Opposite {
@@ -728,16 +742,11 @@ fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeEr
 }
 
 /// The newest undo in this note that was made knowing this change.
-fn later_undo(built: &BuiltNote, known: &TakenBack, of: ChangeHash) -> Option<ChangeHash> {
-    let of_entry = |entry: &EntryHash| {
-        let mut steps = built.steps.iter();
-        let step = steps.find(|step| step.entry == *entry)?;
-        Some(step.change.as_ref()?.hash())
-    };
-    let undos = known.pairs.iter().rev();
-    undos
-        .filter_map(|(_, undo)| of_entry(undo))
-        .find(|undo| builds_on(built, *undo, of))
+fn later_undo(write: &Write, of: ChangeHash) -> Option<ChangeHash> {
+    let steps = write.built.steps.iter().rev(); // each after those it builds on
+    let undos = steps.filter(|step| write.undos.contains(&step.entry));
+    let mut changes = undos.filter_map(|step| Some(step.change.as_ref()?.hash()));
+    changes.find(|undo| *undo != of && builds_on(&write.built, *undo, of))
 }
 
 /// Whether a change builds on another, directly or not.
