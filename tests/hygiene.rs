@@ -180,7 +180,7 @@ fn a_reader_sees_nothing_above_and_changes_nothing() {
         let args = ["add", &pack, "--source", source, "--sensitivity", "restricted"];
         ada.json_with(&args, format!("zeppelin {CALL}").as_bytes());
     }
-    let shared = ada.json(&["share", &pack, "--role", "reader", "--clearance", "internal"]);
+    let shared = ada.json(&["share", &pack, "--role", "reader", "--yes"]);
     ben.json_with(&["join", "-"], text(&shared["ticket"]).as_bytes());
     ben.ok(&["sync", "--wait"]);
     eventually("both notes are here", || ben.contents(&pack).len() == 2);
