@@ -52,11 +52,18 @@ fn a_pack_is_looked_through_planned_cleaned_and_brought_back() {
     let ada = Device::up("Ada");
     let pack = ada.create_pack("Acme");
     let empty = ada.json(&["hygiene", "report", &pack]);
-    assert_eq!((&empty["looked_at"], &empty["groups"]), (&json!(0), &json!([])));
+    assert_eq!(
+        (&empty["looked_at"], &empty["groups"]),
+        (&json!(0), &json!([]))
+    );
     let nothing = ada.json(&["hygiene", "prune", &pack, "--yes"]);
     assert_eq!(nothing["planned"], 0);
 
-    old(&ada, &pack, &[("one", true), ("two", true), ("three", false)]);
+    old(
+        &ada,
+        &pack,
+        &[("one", true), ("two", true), ("three", false)],
+    );
     let kept = add(&ada, &pack, "call", &format!("{CALL}, as agreed"));
     let other = add(&ada, &pack, "mail", CALL);
     let report = ada.json(&["hygiene", "report", &pack, "--retention", "365"]);
@@ -64,37 +71,66 @@ fn a_pack_is_looked_through_planned_cleaned_and_brought_back() {
     assert_eq!(total(&report, "expired"), 2);
     assert_eq!(total(&report, "long_expired"), 2);
     assert_eq!(total(&report, "over_retained"), 3);
-    assert_eq!((total(&report, "stale"), total(&report, "never_read")), (0, 0));
+    assert_eq!(
+        (total(&report, "stale"), total(&report, "never_read")),
+        (0, 0)
+    );
     assert_eq!(total(&report, "duplicate"), 1);
     let group = &report["groups"][0];
     assert_eq!(group["kept"]["id"], json!(kept), "{group}");
     assert_eq!(group["because"], "longest");
     assert_eq!(group["others"][0]["id"], json!(other));
-    assert_eq!(report["reads"]["basis"], "reported by devices; lists and searches are not reported");
+    assert_eq!(
+        report["reads"]["basis"],
+        "reported by devices; lists and searches are not reported"
+    );
     let told = ada.ok(&["hygiene", "report", "--kind", "duplicate"]);
     assert!(told.contains("Nearly the same as another: 1"), "{told}");
     assert!(told.contains("it has the most text"), "{told}");
 
     for verb in ["expire", "duplicates", "prune"] {
         let plan = ada.json(&["hygiene", verb, &pack, "--dry-run"]);
-        assert!(plan["planned"].as_u64() > Some(0) && plan["done"] == 0, "{plan}");
+        assert!(
+            plan["planned"].as_u64() > Some(0) && plan["done"] == 0,
+            "{plan}"
+        );
         let (exit, error) = ada.fails(&["hygiene", verb, &pack], b"");
         assert_eq!(exit, 2, "{error}");
     }
     assert_eq!(count(&ada, &pack, "active"), 5);
 
     let done = ada.json(&["hygiene", "expire", &pack, "--yes"]);
-    assert_eq!((&done["done"], &done["planned"]), (&json!(2), &json!(2)), "{done}");
+    assert_eq!(
+        (&done["done"], &done["planned"]),
+        (&json!(2), &json!(2)),
+        "{done}"
+    );
     assert_eq!(count(&ada, &pack, "expired"), 2);
     let done = ada.json(&["hygiene", "duplicates", &pack, "--yes"]);
     assert_eq!(done["notes"][0]["by"], json!(kept));
-    assert_eq!(ada.json(&["show", &other])["note"]["superseded_by"], json!([kept]));
+    assert_eq!(
+        ada.json(&["show", &other])["note"]["superseded_by"],
+        json!([kept])
+    );
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("receipt");
     let file = file.to_str().unwrap();
-    let prune = ["hygiene", "prune", &pack, "--retention", "365", "--yes", "--receipt", file];
+    let prune = [
+        "hygiene",
+        "prune",
+        &pack,
+        "--retention",
+        "365",
+        "--yes",
+        "--receipt",
+        file,
+    ];
     let done = ada.json(&prune);
-    assert_eq!((&done["done"], &done["receipt"]), (&json!(3), &json!(file)), "{done}");
+    assert_eq!(
+        (&done["done"], &done["receipt"]),
+        (&json!(3), &json!(file)),
+        "{done}"
+    );
     assert_eq!(count(&ada, &pack, "archived"), 3);
     let again = ada.json(&["hygiene", "prune", &pack, "--retention", "365", "--yes"]);
     assert_eq!(again["planned"], 0);
@@ -103,12 +139,24 @@ fn a_pack_is_looked_through_planned_cleaned_and_brought_back() {
     let says = &verified["hygiene"];
     assert_eq!(says["pack"], json!(pack));
     assert_eq!(says["notes"].as_array().unwrap().len(), 3, "{says}");
-    assert!(says["notes"].as_array().unwrap().iter().all(|note| note["act"] == "delete"));
+    assert!(
+        says["notes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|note| note["act"] == "delete")
+    );
     assert_eq!(verified["known"]["is_me"], true);
     let told = ada.ok(&["receipt", "verify", file]);
-    assert!(told.contains("signed by you") && told.contains("delete: "), "{told}");
+    assert!(
+        told.contains("signed by you") && told.contains("delete: "),
+        "{told}"
+    );
     let mut bytes = std::fs::read(file).unwrap();
-    assert!(!String::from_utf8_lossy(&bytes).contains("three"), "no text of a note");
+    assert!(
+        !String::from_utf8_lossy(&bytes).contains("three"),
+        "no text of a note"
+    );
     let at = bytes.len() / 2;
     bytes[at] ^= 1;
     std::fs::write(file, &bytes).unwrap();
@@ -119,14 +167,20 @@ fn a_pack_is_looked_through_planned_cleaned_and_brought_back() {
     let plan = ada.json(&["undo", &pack, "--dry-run"]);
     assert_eq!(plan["run"]["notes"], 3, "{plan}");
     let undone = ada.json(&["undo", &pack]);
-    assert_eq!((&undone["run"]["notes"], &undone["what"]), (&json!(3), &json!("deleted")));
+    assert_eq!(
+        (&undone["run"]["notes"], &undone["what"]),
+        (&json!(3), &json!("deleted"))
+    );
     assert_eq!(count(&ada, &pack, "archived"), 0);
     assert_eq!(count(&ada, &pack, "expired"), 2);
     assert_eq!(ada.json(&["undo", &pack])["what"], "superseded");
     ada.json(&["undo", &pack]);
     assert_eq!(count(&ada, &pack, "active"), 5);
     let added = ada.json(&["undo", &pack]);
-    assert_eq!((&added["run"], &added["what"]), (&Value::Null, &json!("added")));
+    assert_eq!(
+        (&added["run"], &added["what"]),
+        (&Value::Null, &json!("added"))
+    );
 }
 
 /// Goal: a pinned note stays unless it is asked for, and so does one in a selection; an original and its
@@ -147,11 +201,18 @@ fn pinned_and_selected_notes_stay_and_pairs_go_together() {
     assert!(one["masked"]["note"]["id"].is_string(), "{one}");
     let report = ada.json(&["hygiene", "report", &pack]);
     assert_eq!(report["looked_at"], 2, "a copy counts with its original");
-    assert_eq!((&report["groups_total"], total(&report, "duplicate")), (&json!(1), 1));
+    assert_eq!(
+        (&report["groups_total"], total(&report, "duplicate")),
+        (&json!(1), 1)
+    );
     let group = &report["groups"][0];
     assert_eq!(group["kept"]["sensitivity"], "restricted");
     let loser = text(&group["others"][0]["id"]);
-    assert!([&one, &two].iter().any(|added| added["note"]["id"] == json!(loser)));
+    assert!(
+        [&one, &two]
+            .iter()
+            .any(|added| added["note"]["id"] == json!(loser))
+    );
 
     ada.json(&["edit", &loser, "--pin"]);
     let winner = text(&ada.json(&["hygiene", "report", &pack])["groups"][0]["kept"]["id"]);
@@ -159,7 +220,10 @@ fn pinned_and_selected_notes_stay_and_pairs_go_together() {
     let other = text(&group["kept"]["id"]);
     ada.json(&["select", "add", &other]);
     let plan = ada.json(&["hygiene", "duplicates", &pack, "--dry-run"]);
-    assert_eq!((&plan["planned"], &plan["notes"][0]["left"]), (&json!(0), &json!("selected")));
+    assert_eq!(
+        (&plan["planned"], &plan["notes"][0]["left"]),
+        (&json!(0), &json!("selected"))
+    );
     let done = ada.json(&["hygiene", "duplicates", &pack, "--selected", "--yes"]);
     assert_eq!(done["done"], 1, "{done}");
     assert_eq!(count(&ada, &pack, "superseded"), 2, "with its masked copy");
@@ -177,7 +241,14 @@ fn a_reader_sees_nothing_above_and_changes_nothing() {
     add(&ada, &pack, "call", CALL);
     add(&ada, &pack, "mail", CALL);
     for source in ["a", "b", "c"] {
-        let args = ["add", &pack, "--source", source, "--sensitivity", "restricted"];
+        let args = [
+            "add",
+            &pack,
+            "--source",
+            source,
+            "--sensitivity",
+            "restricted",
+        ];
         ada.json_with(&args, format!("zeppelin {CALL}").as_bytes());
     }
     let shared = ada.json(&["share", &pack, "--role", "reader", "--yes"]);
@@ -185,13 +256,22 @@ fn a_reader_sees_nothing_above_and_changes_nothing() {
     ben.ok(&["sync", "--wait"]);
     eventually("both notes are here", || ben.contents(&pack).len() == 2);
     let report = ben.json(&["hygiene", "report"]);
-    assert_eq!((&report["looked_at"], &report["groups_total"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        (&report["looked_at"], &report["groups_total"]),
+        (&json!(2), &json!(1))
+    );
     assert_eq!(total(&report, "duplicate"), 1);
     assert_eq!(report["kinds"]["duplicate"]["left"], 1);
     assert!(!report.to_string().contains("zeppelin"), "{report}");
     let done = ben.json(&["hygiene", "duplicates", &pack, "--yes"]);
-    assert_eq!((&done["done"], &done["notes"][0]["left"]), (&json!(0), &json!("not_allowed")));
-    assert_eq!(total(&ada.json(&["hygiene", "report", &pack]), "duplicate"), 3);
+    assert_eq!(
+        (&done["done"], &done["notes"][0]["left"]),
+        (&json!(0), &json!("not_allowed"))
+    );
+    assert_eq!(
+        total(&ada.json(&["hygiene", "report", &pack]), "duplicate"),
+        3
+    );
 }
 
 /// Goal: a daemon that is killed in the middle of a go has done some of it; doing it again does the rest,
@@ -219,7 +299,13 @@ fn a_go_that_was_killed_is_finished_by_doing_it_again() {
             break gone;
         }
     };
-    assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-9", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     going.wait().unwrap();
     let gone = count(&ada, &pack, "archived"); // starts it again
     assert!(gone >= part && gone > 0);
@@ -257,7 +343,14 @@ fn wrong_arguments_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("there");
     std::fs::write(&file, "mine").unwrap();
-    let there = ["hygiene", "prune", &pack, "--yes", "--receipt", file.to_str().unwrap()];
+    let there = [
+        "hygiene",
+        "prune",
+        &pack,
+        "--yes",
+        "--receipt",
+        file.to_str().unwrap(),
+    ];
     let (exit, _) = ada.fails(&there, b"");
     assert_eq!(exit, 7);
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");

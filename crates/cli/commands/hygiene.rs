@@ -435,7 +435,11 @@ fn in_words(plan: &PutAway, act: HygieneAct) -> String {
             0 => String::new(),
             along => format!(
                 ", with {} that go along",
-                words::count(along as u64, "original or masked copy", "originals or masked copies")
+                words::count(
+                    along as u64,
+                    "original or masked copy",
+                    "originals or masked copies"
+                )
             ),
         }
     };
@@ -451,7 +455,11 @@ fn in_words(plan: &PutAway, act: HygieneAct) -> String {
         ));
     } else {
         let along = along(|row| row.note.left.is_none());
-        let nothing = if plan.dry_run { "Nothing was changed. " } else { "" };
+        let nothing = if plan.dry_run {
+            "Nothing was changed. "
+        } else {
+            ""
+        };
         lines.push(format!(
             "{nothing}In {pack} would be {would}: {}{along}.",
             notes(plan.planned)
@@ -628,7 +636,9 @@ fn because(word: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kitbag_rpc::{Hex, HygieneDuplicate, HygieneLeft, HygieneOfKind, HygieneReads, Sensitivity};
+    use kitbag_rpc::{
+        Hex, HygieneDuplicate, HygieneLeft, HygieneOfKind, HygieneReads, Sensitivity,
+    };
 
     fn note(id: &str, left: Option<&str>) -> HygieneNote {
         HygieneNote {
@@ -665,7 +675,10 @@ mod tests {
             looked_at: 9,
             unreadable: 0,
             kinds: [
-                (HygieneKind::LongExpired, of(vec![note("a", None), note("b", Some("pinned"))])),
+                (
+                    HygieneKind::LongExpired,
+                    of(vec![note("a", None), note("b", Some("pinned"))]),
+                ),
                 (HygieneKind::OverRetained, of(vec![note("a", None)])),
             ]
             .into(),

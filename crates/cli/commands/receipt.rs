@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_daemon::{RECEIPT_BYTES_MAX, read_hygiene_receipt, read_receipt};
 use kitbag_rpc::{
-    Code, Failure, Hex, HygieneReceiptKnown, HygieneReceiptShown, LookAtHygieneReceipt, LookAtReceipt,
-    ReceiptKnown, ReceiptShown, V1, WithheldBy};
+    Code, Failure, Hex, HygieneReceiptKnown, HygieneReceiptShown, LookAtHygieneReceipt,
+    LookAtReceipt, ReceiptKnown, ReceiptShown, V1, WithheldBy,
+};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::io::Read;

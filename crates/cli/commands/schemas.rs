@@ -4,8 +4,8 @@
 //! difference is then there to be read. `tests/schemas.rs` holds real outputs against the files.
 
 use super::{
-    clip, completions, daemon, demo, doctor, down, every_command, export, help, hygiene, import, init, key,
-    lock, man, overview, receipt, status, unlock, use_pack,
+    clip, completions, daemon, demo, doctor, down, every_command, export, help, hygiene, import,
+    init, key, lock, man, overview, receipt, status, unlock, use_pack,
 };
 use kitbag_rpc::*;
 use schemars::generate::SchemaSettings;

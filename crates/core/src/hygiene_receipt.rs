@@ -190,7 +190,10 @@ impl HygieneReceipt {
         };
         let notes = &self.notes;
         let rules: [(bool, &'static str); 6] = [
-            (self.version == HYGIENE_RECEIPT_VERSION, "its version is none"),
+            (
+                self.version == HYGIENE_RECEIPT_VERSION,
+                "its version is none",
+            ),
             (
                 (1..=HYGIENE_RECEIPT_NOTES_MAX).contains(&notes.len()),
                 "no note, or too many",

@@ -187,7 +187,9 @@ impl Shingles {
                     *least = turned.min(*least);
                 }
             }
-            let mixed = minima.iter().fold(domain, |mixed, least| mix(mixed ^ least));
+            let mixed = minima
+                .iter()
+                .fold(domain, |mixed, least| mix(mixed ^ least));
             *band = (mixed >> 32) as u32;
         }
         bands

@@ -7,15 +7,14 @@
 
 use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, CheckOrigin,
-    CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote, ExplainPolicy, Failure,
-    ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites, ListJoinRequests,
+    CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote, ExplainPolicy,
+    Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites, ListJoinRequests,
     ListMembers, ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneReceipt,
-    LookAtReceipt, LookForHygiene, PlanExport,
-    ReadAudit, ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy,
-    RedactNote, RefuseJoin, RelabelNote, RememberClip, ReviewPack, SaveSelection, SearchNotes,
-    Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection,
-    SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome,
-    UnsharePack, VerifyAudit, WhoAmI,
+    LookAtReceipt, LookForHygiene, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory,
+    ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip,
+    ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote,
+    ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver,
+    TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.

@@ -49,7 +49,8 @@ impl Engine {
         let mut all = Vec::with_capacity(actions.len());
         actions.reverse(); // taken from the end
         while !actions.is_empty() {
-            let step: Vec<HygieneAction> = actions.iter().rev().take(STEP_ACTIONS).cloned().collect();
+            let step: Vec<HygieneAction> =
+                actions.iter().rev().take(STEP_ACTIONS).cloned().collect();
             let done = worker
                 .call(move |node, _| node.hygiene_step(run, pack, &step))
                 .await?;

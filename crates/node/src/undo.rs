@@ -603,7 +603,10 @@ impl Walk {
             while newest.is_none()
                 && let Some(entry) = entries.pop()
             {
-                let place = node.packs.get(&self.pack).and_then(|of| of.places.get(&entry));
+                let place = node
+                    .packs
+                    .get(&self.pack)
+                    .and_then(|of| of.places.get(&entry));
                 let is_past = place.is_some_and(|place| runs.is_past(place));
                 if !is_past && !known.has(&entry) {
                     *newest = opened(node, self.pack, entry, self.only, known, runs)?;

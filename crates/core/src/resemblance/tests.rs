@@ -150,7 +150,10 @@ fn groups_of_real_texts_are_stars_around_their_first() {
     for at in 0..100u32 {
         let (small, upper) = (698 + 2 * at, 699 + 2 * at);
         assert!(seen.contains(&upper), "{at}: case is no difference");
-        let exact = jaccard(&plainly(&texts[at as usize]), &plainly(&texts[small as usize]));
+        let exact = jaccard(
+            &plainly(&texts[at as usize]),
+            &plainly(&texts[small as usize]),
+        );
         assert!(exact < 800 || seen.contains(&small), "{at} {exact}");
     }
 }
@@ -158,8 +161,10 @@ fn groups_of_real_texts_are_stars_around_their_first() {
 /// Goal: scripts without spaces are compared by letters.
 #[test]
 fn a_script_without_spaces_is_compared_by_its_letters() {
-    let one = "会議は来週の火曜日の午後三時に東京の本社で開かれます。参加者は資料を持参してください。";
-    let near = "会議は来週の火曜日の午後四時に東京の本社で開かれます。参加者は資料を持参してください。";
+    let one =
+        "会議は来週の火曜日の午後三時に東京の本社で開かれます。参加者は資料を持参してください。";
+    let near =
+        "会議は来週の火曜日の午後四時に東京の本社で開かれます。参加者は資料を持参してください。";
     let other = "契約書の更新は来月末までに完了する必要があります。法務部に連絡してください。";
     let (a, b, c) = (look(one), look(near), look(other));
     let exact = jaccard(&plainly(one), &plainly(near));

@@ -8,10 +8,10 @@ use kitbag_core::content::{
     unpack_body,
 };
 use kitbag_core::epoch::{SignedEpoch, WrapSet};
+use kitbag_core::hygiene_receipt::SignedHygieneReceipt;
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::op::{Redeem, SignedOp};
 use kitbag_core::policy::rules::Rules;
-use kitbag_core::hygiene_receipt::SignedHygieneReceipt;
 use kitbag_core::receipt::SignedReceipt;
 use kitbag_core::selection::Selection;
 use kitbag_core::wire::{FRAME_BYTES_MAX, JOIN_FRAME_BYTES_MAX, JoinAnswer, JoinRequest, Message};

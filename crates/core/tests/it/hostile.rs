@@ -13,10 +13,10 @@ use kitbag_core::content::{
 use kitbag_core::epoch::{
     EPOCH_BYTES_MAX, Epoch, EpochError, SignedEpoch, WRAP_SET_BYTES_MAX, WrapSet,
 };
+use kitbag_core::hygiene_receipt::{HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt};
 use kitbag_core::id::{EndpointId, EntryHash, SignatureBytes};
 use kitbag_core::person::{PERSON_OP_BYTES_MAX, PersonError, SignedPersonOp};
 use kitbag_core::policy::op::{OP_BYTES_MAX, OpError, REDEEM_BYTES_MAX, Redeem, SignedOp};
-use kitbag_core::hygiene_receipt::{HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt};
 use kitbag_core::receipt::{RECEIPT_BYTES_MAX, ReceiptError, SignedReceipt};
 use kitbag_core::ticket::{PeerHint, TICKET_CHARS_MAX, Ticket, TicketError};
 use kitbag_core::wire::{FRAME_BYTES_MAX, Message};

@@ -164,9 +164,8 @@ pub(crate) fn actions(
 ) -> Result<Vec<engine::HygieneAction>, Failure> {
     let bad = |what: &str| Failure::new(Code::BadInput, format!("actions: {what}"));
     let id = |text: &str| text.parse().map_err(|_| bad("a note has no whole id"));
-    let version = |hex: &Hex| {
-        <[u8; 32]>::try_from(&hex.0[..]).map_err(|_| bad("a version has 32 bytes"))
-    };
+    let version =
+        |hex: &Hex| <[u8; 32]>::try_from(&hex.0[..]).map_err(|_| bad("a version has 32 bytes"));
     let one = |action: &rpc::HygieneAction| {
         let act = match (action.act, &action.by, &action.by_version) {
             (rpc::HygieneAct::Expire, None, None) => engine::HygieneAct::Expire,

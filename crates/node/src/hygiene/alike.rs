@@ -177,10 +177,7 @@ impl Alike {
                 Err(error) => return Err(error),
             };
             spent.add(&note);
-            let looked = self
-                .facts
-                .shingling
-                .look(domain(&note), &compared(&note));
+            let looked = self.facts.shingling.look(domain(&note), &compared(&note));
             let Some((shingles, signature)) = looked else {
                 continue;
             };
@@ -236,9 +233,15 @@ impl Alike {
             KeptBecause::Pinned
         } else if kept.referred_to && !others.iter().all(|other| other.referred_to) {
             KeptBecause::ReferredTo
-        } else if others.iter().any(|other| other.text_bytes < kept.text_bytes) {
+        } else if others
+            .iter()
+            .any(|other| other.text_bytes < kept.text_bytes)
+        {
             KeptBecause::Longest
-        } else if others.iter().any(|other| other.changed_at < kept.changed_at) {
+        } else if others
+            .iter()
+            .any(|other| other.changed_at < kept.changed_at)
+        {
             KeptBecause::Newest
         } else {
             KeptBecause::Same

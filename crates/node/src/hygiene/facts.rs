@@ -160,7 +160,9 @@ impl Facts {
         let moves = built.movers.iter().map(|mover| mover.at);
         let told = built.told.values().map(|told| told.at);
         let changed = steps.chain(moves).chain(told).max().unwrap_or_default();
-        let added = built.steps.first().map(|step| step.at);
+        let added = built.steps.first().map(|step| step.at).unwrap_or_default();
+        let level = note.sensitivity;
+        let read_at = self.reading.read_at(&note.pack, &built.item, level, added);
         let admitted = admits(&options.filter, note);
         let is_message = built.note_type(view) == NoteType::Message;
         let compares = options.asks(HygieneKind::Duplicate)
@@ -175,9 +177,9 @@ impl Facts {
             sensitivity: note.sensitivity,
             status: view.status,
             captured_at: built.record.source.captured_at,
-            added_at: added.unwrap_or_default(),
+            added_at: added,
             changed_at: changed,
-            read_at: self.reading.read_at(&note.pack, &built.item),
+            read_at,
             expires_at: view.expires_at,
             review_after: view.review_after,
             valid_to: view.valid_to,

@@ -4,7 +4,8 @@ use super::alike::Alike;
 use super::facts::Fact;
 use super::reads::Reading;
 use super::{
-    HygieneGroup, HygieneKind, HygieneNote, HygieneOptions, HygieneReport, KeptBecause, KindFound, Why, is_past,
+    HygieneGroup, HygieneKind, HygieneNote, HygieneOptions, HygieneReport, KeptBecause, KindFound,
+    Why, is_past,
 };
 use crate::finding::Spent;
 use crate::{Node, NodeError};

@@ -154,7 +154,11 @@ impl Run {
                 }
             }
             self.left.retain(|span| span.from < span.to);
-            match self.past.iter_mut().find(|p| p.log == one.log && p.from == one.to) {
+            match self
+                .past
+                .iter_mut()
+                .find(|p| p.log == one.log && p.from == one.to)
+            {
                 Some(past) => past.from = one.from,
                 None => self.past.push(*one),
             }

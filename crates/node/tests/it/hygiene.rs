@@ -7,16 +7,19 @@ use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::pack::DateEdit;
 use kitbag_core::pack::note::{Consent, ConsentStatus};
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_node::NodeError;
+use kitbag_crypto::MasterKey;
 use kitbag_node::hygiene::{
     ActDone, DAY_MILLIS, HygieneAct, HygieneAction, HygieneKind, HygieneNote, HygieneOptions,
     HygieneReport, KeptBecause, Left, Why,
 };
 use kitbag_node::undo::{Along, Undone};
 use kitbag_node::view::{NewNote, NewSource, NoteEdit};
-use kitbag_testkit::{Opened, Who, World};
+use kitbag_node::{Node, NodeError};
+use kitbag_store::Store;
+use kitbag_testkit::{Dice, Opened, Who, World};
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use HygieneKind::{Duplicate, Expired, LongExpired, NeverRead, OverRetained, Stale};
 use Sensitivity::{Internal, Restricted};
@@ -100,11 +103,15 @@ fn plan(report: &HygieneReport) -> Vec<HygieneAction> {
     ] {
         let notes = report.kinds.get(&kind).into_iter();
         let notes = notes.flat_map(|found| &found.notes);
-        actions.extend(notes.filter(|note| note.left.is_none()).map(|note| HygieneAction {
-            note: note.id,
-            version: note.version,
-            act,
-        }));
+        actions.extend(
+            notes
+                .filter(|note| note.left.is_none())
+                .map(|note| HygieneAction {
+                    note: note.id,
+                    version: note.version,
+                    act,
+                }),
+        );
     }
     for group in &report.groups {
         let act = HygieneAct::Supersede {
@@ -112,11 +119,15 @@ fn plan(report: &HygieneReport) -> Vec<HygieneAction> {
             version: group.kept.version,
         };
         let others = group.others.iter().map(|(note, _)| note);
-        actions.extend(others.filter(|note| note.left.is_none()).map(|note| HygieneAction {
-            note: note.id,
-            version: note.version,
-            act,
-        }));
+        actions.extend(
+            others
+                .filter(|note| note.left.is_none())
+                .map(|note| HygieneAction {
+                    note: note.id,
+                    version: note.version,
+                    act,
+                }),
+        );
     }
     actions
 }
@@ -132,7 +143,12 @@ fn step(
     done.done()
 }
 
-fn put_away(world: &mut World, who: Who, pack: PackId, mut actions: &[HygieneAction]) -> Vec<ActDone> {
+fn put_away(
+    world: &mut World,
+    who: Who,
+    pack: PackId,
+    mut actions: &[HygieneAction],
+) -> Vec<ActDone> {
     world.run(1);
     let now = world.clock(who);
     let run = world.node(who).begin_hygiene_run(now, pack).unwrap();
@@ -168,7 +184,10 @@ fn undo(world: &mut World, who: Who, pack: PackId) -> Undone {
 
 fn statuses(world: &mut World, who: Who, pack: PackId) -> Vec<(ItemId, String)> {
     let notes = world.node(who).notes(pack).unwrap();
-    notes.into_iter().map(|note| (note.id, note.status)).collect()
+    notes
+        .into_iter()
+        .map(|note| (note.id, note.status))
+        .collect()
 }
 
 fn until(moment: Timestamp) -> NoteEdit {
@@ -192,7 +211,10 @@ fn each_kind_is_found_for_its_reason_and_looking_changes_nothing() {
     let begun = world.clock(ana);
     let [read, touched, ends, reviewed, plain, gone] =
         ["read", "touched", "ends", "reviewed", "plain", "gone"].map(|text| {
-            let text = format!("{text} {}", "lorem ipsum dolor sit amet consectetur".replace('o', text));
+            let text = format!(
+                "{text} {}",
+                "lorem ipsum dolor sit amet consectetur".replace('o', text)
+            );
             put(&mut world, ana, pack, note(&text, Internal))
         });
     edit(&mut world, ana, pack, ends, until(later(begun, 20)));
@@ -236,7 +258,10 @@ fn each_kind_is_found_for_its_reason_and_looking_changes_nothing() {
     let report = look(&mut world, ana, &options());
     let stale = of(&report, Stale);
     assert!(stale.contains(&plain) && stale.contains(&ends) && stale.contains(&reviewed));
-    assert!(!stale.contains(&read) && !stale.contains(&touched), "{stale:?}");
+    assert!(
+        !stale.contains(&read) && !stale.contains(&touched),
+        "{stale:?}"
+    );
     let kept = HygieneOptions {
         retention_days: Some(150),
         ..options()
@@ -292,14 +317,25 @@ fn notes_that_are_nearly_the_same_are_found_and_others_are_not() {
     let report = look(&mut world, ana, &options());
     assert_eq!(report.groups.len(), 1, "{:#?}", report.groups);
     let group = &report.groups[0];
-    assert_eq!((group.kept.id, group.because), (longest, KeptBecause::Longest));
+    assert_eq!(
+        (group.kept.id, group.because),
+        (longest, KeptBecause::Longest)
+    );
     let mut others: Vec<_> = group.others.iter().map(|(note, _)| note.id).collect();
     others.sort_unstable();
     let mut expected = vec![first, upper];
     expected.sort_unstable();
     assert_eq!(others, expected);
-    assert!(group.others.iter().all(|(_, alike)| (800..1_000).contains(alike)));
-    assert_eq!((report.groups_total, report.kinds[&Duplicate].total), (1, 2));
+    assert!(
+        group
+            .others
+            .iter()
+            .all(|(_, alike)| (800..1_000).contains(alike))
+    );
+    assert_eq!(
+        (report.groups_total, report.kinds[&Duplicate].total),
+        (1, 2)
+    );
 
     let messages = HygieneOptions {
         messages: true,
@@ -318,7 +354,11 @@ fn notes_that_are_nearly_the_same_are_found_and_others_are_not() {
     let group = &report.groups[0];
     assert!([first, upper].contains(&group.kept.id), "pinned ones stay");
     assert_eq!(group.because, KeptBecause::Pinned);
-    let pinned = group.others.iter().find(|(note, _)| note.id != longest).unwrap();
+    let pinned = group
+        .others
+        .iter()
+        .find(|(note, _)| note.id != longest)
+        .unwrap();
     assert_eq!(pinned.0.left, Some(Left::Pinned));
 
     let done = put_away(&mut world, ana, pack, &plan(&report));
@@ -342,7 +382,12 @@ fn a_go_is_finished_after_a_crash_and_taken_back_as_one() {
     let mine: Vec<ItemId> = (0..50)
         .map(|at| {
             let level = if at % 3 == 0 { Restricted } else { Internal };
-            put(&mut world, ana, pack, note(&format!("text number {at}"), level))
+            put(
+                &mut world,
+                ana,
+                pack,
+                note(&format!("text number {at}"), level),
+            )
         })
         .collect();
     let end = later(world.clock(ana), 1);
@@ -366,12 +411,17 @@ fn a_go_is_finished_after_a_crash_and_taken_back_as_one() {
     assert_eq!(rest.len(), 50 - done.len());
     // A plan of before says of what was done that it was.
     let again = step(&mut world, ana, pack, run, &actions);
-    assert!(again.iter().all(|one| one.left == Some(Left::Done)), "{again:?}");
+    assert!(
+        again.iter().all(|one| one.left == Some(Left::Done)),
+        "{again:?}"
+    );
     let more = put_away(&mut world, ana, pack, &rest);
     assert!(more.iter().all(|one| one.left.is_none()));
     let archived = |world: &mut World| {
         let all = statuses(world, ana, pack);
-        all.iter().filter(|(_, status)| status == "archived").count()
+        all.iter()
+            .filter(|(_, status)| status == "archived")
+            .count()
     };
     assert_eq!(archived(&mut world), 50);
     assert_eq!(plan(&look(&mut world, ana, &only)), []);
@@ -420,7 +470,13 @@ fn what_changed_since_it_was_looked_at_stays() {
     let report = look(&mut world, ana, &options());
     let (actions, kept) = (plan(&report), report.groups[0].kept.id);
     assert_eq!(actions.len(), 1);
-    set_body(&mut world, ana, pack, kept, "what stays says something else by now");
+    set_body(
+        &mut world,
+        ana,
+        pack,
+        kept,
+        "what stays says something else by now",
+    );
     let done = put_away(&mut world, ana, pack, &actions);
     assert_eq!(done[0].left, Some(Left::KeptChanged));
 }
@@ -432,7 +488,11 @@ fn nothing_above_the_clearance_is_found_or_counted() {
     let told = |with_secrets: bool| {
         let (mut world, ana, ben, pack) = two_in_one_pack(2904, Role::Reader, Internal);
         let end = later(world.clock(ana), 1);
-        for text in [CALL, CALL, "another text that is here only once, long enough to be compared"] {
+        for text in [
+            CALL,
+            CALL,
+            "another text that is here only once, long enough to be compared",
+        ] {
             let id = put(&mut world, ana, pack, note(text, Internal));
             edit(&mut world, ana, pack, id, until(end));
         }
@@ -451,7 +511,10 @@ fn nothing_above_the_clearance_is_found_or_counted() {
         };
         if with_secrets {
             let report = look(&mut world, ana, &options);
-            assert_eq!(report.kinds[&OverRetained].total, 6, "who wrote them sees them");
+            assert_eq!(
+                report.kinds[&OverRetained].total, 6,
+                "who wrote them sees them"
+            );
             assert_eq!(report.groups_total, 2);
         }
         let report = look(&mut world, ben, &options);
@@ -463,7 +526,13 @@ fn nothing_above_the_clearance_is_found_or_counted() {
             .map(|group| (group.others.len(), group.because, group.kept.sensitivity))
             .collect();
         let rest = (report.looked_at, report.unreadable, report.groups_total);
-        (kinds, groups, rest, report.not_compared, report.reads_waiting)
+        (
+            kinds,
+            groups,
+            rest,
+            report.not_compared,
+            report.reads_waiting,
+        )
     };
     assert_eq!(told(true), told(false));
 }
@@ -483,7 +552,10 @@ fn a_made_up_plan_does_nothing() {
         };
         let report = look(world, who, &only);
         let notes = report.kinds[&OverRetained].notes.iter();
-        notes.filter(|note| note.id == id).map(|note| note.version).next()
+        notes
+            .filter(|note| note.id == id)
+            .map(|note| note.version)
+            .next()
     };
     world.run(3 * DAY_MILLIS);
     let of_low = version(&mut world, ben, low).unwrap();
@@ -548,8 +620,118 @@ fn empty_packs_floods_and_huge_notes_are_taken_as_they_are() {
     let [group, ..] = &report.groups[..] else {
         panic!("{report:#?}")
     };
-    assert_eq!((report.kinds[&Duplicate].total, report.not_compared), (1_499 + 2, 0));
+    assert_eq!(
+        (report.kinds[&Duplicate].total, report.not_compared),
+        (1_499 + 2, 0)
+    );
     assert_eq!(group.others.len(), 1_000, "as many as are asked for");
-    assert_eq!(report.groups_total, 2, "those of one letter are the same too");
+    assert_eq!(
+        report.groups_total, 2,
+        "those of one letter are the same too"
+    );
     assert!(group.others.iter().all(|(_, alike)| *alike == 1_000));
+}
+
+/// How long a look and a go take, with 100,000 notes of 20 to 80 words of which every tenth is nearly
+/// another one (or as many as `KITBAG_NOTES` says). To be run by hand, with `--release --ignored
+/// --nocapture`.
+#[test]
+#[ignore = "takes minutes, and tells figures instead of right or wrong"]
+fn how_long_a_look_and_a_go_take() {
+    let notes = std::env::var("KITBAG_NOTES").ok();
+    let notes: usize = notes.and_then(|of| of.parse().ok()).unwrap_or(100_000);
+    let dir = tempfile::tempdir().unwrap();
+    let mut dice = Dice::new(1);
+    let master = MasterKey::from_bytes([7; 32]);
+    let mut rng = dice.fork();
+    let mut store = Store::open(&dir.path().join("db"), &master, &mut rng).unwrap();
+    Node::initialise(&mut store, "Ana", "laptop", &mut rng).unwrap();
+    let mut node = Node::open(store, Box::new(dice.fork()), None, |_| Ok(())).unwrap();
+    let now = Timestamp::from_millis(1_700_000_000_000);
+    let created = node.create_pack(now, "Acme", Internal);
+    let pack = created.unwrap().id;
+    let mut last = String::new();
+    let mut text = |dice: &mut Dice, at: usize| {
+        if at % 10 == 9 {
+            return format!("{last} again");
+        }
+        let words = 20 + dice.below(60);
+        // Rank r with a frequency of about 1/r, among 60,000.
+        let word = |dice: &mut Dice| {
+            let exponent = dice.below(1_000_000) as f64 / 1_000_000.0;
+            format!("w{}", 60_000f64.powf(exponent) as u64)
+        };
+        let words: Vec<String> = (0..words).map(|_| word(dice)).collect();
+        last = words.join(" ");
+        last.clone()
+    };
+    let mut at = 0;
+    while at < notes {
+        let some = 500.min(notes - at);
+        let drafts: Vec<NewNote> = (at..at + some)
+            .map(|at| note(&text(&mut dice, at), Internal))
+            .collect();
+        node.add_notes(now, pack, &drafts).unwrap();
+        at += some;
+    }
+    let now = later(now, 200);
+    for kinds in [&[Stale, NeverRead, Expired, OverRetained][..], &[Duplicate]] {
+        let options = HygieneOptions {
+            kinds: kinds.iter().copied().collect(),
+            retention_days: Some(1),
+            limit: 10_000,
+            ..options()
+        };
+        let begun = Instant::now();
+        let mut examining = node.begin_hygiene(now, options).unwrap();
+        let mut slices = Vec::new();
+        let report = loop {
+            let slice = Instant::now();
+            let report = node.hygiene_on(&mut examining).unwrap();
+            slices.push(slice.elapsed());
+            if let Some(report) = report {
+                break report;
+            }
+        };
+        let took = begun.elapsed();
+        slices.sort_unstable();
+        println!(
+            "{notes} notes, {kinds:?}: {took:.1?}, {} slices, median {:.1?}, longest {:.1?}; {} groups",
+            slices.len(),
+            slices[slices.len() / 2],
+            &slices[slices.len().saturating_sub(5)..],
+            report.groups_total
+        );
+        if kinds != [Duplicate] {
+            continue;
+        }
+        let all = plan(&report);
+        let mut actions = &all[..2_000.min(all.len())];
+        let planned = actions.len();
+        let run = node.begin_hygiene_run(now, pack).unwrap();
+        let (begun, mut longest) = (Instant::now(), Duration::ZERO);
+        while !actions.is_empty() {
+            let step = Instant::now();
+            let done = node.hygiene_step(run, pack, actions).unwrap();
+            longest = longest.max(step.elapsed());
+            actions = &actions[done.len()..];
+        }
+        println!(
+            "{planned} replaced in {:.1?}, longest step {longest:.1?}",
+            begun.elapsed()
+        );
+        let (begun, mut longest) = (Instant::now(), Duration::ZERO);
+        loop {
+            let step = Instant::now();
+            let undone = node.undo(now, pack, None, false).unwrap();
+            longest = longest.max(step.elapsed());
+            if undone.run.is_none_or(|run| run.rest == 0) {
+                break;
+            }
+        }
+        println!(
+            "taken back in {:.1?}, longest step {longest:.1?}",
+            begun.elapsed()
+        );
+    }
 }

@@ -148,7 +148,10 @@ fn statuses_and_tags_over_each_other_are_taken_back_one_by_one() {
     ];
     assert_eq!(seen, expected.map(|(status, vip)| (status.to_owned(), vip)));
     let now = show(&mut world, ana, pack, note);
-    assert_eq!((now.tags, now.superseded_by), (before.tags, before.superseded_by));
+    assert_eq!(
+        (now.tags, now.superseded_by),
+        (before.tags, before.superseded_by)
+    );
 }
 
 /// Goal: writing back by hand what was there before is a write of its own, and not taken for an undo.
