@@ -273,7 +273,7 @@ impl Node {
         }
         let mut key = [0u8; 16];
         self.rng.fill_bytes(&mut key);
-        let reading = Reading::new(self, now, &packs, key)?;
+        let reading = Reading::new(self, now, packs.clone(), key);
         Ok(Examining {
             at: now,
             options,

@@ -123,12 +123,10 @@ impl Facts {
         if !done? {
             return Ok(false);
         }
-        let mut joining = match self.joining.take() {
-            Some(joining) => joining,
-            None => {
-                self.reading.forget();
-                Joining::of(node, self, options)?
-            }
+        let Some(mut joining) = self.joining.take() else {
+            self.reading.forget();
+            self.joining = Some(Joining::of(node, self, options)?);
+            return Ok(false);
         };
         let Some(pack) = joining.packs.next() else {
             return Ok(true);

@@ -78,21 +78,16 @@ impl OfPack {
 }
 
 impl Reading {
-    pub(super) fn new(
-        node: &Node,
-        now: Timestamp,
-        packs: &[PackId],
-        key: [u8; 16],
-    ) -> Result<Reading, NodeError> {
+    pub(super) fn new(node: &Node, now: Timestamp, packs: Vec<PackId>, key: [u8; 16]) -> Reading {
         let kept = Timestamp::from_millis(now.as_millis().saturating_sub(node.audit_keep_millis()));
-        Ok(Reading {
+        Reading {
             key,
             since: kept,
             waiting: 0,
-            packs: packs.to_vec().into_iter(),
+            packs: packs.into_iter(),
             pack: None,
             known: BTreeMap::new(),
-        })
+        }
     }
 
     /// Opens the entries of one slice. Returns whether none is left.
@@ -104,7 +99,7 @@ impl Reading {
                 };
                 // One that cannot be read is counted when its notes are looked at.
                 if let Some(replica) = node.packs.get(&pack) {
-                    let entries: Vec<EntryHash> = replica.reports.iter().copied().collect();
+                    let entries: Vec<EntryHash> = replica.reports.to_vec();
                     self.pack = Some((OfPack::new(pack, replica), entries.into_iter()));
                 }
                 return Ok(false); // it may have been asleep

@@ -614,7 +614,9 @@ fn empty_packs_floods_and_huge_notes_are_taken_as_they_are() {
             title: "t".into(),
             ..note(text, Internal)
         };
-        world.call(ana, |node, now| node.add_notes(now, pack, &[new.clone()]));
+        world.call(ana, |node, now| {
+            node.add_notes(now, pack, std::slice::from_ref(&new))
+        });
     }
     let report = look(&mut world, ana, &options());
     let [group, ..] = &report.groups[..] else {
