@@ -17,6 +17,7 @@ mod edit;
 mod export;
 mod help;
 mod history;
+mod hygiene;
 mod import;
 mod init;
 mod inspect;
@@ -171,6 +172,9 @@ pub(crate) enum Command {
     /// Show what was read, exported and refused, as devices reported it
     #[command(hide = true)]
     Audit(audit::AuditArgs),
+    /// Find what is stale, nearly the same, never read or over, and put it away
+    #[command(hide = true)]
+    Hygiene(hygiene::HygieneArgs),
     /// Show what some bytes are, for debugging
     #[command(hide = true)]
     Inspect(inspect::InspectArgs),
@@ -241,6 +245,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Check(args)) => check::run(context, args).await,
         Some(Command::Policy(args)) => policy::run(context, args).await,
         Some(Command::Audit(args)) => audit::run(context, args).await,
+        Some(Command::Hygiene(args)) => hygiene::run(context, args).await,
         Some(Command::Inspect(args)) => inspect::run(context, args),
         Some(Command::Completions(args)) => completions::run(context, &args),
         Some(Command::Man(args)) => man::run(context, args),

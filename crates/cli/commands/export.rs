@@ -2,7 +2,7 @@
 
 mod measured;
 mod planned;
-mod target;
+pub(super) mod target;
 
 use crate::context::Context;
 use crate::directory;

@@ -5,8 +5,11 @@ use crate::context::Context;
 use crate::{input, launch, when, words};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
-use kitbag_daemon::{RECEIPT_BYTES_MAX, read_receipt};
-use kitbag_rpc::{Code, Failure, Hex, LookAtReceipt, ReceiptKnown, ReceiptShown, V1, WithheldBy};
+use kitbag_daemon::{RECEIPT_BYTES_MAX, read_hygiene_receipt, read_receipt};
+use kitbag_rpc::{
+    Code, Failure, Hex, HygieneReceiptKnown, HygieneReceiptShown, LookAtHygieneReceipt,
+    LookAtReceipt, ReceiptKnown, ReceiptShown, V1, WithheldBy,
+};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::io::Read;
@@ -46,6 +49,9 @@ pub(super) struct Verified {
 pub(super) async fn run(context: &Context, args: ReceiptArgs) -> anyhow::Result<()> {
     let ReceiptCommand::Verify { file, bundle } = args.command;
     let bytes = input::bytes(&file, RECEIPT_BYTES_MAX)?;
+    if let Ok(says) = read_hygiene_receipt(&bytes) {
+        return hygiene(context, says, bytes, bundle.is_some()).await;
+    }
     let says = read_receipt(&bytes)?;
     if let Some(bundle) = &bundle {
         compare(bundle, &says)?;
@@ -71,6 +77,87 @@ pub(super) async fn run(context: &Context, args: ReceiptArgs) -> anyhow::Result<
         return context.out.document(&verified);
     }
     Ok(context.out.data(in_words(&verified, &Zoned::now()))?)
+}
+
+/// A receipt of hygiene whose signature holds.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct HygieneVerified {
+    v: V1,
+    /// What it says.
+    hygiene: HygieneReceiptShown,
+    /// What is known here of whoever signed; null where nobody is set up.
+    known: Option<HygieneReceiptKnown>,
+}
+
+async fn hygiene(
+    context: &Context,
+    says: HygieneReceiptShown,
+    bytes: Vec<u8>,
+    has_bundle: bool,
+) -> anyhow::Result<()> {
+    if has_bundle {
+        let message = "--bundle: a receipt of hygiene is of no bundle";
+        return Err(Failure::new(Code::Usage, message).into());
+    }
+    let known = match kitbag_daemon::check_home(&context.home) {
+        Err(failure) if failure.code == Code::NotInitialised => None,
+        _ => {
+            let client = launch::client(context).await?;
+            let call = LookAtHygieneReceipt {
+                v: V1,
+                signed: Hex(bytes),
+            };
+            Some(client.call(&call).await?)
+        }
+    };
+    let verified = HygieneVerified {
+        v: V1,
+        hygiene: says,
+        known,
+    };
+    if context.out.is_json() {
+        return context.out.document(&verified);
+    }
+    Ok(context
+        .out
+        .data(hygiene_in_words(&verified, &Zoned::now()))?)
+}
+
+fn hygiene_in_words(verified: &HygieneVerified, now: &Zoned) -> String {
+    let says = &verified.hygiene;
+    let mut lines = vec!["The signature holds: nothing in this receipt was changed".to_owned()];
+    let person = words::short(&says.person);
+    lines.push(match &verified.known {
+        Some(known) if known.is_me => "signed by you, on this device".to_owned(),
+        Some(HygieneReceiptKnown {
+            name: Some(name), ..
+        }) => format!("signed by {}", words::inline(name)),
+        _ => format!("signed by the person {person}, who is no member here that is known"),
+    });
+    lines.push(format!(
+        "signed: {}, by the clock of that device",
+        when::shown(says.at, now)
+    ));
+    lines.push(format!("pack: {}", says.pack));
+    let mut counts: std::collections::BTreeMap<(&str, &str), u64> = Default::default();
+    for note in &says.notes {
+        let why = note.why.as_deref().unwrap_or("no reason told");
+        *counts.entry((&note.act, why)).or_default() += 1;
+    }
+    for ((act, why), notes) in counts {
+        let notes = words::count(notes, "note", "notes");
+        lines.push(format!(
+            "{}: {notes} ({})",
+            words::inline(act),
+            words::inline(why)
+        ));
+    }
+    for (why, notes) in &says.left {
+        let notes = words::count(*notes, "note", "notes");
+        lines.push(format!("stayed: {notes} ({})", words::inline(why)));
+    }
+    lines.join("\n")
 }
 
 /// Fails unless the file is the bundle that the receipt is of.

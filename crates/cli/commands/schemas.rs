@@ -4,8 +4,8 @@
 //! difference is then there to be read. `tests/schemas.rs` holds real outputs against the files.
 
 use super::{
-    clip, completions, daemon, demo, doctor, down, every_command, export, help, import, init, key,
-    lock, man, overview, receipt, status, unlock, use_pack,
+    clip, completions, daemon, demo, doctor, down, every_command, export, help, hygiene, import,
+    init, key, lock, man, overview, receipt, status, unlock, use_pack,
 };
 use kitbag_rpc::*;
 use schemars::generate::SchemaSettings;
@@ -70,7 +70,10 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("select-show", schema_of::<SelectionShown>()),
         ("select-save", schema_of::<SelectionSaved>()),
         ("select-delete", schema_of::<SelectionDeleted>()),
-        ("receipt-verify", schema_of::<receipt::Verified>()),
+        (
+            "receipt-verify",
+            schema_of::<Either<receipt::Verified, receipt::HygieneVerified>>(),
+        ),
         ("import", schema_of::<import::tally::Report>()),
         ("edit", schema_of::<Either<NoteEdited, NoteRelabelled>>()),
         ("delete", schema_of::<NoteDeleted>()),
@@ -107,6 +110,10 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("audit-verify", schema_of::<AuditVerified>()),
         ("audit-export", schema_of::<Audit>()),
         ("audit-keep", schema_of::<AuditKept>()),
+        ("hygiene-report", schema_of::<HygieneFound>()),
+        ("hygiene-expire", schema_of::<hygiene::PutAway>()),
+        ("hygiene-duplicates", schema_of::<hygiene::PutAway>()),
+        ("hygiene-prune", schema_of::<hygiene::PutAway>()),
         ("inspect", schema_of::<Inspected>()),
         ("demo", schema_of::<demo::Told>()),
         ("completions", schema_of::<completions::Completions>()),

@@ -54,6 +54,19 @@ fn in_words(undone: &Undone, now: &Zoned) -> String {
         UndoneWrite::Redacted => ("redacted", "what it said is shown again"),
         UndoneWrite::Moved => ("moved", "it is back"),
     };
+    if let Some(run) = &undone.run {
+        let at = when::shown(run.at, now);
+        let notes = words::count(run.notes, "note", "notes");
+        let pack = words::pack(&undone.pack);
+        return match undone.dry_run {
+            true => format!(
+                "Nothing was undone. It would be what hygiene did ({at}) to {notes} in {pack}, the last of them “{title}”"
+            ),
+            false => format!(
+                "Undid what hygiene did ({at}) to {notes} in {pack}: they are as they were, but for what others wrote since"
+            ),
+        };
+    }
     let at = when::shown(undone.at, now);
     let audience = words::audience(&undone.pack, undone.note.sensitivity, &undone.audience);
     if undone.dry_run {

@@ -31,6 +31,7 @@ pub use rank::{Facts, Score, ScoreFactor, ScorePart, Statistics, UNIT};
 pub use ranking::{Best, KEPT_BYTES_MAX, Offered, Ranking};
 pub use snippet::{SNIPPET_CHARS_MAX, Snippet};
 pub use token::TOKEN_BYTES_MAX;
+pub(crate) use token::each_token;
 
 use words::{Hit, Walk};
 

@@ -46,6 +46,8 @@ labels! {
         JoinProof = "kitbag/join-proof/v1",
         /// A receipt of an export.
         Receipt = "kitbag/receipt/v1",
+        /// A receipt of what hygiene put away.
+        HygieneReceipt = "kitbag/hygiene-receipt/v1",
     }
 }
 

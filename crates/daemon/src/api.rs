@@ -5,6 +5,7 @@ mod carrying;
 mod clip;
 mod explain;
 mod finding;
+mod hygiene;
 mod importing;
 mod keeping;
 mod membership;
@@ -109,6 +110,9 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(selections::show)
         .on(selections::save)
         .on(selections::delete)
+        .on(hygiene::look)
+        .on(hygiene::act)
+        .on(hygiene::look_at_receipt)
         .on(audit::tell_export)
         .on(audit::read_audit)
         .on(audit::verify_audit)

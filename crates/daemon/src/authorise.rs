@@ -7,14 +7,14 @@
 
 use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, CheckOrigin,
-    CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, EditNote, ExplainPolicy, Failure,
-    ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites, ListJoinRequests,
-    ListMembers, ListNotes, ListPacks, ListSelections, LockHome, LookAtReceipt, PlanExport,
-    ReadAudit, ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy,
-    RedactNote, RefuseJoin, RelabelNote, RememberClip, ReviewPack, SaveSelection, SearchNotes,
-    Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection,
-    SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome,
-    UnsharePack, VerifyAudit, WhoAmI,
+    CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote, ExplainPolicy,
+    Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites, ListJoinRequests,
+    ListMembers, ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneReceipt,
+    LookAtReceipt, LookForHygiene, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory,
+    ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip,
+    ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote,
+    ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver,
+    TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -125,9 +125,9 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit;
+    Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
-    Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver;
+    Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver, DoHygiene;
     ChangeMembers: UnsharePack, SetRole;
     ChangeRules: SetRules;
     Join: JoinPack, ForgetJoin;

@@ -4,7 +4,7 @@ use crate::convert;
 use crate::failure::failed;
 use crate::instance::Instance;
 use kitbag_engine::{self as engine, Engine, Examined, KeyChoice, KeyMoved, KeyProtection};
-use kitbag_rpc::{Code, Failure, Inspected, Me, ReceiptShown, TicketInfo};
+use kitbag_rpc::{Code, Failure, HygieneReceiptShown, Inspected, Me, ReceiptShown, TicketInfo};
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -122,6 +122,16 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspected, Failure> {
 pub fn read_receipt(bytes: &[u8]) -> Result<ReceiptShown, Failure> {
     engine::SignedReceipt::verify(bytes)
         .map(|signed| convert::receipt_shown(&signed))
+        .map_err(|error| convert::bad_receipt(&error))
+}
+
+/// Reads a receipt of hygiene and checks its signature.
+///
+/// # Errors
+/// [`Code::Integrity`] if it was changed or is none, [`Code::BadInput`] for one of a newer version.
+pub fn read_hygiene_receipt(bytes: &[u8]) -> Result<HygieneReceiptShown, Failure> {
+    engine::SignedHygieneReceipt::verify(bytes)
+        .map(|signed| convert::hygiene::receipt_shown(&signed))
         .map_err(|error| convert::bad_receipt(&error))
 }
 

@@ -26,7 +26,7 @@ mod supervisor;
 
 pub use identity::{
     RECEIPT_BYTES_MAX, check_home, chosen_protection, examine, initialise, inspect, inspect_ticket,
-    key_protection, protect_key, reach_keyring, read_receipt,
+    key_protection, protect_key, reach_keyring, read_hygiene_receipt, read_receipt,
 };
 pub use instance::is_served;
 pub use log::{LogLevel, keep_panics_out_of_sight, log_files};

@@ -1,6 +1,7 @@
 //! Deleting a note, and taking back the last write.
 
 use crate::{Along, Deleted, Engine, EngineError, ItemId, PackId, Undone};
+use kitbag_node::Node;
 
 impl Engine {
     /// Deletes a note, or restores one, whoever deleted it; with `dry_run` only says what would happen.
@@ -30,7 +31,7 @@ impl Engine {
     }
 
     /// Takes back what this device wrote last in a pack, or in one note of it, and did not take back
-    /// yet; with `dry_run` only says what that is.
+    /// yet; with `dry_run` only says what that is. What hygiene wrote in one go is taken back as one.
     ///
     /// # Errors
     /// [`EngineError::BeyondUndo`] if the last write is of another kind; [`EngineError::Conflict`] if
@@ -42,8 +43,22 @@ impl Engine {
         note: Option<ItemId>,
         dry_run: bool,
     ) -> Result<Undone, EngineError> {
-        self.worker()?
-            .call(move |node, now| node.undo(now, pack, note, dry_run))
-            .await
+        let worker = self.worker()?;
+        let step = move |node: &mut Node, now| node.undo(now, pack, note, dry_run);
+        let first = worker.call(step).await?;
+        let Some(mut run) = first.run.filter(|_| !dry_run) else {
+            return Ok(first);
+        };
+        while run.rest > 0 {
+            let next = worker.call(step).await?;
+            match next.run {
+                Some(next) if next.at == run.at && next.rest < run.rest => run = next,
+                _ => break,
+            }
+        }
+        Ok(Undone {
+            run: Some(run),
+            ..first
+        })
     }
 }

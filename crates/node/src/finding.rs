@@ -17,9 +17,9 @@ pub use export::{
     EXPORT_NOTES_MAX, EXPORT_PAGE_NOTES_MAX, ExportOptions, ExportPage, ExportPlan, ExportedNote,
     Exporting, WithheldCounts,
 };
-pub(crate) use scan::{ReadNote, Spent};
+pub(crate) use scan::{ReadNote, Scan, Spent};
 pub use search::{EmptyReason, Found, Hit, RESULTS_MAX, SearchOptions, Searching};
-pub(crate) use search::{facts, searched};
+pub(crate) use search::{admits, facts, searched};
 
 use crate::{Denied, Node, NodeError};
 use kitbag_core::id::{ItemId, PackId, Timestamp};

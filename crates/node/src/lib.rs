@@ -32,6 +32,7 @@ mod hostile_entries;
 mod hostile_moves;
 #[cfg(test)]
 mod hostile_parts;
+pub mod hygiene;
 mod identity;
 mod indexing;
 mod intake;

@@ -65,6 +65,9 @@ impl Replica {
         let Some((original, _)) = self.meta(id) else {
             return vec![];
         };
+        if original.stated_pii.is_empty() {
+            return vec![]; // nothing is a copy of it, and most notes are like that
+        }
         let copies = self.metas().filter(|meta| is_copy(meta, original));
         copies.map(|meta| meta.item).collect()
     }

@@ -3,7 +3,7 @@
 use crate::replica::Staged;
 use crate::write::Pen;
 use crate::{Node, NodeError};
-use kitbag_core::id::PackId;
+use kitbag_core::id::{LogId, PackId};
 use kitbag_core::policy::Sensitivity;
 use std::collections::BTreeMap;
 
@@ -20,6 +20,12 @@ impl Pens {
     /// Takes one out to write with it; [`Pens::put_back`] follows.
     pub(crate) fn take(&mut self, sensitivity: Sensitivity) -> Option<(Pen, u64)> {
         self.0.remove(&sensitivity)
+    }
+
+    /// The log of each, where it began, and where it is.
+    pub(crate) fn written(&self) -> impl Iterator<Item = (LogId, u64, u64)> {
+        let pens = self.0.values();
+        pens.map(|(pen, began)| (pen.log, *began, pen.next_seq()))
     }
 
     pub(crate) fn put_back(&mut self, sensitivity: Sensitivity, pen: (Pen, u64)) {

@@ -4,7 +4,10 @@
 //! Spec: `docs/spec/receipt.md`.
 
 use crate::{Node, NodeError};
-use kitbag_core::id::{ItemId, PackId, Timestamp};
+use kitbag_core::hygiene_receipt::{
+    HYGIENE_ALONG_MAX, HYGIENE_RECEIPT_VERSION, HygieneReceipt, SignedHygieneReceipt,
+};
+use kitbag_core::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::receipt::{RECEIPT_VERSION, Receipt, SignedReceipt};
 
 /// Who signed a receipt, as far as that is known here.
@@ -67,6 +70,52 @@ impl Node {
             field: "receipt",
             reason: error.to_string(),
         })
+    }
+
+    /// Signs a receipt of hygiene. Its version, time and person are filled in, and its notes put in order.
+    ///
+    /// # Errors
+    /// [`NodeError::BadInput`] for what breaks a rule of these receipts.
+    pub fn sign_hygiene_receipt(
+        &self,
+        now: Timestamp,
+        mut receipt: HygieneReceipt,
+    ) -> Result<SignedHygieneReceipt, NodeError> {
+        receipt.version = HYGIENE_RECEIPT_VERSION;
+        receipt.at = now;
+        receipt.person = self.me.person_op.bytes().to_vec();
+        receipt.notes.sort_unstable_by_key(|one| one.note);
+        receipt.notes.dedup_by_key(|one| one.note);
+        receipt.left.sort_unstable();
+        for one in &mut receipt.notes {
+            one.along.sort_unstable();
+            one.along.truncate(HYGIENE_ALONG_MAX);
+        }
+        SignedHygieneReceipt::sign(&receipt, &self.me.signing).map_err(|error| {
+            NodeError::BadInput {
+                field: "receipt",
+                reason: error.to_string(),
+            }
+        })
+    }
+
+    /// What a person is called in a pack, if they are a member of it with this device.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`] if the pack does not open.
+    pub fn signer_in(
+        &self,
+        pack: PackId,
+        person: PersonId,
+        device: DeviceId,
+    ) -> Result<Option<String>, NodeError> {
+        if !self.packs.contains(&pack) {
+            return Ok(None);
+        }
+        let replica = self.packs.need(pack)?;
+        let member = replica.policy.member(&person);
+        let member = member.filter(|member| member.device == device);
+        Ok(member.map(|_| self.name_of(replica, person)))
     }
 
     /// Who signed a receipt.

@@ -7,6 +7,7 @@
 //! others wrote since then stays.
 //! Design: `docs/design/0014-undo.md`. Spec: `docs/spec/notes.md`, "Deleted".
 
+use crate::hygiene::{Run, RunUndone, Runs};
 use crate::objects::{BuiltNote, ObjectState};
 use crate::pens::Pens;
 use crate::replica::{Replica, Staged};
@@ -89,6 +90,8 @@ pub struct Undone {
     pub audience: Vec<AudienceMember>,
     /// What was written in the same step to notes that belong to it, and was taken back with it.
     pub along: Vec<Linked>,
+    /// If it was one of many that hygiene wrote in one go: all of them are taken back, some in each call.
+    pub run: Option<RunUndone>,
 }
 
 /// The last write, if it is none that undo takes back.
@@ -195,15 +198,22 @@ impl Node {
         plan: bool,
     ) -> Result<Undone, NodeError> {
         let mut taken_back = self.taken_back(pack)?;
+        let runs = self.runs(pack)?;
         let mut walk = Walk::new(self, pack, only)?;
-        while let Some(write) = walk.next(self, &taken_back)? {
+        while let Some(write) = walk.next(self, &taken_back, &runs)? {
             if only.is_none()
                 && let Some((beyond, at)) = self.last_act(pack)?
                 && at > write.at
             {
                 return Err(NodeError::BeyondUndo(beyond));
             }
-            let Some(opposed) = opposite(&write, &taken_back)? else {
+            let place = self.packs.need(pack)?.places.get(&write.entry);
+            if only.is_none()
+                && let Some(run) = place.and_then(|place| runs.of(place))
+            {
+                return self.undo_run(now, pack, (&write, run), &taken_back, &runs, plan);
+            }
+            let Some(opposed) = opposite(&write)? else {
                 continue;
             };
             let what = opposed.what;
@@ -216,8 +226,8 @@ impl Node {
             };
             let mut undone = vec![(write.entry, entry)];
             let mut along = Vec::new();
-            for other in self.written_with(pack, &write, &taken_back)? {
-                let Some(opposed) = opposite(&other, &taken_back)? else {
+            for other in self.written_with(pack, &write, &taken_back, &runs)? {
+                let Some(opposed) = opposite(&other)? else {
                     continue;
                 };
                 let written =
@@ -261,12 +271,70 @@ impl Node {
                 status: built.view().status.as_str().to_owned(),
                 audience: self.audience(pack, sensitivity),
                 along,
+                run: None,
             });
         }
         match self.last_act(pack)? {
             Some((beyond, _)) if only.is_none() => Err(NodeError::BeyondUndo(beyond)),
             _ => Err(NodeError::NothingToUndo),
         }
+    }
+
+    /// Takes back some of what hygiene wrote in one go, the newest first.
+    fn undo_run(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        (newest, run): (&Write, &Run),
+        known: &TakenBack,
+        runs: &Runs,
+        plan: bool,
+    ) -> Result<Undone, NodeError> {
+        let what = match opposite(newest)? {
+            Some(opposed) => opposed.what,
+            None => UndoneWrite::Edited,
+        };
+        let (entries, total) = self.newest_of_run(pack, run, RUN_STEP_ENTRIES)?;
+        let mut told = run.undone(total);
+        if !plan {
+            let (mut staged, mut pens) = (Staged::default(), Pens::default());
+            let (mut touched, mut spans) = (BTreeSet::new(), Vec::new());
+            for (span, entry) in entries {
+                let write = match known.has(&entry) {
+                    true => None,
+                    false => opened(self, pack, entry, None, known, runs)?,
+                };
+                if let Some(write) = write {
+                    if !touched.insert(write.item) {
+                        break; // a note is edited once in a step
+                    }
+                    if let Some(opposed) = opposite(&write)? {
+                        self.stage_opposite(now, pack, &write, &opposed, &mut pens, &mut staged)?;
+                    }
+                }
+                spans.push(span);
+            }
+            let by: Vec<_> = pens.spans().map(Into::into).collect();
+            self.put_down_all(pens, &mut staged);
+            let (setting, undone) = self.with_taken_back(pack, run.at, &spans, &by)?;
+            staged.settings.push(setting);
+            self.remember(pack, &mut staged)?;
+            self.commit(pack, staged)?;
+            told = undone;
+        }
+        let (_, sensitivity, built) = self.built_note(pack, newest.item)?;
+        Ok(Undone {
+            pack,
+            id: newest.item,
+            title: built.meta().title,
+            sensitivity,
+            what,
+            at: newest.at,
+            status: built.view().status.as_str().to_owned(),
+            audience: self.audience(pack, sensitivity),
+            along: vec![],
+            run: Some(told),
+        })
     }
 
     fn stage_opposite(
@@ -290,6 +358,7 @@ impl Node {
         pack: PackId,
         write: &Write,
         known: &TakenBack,
+        runs: &Runs,
     ) -> Result<Vec<Write>, NodeError> {
         let replica = self.packs.need(pack)?;
         let of = |id: &ItemId| replica.meta(id).map(|(meta, _)| meta);
@@ -320,7 +389,7 @@ impl Node {
         }
         let mut writes = Vec::new();
         for entry in entries.into_iter().filter(|entry| !known.has(entry)) {
-            writes.extend(opened(self, pack, entry, None)?);
+            writes.extend(opened(self, pack, entry, None, known, runs)?);
         }
         Ok(writes)
     }
@@ -449,6 +518,8 @@ impl Replica {
     }
 }
 
+/// Entries of one go that are taken back in one commit, at most: each takes about a millisecond.
+const RUN_STEP_ENTRIES: usize = 16;
 const LAST_WRITTEN: &str = "last-written";
 /// Writes that stay known as taken back, at most. When more were, the oldest count as writes again.
 const TAKEN_BACK_MAX: usize = 1_024;
@@ -486,6 +557,8 @@ struct Write {
     at: Timestamp,
     kind: WriteKind,
     built: BuiltNote,
+    /// Entries of the note that took something back, or were taken back with many.
+    undos: BTreeSet<EntryHash>,
 }
 
 enum WriteKind {
@@ -520,13 +593,23 @@ impl Walk {
         })
     }
 
-    fn next(&mut self, node: &mut Node, known: &TakenBack) -> Result<Option<Write>, NodeError> {
+    fn next(
+        &mut self,
+        node: &mut Node,
+        known: &TakenBack,
+        runs: &Runs,
+    ) -> Result<Option<Write>, NodeError> {
         for (entries, newest) in &mut self.logs {
             while newest.is_none()
                 && let Some(entry) = entries.pop()
             {
-                if !known.has(&entry) {
-                    *newest = opened(node, self.pack, entry, self.only)?;
+                let place = node
+                    .packs
+                    .get(&self.pack)
+                    .and_then(|of| of.places.get(&entry));
+                let is_past = place.is_some_and(|place| runs.is_past(place));
+                if !is_past && !known.has(&entry) {
+                    *newest = opened(node, self.pack, entry, self.only, known, runs)?;
                 }
             }
         }
@@ -542,6 +625,8 @@ fn opened(
     pack: PackId,
     entry: EntryHash,
     only: Option<ItemId>,
+    known: &TakenBack,
+    runs: &Runs,
 ) -> Result<Option<Write>, NodeError> {
     let replica = node.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
     let Some(place) = replica.places.get(&entry) else {
@@ -566,6 +651,14 @@ fn opened(
         Err(NodeError::NotFound(_) | NodeError::Denied(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
+    let replica = node.packs.get(&pack).ok_or(NodeError::NotFound("pack"))?;
+    let is_undo = |of: &EntryHash| {
+        let place = replica.places.get(of);
+        known.pairs.iter().any(|(_, undo)| undo == of)
+            || place.is_some_and(|place| runs.is_past(place))
+    };
+    let entries = built.steps.iter().map(|step| step.entry);
+    let undos: BTreeSet<EntryHash> = entries.filter(is_undo).collect();
     let mover = built.movers.iter().find(|mover| mover.entry == entry);
     if let (EntryKind::Move, Some(mover)) = (&kind, mover) {
         let (at, kind) = (mover.at, WriteKind::Move);
@@ -575,6 +668,7 @@ fn opened(
             at,
             kind,
             built,
+            undos,
         }));
     }
     // What does not count is not in the note, and there is nothing of it to take back.
@@ -587,6 +681,7 @@ fn opened(
             at,
             kind: change.map_or(WriteKind::Create, WriteKind::Edit),
             built,
+            undos,
         }))
 }
 
@@ -599,7 +694,7 @@ struct Opposite {
 }
 
 /// How to take a write back; nothing if nothing of it is left.
-fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeError> {
+fn opposite(write: &Write) -> Result<Option<Opposite>, NodeError> {
     let built = &write.built;
     let change = match write.kind {
         WriteKind::Move => return Err(NodeError::BeyondUndo(Beyond::Relabelled(write.item))),
@@ -638,9 +733,8 @@ fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeEr
         (before, Status::Superseded) if before != Status::Superseded => UndoneWrite::Superseded,
         _ => UndoneWrite::Edited,
     };
-    // Text that a later undo put back is not the text that this edit touched, though it reads the same.
-    let is_text = (&before.title, &before.body) != (&after.title, &after.body);
-    let later = is_text.then(|| later_undo(built, known, change)).flatten();
+    // What a later undo put back is not what this edit wrote, though it reads the same.
+    let later = later_undo(write, change);
     let on = later.unwrap_or(change);
     let edit = Edit::carried(&after, &before, &document.view_at(&[on])?)?;
     Ok(Some(Opposite {
@@ -651,16 +745,11 @@ fn opposite(write: &Write, known: &TakenBack) -> Result<Option<Opposite>, NodeEr
 }
 
 /// The newest undo in this note that was made knowing this change.
-fn later_undo(built: &BuiltNote, known: &TakenBack, of: ChangeHash) -> Option<ChangeHash> {
-    let of_entry = |entry: &EntryHash| {
-        let mut steps = built.steps.iter();
-        let step = steps.find(|step| step.entry == *entry)?;
-        Some(step.change.as_ref()?.hash())
-    };
-    let undos = known.pairs.iter().rev();
-    undos
-        .filter_map(|(_, undo)| of_entry(undo))
-        .find(|undo| builds_on(built, *undo, of))
+fn later_undo(write: &Write, of: ChangeHash) -> Option<ChangeHash> {
+    let steps = write.built.steps.iter().rev(); // each after those it builds on
+    let undos = steps.filter(|step| write.undos.contains(&step.entry));
+    let mut changes = undos.filter_map(|step| Some(step.change.as_ref()?.hash()));
+    changes.find(|undo| *undo != of && builds_on(&write.built, *undo, of))
 }
 
 /// Whether a change builds on another, directly or not.

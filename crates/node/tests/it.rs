@@ -11,6 +11,7 @@ mod it {
     mod forks;
     mod histories;
     mod hostile;
+    mod hygiene;
     mod importing;
     mod index;
     mod invites;

@@ -21,6 +21,7 @@ mod explain;
 mod export;
 mod failure;
 mod health;
+mod hygiene;
 mod import;
 mod inspect;
 mod invite;
@@ -67,6 +68,12 @@ pub use export::{
 };
 pub use failure::{ErrorDocument, Failure};
 pub use health::{EngineMeters, Health, Healthy, Meters, ReadMetrics, ServeState};
+pub use hygiene::{
+    DoHygiene, HygieneAct, HygieneActed, HygieneAction, HygieneDone, HygieneDuplicate,
+    HygieneFound, HygieneGroup, HygieneKind, HygieneLeft, HygieneNote, HygieneOfKind, HygieneReads,
+    HygieneReceiptKnown, HygieneReceiptNote, HygieneReceiptShown, LookAtHygieneReceipt,
+    LookForHygiene,
+};
 pub use import::{
     Became, CheckOrigin, IMPORT_NOTES_MAX, ImportAudience, ImportNote, ImportNotes, ImportSource,
     Imported, ImportedNote, OriginChecked,
@@ -120,6 +127,6 @@ pub use status::{
 pub use superseding::{NoteRedacted, NoteSuperseded, RedactNote, SupersedeNote};
 pub use text::{NOTE_REQUEST_BYTES_MAX, ReadText, TEXT_BYTES_MAX, TextPiece};
 pub use time::Time;
-pub use undo::{DeleteNote, Deletion, Listed, NoteDeleted, Undo, Undone, UndoneWrite};
+pub use undo::{DeleteNote, Deletion, Listed, NoteDeleted, RunUndone, Undo, Undone, UndoneWrite};
 pub use why::{AsideBy, Because, PackWhy, ReadWhy, Renewal, Waiting, WaitingFor, WhyAnswer};
 pub use words::{Role, Sensitivity};

@@ -86,8 +86,20 @@ pub struct Undone {
     /// Notes that belong to it, to which something was written in the same step: that is taken back too.
     #[serde(default)]
     pub along: Vec<NoteRef>,
+    /// If it was one of many that hygiene wrote in one go: all of these are taken back; null otherwise.
+    #[serde(default)]
+    pub run: Option<RunUndone>,
     /// Whether this only says what would happen.
     pub dry_run: bool,
+}
+
+/// What hygiene did in one go, taken back.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RunUndone {
+    /// When it began.
+    pub at: Time,
+    /// Notes that it had changed, without those that went along.
+    pub notes: u64,
 }
 
 /// A kind of write that can be taken back.

@@ -14,7 +14,7 @@ pub(super) enum Target {
 }
 
 /// A file under another name until it is whole.
-pub(super) struct NewFile {
+pub(in crate::commands) struct NewFile {
     path: PathBuf,
     force: bool,
     file: BufWriter<NamedTempFile>,
@@ -56,7 +56,7 @@ impl NewFile {
     ///
     /// # Errors
     /// As [`Target::open`].
-    pub(super) fn open(path: &Path, force: bool) -> Result<NewFile, Failure> {
+    pub(in crate::commands) fn open(path: &Path, force: bool) -> Result<NewFile, Failure> {
         match std::fs::metadata(path) {
             Ok(found) if !found.is_file() => {
                 let message = format!("{} is not a file", path.display());
@@ -73,13 +73,13 @@ impl NewFile {
         })
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+    pub(in crate::commands) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let written = self.file.write_all(bytes);
         written.map_err(|e| failed(&self.path, &e))
     }
 
     /// Durable before it has its name, and the name durable before anybody is told.
-    pub(super) fn finish(self) -> Result<PathBuf, Failure> {
+    pub(in crate::commands) fn finish(self) -> Result<PathBuf, Failure> {
         let path = self.path;
         let file = self
             .file

@@ -12,7 +12,7 @@ use std::ops::Range;
 pub const TOKEN_BYTES_MAX: usize = 256;
 
 /// Gives the place of each token in a folded text, in order.
-pub(super) fn each_token(folded: &str, mut take: impl FnMut(Range<usize>)) {
+pub(crate) fn each_token(folded: &str, mut take: impl FnMut(Range<usize>)) {
     let mut at = 0;
     while let Some(c) = folded[at..].chars().next() {
         if c.is_ascii() && !c.is_ascii_alphanumeric() {

@@ -8,6 +8,7 @@ use kitbag_core::content::{
     unpack_body,
 };
 use kitbag_core::epoch::{SignedEpoch, WrapSet};
+use kitbag_core::hygiene_receipt::SignedHygieneReceipt;
 use kitbag_core::person::SignedPersonOp;
 use kitbag_core::policy::op::{Redeem, SignedOp};
 use kitbag_core::policy::rules::Rules;
@@ -79,6 +80,15 @@ fn build() -> Vec<Decoder> {
                 .iter()
                 .map(|(_, receipt)| receipt.bytes().to_vec())
                 .collect(),
+            looks_inside: true,
+        },
+        Decoder {
+            name: "hygiene receipt",
+            decode: |bytes| {
+                let signed = named(SignedHygieneReceipt::verify(bytes));
+                signed.map(|one| one.bytes().to_vec())
+            },
+            samples: vec![samples::hygiene_receipt().bytes().to_vec()],
             looks_inside: true,
         },
         Decoder {

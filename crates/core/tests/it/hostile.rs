@@ -13,6 +13,7 @@ use kitbag_core::content::{
 use kitbag_core::epoch::{
     EPOCH_BYTES_MAX, Epoch, EpochError, SignedEpoch, WRAP_SET_BYTES_MAX, WrapSet,
 };
+use kitbag_core::hygiene_receipt::{HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt};
 use kitbag_core::id::{EndpointId, EntryHash, SignatureBytes};
 use kitbag_core::person::{PERSON_OP_BYTES_MAX, PersonError, SignedPersonOp};
 use kitbag_core::policy::op::{OP_BYTES_MAX, OpError, REDEEM_BYTES_MAX, Redeem, SignedOp};
@@ -149,6 +150,10 @@ fn longer_than_its_kind_may_be_is_refused_unread() {
         ReceiptError::Codec(too_long(RECEIPT_BYTES_MAX))
     );
     assert_eq!(
+        SignedHygieneReceipt::verify(&zeros(HYGIENE_RECEIPT_BYTES_MAX)).unwrap_err(),
+        ReceiptError::Codec(too_long(HYGIENE_RECEIPT_BYTES_MAX))
+    );
+    assert_eq!(
         LogOpening::decode(&zeros(SMALL_RECORD_BYTES_MAX)).unwrap_err(),
         RunRefused::Codec(too_long(SMALL_RECORD_BYTES_MAX))
     );
@@ -244,6 +249,18 @@ fn a_newer_receipt_is_told_apart() {
         let receipt = envelope(&record, &[(&ada.signing, SignLabel::Receipt)]);
         assert_eq!(
             SignedReceipt::verify(&receipt).unwrap_err(),
+            ReceiptError::NewerVersion
+        );
+    }
+}
+
+#[test]
+fn a_newer_receipt_of_hygiene_is_told_apart() {
+    for record in newer(&record_in(samples::hygiene_receipt().bytes())) {
+        let ada = samples::ada();
+        let receipt = envelope(&record, &[(&ada.signing, SignLabel::HygieneReceipt)]);
+        assert_eq!(
+            SignedHygieneReceipt::verify(&receipt).unwrap_err(),
             ReceiptError::NewerVersion
         );
     }

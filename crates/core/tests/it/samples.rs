@@ -12,6 +12,9 @@ use kitbag_core::content::{
     pack_body, profile_tag, write_entry,
 };
 use kitbag_core::epoch::{EPOCH_VERSION, Epoch, SignedEpoch, WrapSet, seal_parent_key};
+use kitbag_core::hygiene_receipt::{
+    HYGIENE_RECEIPT_VERSION, HygieneReceipt, LeftAlone, PutAway, SignedHygieneReceipt,
+};
 use kitbag_core::id::{
     EndpointId, EntryHash, EpochId, Incarnation, ItemId, ObjectTag, OpHash, PackId, PersonId,
     Timestamp,
@@ -954,6 +957,36 @@ pub(crate) fn hash_of(header: &EntryHeader) -> EntryHash {
 }
 
 // ---- Receipts ----------------------------------------------------------------------------------
+
+/// A receipt of hygiene with everything in it.
+pub(crate) fn hygiene_receipt() -> SignedHygieneReceipt {
+    let ada = ada();
+    let note = |n: u8, act: &str, why: Option<&str>, by: Option<u8>, along: &[u8]| PutAway {
+        note: ItemId::from_bytes([n; 32]),
+        before: [n + 1; 32],
+        act: act.into(),
+        why: why.map(str::to_owned),
+        by: by.map(|n| ItemId::from_bytes([n; 32])),
+        along: along.iter().map(|n| ItemId::from_bytes([*n; 32])).collect(),
+    };
+    let receipt = HygieneReceipt {
+        version: HYGIENE_RECEIPT_VERSION,
+        at: AT,
+        person: ada.person.bytes().to_vec(),
+        pack: pack(),
+        began: AT,
+        notes: vec![
+            note(0x51, "delete", Some("over_retained"), None, &[0x53, 0x54]),
+            note(0x61, "expire", None, None, &[]),
+            note(0x71, "supersede", Some("duplicate"), Some(0x73), &[]),
+        ],
+        left: vec![LeftAlone {
+            why: "changed".into(),
+            notes: 2,
+        }],
+    };
+    SignedHygieneReceipt::sign(&receipt, &ada.signing).unwrap()
+}
 
 /// A receipt of an export of two notes, with everything in it; and one with nothing that may be absent.
 pub(crate) fn receipts() -> Vec<(&'static str, SignedReceipt)> {

@@ -103,6 +103,12 @@ fn receipts_and_selections_are_as_frozen() {
         ];
         cases.push(Case::new(name, receipt.bytes(), gives));
     }
+    let receipt = samples::hygiene_receipt();
+    let gives = vec![
+        ("person", hex(receipt.person().as_bytes())),
+        ("device", hex(receipt.device().as_bytes())),
+    ];
+    cases.push(Case::new("hygiene receipt", receipt.bytes(), gives));
     let selection = samples::selection();
     let gives = vec![("digest", hex(&selection.digest()))];
     cases.push(Case::new("selection", &selection.encode(), gives));

@@ -4,7 +4,7 @@ use super::{Answered, Served};
 use crate::convert;
 use crate::failure::failed;
 use kitbag_engine::Along;
-use kitbag_rpc::{Code, DeleteNote, Failure, NoteDeleted, NoteRef, Undo, Undone, V1};
+use kitbag_rpc::{Code, DeleteNote, Failure, NoteDeleted, NoteRef, RunUndone, Undo, Undone, V1};
 
 pub(super) async fn delete_note(served: Served, call: DeleteNote) -> Answered<NoteDeleted> {
     let note = served.engine.resolve_note(call.note).await;
@@ -67,6 +67,10 @@ pub(super) async fn undo(served: Served, call: Undo) -> Answered<Undone> {
         status: undone.status,
         audience: convert::audience(undone.audience),
         along: convert::note_refs(undone.along),
+        run: undone.run.map(|run| RunUndone {
+            at: convert::time(run.at),
+            notes: run.notes,
+        }),
         dry_run: call.dry_run,
     })
 }

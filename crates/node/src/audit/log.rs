@@ -356,6 +356,45 @@ impl Node {
         Ok(())
     }
 
+    /// The reports of one entry that count, as far as this person may read them, with the sensitivity that
+    /// they speak of.
+    pub(crate) fn reports_of(
+        &self,
+        replica: &Replica,
+        entry: EntryHash,
+        waiting: &mut u64,
+        mut take: impl FnMut(&Report, Option<Sensitivity>),
+    ) -> Result<(), NodeError> {
+        self.rows_of(replica, entry, waiting, |row| {
+            if let (AuditState::Counts, AuditWhat::Reported(what)) = (row.state, row.what) {
+                let via = row.via.unwrap_or(Via::Command);
+                let mut report = Report::once(row.at, via, what);
+                report.last = Some(row.until);
+                take(&report, row.sensitivity);
+            }
+        })
+    }
+
+    /// The reports of this device on a pack that stand in none of its entries.
+    pub(crate) fn reports_to_come(
+        &self,
+        pack: PackId,
+        mut take: impl FnMut(&Report, Option<Sensitivity>),
+    ) -> Result<(), NodeError> {
+        for waits in self.audit.waiting.iter().filter(|waits| waits.pack == pack) {
+            take(&waits.report, Some(waits.sensitivity));
+        }
+        for (_, row) in self.own_rows() {
+            if let OwnRow::Holds(row, _) = row?
+                && row.pack == Some(pack)
+                && let Ok(report) = Report::from_bytes(&row.report)
+            {
+                take(&report, None);
+            }
+        }
+        Ok(())
+    }
+
     /// The acts of an operation, each as a row.
     fn rows_of_op(&self, replica: &Replica, op: &SignedOp, mut take: impl FnMut(AuditRow)) {
         let state = match replica.policy.verdict(&op.hash()) {

@@ -16,11 +16,11 @@ const SLICE_BYTES: usize = 1 << 20;
 const EDITS_PER_NOTE: u64 = 4;
 
 /// A reading that is under way.
-pub(super) struct Scan {
+pub(crate) struct Scan {
     packs: std::vec::IntoIter<(PackId, Part)>,
     pack: Option<(PackId, std::vec::IntoIter<ItemId>)>,
     /// Notes that do not open from disk.
-    pub(super) unreadable: u64,
+    pub(crate) unreadable: u64,
 }
 
 /// What of a pack is read.
@@ -65,7 +65,7 @@ impl Spent {
 
 impl Scan {
     /// Of these packs, in their order.
-    pub(super) fn new(packs: Vec<PackId>) -> Scan {
+    pub(crate) fn new(packs: Vec<PackId>) -> Scan {
         Scan::of(packs.into_iter().map(|pack| (pack, Part::All)).collect())
     }
 
@@ -88,7 +88,7 @@ impl Scan {
     }
 
     /// Reads the notes of one slice. Returns whether none is left.
-    pub(super) fn go_on(
+    pub(crate) fn go_on(
         &mut self,
         node: &Node,
         each: impl FnMut(ReadNote) -> Result<(), NodeError>,

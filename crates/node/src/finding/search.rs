@@ -567,7 +567,7 @@ fn is_listed(options: &SearchOptions, note: &ReadNote) -> bool {
 }
 
 /// Whether a filter lets a note pass.
-pub(super) fn admits(filter: &Filter, note: &ReadNote) -> bool {
+pub(crate) fn admits(filter: &Filter, note: &ReadNote) -> bool {
     let record = &note.built.record;
     let redacted = note.view.status == Status::Redacted;
     filter.admits(Filtered {

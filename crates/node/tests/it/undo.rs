@@ -114,6 +114,46 @@ fn undo_goes_back_step_by_step_and_remembers_across_a_crash() {
     ));
 }
 
+/// Goal: several statuses, one over the other, are taken back one by one to where it began; the same of a
+/// tag that came and went.
+#[test]
+fn statuses_and_tags_over_each_other_are_taken_back_one_by_one() {
+    let mut world = World::new(4101);
+    let ana = world.add(&secret("Ana"));
+    let pack = create(&mut world, ana, &secret("plans"));
+    let [note, by] = ["one", "two"].map(|text| add(&mut world, ana, pack, text, Internal));
+    let tag = |add: &[&str], remove: &[&str]| NoteEdit {
+        add_tags: add.iter().map(|tag| (*tag).to_owned()).collect(),
+        remove_tags: remove.iter().map(|tag| (*tag).to_owned()).collect(),
+        ..NoteEdit::default()
+    };
+    let before = show(&mut world, ana, pack, note);
+    edit(&mut world, ana, pack, note, tag(&["vip"], &[]));
+    edit(&mut world, ana, pack, note, tag(&[], &["vip"]));
+    world.run(1);
+    let superseded = world.call(ana, |node, now| node.supersede(now, pack, note, by, false));
+    superseded.done();
+    set_deleted(&mut world, ana, pack, note, true);
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        undo(&mut world, ana, pack).unwrap();
+        let now = show(&mut world, ana, pack, note);
+        seen.push((now.status, now.tags.contains(&"vip".to_owned())));
+    }
+    let expected = [
+        ("superseded", false),
+        ("active", false),
+        ("active", true),
+        ("active", false),
+    ];
+    assert_eq!(seen, expected.map(|(status, vip)| (status.to_owned(), vip)));
+    let now = show(&mut world, ana, pack, note);
+    assert_eq!(
+        (now.tags, now.superseded_by),
+        (before.tags, before.superseded_by)
+    );
+}
+
 /// Goal: writing back by hand what was there before is a write of its own, and not taken for an undo.
 #[test]
 fn an_edit_back_by_hand_is_taken_back_like_any_other() {

@@ -1,0 +1,329 @@
+//! A receipt of hygiene: what was put away in a pack, why, and what each note was before.
+//!
+//! It is made and signed by the device that did it, out of what it did: ids, versions and words, no text
+//! of any note. Why each note was chosen is the word of the program that asked.
+//! Spec: `docs/spec/hygiene.md`.
+
+use crate::codec;
+use crate::id::{DeviceId, ItemId, PackId, PersonId, SignatureBytes, Timestamp};
+use crate::person::{PERSON_OP_BYTES_MAX, SignedPersonOp};
+use crate::receipt::ReceiptError;
+use kitbag_crypto::{SignLabel, SigningKey};
+use minicbor::{Decode, Encode};
+
+/// The version of these receipts that this program writes and understands.
+pub const HYGIENE_RECEIPT_VERSION: u16 = 1;
+/// Notes of one receipt, at most: those of one go.
+pub const HYGIENE_RECEIPT_NOTES_MAX: usize = 10_000;
+/// Notes that went along with one, at most.
+pub const HYGIENE_ALONG_MAX: usize = 64;
+/// Bytes of a word, at most.
+const WORD_BYTES_MAX: usize = 64;
+/// Bytes of one signed receipt, at most: 10,000 notes of some 150 bytes, and 34 for each that went along.
+pub const HYGIENE_RECEIPT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What was put away in one go.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct HygieneReceipt {
+    /// Format version.
+    #[n(0)]
+    pub version: u16,
+    /// When it was signed, by the clock of that device.
+    #[n(1)]
+    pub at: Timestamp,
+    /// Who did it: the signed first operation of the person's log, which names the device.
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    pub person: Vec<u8>,
+    /// The pack.
+    #[n(3)]
+    pub pack: PackId,
+    /// The time of every entry that was written.
+    #[n(4)]
+    pub began: Timestamp,
+    /// The notes, ascending, each once.
+    #[n(5)]
+    pub notes: Vec<PutAway>,
+    /// Notes that were to be put away and stay, by why: words ascending.
+    #[n(6)]
+    pub left: Vec<LeftAlone>,
+}
+
+/// A note that was put away.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PutAway {
+    /// The note.
+    #[n(0)]
+    pub note: ItemId,
+    /// Its version before: the hash over the entries that made it what it was.
+    #[n(1)]
+    #[cbor(with = "minicbor::bytes")]
+    pub before: [u8; 32],
+    /// expire, supersede or delete.
+    #[n(2)]
+    pub act: String,
+    /// Why, as the program that asked said: stale, duplicate, ….
+    #[n(3)]
+    pub why: Option<String>,
+    /// What replaced it.
+    #[n(4)]
+    pub by: Option<ItemId>,
+    /// Its masked copies or original to which the same was done, ascending.
+    #[n(5)]
+    pub along: Vec<ItemId>,
+}
+
+/// Notes that stay for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(map)]
+pub struct LeftAlone {
+    /// changed, not_allowed, ….
+    #[n(0)]
+    pub why: String,
+    /// How many; at least one.
+    #[n(1)]
+    pub notes: u64,
+}
+
+/// A receipt of hygiene that the device which it names signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedHygieneReceipt {
+    receipt: HygieneReceipt,
+    person: SignedPersonOp,
+    bytes: Vec<u8>,
+}
+
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct Envelope {
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    record: Vec<u8>,
+    #[n(1)]
+    signature: SignatureBytes,
+}
+
+impl SignedHygieneReceipt {
+    /// Signs a receipt with the key of the device that its person names.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] if nobody could verify it.
+    pub fn sign(
+        receipt: &HygieneReceipt,
+        key: &SigningKey,
+    ) -> Result<SignedHygieneReceipt, ReceiptError> {
+        let record = codec::encode(receipt);
+        let signature = SignatureBytes(key.sign(SignLabel::HygieneReceipt, &record));
+        SignedHygieneReceipt::verify(&codec::encode(&Envelope { record, signature }))
+    }
+
+    /// Decodes a receipt and checks its signature and that of its person.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] by cause.
+    pub fn verify(bytes: &[u8]) -> Result<SignedHygieneReceipt, ReceiptError> {
+        let envelope: Envelope = codec::decode(bytes, HYGIENE_RECEIPT_BYTES_MAX)?;
+        let decoded = codec::decode(&envelope.record, HYGIENE_RECEIPT_BYTES_MAX);
+        let receipt: HygieneReceipt = match decoded {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                let newer = codec::newer_version(&envelope.record, HYGIENE_RECEIPT_VERSION);
+                return Err(newer.map_or(error.into(), |_| ReceiptError::NewerVersion));
+            }
+        };
+        if receipt.version > HYGIENE_RECEIPT_VERSION {
+            return Err(ReceiptError::NewerVersion);
+        }
+        if receipt.person.len() > PERSON_OP_BYTES_MAX {
+            return Err(ReceiptError::Rule("its person is too long"));
+        }
+        let person =
+            SignedPersonOp::verify(&receipt.person).map_err(|_| ReceiptError::BadSignature)?;
+        let device = person.certificate().device.verifying_key();
+        let device = device.map_err(|_| ReceiptError::BadSignature)?;
+        let label = SignLabel::HygieneReceipt;
+        device
+            .verify(label, &envelope.record, &envelope.signature.0)
+            .map_err(|_| ReceiptError::BadSignature)?;
+        receipt.check()?;
+        Ok(SignedHygieneReceipt {
+            receipt,
+            person,
+            bytes: bytes.to_vec(),
+        })
+    }
+
+    /// What it says.
+    pub fn receipt(&self) -> &HygieneReceipt {
+        &self.receipt
+    }
+
+    /// Who did it.
+    pub fn person(&self) -> PersonId {
+        self.person.person()
+    }
+
+    /// The device that did it, and signed.
+    pub fn device(&self) -> DeviceId {
+        self.person.certificate().device
+    }
+
+    /// The bytes that are kept and given away.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl HygieneReceipt {
+    /// The rules that need nothing else.
+    fn check(&self) -> Result<(), ReceiptError> {
+        let replaced = |one: &PutAway| one.by.is_some() == (one.act == "supersede");
+        let is_word = |one: &PutAway| {
+            word(&one.act) && one.why.as_deref().is_none_or(word) && one.by != Some(one.note)
+        };
+        let along = |one: &PutAway| {
+            one.along.len() <= HYGIENE_ALONG_MAX
+                && one.along.windows(2).all(|two| two[0] < two[1])
+                && !one.along.contains(&one.note)
+        };
+        let notes = &self.notes;
+        let rules: [(bool, &'static str); 6] = [
+            (
+                self.version == HYGIENE_RECEIPT_VERSION,
+                "its version is none",
+            ),
+            (
+                (1..=HYGIENE_RECEIPT_NOTES_MAX).contains(&notes.len()),
+                "no note, or too many",
+            ),
+            (
+                notes.windows(2).all(|two| two[0].note < two[1].note),
+                "its notes do not ascend",
+            ),
+            (
+                notes.iter().all(|one| is_word(one) && replaced(one)),
+                "what was done is no word, or what replaced a note stands at another act",
+            ),
+            (notes.iter().all(along), "what went along"),
+            (
+                self.left.len() <= HYGIENE_ALONG_MAX
+                    && self.left.windows(2).all(|two| two[0].why < two[1].why)
+                    && self.left.iter().all(|one| one.notes > 0 && word(&one.why)),
+                "its counts of what stays",
+            ),
+        ];
+        match rules.iter().find(|(holds, _)| !holds) {
+            Some((_, broken)) => Err(ReceiptError::Rule(broken)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn word(text: &str) -> bool {
+    !text.is_empty() && text.len() <= WORD_BYTES_MAX && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::person::{Certificate, SUITE};
+    use kitbag_crypto::WrapKey;
+
+    fn person(n: u8) -> (SigningKey, SignedPersonOp) {
+        let key = SigningKey::from_seed([n; 32]);
+        let endpoint = SigningKey::from_seed([n + 100; 32]);
+        let certificate = Certificate {
+            suite: SUITE,
+            device: key.verifying_key().into(),
+            endpoint: crate::id::EndpointId::from_bytes(*endpoint.verifying_key().as_bytes()),
+            wrap: WrapKey::from_seed(&[n; 32]).public().to_bytes(),
+        };
+        let person = SignedPersonOp::found([n; 16], certificate, &key, &endpoint);
+        (key, person)
+    }
+
+    fn receipt() -> (SigningKey, HygieneReceipt) {
+        let (key, person) = person(1);
+        let note = |n: u8, act: &str, by: Option<u8>| PutAway {
+            note: ItemId::from_bytes([n; 32]),
+            before: [n; 32],
+            act: act.into(),
+            why: Some("duplicate".into()),
+            by: by.map(|n| ItemId::from_bytes([n; 32])),
+            along: vec![ItemId::from_bytes([n + 100; 32])],
+        };
+        let receipt = HygieneReceipt {
+            version: HYGIENE_RECEIPT_VERSION,
+            at: Timestamp::from_millis(6),
+            person: person.bytes().to_vec(),
+            pack: PackId::from_bytes([9; 32]),
+            began: Timestamp::from_millis(5),
+            notes: vec![note(1, "supersede", Some(3)), note(2, "delete", None)],
+            left: vec![LeftAlone {
+                why: "changed".into(),
+                notes: 1,
+            }],
+        };
+        (key, receipt)
+    }
+
+    /// Goal: what was signed reads back and says who; whichever bit is changed, it is none any more; and
+    /// neither kind of receipt passes as the other.
+    #[test]
+    fn what_was_signed_verifies_and_no_bit_can_be_changed() {
+        let (key, receipt) = receipt();
+        let signed = SignedHygieneReceipt::sign(&receipt, &key).unwrap();
+        assert_eq!(signed.receipt(), &receipt);
+        assert_eq!(signed.person(), person(1).1.person());
+        assert_eq!(signed.device(), key.verifying_key().into());
+        let bytes = signed.bytes().to_vec();
+        assert!(crate::receipt::SignedReceipt::verify(&bytes).is_err());
+        for at in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << (at % 8);
+            assert!(SignedHygieneReceipt::verify(&changed).is_err(), "byte {at}");
+            assert!(SignedHygieneReceipt::verify(&bytes[..at]).is_err());
+        }
+        let (other, _) = person(2);
+        assert_eq!(
+            SignedHygieneReceipt::sign(&receipt, &other),
+            Err(ReceiptError::BadSignature)
+        );
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_refused_though_it_is_signed() {
+        type Breaks = fn(&mut HygieneReceipt);
+        let table: [Breaks; 12] = [
+            |r| r.version = 0,
+            |r| r.notes.clear(),
+            |r| r.notes.reverse(),
+            |r| r.notes.push(r.notes[1].clone()),
+            |r| r.notes[0].act = String::new(),
+            |r| r.notes[0].act = "dele\nte".into(),
+            |r| r.notes[0].why = Some("x".repeat(65)),
+            |r| r.notes[0].by = None,
+            |r| r.notes[1].by = Some(ItemId::from_bytes([7; 32])),
+            |r| r.notes[0].by = Some(r.notes[0].note),
+            |r| r.notes[0].along = vec![r.notes[0].note],
+            |r| r.left[0].notes = 0,
+        ];
+        for (number, breaks) in table.into_iter().enumerate() {
+            let (key, mut receipt) = receipt();
+            breaks(&mut receipt);
+            let verdict = SignedHygieneReceipt::sign(&receipt, &key);
+            assert!(
+                matches!(verdict, Err(ReceiptError::Rule(_))),
+                "{number}: {verdict:?}"
+            );
+        }
+        let (key, mut newer) = receipt();
+        newer.version += 1;
+        assert_eq!(
+            SignedHygieneReceipt::sign(&newer, &key),
+            Err(ReceiptError::NewerVersion)
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! What is in the way in packs, and putting it away.
+
+use super::{Answered, Served};
+use crate::convert;
+use crate::failure::failed;
+use kitbag_engine as engine;
+use kitbag_rpc::{
+    Code, DoHygiene, Failure, Hex, HygieneActed, HygieneDone, HygieneFound, HygieneLeft,
+    HygieneReceiptKnown, LookAtHygieneReceipt, LookForHygiene, V1,
+};
+
+pub(super) async fn look(served: Served, call: LookForHygiene) -> Answered<HygieneFound> {
+    let packs = match call.packs.is_empty() {
+        true => None,
+        false => {
+            let mut packs = Vec::new();
+            for selector in &call.packs {
+                packs.push(served.pack(selector.clone()).await?);
+            }
+            Some(packs)
+        }
+    };
+    let options = convert::hygiene::options(call, packs)?;
+    let found = served.engine.look_for_hygiene(options).await;
+    let found = found.map_err(|e| failed(&e))?;
+    let mut packs = Vec::new();
+    for pack in &found.packs {
+        packs.push(served.pack_ref(*pack).await?);
+    }
+    Ok(convert::hygiene::found(found, packs))
+}
+
+pub(super) async fn act(served: Served, call: DoHygiene) -> Answered<HygieneDone> {
+    if call.actions.len() > HygieneFound::ROWS_MAX as usize {
+        return Err(Failure::new(
+            Code::BadInput,
+            format!("actions: at most {} at once", HygieneFound::ROWS_MAX),
+        ));
+    }
+    let pack = served.pack(call.pack.clone()).await?;
+    let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
+    let actions = convert::hygiene::actions(&call.actions)?;
+    let done = served.engine.do_hygiene(pack, actions).await;
+    let (at, all) = done.map_err(|e| failed(&e))?;
+    let receipt = match call.receipt {
+        true => receipt(&served, pack, at, &call, &all).await?,
+        false => None,
+    };
+    let (mut done, mut left) = (Vec::new(), Vec::new());
+    for one in all {
+        match one.left {
+            None => done.push(HygieneActed {
+                note: one.note.to_string(),
+                along: one.along.iter().map(ToString::to_string).collect(),
+            }),
+            Some(why) => left.push(HygieneLeft {
+                note: one.note.to_string(),
+                why: convert::hygiene::left(why).to_owned(),
+            }),
+        }
+    }
+    Ok(HygieneDone {
+        v: V1,
+        pack: pack_ref,
+        at: convert::time(at),
+        done,
+        left,
+        receipt,
+    })
+}
+
+/// A signed receipt of what was done; none if nothing was.
+async fn receipt(
+    served: &Served,
+    pack: engine::PackId,
+    at: engine::Timestamp,
+    call: &DoHygiene,
+    all: &[engine::ActDone],
+) -> Answered<Option<Hex>> {
+    let Some(receipt) = convert::hygiene::receipt(pack, at, call, all) else {
+        return Ok(None);
+    };
+    let signed = served.engine.sign_hygiene_receipt(receipt).await;
+    let signed = signed.map_err(|e| failed(&e))?;
+    Ok(Some(Hex(signed.bytes().to_vec())))
+}
+
+pub(super) async fn look_at_receipt(
+    served: Served,
+    call: LookAtHygieneReceipt,
+) -> Answered<HygieneReceiptKnown> {
+    let signed = engine::SignedHygieneReceipt::verify(&call.signed.0);
+    let signed = signed.map_err(|error| convert::bad_receipt(&error))?;
+    let signer = served.engine.hygiene_signer(&signed).await;
+    let (is_me, name) = signer.map_err(|e| failed(&e))?;
+    Ok(HygieneReceiptKnown { v: V1, is_me, name })
+}

@@ -1,0 +1,101 @@
+//! What is in the way in packs, and putting it away: in slices, between which the device does its other
+//! work.
+
+use crate::{Engine, EngineError, PackId, Timestamp};
+use kitbag_core::hygiene_receipt::{HygieneReceipt, SignedHygieneReceipt};
+use kitbag_node::Node;
+use kitbag_node::hygiene::{ActDone, HygieneAction, HygieneOptions, HygieneReport};
+
+impl Engine {
+    /// Looks for notes that are in the way; changes nothing.
+    ///
+    /// # Errors
+    /// [`EngineError::BadInput`] for the options; [`EngineError::NotFound`] for a pack;
+    /// [`EngineError::Storage`].
+    pub async fn look_for_hygiene(
+        &self,
+        options: HygieneOptions,
+    ) -> Result<HygieneReport, EngineError> {
+        let worker = self.worker()?;
+        let begin = move |node: &mut Node, now| node.begin_hygiene(now, options);
+        let mut examining = worker.call(begin).await?;
+        loop {
+            let slice = move |node: &mut Node, _| {
+                let report = node.hygiene_on(&mut examining)?;
+                Ok((examining, report))
+            };
+            let (rest, report) = worker.call(slice).await?;
+            match report {
+                Some(report) => return Ok(report),
+                None => examining = rest,
+            }
+        }
+    }
+
+    /// Puts notes away, each only if it is what it was looked at; what became of each, in their order,
+    /// and the moment at which it began.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] for the pack; [`EngineError::Storage`]. What was done before stays
+    /// done.
+    pub async fn do_hygiene(
+        &self,
+        pack: PackId,
+        mut actions: Vec<HygieneAction>,
+    ) -> Result<(Timestamp, Vec<ActDone>), EngineError> {
+        let worker = self.worker()?;
+        let begin = move |node: &mut Node, now| node.begin_hygiene_run(now, pack);
+        let run = worker.call(begin).await?;
+        let mut all = Vec::with_capacity(actions.len());
+        actions.reverse(); // taken from the end
+        while !actions.is_empty() {
+            let step: Vec<HygieneAction> =
+                actions.iter().rev().take(STEP_ACTIONS).cloned().collect();
+            let done = worker
+                .call(move |node, _| node.hygiene_step(run, pack, &step))
+                .await?;
+            if done.is_empty() {
+                break; // never: the first of a step is always dealt with
+            }
+            actions.truncate(actions.len().saturating_sub(done.len()));
+            all.extend(done);
+        }
+        Ok((run, all))
+    }
+
+    /// Signs a receipt of what was put away. Its time and its person are filled in.
+    ///
+    /// # Errors
+    /// [`EngineError::BadInput`] for what breaks a rule.
+    pub async fn sign_hygiene_receipt(
+        &self,
+        receipt: HygieneReceipt,
+    ) -> Result<SignedHygieneReceipt, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.sign_hygiene_receipt(now, receipt))
+            .await
+    }
+
+    /// What whoever signed a receipt of hygiene is called in its pack; none if the pack is not here, or
+    /// they are no member of it now. And whether it was this device.
+    ///
+    /// # Errors
+    /// [`EngineError::Storage`].
+    pub async fn hygiene_signer(
+        &self,
+        signed: &SignedHygieneReceipt,
+    ) -> Result<(bool, Option<String>), EngineError> {
+        let (pack, person) = (signed.receipt().pack, signed.person());
+        let device = signed.device();
+        self.worker()?
+            .call(move |node, _| {
+                let me = node.me();
+                let is_me = me.person == person && me.device == device;
+                Ok((is_me, node.signer_in(pack, person, device)?))
+            })
+            .await
+    }
+}
+
+/// Actions that are shown to one step, which does as many of them as it may.
+const STEP_ACTIONS: usize = 64;

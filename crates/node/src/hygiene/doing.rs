@@ -1,0 +1,206 @@
+//! Putting away what was planned: ordinary edits, a few notes in one commit.
+//!
+//! Nothing is done to a note that is not in the version that was looked at, so whoever says yes to a plan
+//! says yes to what they saw. A device that dies in the middle has done some of it; planning again finds
+//! the rest.
+
+use super::Left;
+use super::runs::Span;
+use crate::error::Denied;
+use crate::objects::BuiltNote;
+use crate::pens::Pens;
+use crate::replica::Staged;
+use crate::{Node, NodeError};
+use kitbag_core::id::{ItemId, PackId, Timestamp};
+use kitbag_core::pack::Edit;
+use kitbag_core::pack::note::Status;
+use std::collections::BTreeSet;
+
+/// Notes of one step, at most: each is an edit, which takes about a millisecond.
+const STEP_NOTES_MAX: usize = 16;
+
+/// What to do with a note, as it was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HygieneAction {
+    /// The note.
+    pub note: ItemId,
+    /// Names it as it was looked at.
+    pub version: [u8; 32],
+    /// What is to become of it.
+    pub act: HygieneAct,
+}
+
+/// What is to become of a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HygieneAct {
+    /// Its status says that it expired.
+    Expire,
+    /// Another one replaces it, as that was looked at.
+    Supersede {
+        /// What replaces it.
+        by: ItemId,
+        /// Names that as it was looked at.
+        version: [u8; 32],
+    },
+    /// It is deleted.
+    Delete,
+}
+
+/// What became of a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActDone {
+    /// The note.
+    pub note: ItemId,
+    /// What was done; or why nothing was.
+    pub left: Option<Left>,
+    /// Its masked copies or original that it was done to as well.
+    pub along: Vec<ItemId>,
+    /// Names it as it was before; only if something was done.
+    pub before: Option<[u8; 32]>,
+}
+
+impl Node {
+    /// Does as many of these actions as fit one step, the first of them first; what became of those. All
+    /// steps of one go have the moment at which it began ([`Node::begin_hygiene_run`]).
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`] for the pack; [`NodeError::Store`], and nothing of the step is done then.
+    pub fn hygiene_step(
+        &mut self,
+        run: Timestamp,
+        pack: PackId,
+        actions: &[HygieneAction],
+    ) -> Result<Vec<ActDone>, NodeError> {
+        self.refuse_if_failed()?;
+        let (mut staged, mut pens) = (Staged::default(), Pens::default());
+        let (mut touched, mut done) = (BTreeSet::new(), Vec::new());
+        for action in actions.iter().take(STEP_NOTES_MAX) {
+            let planned = match self.planned(pack, action)? {
+                Ok(planned) => planned,
+                Err(left) => {
+                    done.push(ActDone {
+                        note: action.note,
+                        left: Some(left),
+                        along: vec![],
+                        before: None,
+                    });
+                    continue;
+                }
+            };
+            // A note is edited once in a step; and what replaces another is to be read as it is then.
+            let mut names: Vec<ItemId> = planned.iter().map(|(id, _)| *id).collect();
+            if let HygieneAct::Supersede { by, .. } = action.act {
+                names.push(by);
+            }
+            if names.iter().any(|id| touched.contains(id)) {
+                break;
+            }
+            for (id, edit) in &planned {
+                self.stage_edit_with(run, pack, *id, edit, None, &mut pens, &mut staged)?;
+                touched.insert(*id);
+            }
+            let along = planned.iter().map(|(id, _)| *id);
+            done.push(ActDone {
+                note: action.note,
+                left: None,
+                along: along.filter(|id| *id != action.note).collect(),
+                before: Some(action.version),
+            });
+        }
+        let spans: Vec<Span> = pens.spans().map(Span::from).collect();
+        self.put_down_all(pens, &mut staged);
+        if !staged.is_empty() {
+            let notes = done.iter().filter(|one| one.left.is_none()).count() as u64;
+            let runs = self.with_written(pack, run, &spans, notes)?;
+            staged.settings.push(runs);
+        }
+        self.keep(pack, staged)?;
+        Ok(done)
+    }
+
+    /// The edits of an action, or why there are none.
+    fn planned(
+        &mut self,
+        pack: PackId,
+        action: &HygieneAction,
+    ) -> Result<Result<Vec<(ItemId, Edit)>, Left>, NodeError> {
+        let built = match self.as_it_was(pack, action.note, &action.version)? {
+            Ok(built) => built,
+            Err(left) => return Ok(Err(left)),
+        };
+        let planned = match action.act {
+            HygieneAct::Supersede { by, version } => {
+                if self.as_it_was(pack, by, &version)?.is_err() {
+                    return Ok(Err(Left::KeptChanged));
+                }
+                match self.plan_supersede(pack, action.note, by) {
+                    Ok(planned) => planned,
+                    Err(NodeError::BadInput { .. }) => return Ok(Err(Left::KeptChanged)),
+                    Err(error) => return Err(error),
+                }
+            }
+            act => {
+                let wanted = match act {
+                    HygieneAct::Expire => Status::Expired,
+                    _ => Status::DELETED,
+                };
+                let others = self.packs.need(pack)?.partners_of(&action.note);
+                let mut planned = Vec::new();
+                for id in others.into_iter().chain([action.note]) {
+                    let view = match id == action.note {
+                        true => built.view(),
+                        false => match self.read_note(pack, id) {
+                            Ok((_, _, other)) => other.view(),
+                            Err(NodeError::Denied(_) | NodeError::NotFound(_)) => continue,
+                            Err(error) => return Err(error),
+                        },
+                    };
+                    let put_away = matches!(view.status, Status::Archived | Status::Redacted);
+                    let replaced = view.status == Status::Superseded && wanted == Status::Expired;
+                    if put_away || replaced || view.status == wanted {
+                        continue;
+                    }
+                    let edit = Edit {
+                        status: Some(wanted),
+                        ..Edit::default()
+                    };
+                    planned.push((id, edit));
+                }
+                planned
+            }
+        };
+        if planned.is_empty() {
+            return Ok(Err(Left::Done));
+        }
+        let replica = self.packs.need(pack)?;
+        let me = self.me.person();
+        let may = |(id, _): &(ItemId, Edit)| {
+            let known = replica.meta(id);
+            known.is_some_and(|(_, level)| replica.policy.may_write(&me, level))
+        };
+        if !planned.iter().all(may) {
+            return Ok(Err(Left::NotAllowed));
+        }
+        Ok(Ok(planned))
+    }
+
+    /// A note, if it still is as it was looked at.
+    fn as_it_was(
+        &mut self,
+        pack: PackId,
+        note: ItemId,
+        version: &[u8; 32],
+    ) -> Result<Result<BuiltNote, Left>, NodeError> {
+        match self.built_note(pack, note) {
+            Ok((_, _, built)) if built.version() == *version => Ok(Ok(built)),
+            Ok((_, _, built)) => match built.view().status {
+                Status::Active => Ok(Err(Left::Changed)),
+                _ => Ok(Err(Left::Done)),
+            },
+            Err(NodeError::NotFound(_) | NodeError::Denied(Denied::AboveClearance)) => {
+                Ok(Err(Left::Gone))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! What one go wrote, so that it is taken back in one go.
+//!
+//! Of each go this device keeps which numbers of its logs it wrote. Taking it back goes from the last to
+//! the first, some in one commit with what is left to take back: a device that dies in the middle goes on
+//! where it was. What a go wrote, and what took it back, is no write of its own any more once it was
+//! taken back.
+
+use crate::pens::Pens;
+use crate::replica::{Place, Replica};
+use crate::{Node, NodeError};
+use kitbag_core::codec;
+use kitbag_core::id::{EntryHash, LogId, PackId, Timestamp};
+use minicbor::{Decode, Encode};
+
+/// Goes of a pack that are known, at most. What an older one wrote is taken back note by note.
+const RUNS_MAX: usize = 32;
+/// Pieces of logs of one go, at most: one for each time that something else was written in between.
+const SPANS_MAX: usize = 2_048;
+const RUNS_BYTES_MAX: usize = RUNS_MAX * (2 * SPANS_MAX * 64 + 64) + 16;
+
+/// Entries of one log, from one number to before another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct Span {
+    #[n(0)]
+    log: LogId,
+    #[n(1)]
+    from: u64,
+    #[n(2)]
+    to: u64,
+}
+
+impl From<(LogId, u64, u64)> for Span {
+    fn from((log, from, to): (LogId, u64, u64)) -> Span {
+        Span { log, from, to }
+    }
+}
+
+impl Span {
+    fn holds(&self, place: &Place) -> bool {
+        self.log == place.log && (self.from..self.to).contains(&place.seq)
+    }
+}
+
+/// One go.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Run {
+    #[n(0)]
+    pub(crate) at: Timestamp,
+    /// Notes that it changed, without those that went along.
+    #[n(1)]
+    notes: u64,
+    /// What it wrote and was not taken back, in the order of writing.
+    #[n(2)]
+    left: Vec<Span>,
+    /// What of it was taken back, and what took it back.
+    #[n(3)]
+    past: Vec<Span>,
+}
+
+/// The goes of a pack, oldest first.
+#[derive(Clone, Debug, Default, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Runs {
+    #[n(0)]
+    runs: Vec<Run>,
+}
+
+/// What was taken back of a go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunUndone {
+    /// When the go began.
+    pub at: Timestamp,
+    /// Notes that it had changed, without those that went along.
+    pub notes: u64,
+    /// Entries of it that are still to be taken back: call again.
+    pub rest: u64,
+}
+
+impl Runs {
+    /// Whether an entry is over: taken back with its go, or what took one back.
+    pub(crate) fn is_past(&self, place: &Place) -> bool {
+        let mut spans = self.runs.iter().flat_map(|run| &run.past);
+        spans.any(|span| span.holds(place))
+    }
+
+    /// The go that wrote an entry, if it was not taken back.
+    pub(crate) fn of(&self, place: &Place) -> Option<&Run> {
+        let left = |run: &&Run| run.left.iter().any(|span| span.holds(place));
+        self.runs.iter().find(left)
+    }
+
+    /// Notes that a step wrote something for the go that began then.
+    fn wrote(&mut self, at: Timestamp, spans: &[Span], notes: u64) {
+        let known = self.runs.iter().position(|run| run.at == at);
+        let place = known.unwrap_or_else(|| {
+            let surplus = (self.runs.len() + 1).saturating_sub(RUNS_MAX);
+            self.runs.drain(..surplus);
+            self.runs.push(Run {
+                at,
+                notes: 0,
+                left: vec![],
+                past: vec![],
+            });
+            self.runs.len() - 1
+        });
+        let run = &mut self.runs[place];
+        run.notes += notes;
+        spans.iter().for_each(|span| join(&mut run.left, *span));
+    }
+}
+
+/// Adds a piece, to the one of its log that ends where it begins. If there is no room it is left out, and
+/// is a write of its own then.
+fn join(spans: &mut Vec<Span>, span: Span) {
+    let before = |one: &Span| one.log == span.log && one.to == span.from;
+    match spans.iter().rposition(before) {
+        Some(at) => spans[at].to = span.to,
+        None if spans.len() < SPANS_MAX => spans.push(span),
+        None => {}
+    }
+}
+
+impl Run {
+    /// The entries that are left, last written first, at most so many; and how many there are.
+    fn newest(&self, replica: &Replica, most: usize) -> (Vec<(Span, EntryHash)>, u64) {
+        let mut newest = Vec::new();
+        let total = self.left.iter().map(|span| span.to - span.from).sum();
+        for span in self.left.iter().rev() {
+            let trunk = replica.logs.get(&span.log).and_then(|log| log.trunk());
+            let Some(trunk) = trunk else { continue };
+            for seq in (span.from..span.to).rev() {
+                if newest.len() == most {
+                    return (newest, total);
+                }
+                let one = usize::try_from(seq).ok();
+                if let Some(entry) = one.and_then(|seq| trunk.entries.get(seq)) {
+                    let (from, to) = (seq, seq + 1);
+                    newest.push((Span { from, to, ..*span }, *entry));
+                }
+            }
+        }
+        (newest, total)
+    }
+
+    /// Notes that these were taken back, by what was written there.
+    fn took_back(&mut self, entries: &[Span], by: &[Span]) {
+        for one in entries {
+            for span in &mut self.left {
+                if span.log == one.log && span.to == one.to {
+                    span.to = one.from;
+                    break;
+                }
+            }
+            self.left.retain(|span| span.from < span.to);
+            match self
+                .past
+                .iter_mut()
+                .find(|p| p.log == one.log && p.from == one.to)
+            {
+                Some(past) => past.from = one.from,
+                None => self.past.push(*one),
+            }
+        }
+        by.iter().for_each(|span| join(&mut self.past, *span));
+    }
+}
+
+impl Pens {
+    /// What was written with each, so far.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (LogId, u64, u64)> {
+        self.written().filter(|(_, from, to)| from < to)
+    }
+}
+
+fn name(pack: PackId) -> String {
+    format!("hygiene/{pack}")
+}
+
+impl Node {
+    /// The moment of a go that begins now: later than every one before it in this pack.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn begin_hygiene_run(&self, now: Timestamp, pack: PackId) -> Result<Timestamp, NodeError> {
+        let runs = self.runs(pack)?;
+        let after = runs.runs.iter().map(|run| run.at.as_millis() + 1).max();
+        Ok(Timestamp::from_millis(
+            now.as_millis().max(after.unwrap_or_default()),
+        ))
+    }
+
+    pub(crate) fn runs(&self, pack: PackId) -> Result<Runs, NodeError> {
+        let kept = self.store.setting(&name(pack))?;
+        let kept = kept.map(|bytes| codec::decode(&bytes, RUNS_BYTES_MAX));
+        let kept = kept.transpose();
+        Ok(kept
+            .map_err(|_| NodeError::Damaged("list of what hygiene wrote"))?
+            .unwrap_or_default())
+    }
+
+    /// The setting that says what a step wrote for a go.
+    pub(super) fn with_written(
+        &self,
+        pack: PackId,
+        at: Timestamp,
+        spans: &[Span],
+        notes: u64,
+    ) -> Result<(String, Vec<u8>), NodeError> {
+        let mut runs = self.runs(pack)?;
+        runs.wrote(at, spans, notes);
+        Ok((name(pack), codec::encode(&runs)))
+    }
+
+    /// The newest entries of a go that are to be taken back.
+    pub(crate) fn newest_of_run(
+        &self,
+        pack: PackId,
+        run: &Run,
+        most: usize,
+    ) -> Result<(Vec<(Span, EntryHash)>, u64), NodeError> {
+        Ok(run.newest(self.packs.need(pack)?, most))
+    }
+
+    /// The setting that says that these entries of a go were taken back, and how much is left.
+    pub(crate) fn with_taken_back(
+        &self,
+        pack: PackId,
+        at: Timestamp,
+        entries: &[Span],
+        by: &[Span],
+    ) -> Result<((String, Vec<u8>), RunUndone), NodeError> {
+        let mut runs = self.runs(pack)?;
+        let run = runs.runs.iter_mut().find(|run| run.at == at);
+        let run = run.ok_or(NodeError::Damaged("list of what hygiene wrote"))?;
+        run.took_back(entries, by);
+        let undone = RunUndone {
+            at,
+            notes: run.notes,
+            rest: run.left.iter().map(|span| span.to - span.from).sum(),
+        };
+        Ok(((name(pack), codec::encode(&runs)), undone))
+    }
+}
+
+impl Run {
+    /// As it would be said, with so much left.
+    pub(crate) fn undone(&self, rest: u64) -> RunUndone {
+        RunUndone {
+            at: self.at,
+            notes: self.notes,
+            rest,
+        }
+    }
+}
