@@ -267,17 +267,19 @@ fn a_home_with_many_notes_answers_from_its_index() {
 
     let note = ada.add(&pack, "nightingale refund", "just now");
     let found = ada.json(&["search", "\"nightingale refund\""]);
-    assert_eq!(ids(&found), [note.clone()]);
-    let pid = ada.json(&["daemon", "status"])["pid"].to_string();
-    let killed = Command::new("kill").args(["-9", &pid]).status().unwrap();
+    assert_eq!(ids(&found), std::slice::from_ref(&note));
+    let running = |ada: &Device| ada.json(&["daemon", "status"])["pid"].as_u64();
+    let pid = running(&ada);
+    let named = pid.unwrap().to_string();
+    let killed = Command::new("kill").args(["-9", &named]).status().unwrap();
     assert!(killed.success());
     eventually("the daemon is gone", || {
         let up = ada.run(&["up", "--detach", "--listen", "loopback"], b"");
-        up.status.success() && ada.json(&["daemon", "status"])["pid"].to_string() != pid
+        up.status.success() && running(&ada) != pid
     });
     assert_eq!(
         ids(&ada.json(&["search", "\"nightingale refund\""])),
-        [note.clone()]
+        std::slice::from_ref(&note)
     );
     ada.ok(&["delete", &note]);
     assert_eq!(ada.json(&["search", "\"nightingale refund\""])["total"], 0);
