@@ -69,15 +69,19 @@ impl Shingling {
     pub fn look(&mut self, domain: u64, text: &str) -> Option<(Shingles, Signature)> {
         fold_into(text, &mut self.folded);
         let folded = std::mem::take(&mut self.folded);
+        // What is left of a text when words are compared is not all of it: `C++` and `C#` are not the same.
         let mut whole = self.hasher();
         whole.write_u64(domain);
+        for word in text.split_whitespace() {
+            whole.write(word.to_lowercase().as_bytes());
+            whole.write_u8(b' ');
+        }
         let (mut tokens, mut last) = (0usize, [0u64; SHINGLE_TOKENS]);
         let mut gathered = Gathered::default();
         each_token(&folded, |place| {
             let mut token = self.hasher();
             token.write(folded[place].as_bytes());
             let token = token.finish();
-            whole.write_u64(token);
             last.rotate_left(1);
             last[SHINGLE_TOKENS - 1] = token;
             tokens += 1;
@@ -334,7 +338,7 @@ impl Grouping {
             }
             *compared += 1;
             comparisons += 1;
-            let alike = middle.shingles.resemblance(&other.shingles);
+            let alike = middle.shingles.resemblance(&other.shingles).min(SAME - 1);
             if alike >= self.similarity {
                 *taken = true;
                 others.push((other.text, alike));

@@ -49,10 +49,12 @@ impl Engine {
         let Some(mut run) = first.run.filter(|_| !dry_run) else {
             return Ok(first);
         };
+        // By its name: what was written meanwhile is none of it.
         while run.rest > 0 {
-            let next = worker.call(step).await?;
-            match next.run {
-                Some(next) if next.at == run.at && next.rest < run.rest => run = next,
+            let at = run.at;
+            let on = move |node: &mut Node, now| node.undo_run_on(now, pack, at);
+            match worker.call(on).await? {
+                Some(next) if next.rest < run.rest => run = next,
                 _ => break,
             }
         }

@@ -20,6 +20,8 @@ const MERGED_AT_ONCE: usize = 8;
 /// Notes of a segment that is made of others, at most, so that it does not take much memory, and its
 /// blocks are written in one transaction.
 const MERGED_DOCS_MAX: u32 = 64 << 10;
+/// Bytes of the segments that it is made of, at most, for the same reason.
+const MERGED_BYTES_MAX: u64 = 64 << 20;
 /// Segments with fewer notes than this are of about one size.
 const SMALL_DOCS: u32 = 64;
 
@@ -259,7 +261,9 @@ impl Segments {
             same.push(number);
             if same.len() == MERGED_AT_ONCE {
                 let docs = same.iter().map(|of| self.segments[of].alive().count());
-                if docs.sum::<u32>() <= MERGED_DOCS_MAX {
+                let files = same.iter().flat_map(|of| &self.segments[of].meta.files);
+                let bytes: u64 = files.map(|file| file.bytes).sum();
+                if docs.sum::<u32>() <= MERGED_DOCS_MAX && bytes <= MERGED_BYTES_MAX {
                     return Some(std::mem::take(same));
                 }
                 same.clear();
@@ -327,6 +331,10 @@ impl Merge {
     /// # Errors
     /// [`IndexError`].
     pub fn run(self) -> Result<Merged, IndexError> {
+        contained(|| self.made())
+    }
+
+    fn made(self) -> Result<Merged, IndexError> {
         let of: Vec<&Part> = self
             .of
             .iter()
@@ -342,15 +350,7 @@ impl Merge {
                 .map(|part| alive_set(part))
                 .collect::<Result<_, _>>()?;
             let files = Files::default();
-            contained(|| {
-                let files = files.clone();
-                Ok(merge_filtered_segments(
-                    &segments,
-                    settings(),
-                    alive,
-                    files,
-                )?)
-            })?;
+            merge_filtered_segments(&segments, settings(), alive, files.clone())?;
             let files = files.take_written();
             built = Some(Built { docs, files });
         }

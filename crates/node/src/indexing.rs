@@ -313,8 +313,9 @@ impl Node {
         }
         indexing.merging = match merged.0 {
             Ok(merged) => Merging::Done(merged),
-            Err(error) => {
-                indexing.failed(&error);
+            // It may be of an index that was dropped since. If this one is damaged, a search will tell.
+            Err(_) => {
+                indexing.may_merge = false;
                 Merging::None
             }
         };

@@ -294,6 +294,50 @@ impl Node {
             Some(opposed) => opposed.what,
             None => UndoneWrite::Edited,
         };
+        let told = self.step_back(now, pack, run, known, runs, plan)?;
+        let (_, sensitivity, built) = self.built_note(pack, newest.item)?;
+        Ok(Undone {
+            pack,
+            id: newest.item,
+            title: built.meta().title,
+            sensitivity,
+            what,
+            at: newest.at,
+            status: built.view().status.as_str().to_owned(),
+            audience: self.audience(pack, sensitivity),
+            along: vec![],
+            run: Some(told),
+        })
+    }
+
+    /// Goes on taking back what hygiene wrote in the go that began then, whatever was written since;
+    /// nothing if it is not known any more.
+    ///
+    /// # Errors
+    /// [`NodeError::Denied`] if this person may not write there any more; [`NodeError::Store`].
+    pub fn undo_run_on(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        at: Timestamp,
+    ) -> Result<Option<RunUndone>, NodeError> {
+        let (taken_back, runs) = (self.taken_back(pack)?, self.runs(pack)?);
+        let Some(run) = runs.begun_at(at) else {
+            return Ok(None);
+        };
+        let told = self.step_back(now, pack, run, &taken_back, &runs, false)?;
+        Ok(Some(told))
+    }
+
+    fn step_back(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        run: &Run,
+        known: &TakenBack,
+        runs: &Runs,
+        plan: bool,
+    ) -> Result<RunUndone, NodeError> {
         let (entries, total) = self.newest_of_run(pack, run, RUN_STEP_ENTRIES)?;
         let mut told = run.undone(total);
         if !plan {
@@ -322,19 +366,7 @@ impl Node {
             self.commit(pack, staged)?;
             told = undone;
         }
-        let (_, sensitivity, built) = self.built_note(pack, newest.item)?;
-        Ok(Undone {
-            pack,
-            id: newest.item,
-            title: built.meta().title,
-            sensitivity,
-            what,
-            at: newest.at,
-            status: built.view().status.as_str().to_owned(),
-            audience: self.audience(pack, sensitivity),
-            along: vec![],
-            run: Some(told),
-        })
+        Ok(told)
     }
 
     fn stage_opposite(

@@ -144,7 +144,8 @@ fn groups_of_real_texts_are_stars_around_their_first() {
         for (other, alike) in &star.others {
             assert!(seen.insert(*other) && *other > star.middle);
             let exact = jaccard(&middle, &plainly(&texts[*other as usize]));
-            assert!(exact == *alike && exact >= 800, "{exact} {alike}");
+            let told = exact.min(SAME - 1); // only what is the same to the last sign is told as that
+            assert!(told == *alike && exact >= 800, "{exact} {alike}");
         }
     }
     for at in 0..100u32 {
@@ -183,11 +184,18 @@ fn a_script_without_spaces_is_compared_by_its_letters() {
 fn short_texts_are_the_same_or_not_alike() {
     let (a, b, c) = (
         look("Call Mia back, today."),
-        look("call mia BACK today"),
+        look("call mia  BACK,\ntoday."),
         look("call mia back tomorrow"),
     );
     assert_eq!((a.0.resemblance(&b.0), a.1.same == b.1.same), (SAME, true));
     assert_eq!(a.0.resemblance(&c.0), 0);
+    for (one, other) in [
+        ("Use C++ here", "Use C# here"),
+        ("latency < 5", "latency > 5"),
+    ] {
+        let (one, other) = (look(one), look(other));
+        assert!(one.0.resemblance(&other.0) == 0 && one.1.same != other.1.same);
+    }
     for empty in ["", "  \n", "!?.,;", "\0"] {
         assert!(Shingling::new(KEY).look(0, empty).is_none(), "{empty:?}");
     }

@@ -124,9 +124,16 @@ impl Node {
         pack: PackId,
         action: &HygieneAction,
     ) -> Result<Result<Vec<(ItemId, Edit)>, Left>, NodeError> {
+        let wanted = match action.act {
+            HygieneAct::Supersede { .. } => Status::Superseded,
+            HygieneAct::Expire => Status::Expired,
+            HygieneAct::Delete => Status::DELETED,
+        };
         let built = match self.as_it_was(pack, action.note, &action.version)? {
             Ok(built) => built,
-            Err(left) => return Ok(Err(left)),
+            Err(status) if status == Some(wanted) => return Ok(Err(Left::Done)),
+            Err(Some(_)) => return Ok(Err(Left::Changed)),
+            Err(None) => return Ok(Err(Left::Gone)),
         };
         let planned = match action.act {
             HygieneAct::Supersede { by, version } => {
@@ -139,11 +146,7 @@ impl Node {
                     Err(error) => return Err(error),
                 }
             }
-            act => {
-                let wanted = match act {
-                    HygieneAct::Expire => Status::Expired,
-                    _ => Status::DELETED,
-                };
+            HygieneAct::Expire | HygieneAct::Delete => {
                 let others = self.packs.need(pack)?.partners_of(&action.note);
                 let mut planned = Vec::new();
                 for id in others.into_iter().chain([action.note]) {
@@ -184,21 +187,18 @@ impl Node {
         Ok(Ok(planned))
     }
 
-    /// A note, if it still is as it was looked at.
+    /// A note, if it still is as it was looked at; its status otherwise, if it is there.
     fn as_it_was(
         &mut self,
         pack: PackId,
         note: ItemId,
         version: &[u8; 32],
-    ) -> Result<Result<BuiltNote, Left>, NodeError> {
+    ) -> Result<Result<BuiltNote, Option<Status>>, NodeError> {
         match self.built_note(pack, note) {
             Ok((_, _, built)) if built.version() == *version => Ok(Ok(built)),
-            Ok((_, _, built)) => match built.view().status {
-                Status::Active => Ok(Err(Left::Changed)),
-                _ => Ok(Err(Left::Done)),
-            },
+            Ok((_, _, built)) => Ok(Err(Some(built.view().status))),
             Err(NodeError::NotFound(_) | NodeError::Denied(Denied::AboveClearance)) => {
-                Ok(Err(Left::Gone))
+                Ok(Err(None))
             }
             Err(error) => Err(error),
         }

@@ -33,11 +33,15 @@ pub(super) struct Fact {
     /// Whether other notes were made from it, or replaced by it.
     pub(super) referred_to: bool,
     pub(super) text_bytes: u64,
+    /// Its version as it was looked at: what was written since is not what was judged.
+    pub(super) version: [u8; 32],
     /// How its text is found; none if it is not to be compared.
     pub(super) signature: Option<Box<Signature>>,
     /// Why it stays as it is.
     pub(super) left: Option<Left>,
-    /// Whether it is in use past its end.
+    /// Whether its end is over.
+    pub(super) ended: bool,
+    /// Whether it is in use past its end, or a masked copy is that has ended as it has.
     pub(super) in_use_past_end: bool,
     /// The others of an original and its masked copies; of a copy, none.
     pub(super) family: Vec<ItemId>,
@@ -79,13 +83,19 @@ impl Joining {
     }
 }
 
-/// Names what texts are compared within: notes of one pack, one sensitivity and one consent.
+/// Names what texts are compared within: notes of one pack, one sensitivity, one consent, one trust, and
+/// with the same end. Something captured from outside never replaces what somebody wrote, and what ends
+/// soon never what stays.
 pub(super) fn domain(note: &ReadNote) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(note.pack.as_bytes());
     hasher.write_u8(note.sensitivity as u8);
     let consent = note.view.consent.as_ref().map(codec::encode);
     hasher.write(&consent.unwrap_or_default());
+    hasher.write(note.built.record.source.trust.as_str().as_bytes());
+    for end in [note.view.expires_at, note.view.valid_to] {
+        hasher.write_u64(end.map_or(u64::MAX, Timestamp::as_millis));
+    }
     hasher.finish()
 }
 
@@ -184,9 +194,11 @@ impl Facts {
             pinned: view.pinned,
             admitted,
             referred_to: false,
+            version: built.version(),
             text_bytes: (view.title.len() + view.body.len()) as u64,
             signature: looked.flatten().map(|(_, signature)| Box::new(signature)),
             left: None,
+            ended,
             in_use_past_end: ended && view.status == Status::Active,
             family: vec![],
             is_copy: false,
@@ -249,7 +261,7 @@ impl Facts {
         head.read_at = head.read_at.max(read_at);
         head.pinned |= pinned;
         head.left = head.left.or(left);
-        head.in_use_past_end |= in_use;
+        head.in_use_past_end |= in_use && head.ended; // nobody ends an original by ending its copy
         head.referred_to |= referred_to;
     }
 }

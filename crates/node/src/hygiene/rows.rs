@@ -201,7 +201,7 @@ fn told(node: &Node, fact: &Fact, row: &Row) -> Result<HygieneNote, NodeError> {
         since: row.since,
         along,
         left: fact.left.filter(|_| !matches!(row.to, To::Kept(..))),
-        version: built.version(),
+        version: fact.version,
     })
 }
 

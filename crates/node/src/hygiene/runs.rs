@@ -91,6 +91,11 @@ impl Runs {
         self.runs.iter().find(left)
     }
 
+    /// The go that began then.
+    pub(crate) fn begun_at(&self, at: Timestamp) -> Option<&Run> {
+        self.runs.iter().find(|run| run.at == at)
+    }
+
     /// Notes that a step wrote something for the go that began then.
     fn wrote(&mut self, at: Timestamp, spans: &[Span], notes: u64) {
         let known = self.runs.iter().position(|run| run.at == at);

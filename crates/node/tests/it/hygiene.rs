@@ -446,6 +446,79 @@ fn a_go_is_finished_after_a_crash_and_taken_back_as_one() {
     assert_no_violations(&mut world);
 }
 
+/// Goal: a note that ends is not put in the place of one that stays, nor the other way round; texts that
+/// differ only in signs are not said to be the same, and short ones are not alike at all.
+#[test]
+fn what_ends_and_what_stays_are_no_duplicates_and_signs_count() {
+    let mut world = World::new(21);
+    let ana = world.add("Ana");
+    world.start(ana);
+    let pack = create(&mut world, ana, "Acme");
+    put(&mut world, ana, pack, note(CALL, Internal));
+    let ends = put(
+        &mut world,
+        ana,
+        pack,
+        note(&format!("{CALL} again"), Internal),
+    );
+    let soon = later(world.clock(ana), 3);
+    edit(&mut world, ana, pack, ends, until(soon));
+    assert_eq!(look(&mut world, ana, &options()).groups.len(), 0);
+    let sign = put(
+        &mut world,
+        ana,
+        pack,
+        note(&CALL.replace("4711:", "-4711"), Internal),
+    );
+    for text in ["balance 500", "balance -500"] {
+        put(&mut world, ana, pack, note(text, Internal));
+    }
+    let report = look(&mut world, ana, &options());
+    assert_eq!(report.groups.len(), 1);
+    let group = &report.groups[0];
+    let both = [group.kept.id, group.others[0].0.id];
+    assert!(both.contains(&sign) && !both.contains(&ends));
+    assert_eq!((group.others.len(), group.others[0].1), (1, 999));
+}
+
+/// Goal: while a large go is taken back step by step somebody goes on writing: that stays as it is.
+#[test]
+fn what_is_written_while_a_go_is_taken_back_stays() {
+    let mut world = World::new(22);
+    let ana = world.add("Ana");
+    world.start(ana);
+    let pack = create(&mut world, ana, "Acme");
+    let past = later(world.clock(ana), 1);
+    for at in 0..40 {
+        let id = put(&mut world, ana, pack, note(&format!("note {at}"), Internal));
+        edit(&mut world, ana, pack, id, until(past));
+    }
+    world.run(3 * DAY_MILLIS);
+    let report = look(&mut world, ana, &options());
+    let plan = plan(&report);
+    assert_eq!(plan.len(), 40);
+    put_away(&mut world, ana, pack, &plan);
+    let mut run = undo_once(&mut world, ana, pack).unwrap().run.unwrap();
+    assert!(run.rest > 0);
+    let added = put(&mut world, ana, pack, note("written meanwhile", Internal));
+    while run.rest > 0 {
+        let step = world.call(ana, |node, now| node.undo_run_on(now, pack, run.at));
+        run = step.done().unwrap();
+    }
+    let statuses = statuses(&mut world, ana, pack);
+    assert_eq!(statuses.len(), 41);
+    assert!(
+        statuses.iter().all(|(_, status)| status == "active"),
+        "{statuses:?}"
+    );
+    assert!(statuses.iter().any(|(id, _)| *id == added));
+    assert_eq!(
+        undo(&mut world, ana, pack).id,
+        added,
+        "the next undo takes that back"
+    );
+}
+
 /// Goal: a note that somebody changed since the plan was shown stays as it is, and so does one whose
 /// replacement changed or is gone; one more write in between is not taken back with the go.
 #[test]
@@ -624,7 +697,7 @@ fn empty_packs_floods_and_huge_notes_are_taken_as_they_are() {
     };
     assert_eq!(
         (report.kinds[&Duplicate].total, report.not_compared),
-        (1_499 + 2, 0)
+        (1_499, 0)
     );
     assert_eq!(group.others.len(), 1_000, "as many as are asked for");
     assert_eq!(
