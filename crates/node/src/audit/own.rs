@@ -66,8 +66,26 @@ impl Node {
         &mut self,
         rows: Vec<(Option<PackId>, Report)>,
     ) -> Result<(), NodeError> {
+        let (settings, end) = self.own_rows_of(rows);
+        if settings.is_empty() {
+            return Ok(());
+        }
+        let mut batch = self.store.batch(&mut *self.rng)?;
+        for (name, value) in &settings {
+            batch.put_setting(name, value)?;
+        }
+        batch.commit()?;
+        self.audit.own = end;
+        Ok(())
+    }
+
+    /// Rows that come next in the list, as the settings that they are, and where it ends with them.
+    pub(super) fn own_rows_of(
+        &self,
+        rows: Vec<(Option<PackId>, Report)>,
+    ) -> (Vec<(String, Vec<u8>)>, OwnEnd) {
         let mut end = self.audit.own;
-        let mut written = Vec::new();
+        let mut settings = Vec::new();
         for (pack, report) in rows {
             let row = OwnReport {
                 version: 1,
@@ -78,22 +96,16 @@ impl Node {
                 report: report.to_bytes(),
             };
             let signed = SignedOwnReport::sign(&row, &self.me.signing);
-            let bytes = signed.to_bytes();
             end = OwnEnd {
                 next: end.next + 1,
                 prev: Some(signed.hash()),
             };
-            written.push((slot(row.seq), bytes));
+            settings.push((slot(row.seq), signed.to_bytes()));
         }
-        let Some(last) = end.prev else { return Ok(()) };
-        let mut batch = self.store.batch(&mut *self.rng)?;
-        for (slot, bytes) in &written {
-            batch.put_setting(slot, bytes)?;
+        if let (Some(last), false) = (end.prev, settings.is_empty()) {
+            settings.push((END.into(), codec::encode(&(end.next, last))));
         }
-        batch.put_setting(END, &codec::encode(&(end.next, last)))?;
-        batch.commit()?;
-        self.audit.own = end;
-        Ok(())
+        (settings, end)
     }
 
     /// The rows of the list that may be here, oldest first.
