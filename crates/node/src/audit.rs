@@ -12,10 +12,10 @@ mod pages;
 mod verify;
 
 pub use log::{
-    AUDIT_REACH_MAX, AUDIT_ROWS_MAX, AuditKind, AuditPage, AuditQuery, AuditRow, AuditState,
-    AuditWhat,
+    AUDIT_REACH_MAX, AUDIT_ROWS_MAX, AuditKind, AuditPage, AuditQuery, AuditReading, AuditRow,
+    AuditState, AuditWhat,
 };
-pub use verify::{AuditVerified, BrokenLog, VerifiedDevice};
+pub use verify::{AuditVerified, BrokenLog, VerifiedDevice, VerifyingAudit};
 
 use crate::error::Denied;
 use crate::replica::{Replica, Staged};
@@ -71,6 +71,8 @@ pub(crate) struct Audit {
     exports: BTreeMap<exporting::ExportKey, OpenExport>,
     /// What their pages added since the setting was written.
     pages: Pages,
+    /// A list that somebody takes piece by piece.
+    list: Option<log::KeptList>,
     own: OwnEnd,
     keep_millis: u64,
     /// When rows of the own list that are too old were dropped last, since the start.
@@ -91,6 +93,7 @@ impl Audit {
             waiting,
             exports: BTreeMap::new(),
             pages,
+            list: None,
             own,
             keep_millis: keep.first().copied().unwrap_or(KEEP_MILLIS_DEFAULT),
             pruned_at: None,
@@ -296,6 +299,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::Store`].
     pub fn write_reports(&mut self, now: Timestamp, all: bool) -> Result<bool, NodeError> {
+        self.forget_list(now);
         if self.audit.waiting.is_empty() && self.audit.exports.is_empty() {
             return Ok(false);
         }

@@ -138,24 +138,37 @@ impl Node {
         if self.audit.own.next == 0 || waited.is_some_and(|waited| waited < PRUNE_EVERY_MILLIS) {
             return Ok(());
         }
-        let since = self.audit_kept_since(now);
-        let mut old = Vec::new();
-        for (seq, row) in self.own_rows() {
-            if let OwnRow::Holds(row, _) = row?
-                && Report::from_bytes(&row.report).is_ok_and(|report| report.until() < since)
-            {
-                old.push(slot(seq));
-            }
-        }
+        let old = self.older_than(self.audit_kept_since(now))?;
         if !old.is_empty() {
             let mut batch = self.store.batch(&mut *self.rng)?;
-            for slot in &old {
-                batch.put_setting(slot, &[])?;
+            for seq in &old {
+                batch.put_setting(&slot(*seq), &[])?;
             }
             batch.commit()?;
         }
         self.audit.pruned_at = Some(now);
         Ok(())
+    }
+
+    /// How many rows of the list are older than that, in milliseconds.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn audit_too_old(&self, now: Timestamp, millis: u64) -> Result<u64, NodeError> {
+        let since = Timestamp::from_millis(now.as_millis().saturating_sub(millis));
+        Ok(self.older_than(since)?.len() as u64)
+    }
+
+    fn older_than(&self, since: Timestamp) -> Result<Vec<u64>, NodeError> {
+        let mut old = Vec::new();
+        for (seq, row) in self.own_rows() {
+            if let OwnRow::Holds(row, _) = row?
+                && Report::from_bytes(&row.report).is_ok_and(|report| report.until() < since)
+            {
+                old.push(seq);
+            }
+        }
+        Ok(old)
     }
 
     /// Whether the list holds together: the number of rows, and the first that does not follow.

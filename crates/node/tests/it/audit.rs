@@ -409,7 +409,7 @@ fn a_readers_report_after_a_removal_waits_for_a_writer() {
     assert_eq!(epochs(&mut world), before);
     let rows = reports(&mut world, cyn, pack);
     assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].state, AuditState::Waits, "shown here already");
+    assert_eq!(rows[0].state, AuditState::LacksKey, "shown here already");
     assert!(reports(&mut world, ana, pack).is_empty());
     add(&mut world, ana, pack, "mail", Sensitivity::Internal);
     settle(&mut world);
