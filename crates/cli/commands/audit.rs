@@ -8,8 +8,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_rpc::{
-    Audit, AuditDevice, AuditExport, AuditKept, AuditKind, AuditRow, AuditVerified, Client, Code, Failure,
-    KeepAudit, ReadAudit, V1, VerifyAudit,
+    Audit, AuditDevice, AuditExport, AuditKept, AuditKind, AuditRow, AuditVerified, Client, Code,
+    Failure, KeepAudit, ReadAudit, V1, VerifyAudit,
 };
 
 #[derive(Debug, Args)]
@@ -610,7 +610,10 @@ mod tests {
         );
         assert_eq!(
             told(document),
-            told_as("wrote the exported document", "to file, sha256 abababababab…")
+            told_as(
+                "wrote the exported document",
+                "to file, sha256 abababababab…"
+            )
         );
         assert_eq!(
             told(carried),

@@ -154,7 +154,8 @@ impl Node {
             let what = Reported::Read { item: *item, part };
             let again = same(&mut self.audit.waiting, now, pack, *sensitivity, via, &what);
             // Twice in one answer is one read.
-            let is_new = |waits: &Waits| waits.report.what != what || waits.sensitivity != *sensitivity;
+            let is_new =
+                |waits: &Waits| waits.report.what != what || waits.sensitivity != *sensitivity;
             if let Some(again) = again {
                 again.again(now);
             } else if waiting[before..].iter().all(is_new) {

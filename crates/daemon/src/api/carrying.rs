@@ -23,7 +23,9 @@ pub(super) async fn carry_note(served: Served, call: CarryNote) -> Answered<Note
         across_clients: call.across_clients,
     };
     let via = served.via();
-    let done = served.engine.carry_for(pack, id, options, call.dry_run, via);
+    let done = served
+        .engine
+        .carry_for(pack, id, options, call.dry_run, via);
     let done = done.await;
     let done = done.map_err(|e| failed(&e))?;
     let sensitivity = convert::sensitivity(done.sensitivity);

@@ -185,8 +185,7 @@ impl Node {
             return Ok(()); // read a second time
         }
         // A row of the page alone stands for it, where what is on disk has a report to add it to.
-        let is_known =
-            open.is_real && new.keys().all(|level| open.holds_at(*level).is_some());
+        let is_known = open.is_real && new.keys().all(|level| open.holds_at(*level).is_some());
         if is_known && self.audit.pages.has_room() {
             let row = PageRow::new(open.pack, open.id, &new);
             self.keep_page(row)?;

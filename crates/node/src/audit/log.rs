@@ -375,7 +375,10 @@ impl Node {
             self.read_what_is_here(reading)?;
             let newest = &mut reading.newest;
             reading.list = Some(List {
-                places: std::mem::take(&mut newest.rows).into_values().rev().collect(),
+                places: std::mem::take(&mut newest.rows)
+                    .into_values()
+                    .rev()
+                    .collect(),
                 total: newest.total,
                 since: reading.since,
                 waiting: reading.waiting,

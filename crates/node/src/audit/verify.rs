@@ -175,7 +175,10 @@ impl Node {
             let Some(log) = replica.logs.get(&at.log) else {
                 continue;
             };
-            let branch = log.branches.iter().find(|branch| branch.number == at.number);
+            let branch = log
+                .branches
+                .iter()
+                .find(|branch| branch.number == at.number);
             let of = verifying.devices.get_mut(&log.opening.device);
             let (Some(branch), Some(of)) = (branch, of) else {
                 continue;
@@ -199,7 +202,9 @@ impl Node {
         let (own_rows, own_broken) = self.verify_own()?;
         let levels = Sensitivity::ALL.into_iter();
         Ok(AuditVerified {
-            devices: std::mem::take(&mut verifying.devices).into_values().collect(),
+            devices: std::mem::take(&mut verifying.devices)
+                .into_values()
+                .collect(),
             not_readable: levels
                 .filter(|level| !self.may_see_reports(replica, *level))
                 .collect(),
@@ -269,9 +274,7 @@ impl Node {
         let continues = |before: &LogPosition| match at.verified {
             Some(verified) => *before == verified,
             None => {
-                before.seq + 1 == first
-                    && before.seq < branch.start()
-                    && replica.has_entry(before)
+                before.seq + 1 == first && before.seq < branch.start() && replica.has_entry(before)
             }
         };
         let run = match VerifiedRun::verify(run, continues) {
