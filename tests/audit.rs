@@ -117,9 +117,9 @@ fn a_teammate_sees_what_was_copied_into_another_pack() {
     let note = ada.add(&pack, "Renewal", "they want a quarterly payment");
     ben.ok(&["sync", "--wait"]);
     let other = ben.create_pack("Elsewhere");
-    ben.json(&["copy", &note, &other, "--dry-run"]);
+    ben.json(&["copy", &note, "--to", &other, "--dry-run"]);
     assert!(rows(&ben, &pack, &["--kind", "export"]).is_empty());
-    ben.json(&["copy", &note, &other, "--yes"]);
+    ben.json(&["copy", &note, "--to", &other]);
     ben.ok(&["sync", "--wait"]);
     let seen = rows(&ada, &pack, &["--kind", "export"]);
     assert_eq!(seen.len(), 1, "{seen:#?}");
@@ -129,9 +129,8 @@ fn a_teammate_sees_what_was_copied_into_another_pack() {
     assert!(told.contains("took into another pack"), "{told}");
     let walled = ["pack", "create", "Case 7", "--client", "Acme GmbH"];
     let walled = text(&ben.json(&walled)["pack"]["id"]);
-    let secret =
-        text(&ben.json(&["add", &walled, "--title", "t", "--body", "words"])["note"]["id"]);
-    let (exit, _) = ben.fails(&["copy", &secret, &other, "--yes"], b"");
+    let secret = ben.add(&walled, "Title", "words");
+    let (exit, _) = ben.fails(&["copy", &secret, "--to", &other], b"");
     assert_eq!(exit, 4);
     let denied = rows(&ben, &walled, &["--kind", "denial"]);
     assert_eq!(

