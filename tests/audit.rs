@@ -120,6 +120,8 @@ fn a_teammate_sees_what_was_copied_into_another_pack() {
     ben.json(&["copy", &note, "--to", &other, "--dry-run"]);
     assert!(rows(&ben, &pack, &["--kind", "export"]).is_empty());
     ben.json(&["copy", &note, "--to", &other]);
+    // Asking is enough for Ben's device to tell what waits.
+    assert_eq!(rows(&ben, &pack, &["--kind", "export"]).len(), 1);
     ben.ok(&["sync", "--wait"]);
     let seen = rows(&ada, &pack, &["--kind", "export"]);
     assert_eq!(seen.len(), 1, "{seen:#?}");
