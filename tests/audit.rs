@@ -109,6 +109,38 @@ fn a_teammate_sees_who_read_a_note_and_who_took_it_out() {
     assert_eq!(rows(&ada, &pack, &["--until", "1h"]).len(), 0);
 }
 
+/// Goal: a note that somebody copies into another pack is told as an export, and who asks what that
+/// would do tells nothing; a refusal names its rule.
+#[test]
+fn a_teammate_sees_what_was_copied_into_another_pack() {
+    let (ada, ben, pack) = shared();
+    let note = ada.add(&pack, "Renewal", "they want a quarterly payment");
+    ben.ok(&["sync", "--wait"]);
+    let other = ben.create_pack("Elsewhere");
+    ben.json(&["copy", &note, "--to", &other, "--dry-run"]);
+    assert!(rows(&ben, &pack, &["--kind", "export"]).is_empty());
+    ben.json(&["copy", &note, "--to", &other]);
+    // Asking is enough for Ben's device to tell what waits.
+    assert_eq!(rows(&ben, &pack, &["--kind", "export"]).len(), 1);
+    ben.ok(&["sync", "--wait"]);
+    let seen = rows(&ada, &pack, &["--kind", "export"]);
+    assert_eq!(seen.len(), 1, "{seen:#?}");
+    assert_eq!(seen[0]["export"]["into"], json!(other));
+    assert_eq!(seen[0]["by"]["name"], "Ben");
+    let told = ada.ok(&["audit", "who-read", &note]);
+    assert!(told.contains("took into another pack"), "{told}");
+    let walled = ["pack", "create", "Case 7", "--client", "Acme GmbH"];
+    let walled = text(&ben.json(&walled)["pack"]["id"]);
+    let secret = ben.add(&walled, "Title", "words");
+    let (exit, _) = ben.fails(&["copy", &secret, "--to", &other], b"");
+    assert_eq!(exit, 4);
+    let denied = rows(&ben, &walled, &["--kind", "denial"]);
+    assert_eq!(
+        denied[0]["denial"],
+        json!({"asked": "copy", "rule": "wall client"})
+    );
+}
+
 /// Goal: a refusal is told by its rule and by nothing of what it was about.
 #[test]
 fn a_refused_export_is_told_by_its_rule() {
@@ -207,6 +239,16 @@ fn keeping_and_wrong_questions() {
     let ada = Device::up("Ada");
     let pack = ada.create_pack("Acme");
     assert_eq!(ada.json(&["audit", "keep"])["days"], 365);
+    let planned = ada.json(&["audit", "keep", "90", "--dry-run"]);
+    assert_eq!(
+        (&planned["days"], &planned["deleted"], &planned["dry_run"]),
+        (&json!(90), &json!(0), &json!(true))
+    );
+    assert_eq!(
+        ada.json(&["audit", "keep"])["days"],
+        365,
+        "nothing was done"
+    );
     let (_, error) = ada.fails(&["audit", "keep", "90"], b"");
     assert_eq!(error["code"], "confirmation-required");
     assert_eq!(ada.json(&["audit", "keep", "90", "--yes"])["days"], 90);

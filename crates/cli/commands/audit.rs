@@ -8,8 +8,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_rpc::{
-    Audit, AuditDevice, AuditExport, AuditKind, AuditRow, AuditVerified, Client, Code, Failure,
-    KeepAudit, ReadAudit, V1, VerifyAudit,
+    Audit, AuditDevice, AuditExport, AuditKept, AuditKind, AuditRow, AuditVerified, Client, Code,
+    Failure, KeepAudit, ReadAudit, V1, VerifyAudit,
 };
 
 #[derive(Debug, Args)]
@@ -58,6 +58,9 @@ enum AuditCommand {
         /// From now on
         #[arg(value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
         days: Option<u32>,
+        /// Only say what that would delete
+        #[arg(long, requires = "days")]
+        dry_run: bool,
         /// Do not ask
         #[arg(long, requires = "days")]
         yes: bool,
@@ -150,8 +153,17 @@ pub(super) async fn run(context: &Context, args: AuditArgs) -> anyhow::Result<()
             };
             export(context, &client, call).await
         }
-        AuditCommand::Keep { days, yes } => {
-            let before = client.call(&KeepAudit { v: V1, days: None }).await?;
+        AuditCommand::Keep { days, dry_run, yes } => {
+            let keep = |days, dry_run| KeepAudit {
+                v: V1,
+                days,
+                dry_run,
+            };
+            if dry_run {
+                let kept = client.call(&keep(days, true)).await?;
+                return kept_in_words(context, &kept);
+            }
+            let before = client.call(&keep(None, false)).await?;
             if let Some(days) = days.filter(|days| *days < before.days && !yes) {
                 let terms = format!(
                     "What only this device reported to itself is deleted after {}, not {}.",
@@ -160,17 +172,30 @@ pub(super) async fn run(context: &Context, args: AuditArgs) -> anyhow::Result<()
                 );
                 input::confirm(context.out, &terms, "Keep it no longer than that?")?;
             }
-            let kept = client.call(&KeepAudit { v: V1, days }).await?;
-            if context.out.is_json() {
-                return context.out.document(&kept);
-            }
-            let shown = format!(
-                "Reports are shown here for {}; older ones stay sealed in the packs' logs",
-                words::count(u64::from(kept.days), "day", "days")
-            );
-            Ok(context.out.data(shown)?)
+            let kept = client.call(&keep(days, false)).await?;
+            kept_in_words(context, &kept)
         }
     }
+}
+
+fn kept_in_words(context: &Context, kept: &AuditKept) -> anyhow::Result<()> {
+    if context.out.is_json() {
+        return context.out.document(kept);
+    }
+    let days = words::count(u64::from(kept.days), "day", "days");
+    let deleted = words::count(kept.deleted, "report", "reports");
+    let mut shown = match kept.dry_run {
+        true => format!("Reports would be shown here for {days}"),
+        false => format!("Reports are shown here for {days}"),
+    };
+    shown += "; older ones stay sealed in the packs' logs";
+    shown += &match (kept.deleted, kept.dry_run) {
+        (0, false) => String::new(),
+        (0, true) => "\nNothing that only this device kept would be deleted now".to_owned(),
+        (_, true) => format!("\n{deleted} that only this device kept would be deleted now"),
+        (_, false) => format!("\nDeleted: {deleted} that only this device kept"),
+    };
+    Ok(context.out.data(shown)?)
 }
 
 fn asked(filter: Filter, now: &Zoned) -> Result<ReadAudit, Failure> {
@@ -192,7 +217,7 @@ async fn export(context: &Context, client: &Client, mut call: ReadAudit) -> anyh
         let page = client.call(&call).await?;
         // The pack by its id from here on: somebody may give its name to another one meanwhile.
         call.pack = page.pack.as_ref().map(|pack| pack.id.clone());
-        let rows = page.rows.len() as u64;
+        let (rows, total) = (page.rows.len() as u64, page.total);
         call.skip += rows;
         if context.out.is_json() {
             match &mut whole {
@@ -204,7 +229,8 @@ async fn export(context: &Context, client: &Client, mut call: ReadAudit) -> anyh
                 context.out.data(serde_json::to_string(row)?)?;
             }
         }
-        if rows == 0 || rows < u64::from(PAGE_ROWS) {
+        // An answer ends early where rows are long.
+        if rows == 0 || call.skip >= total {
             break;
         }
     }
@@ -283,7 +309,12 @@ fn what(row: &AuditRow) -> String {
     let what = match row.kind {
         AuditKind::Read if row.part.as_deref() == Some("history") => "read all versions of",
         AuditKind::Read => "read",
-        AuditKind::Export => "exported",
+        AuditKind::Export => match &row.export {
+            Some(export) if export.into.is_some() => "took into another pack",
+            Some(export) if is_document(export) => "wrote the exported document",
+            Some(export) if export.held == 0 => "kept back in an export",
+            _ => "exported",
+        },
         AuditKind::Denial => "was refused",
         AuditKind::Policy => match row.policy.as_ref().map(|policy| policy.act.as_str()) {
             Some("create") => "made the pack",
@@ -326,8 +357,16 @@ fn of(context: &Context, row: &AuditRow) -> String {
     }
 }
 
+/// Whether a row says what was written of an export, and nothing of what it held.
+fn is_document(export: &AuditExport) -> bool {
+    export.held == 0 && export.sha256.is_some()
+}
+
 fn of_export(export: &AuditExport) -> String {
-    let mut parts = vec![words::count(u64::from(export.held), "note", "notes")];
+    let mut parts = vec![];
+    if export.held > 0 {
+        parts.push(words::count(u64::from(export.held), "note", "notes"));
+    }
     let stayed: u64 = export.withheld.values().copied().map(u64::from).sum();
     if stayed > 0 {
         let rules: Vec<String> = export
@@ -336,6 +375,9 @@ fn of_export(export: &AuditExport) -> String {
             .map(|(rule, count)| format!("{count} {rule}"))
             .collect();
         parts.push(format!("withheld {stayed} ({})", rules.join(", ")));
+    }
+    if let Some(pack) = &export.into {
+        parts.push(format!("into pack {}", words::short(pack)));
     }
     if let Some(format) = &export.format {
         parts.push(format!("as {format}"));
@@ -370,7 +412,8 @@ fn state(row: &AuditRow) -> &'static str {
     match (row.state.as_str(), row.kind) {
         ("set_aside", AuditKind::Policy) => "does not count",
         ("set_aside", _) => "does not count: written after a removal",
-        ("waits", _) => "here only, until a key is here",
+        ("waits", _) => "not sent yet",
+        ("lacks_key", _) => "not sent yet: the key for it has not come",
         ("own", _) => "on this device only",
         _ => "",
     }
@@ -513,6 +556,7 @@ mod tests {
             format: Some("md".into()),
             purpose: Some("support".into()),
             crosses_clients: Some(true),
+            into: None,
             sha256: Some("ab".repeat(32)),
             bytes: Some(7),
             to: Some("file".into()),
@@ -521,6 +565,67 @@ mod tests {
             of_export(&export),
             "2 notes, withheld 1 (1 consent withdrawn), as md, for support, across clients, to file, sha256 abababababab…"
         );
+    }
+
+    /// Goal: the hash stands on no "0 notes"; what only stayed, and what went into a pack, say so.
+    #[test]
+    fn each_row_of_an_export_says_what_it_is_about() {
+        let nothing = AuditExport {
+            id: "00".into(),
+            held: 0,
+            withheld: [("note deleted".to_owned(), 2)].into(),
+            notes: vec![],
+            max_sensitivity: None,
+            format: None,
+            purpose: None,
+            crosses_clients: None,
+            into: None,
+            sha256: None,
+            bytes: None,
+            to: None,
+        };
+        let document = AuditExport {
+            withheld: [].into(),
+            sha256: Some("ab".repeat(32)),
+            to: Some("file".into()),
+            ..nothing.clone()
+        };
+        let carried = AuditExport {
+            held: 1,
+            withheld: [].into(),
+            into: Some("packpackpack".into()),
+            ..nothing.clone()
+        };
+        let told = |export: AuditExport| {
+            let row = AuditRow {
+                export: Some(export.clone()),
+                ..row(AuditKind::Export)
+            };
+            (what(&row), of_export(&export))
+        };
+        let told_as = |what: &str, of: &str| (what.to_owned(), of.to_owned());
+        assert_eq!(
+            told(nothing),
+            told_as("kept back in an export", "withheld 2 (2 note deleted)")
+        );
+        assert_eq!(
+            told(document),
+            told_as(
+                "wrote the exported document",
+                "to file, sha256 abababababab…"
+            )
+        );
+        assert_eq!(
+            told(carried),
+            told_as("took into another pack", "1 note, into pack packpackpa")
+        );
+        for (state_of, said) in [("waits", "not sent yet"), ("own", "on this device only")] {
+            let row = AuditRow {
+                state: state_of.into(),
+                ..row(AuditKind::Read)
+            };
+            assert_eq!(state(&row), said);
+        }
     }
 
     /// Goal: it never says more than what devices told, and a broken place is not to be overlooked.

@@ -194,16 +194,18 @@ async fn list_members(served: Served, call: ListMembers) -> Answered<Members> {
 
 async fn review_pack(served: Served, call: ReviewPack) -> Answered<Review> {
     let id = served.pack(call.pack).await?;
-    let listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
-    let total = listed.len() as u64;
-    let first = listed.into_iter().take(Review::LISTED_MAX);
+    // First: nothing may fail once it is reported.
     let summary = served.summary(id).await?;
+    let listed = served
+        .engine
+        .read_set_aside(id, Review::LISTED_MAX, served.via());
+    let (listed, total) = listed.await.map_err(|e| failed(&e))?;
     Ok(Review {
         v: V1,
         may_take: summary.role.is_some_and(engine::Role::may_write),
         pack: convert::pack_ref(summary),
         total,
-        set_aside: first.map(convert::set_aside).collect(),
+        set_aside: listed.into_iter().map(convert::set_aside).collect(),
     })
 }
 

@@ -4,12 +4,15 @@
 //! they answer. [`Engine::note`] and the like report nothing: they are for the program's own use.
 
 use crate::finding::{RedactedPage, redacted_plan};
+use crate::worker::Worker;
 use crate::{Engine, EngineError};
 use kitbag_core::content::report::{ReadPart, Via, Written};
-use kitbag_core::id::{ItemId, PackId};
+use kitbag_core::id::{ItemId, PackId, Timestamp};
+use kitbag_core::policy::Sensitivity;
 use kitbag_node::audit::{AuditPage, AuditQuery, AuditVerified};
+use kitbag_node::carrying::{Carried, Carry, CarryOptions};
 use kitbag_node::finding::{ExportOptions, ExportPlan};
-use kitbag_node::view::{Note, Revision, TextPage};
+use kitbag_node::view::{Note, Revision, SetAsideView, TextPage};
 use kitbag_node::{Node, NodeError};
 
 impl Engine {
@@ -62,6 +65,67 @@ impl Engine {
                 let page = node.text(pack, id, from)?;
                 node.report_read(now, pack, id, ReadPart::Now, via)?;
                 Ok(page)
+            })
+            .await
+    }
+
+    /// The first of what is set aside, as many as `limit`, and how much it is, for somebody: what shows
+    /// text of a note is reported before it is handed over.
+    ///
+    /// # Errors
+    /// As [`Engine::set_aside`].
+    pub async fn read_set_aside(
+        &self,
+        pack: PackId,
+        limit: usize,
+        via: Via,
+    ) -> Result<(Vec<SetAsideView>, u64), EngineError> {
+        self.worker()?
+            .call(move |node, now| {
+                let mut listed = node.set_aside(pack)?;
+                let total = listed.len() as u64;
+                listed.truncate(limit);
+                let shown = listed.iter().filter(|view| view.text.is_some());
+                let read: Vec<(ItemId, Sensitivity)> = shown
+                    .filter_map(|view| Some((view.note?, view.sensitivity)))
+                    .collect();
+                node.report_reads(now, pack, &read, ReadPart::Now, &via)?;
+                Ok((listed, total))
+            })
+            .await
+    }
+
+    /// As [`Engine::carry`], for somebody: reported where the note is, as an export, before it is
+    /// written into the other pack; what is refused is reported as well.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn carry_for(
+        &self,
+        pack: PackId,
+        id: ItemId,
+        options: CarryOptions,
+        dry_run: bool,
+        via: Via,
+    ) -> Result<Carried, EngineError> {
+        self.worker()?
+            .call(move |node, now| {
+                let planned = node.carry(now, pack, id, &options, true);
+                if let Err(NodeError::Denied(denied)) = &planned {
+                    let rule = Node::denied_by(denied);
+                    let asked = match options.carry {
+                        Carry::Move => "move",
+                        Carry::Copy => "copy",
+                    };
+                    node.report_denial_of_note(now, pack, id, asked, &rule, via)?;
+                    return planned;
+                }
+                let planned = planned?;
+                if dry_run {
+                    return Ok(planned);
+                }
+                node.report_carry(now, pack, &planned, &options, via)?;
+                node.carry(now, pack, id, &options, false)
             })
             .await
     }
@@ -165,12 +229,19 @@ impl Engine {
         pack: Option<PackId>,
         query: AuditQuery,
     ) -> Result<AuditPage, EngineError> {
-        self.worker()?
-            .call(move |node, now| match pack {
-                Some(pack) => node.audit(now, pack, &query),
-                None => node.audit_of_device(now, &query),
-            })
-            .await
+        let worker = self.worker()?;
+        let begin = move |node: &mut Node, now| {
+            let mut reading = node.begin_audit(now, pack, &query)?;
+            let page = node.audit_on(now, &mut reading)?;
+            Ok((reading, page))
+        };
+        let on = |mut reading| {
+            move |node: &mut Node, now| {
+                let page = node.audit_on(now, &mut reading)?;
+                Ok((reading, page))
+            }
+        };
+        in_slices(&worker, begin, on).await
     }
 
     /// Titles of notes, as far as this person reads them.
@@ -195,31 +266,71 @@ impl Engine {
     /// # Errors
     /// [`EngineError::NotFound`], [`EngineError::Storage`].
     pub async fn verify_audit(&self, pack: PackId) -> Result<AuditVerified, EngineError> {
-        self.worker()?
-            .call(move |node, now| node.verify_audit(now, pack))
-            .await
+        let worker = self.worker()?;
+        let begin = move |node: &mut Node, now| {
+            let mut verifying = node.begin_verify_audit(now, pack)?;
+            let verified = node.verify_audit_on(&mut verifying)?;
+            Ok((verifying, verified))
+        };
+        let on = |mut verifying| {
+            move |node: &mut Node, _| {
+                let verified = node.verify_audit_on(&mut verifying)?;
+                Ok((verifying, verified))
+            }
+        };
+        in_slices(&worker, begin, on).await
     }
 
-    /// For how many milliseconds reports are shown; from now on for so many, if some are given.
+    /// For how many milliseconds reports are shown; from now on for so many, if some are given, and how
+    /// many that only this device kept are deleted for that. With `dry_run` only says what it would be.
     ///
     /// # Errors
     /// [`EngineError::Storage`].
-    pub async fn audit_keep(&self, millis: Option<u64>) -> Result<u64, EngineError> {
+    pub async fn audit_keep(
+        &self,
+        millis: Option<u64>,
+        dry_run: bool,
+    ) -> Result<(u64, u64), EngineError> {
         self.worker()?
             .call(move |node, now| {
-                if let Some(millis) = millis {
+                let Some(millis) = millis else {
+                    return Ok((node.audit_keep_millis(), 0));
+                };
+                let deleted = node.audit_too_old(now, millis)?;
+                if !dry_run {
                     node.set_audit_keep(now, millis)?;
                 }
-                Ok(node.audit_keep_millis())
+                Ok((millis, deleted))
             })
             .await
+    }
+}
+
+/// Begins something and goes on with it until there is an answer; the device does its other work
+/// between two calls.
+async fn in_slices<S, A, F>(
+    worker: &Worker,
+    begin: impl FnOnce(&mut Node, Timestamp) -> Result<(S, Option<A>), NodeError> + Send + 'static,
+    on: impl Fn(S) -> F,
+) -> Result<A, EngineError>
+where
+    S: Send + 'static,
+    A: Send + 'static,
+    F: FnOnce(&mut Node, Timestamp) -> Result<(S, Option<A>), NodeError> + Send + 'static,
+{
+    let (mut state, mut answer) = worker.call(begin).await?;
+    loop {
+        match answer {
+            Some(answer) => return Ok(answer),
+            None => (state, answer) = worker.call(on(state)).await?,
+        }
     }
 }
 
 /// Reports that the policy of a pack refused something, and refuses it.
 fn report_denied<T>(
     node: &mut Node,
-    now: kitbag_core::id::Timestamp,
+    now: Timestamp,
     pack: PackId,
     answer: Result<T, NodeError>,
     via: Via,

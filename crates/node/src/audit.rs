@@ -8,13 +8,14 @@
 mod exporting;
 mod log;
 mod own;
+mod pages;
 mod verify;
 
 pub use log::{
-    AUDIT_REACH_MAX, AUDIT_ROWS_MAX, AuditKind, AuditPage, AuditQuery, AuditRow, AuditState,
-    AuditWhat,
+    AUDIT_REACH_MAX, AUDIT_ROWS_MAX, AuditKind, AuditPage, AuditQuery, AuditReading, AuditRow,
+    AuditState, AuditWhat,
 };
-pub use verify::{AuditVerified, BrokenLog, VerifiedDevice};
+pub use verify::{AuditVerified, BrokenLog, VerifiedDevice, VerifyingAudit};
 
 use crate::error::Denied;
 use crate::replica::{Replica, Staged};
@@ -33,6 +34,7 @@ use kitbag_crypto::ItemKey;
 use kitbag_store::Store;
 use minicbor::{Decode, Encode};
 use own::OwnEnd;
+use pages::Pages;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a report waits, in milliseconds, and so how long the same read is counted instead of told
@@ -67,6 +69,10 @@ pub(crate) struct Audit {
     waiting: Vec<Waits>,
     /// Exports under way, by who takes what.
     exports: BTreeMap<exporting::ExportKey, OpenExport>,
+    /// What their pages added since the setting was written.
+    pages: Pages,
+    /// A list that somebody takes piece by piece.
+    list: Option<log::KeptList>,
     own: OwnEnd,
     keep_millis: u64,
     /// When rows of the own list that are too old were dropped last, since the start.
@@ -79,12 +85,15 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(crate) fn load(store: &Store, damaged: &mut Vec<&'static str>) -> Result<Audit, NodeError> {
-        let waiting: Vec<Waits> = read_list(store, WAITING, "reports that wait", damaged)?;
+        let mut waiting: Vec<Waits> = read_list(store, WAITING, "reports that wait", damaged)?;
+        let pages = Pages::load(store, &mut waiting, damaged)?;
         let own = OwnEnd::load(store, damaged)?;
         let keep: Vec<u64> = read_list(store, KEEP, "how long reports are shown", damaged)?;
         Ok(Audit {
             waiting,
             exports: BTreeMap::new(),
+            pages,
+            list: None,
             own,
             keep_millis: keep.first().copied().unwrap_or(KEEP_MILLIS_DEFAULT),
             pruned_at: None,
@@ -93,11 +102,18 @@ impl Audit {
         })
     }
 
-    /// What stands in the setting: what waits, and exports under way as they would be told now.
-    fn to_keep(&self, waiting: &[Waits]) -> Vec<u8> {
+    /// The settings that hold what waits, and exports under way as they would be told now.
+    fn to_keep(&self, waiting: &[Waits]) -> [(String, Vec<u8>); 2] {
         let under_way = self.exports.values().flat_map(OpenExport::reports);
         let all: Vec<Waits> = waiting.iter().cloned().chain(under_way).collect();
-        codec::encode(&all)
+        let long = (WAITING.into(), codec::encode(&all));
+        [long, self.pages.next().setting()]
+    }
+
+    /// They are durable.
+    fn were_kept(&mut self, waiting: Vec<Waits>) {
+        self.waiting = waiting;
+        self.pages = self.pages.next();
     }
 }
 
@@ -116,23 +132,46 @@ impl Node {
         via: Via,
     ) -> Result<(), NodeError> {
         let (_, sensitivity, _) = self.read_note(pack, item)?;
-        let what = Reported::Read { item, part };
-        let same = self.audit.waiting.iter_mut().find(|waits| {
-            let of = &waits.report;
-            (waits.pack, waits.sensitivity, &of.via, &of.what) == (pack, sensitivity, &via, &what)
-        });
-        if let Some(same) = same
-            && is_within(same.report.at, now)
-        {
-            same.report.again(now);
-            return Ok(());
+        self.report_reads(now, pack, &[(item, sensitivity)], part, &via)
+    }
+
+    /// Reports that notes, or what is set aside of them, were opened for somebody, each at the
+    /// sensitivity of what was opened; durable before this returns.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn report_reads(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        read: &[(ItemId, Sensitivity)],
+        part: ReadPart,
+        via: &Via,
+    ) -> Result<(), NodeError> {
+        let mut waiting = self.audit.waiting.clone();
+        let before = waiting.len();
+        for (item, sensitivity) in read {
+            let what = Reported::Read { item: *item, part };
+            let again = same(&mut self.audit.waiting, now, pack, *sensitivity, via, &what);
+            // Twice in one answer is one read.
+            let is_new =
+                |waits: &Waits| waits.report.what != what || waits.sensitivity != *sensitivity;
+            if let Some(again) = again {
+                again.again(now);
+            } else if waiting[before..].iter().all(is_new) {
+                waiting.push(Waits {
+                    pack,
+                    sensitivity: *sensitivity,
+                    report: Report::once(now, via.clone(), what),
+                    lacks_key: false,
+                });
+            }
         }
-        self.wait(Waits {
-            pack,
-            sensitivity,
-            report: Report::once(now, via, what),
-            lacks_key: false,
-        })
+        let new = waiting.split_off(before);
+        match new.is_empty() {
+            true => Ok(()),
+            false => self.wait(now, new),
+        }
     }
 
     /// Reports that something was refused: in the pack that it concerns, where every member who reads
@@ -152,37 +191,64 @@ impl Node {
             asked: word(asked),
             rule: word(rule),
         };
-        // What is refused again and again is counted, so that nobody fills a pack with it.
-        let same = self.audit.waiting.iter_mut().find(|waits| {
-            let of = &waits.report;
-            (Some(waits.pack), &of.via, &of.what) == (pack, &via, &what)
-        });
-        if let Some(same) = same
-            && is_within(same.report.at, now)
-        {
-            same.report.again(now);
+        if let Some(pack) = pack {
+            return self.refused(now, pack, Sensitivity::Public, what, via);
+        }
+        let told = &mut self.audit.told;
+        told.retain(|before| is_within(before.at, now));
+        let again = |before: &Report| (&before.via, &before.what) == (&via, &what);
+        if told.iter().any(again) || told.len() >= TOLD_MAX {
             return Ok(());
         }
         let report = Report::once(now, via, what);
-        match pack {
-            Some(pack) => self.wait(Waits {
-                pack,
-                sensitivity: Sensitivity::Public,
-                report,
-                lacks_key: false,
-            }),
-            None => {
-                let told = &mut self.audit.told;
-                told.retain(|before| is_within(before.at, now));
-                let again =
-                    |before: &Report| (&before.via, &before.what) == (&report.via, &report.what);
-                if told.iter().any(again) || told.len() >= TOLD_MAX {
-                    return Ok(());
-                }
-                told.push(report.clone());
-                self.keep_own(vec![(None, report)])
-            }
+        told.push(report.clone());
+        self.keep_own(vec![(None, report)])
+    }
+
+    /// Reports that something was refused about one note, to whoever may read the note: the rule alone
+    /// would tell others that there is such a note. Nothing about a note that this person does not read.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn report_denial_of_note(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        item: ItemId,
+        asked: &str,
+        rule: &str,
+        via: Via,
+    ) -> Result<(), NodeError> {
+        let Ok((_, sensitivity, _)) = self.read_note(pack, item) else {
+            return Ok(());
+        };
+        let what = Reported::Denial {
+            asked: word(asked),
+            rule: word(rule),
+        };
+        self.refused(now, pack, sensitivity, what, via)
+    }
+
+    /// What is refused again and again is counted, so that nobody fills a pack with it.
+    fn refused(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        sensitivity: Sensitivity,
+        what: Reported,
+        via: Via,
+    ) -> Result<(), NodeError> {
+        if let Some(again) = same(&mut self.audit.waiting, now, pack, sensitivity, &via, &what) {
+            again.again(now);
+            return Ok(());
         }
+        let waits = Waits {
+            pack,
+            sensitivity,
+            report: Report::once(now, via, what),
+            lacks_key: false,
+        };
+        self.wait(now, vec![waits])
     }
 
     /// The rule by which the policy of a pack denied something, as a report names it.
@@ -198,35 +264,62 @@ impl Node {
         }
     }
 
-    fn wait(&mut self, waits: Waits) -> Result<(), NodeError> {
-        let now = waits.report.at;
+    fn wait(&mut self, now: Timestamp, new: Vec<Waits>) -> Result<(), NodeError> {
         let mut waiting = self.audit.waiting.clone();
-        waiting.push(waits);
+        waiting.extend(new);
         self.keep_to_report(waiting)?;
         self.write_reports(now, false).map(drop)
     }
 
     fn keep_to_report(&mut self, waiting: Vec<Waits>) -> Result<(), NodeError> {
+        self.keep_with_own(waiting, vec![])
+    }
+
+    /// Makes durable, at once, what waits from now on and what goes into this device's list.
+    fn keep_with_own(
+        &mut self,
+        waiting: Vec<Waits>,
+        own: Vec<(Option<PackId>, Report)>,
+    ) -> Result<(), NodeError> {
+        let (rows, end) = self.own_rows_of(own);
         let kept = self.audit.to_keep(&waiting);
         let mut batch = self.store.batch(&mut *self.rng)?;
-        batch.put_setting(WAITING, &kept)?;
+        for (name, value) in rows.iter().chain(&kept) {
+            batch.put_setting(name, value)?;
+        }
         batch.commit()?;
-        self.audit.waiting = waiting;
+        self.audit.own = end;
+        self.audit.were_kept(waiting);
         Ok(())
     }
 
-    /// Writes reports that have waited long enough into their packs; with `all`, the others too. To be
-    /// called now and then, and before the end. Costs nothing while nothing is due. Says whether
-    /// anything may have been written.
+    /// Writes reports that have waited long enough into their packs; with `all`, the others too, and
+    /// exports end. To be called now and then, and before the end. Costs nothing while nothing is due.
+    /// Says whether anything may have been written.
     ///
     /// # Errors
     /// [`NodeError::Store`].
     pub fn write_reports(&mut self, now: Timestamp, all: bool) -> Result<bool, NodeError> {
+        self.forget_list(now);
         if self.audit.waiting.is_empty() && self.audit.exports.is_empty() {
             return Ok(false);
         }
         self.refuse_if_failed()?;
         self.close_exports(now, all)?;
+        self.write_waiting(now, all)
+    }
+
+    /// Writes all that waits, for somebody who looks. What is under way goes on.
+    fn write_to_look(&mut self, now: Timestamp) -> Result<(), NodeError> {
+        self.refuse_if_failed()?;
+        self.close_exports(now, false)?;
+        self.write_waiting(now, true).map(drop)
+    }
+
+    fn write_waiting(&mut self, now: Timestamp, all: bool) -> Result<bool, NodeError> {
+        if self.audit.waiting.is_empty() {
+            return Ok(false);
+        }
         let all = all || surplus(&self.audit.waiting) > 0;
         let due = self.due_to_report(now, all);
         let wrote = !due.is_empty();
@@ -243,8 +336,7 @@ impl Node {
             let given_up = waiting.drain(..surplus);
             let rows = given_up.map(|waits| (Some(waits.pack), waits.report));
             let rows = rows.collect();
-            self.keep_own(rows)?;
-            self.keep_to_report(waiting)?;
+            self.keep_with_own(waiting, rows)?;
         }
         self.drop_old(now)?;
         Ok(wrote)
@@ -313,18 +405,16 @@ impl Node {
             .into_iter()
             .map(|waits| (Some(pack), waits.report))
             .collect();
-        if !rows.is_empty() {
-            self.keep_own(rows)?;
-        }
         if staged.is_empty() {
-            return self.keep_to_report(rest);
+            return self.keep_with_own(rest, rows);
         }
-        // With the entries themselves: a crash leaves a report in one of the two places.
-        staged
-            .settings
-            .push((WAITING.into(), self.audit.to_keep(&rest)));
+        // With the entries themselves: a crash leaves a report in one place.
+        let (rows, end) = self.own_rows_of(rows);
+        staged.settings.extend(rows);
+        staged.settings.extend(self.audit.to_keep(&rest));
         self.commit(pack, staged)?;
-        self.audit.waiting = rest;
+        self.audit.own = end;
+        self.audit.were_kept(rest);
         Ok(())
     }
 
@@ -412,13 +502,37 @@ fn in_entries(waits: &[Waits]) -> Vec<Reports> {
 fn surplus(waiting: &[Waits]) -> usize {
     let mut bytes = 0;
     let fits = waiting.iter().rev().take(WAITING_MAX).take_while(|waits| {
-        bytes += match &waits.report.what {
-            Reported::Export(export) => 1024 + export.notes.len() * 9,
-            _ => 256,
-        };
+        bytes += bytes_of(waits);
         bytes <= WAITING_BYTES_MAX
     });
     waiting.len() - fits.count()
+}
+
+/// Bytes that it takes in the setting, rather more.
+fn bytes_of(waits: &Waits) -> usize {
+    match &waits.report.what {
+        Reported::Export(export) => 1024 + export.notes.len() * 9,
+        _ => 256,
+    }
+}
+
+/// The report that the same is counted in, if one waits that is young enough.
+fn same<'w>(
+    waiting: &'w mut [Waits],
+    now: Timestamp,
+    pack: PackId,
+    sensitivity: Sensitivity,
+    via: &Via,
+    what: &Reported,
+) -> Option<&'w mut Report> {
+    // An older one of the same may wait for a key for long.
+    let mut newest = waiting.iter_mut().rev();
+    let same = newest.find(|waits| {
+        let of = &waits.report;
+        (waits.pack, waits.sensitivity, &of.via, &of.what) == (pack, sensitivity, via, what)
+            && is_within(of.at, now)
+    })?;
+    Some(&mut same.report)
 }
 
 /// Whether a report still waits; a clock that went back by more than that ends the wait as well.

@@ -153,7 +153,8 @@ pub struct AuditRow {
     /// Of a change of the policy: what, and to whom.
     pub policy: Option<AuditPolicy>,
     /// `counts`, `set_aside` (written after a removal, or without a right to), `waits` (here, to be
-    /// written into the pack) or `own` (on this device alone).
+    /// written into the pack soon), `lacks_key` (here, to be written once a key for it has come) or
+    /// `own` (on this device alone).
     pub state: String,
     /// Short id of the record that holds it.
     pub record: Option<String>,
@@ -170,7 +171,7 @@ pub struct AuditExport {
     pub withheld: BTreeMap<String, u32>,
     /// The beginnings of the ids of those handed over, in hexadecimal; the first 2,048.
     pub notes: Vec<String>,
-    /// Nothing above this was in it; this and the next three only in the row of the highest
+    /// Nothing above this was in it; this and the next four only in the row of the highest
     /// sensitivity that it held.
     pub max_sensitivity: Option<Sensitivity>,
     /// The format.
@@ -179,8 +180,12 @@ pub struct AuditExport {
     pub purpose: Option<String>,
     /// Whether it crossed from one client to another.
     pub crosses_clients: Option<bool>,
+    /// Into which pack, if a note was moved or copied.
+    #[serde(default)]
+    pub into: Option<String>,
     /// SHA-256 of what was written, as the program that wrote it told; this and the next two only in
-    /// the row of the highest sensitivity that it held or kept back.
+    /// the row of the highest sensitivity that it held or kept back, or in a row of their own on the
+    /// device that wrote it, if it held notes of several packs.
     pub sha256: Option<String>,
     /// How many bytes those are.
     pub bytes: Option<u64>,
@@ -285,6 +290,9 @@ pub struct KeepAudit {
     /// From now on; only asks, if absent.
     #[serde(default)]
     pub days: Option<u32>,
+    /// Only says what that would do.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 call!(post KeepAudit, "/v1/audit/keep" => AuditKept);
 
@@ -295,6 +303,10 @@ pub struct AuditKept {
     pub v: V1,
     /// Days.
     pub days: u32,
+    /// Reports that only this device kept and that were deleted for it, or would be.
+    pub deleted: u64,
+    /// Whether nothing was done.
+    pub dry_run: bool,
 }
 
 /// Says what was written of an export, once it is.

@@ -233,6 +233,9 @@ pub struct ExportedWhole {
     /// Whether it crossed from one client to another, because a person said that it may.
     #[n(3)]
     pub crosses_clients: bool,
+    /// Into which pack, if it is a note that was moved or copied.
+    #[n(4)]
+    pub into: Option<PackId>,
 }
 
 /// What a program wrote of an export.
@@ -343,7 +346,7 @@ impl Exported {
                 .iter()
                 .all(|(rule, count)| is_word(rule) && *count > 0)
             && self.notes.len() <= NAMED_NOTES_MAX
-            && self.notes.is_sorted()
+            && self.notes.is_sorted_by(|a, b| a < b)
             && self.notes.len() <= self.held as usize
             && whole
     }

@@ -429,6 +429,7 @@ pub(crate) fn reports() -> Vec<(&'static str, Report)> {
             format: Some("md".into()),
             purpose: Some("support".into()),
             crosses_clients: false,
+            into: None,
         }),
         written: Some(Written {
             sha256: [7; 32],

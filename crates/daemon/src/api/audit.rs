@@ -100,11 +100,13 @@ pub(super) async fn keep_audit(served: Served, call: KeepAudit) -> Answered<Audi
         return Err(Failure::new(Code::BadInput, "days: at least one"));
     }
     let millis = call.days.map(|days| u64::from(days) * DAY_MILLIS);
-    let kept = served.engine.audit_keep(millis).await;
-    let kept = kept.map_err(|e| failed(&e))?;
+    let kept = served.engine.audit_keep(millis, call.dry_run).await;
+    let (kept, deleted) = kept.map_err(|e| failed(&e))?;
     Ok(AuditKept {
         v: V1,
         days: u32::try_from(kept.div_ceil(DAY_MILLIS)).unwrap_or(u32::MAX),
+        deleted,
+        dry_run: call.dry_run,
     })
 }
 

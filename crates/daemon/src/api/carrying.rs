@@ -22,7 +22,11 @@ pub(super) async fn carry_note(served: Served, call: CarryNote) -> Answered<Note
         purpose: call.purpose,
         across_clients: call.across_clients,
     };
-    let done = served.engine.carry(pack, id, options, call.dry_run).await;
+    let via = served.via();
+    let done = served
+        .engine
+        .carry_for(pack, id, options, call.dry_run, via);
+    let done = done.await;
     let done = done.map_err(|e| failed(&e))?;
     let sensitivity = convert::sensitivity(done.sensitivity);
     let audience_of_copy = convert::audience(done.audience_of_copy);

@@ -51,6 +51,7 @@ pub(crate) fn row(row: engine::AuditRow) -> (rpc::AuditRow, Option<ItemId>) {
         AuditState::Counts => "counts",
         AuditState::SetAside => "set_aside",
         AuditState::Waits => "waits",
+        AuditState::LacksKey => "lacks_key",
         AuditState::Own => "own",
     };
     let mut told = rpc::AuditRow {
@@ -114,6 +115,9 @@ fn exported(export: Exported) -> rpc::AuditExport {
         format: whole.and_then(|whole| whole.format.clone()),
         purpose: whole.and_then(|whole| whole.purpose.clone()),
         crosses_clients: whole.map(|whole| whole.crosses_clients),
+        into: whole
+            .and_then(|whole| whole.into)
+            .map(|pack| pack.to_string()),
         sha256: written.map(|written| hex(&written.sha256)),
         bytes: written.map(|written| written.bytes),
         to: written.map(|written| {

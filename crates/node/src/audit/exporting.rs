@@ -3,7 +3,9 @@
 //! What counts is what this device hands over, page by page. The program that asked says afterwards
 //! what it wrote; if it does not, the report says that nobody told.
 
+use super::pages::PageRow;
 use super::{Node, NodeError, Waits, is_within};
+use crate::carrying::{Carried, CarryOptions};
 use crate::finding::{ExportOptions, ExportPage, ExportPlan};
 use kitbag_core::content::report::{
     Exported, ExportedWhole, NAMED_NOTES_MAX, NoteStart, RULES_MAX, Report, Reported, Via, Written,
@@ -14,12 +16,23 @@ use kitbag_core::release::Withheld;
 use kitbag_crypto::{Hash, HashLabel};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Exports under way at once, at most; one more ends the oldest.
-const UNDER_WAY_MAX: usize = 4;
+/// Requests whose exports are under way at once, at most; one more ends the oldest.
+const REQUESTS_MAX: usize = 4;
+/// Packs of one request, each an export of its own, at most; one more ends the oldest.
+const PARTS_MAX: usize = 65;
+/// Bytes of what is under way in the setting that keeps it, at most; beyond, the oldest ends.
+pub(super) const UNDER_WAY_BYTES_MAX: usize = 384 << 10;
+/// How long one export is under way, in milliseconds, however often a page of it is asked for: an hour.
+const UNDER_WAY_MILLIS_MAX: u64 = 60 * 60 * 1000;
 
 /// Who takes what: pages of one export come with the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ExportKey([u8; 32]);
+pub(crate) struct ExportKey {
+    /// What was asked for, the same for all packs that leave in one document.
+    request: [u8; 32],
+    /// What of it is of one pack.
+    part: [u8; 32],
+}
 
 /// An export under way.
 #[derive(Clone, Debug)]
@@ -33,11 +46,12 @@ pub(crate) struct OpenExport {
     format: Option<String>,
     purpose: Option<String>,
     crosses_clients: bool,
+    into: Option<PackId>,
     withheld: BTreeMap<(Sensitivity, Withheld), u64>,
     held: BTreeMap<Sensitivity, BTreeSet<NoteStart>>,
     written: Option<Written>,
-    /// Notes that it held when it was made durable last.
-    durable: usize,
+    /// Whether all that stayed is known here, as planned.
+    knows_what_stayed: bool,
     /// Whether anything left, or somebody said that the export is over.
     is_real: bool,
 }
@@ -54,12 +68,15 @@ impl OpenExport {
         let mut levels: BTreeSet<Sensitivity> = held.map(|(level, _)| *level).collect();
         let highest_held = levels.last().copied();
         levels.extend(self.withheld.keys().map(|(level, _)| *level));
-        let highest = levels.last().copied().unwrap_or(Sensitivity::Public);
+        // What neither held nor kept back anything tells nothing.
+        let Some(highest) = levels.last().copied() else {
+            return vec![];
+        };
         let whole_at = highest_held.unwrap_or(highest);
-        levels.insert(highest);
         let report = |level: Sensitivity| {
             let notes = self.held.get(&level);
-            let kept = self.withheld.iter().filter(|((at, _), _)| *at == level);
+            let kept = self.withheld.iter();
+            let kept = kept.filter(|((at, _), count)| *at == level && **count > 0);
             let mut withheld: BTreeMap<String, u32> = BTreeMap::new();
             for ((_, why), count) in kept {
                 let sum = withheld.entry(super::word(&why.rule())).or_default();
@@ -76,6 +93,7 @@ impl OpenExport {
                     format: self.format.clone(),
                     purpose: self.purpose.clone(),
                     crosses_clients: self.crosses_clients,
+                    into: self.into,
                 }),
                 written: self.written.clone().filter(|_| level == highest),
             };
@@ -89,8 +107,20 @@ impl OpenExport {
         levels.into_iter().map(report).collect()
     }
 
-    fn notes(&self) -> usize {
-        self.held.values().map(BTreeSet::len).sum()
+    /// What of these is new in it.
+    fn new_in(&self, page: &ExportPage) -> BTreeMap<Sensitivity, BTreeSet<NoteStart>> {
+        let mut new: BTreeMap<Sensitivity, BTreeSet<NoteStart>> = BTreeMap::new();
+        for note in &page.notes {
+            let (level, start) = (note.sensitivity, NoteStart::of(&note.id));
+            if !self.holds_at(level).is_some_and(|at| at.contains(&start)) {
+                new.entry(level).or_default().insert(start);
+            }
+        }
+        new
+    }
+
+    fn holds_at(&self, level: Sensitivity) -> Option<&BTreeSet<NoteStart>> {
+        self.held.get(&level).filter(|notes| !notes.is_empty())
     }
 }
 
@@ -113,9 +143,19 @@ impl Node {
             only: None,
             ..options.clone()
         };
-        let open = self.open_export(now, &pinned, &via)?;
-        open.withheld = plan.withheld_at.clone();
+        let key = self.open_export(now, &pinned, &via)?;
+        let Some(open) = self.audit.exports.get_mut(&key) else {
+            return Ok(());
+        };
+        open.touched = now;
+        // Of two plans of the same request, both kept back what they kept back.
+        for (why, count) in &plan.withheld_at {
+            let most = open.withheld.entry(*why).or_default();
+            *most = (*most).max(*count);
+        }
         open.crosses_clients = plan.crosses_clients;
+        // What left before it was planned may have been planned before it was forgotten.
+        open.knows_what_stayed |= !open.is_real;
         Ok(())
     }
 
@@ -130,26 +170,48 @@ impl Node {
         page: &ExportPage,
         via: Via,
     ) -> Result<(), NodeError> {
-        if page.notes.is_empty() {
+        if page.notes.is_empty() && page.withheld.by.is_empty() {
             return Ok(());
         }
-        let open = self.open_export(now, options, &via)?;
-        for note in &page.notes {
-            let at = open.held.entry(note.sensitivity).or_default();
-            at.insert(NoteStart::of(&note.id));
+        let key = self.open_export(now, options, &via)?;
+        let Some(open) = self.audit.exports.get_mut(&key) else {
+            return Ok(());
+        };
+        open.touched = now;
+        // Withdrawn since it was planned: of which sensitivity is not known here.
+        open.knows_what_stayed &= page.withheld.by.is_empty();
+        let new = open.new_in(page);
+        if new.is_empty() {
+            return Ok(()); // read a second time
         }
-        let first = !open.is_real;
-        (open.is_real, open.touched) = (true, now);
-        // All of it is written again each time, so not at every page of a long export.
-        if first || open.notes() >= 2 * open.durable {
-            open.durable = open.notes();
+        // A row of the page alone stands for it, where what is on disk has a report to add it to.
+        let is_known = open.is_real && new.keys().all(|level| open.holds_at(*level).is_some());
+        if is_known && self.audit.pages.has_room() {
+            let row = PageRow::new(open.pack, open.id, &new);
+            self.keep_page(row)?;
+        }
+        let Some(open) = self.audit.exports.get_mut(&key) else {
+            return Ok(());
+        };
+        let before = open.clone();
+        for (level, notes) in new {
+            open.held.entry(level).or_default().extend(notes);
+        }
+        open.is_real = true;
+        if !is_known || !self.audit.pages.has_room() {
             let waiting = self.audit.waiting.clone();
-            self.keep_to_report(waiting)?;
+            if let Err(error) = self.keep_to_report(waiting) {
+                self.audit.exports.insert(key, before);
+                return Err(error);
+            }
         }
-        Ok(())
+        self.end_what_is_too_much(key)
     }
 
-    /// Whoever took an export says what they wrote. Tells the pack at once.
+    /// Whoever took an export says what they wrote. Tells the pack at once: of a document that is of this
+    /// pack alone and of which is known how much stayed. Otherwise who reads here could try what the
+    /// rest of it may be until the hash fits, and it goes into this device's own list. Of an export that
+    /// is not under way nothing is told.
     ///
     /// # Errors
     /// [`NodeError::Store`].
@@ -160,73 +222,205 @@ impl Node {
         written: Written,
         via: Via,
     ) -> Result<(), NodeError> {
-        let open = self.open_export(now, options, &via)?;
-        (open.is_real, open.written) = (true, Some(written));
-        self.close_export(key(options, &via))?;
+        let key = key(options, &via);
+        let Some(open) = self.audit.exports.get_mut(&key) else {
+            return Ok(());
+        };
+        let mut own = vec![];
+        if open.knows_what_stayed && options.beside.is_empty() {
+            open.written = Some(written);
+        } else if open.is_real {
+            let of_document = Exported {
+                id: open.id,
+                held: 0,
+                withheld: vec![],
+                notes: vec![],
+                whole: None,
+                written: Some(written),
+            };
+            let what = Reported::Export(of_document);
+            let report = Report::once(open.began, open.via.clone(), what);
+            own.push((Some(open.pack), report));
+        }
+        open.is_real |= open.knows_what_stayed;
+        self.close_export(key, own)?;
         self.write_reports_of(now, options.pack)
     }
 
+    /// A note goes into another pack: told here as an export, at its sensitivity; durable before anything
+    /// is written there. What is there already goes nowhere.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn report_carry(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        planned: &Carried,
+        options: &CarryOptions,
+        via: Via,
+    ) -> Result<(), NodeError> {
+        if planned.existing {
+            return Ok(());
+        }
+        let mut held: BTreeMap<Sensitivity, BTreeSet<NoteStart>> = BTreeMap::new();
+        for linked in [Some(&planned.note), planned.along.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            let at = held.entry(linked.sensitivity).or_default();
+            at.insert(NoteStart::of(&linked.id));
+        }
+        let highest = held.keys().next_back().copied();
+        let carried = OpenExport {
+            pack,
+            via,
+            id: self.export_id(),
+            began: now,
+            touched: now,
+            max_sensitivity: highest.unwrap_or(planned.note.sensitivity),
+            format: None,
+            purpose: options.purpose.as_deref().map(super::word),
+            crosses_clients: planned.crosses_clients,
+            into: Some(options.to),
+            withheld: BTreeMap::new(),
+            held,
+            written: None,
+            knows_what_stayed: true,
+            is_real: true,
+        };
+        let mut waiting = self.audit.waiting.clone();
+        waiting.extend(carried.reports());
+        self.keep_to_report(waiting)?;
+        self.write_reports(now, false).map(drop)
+    }
+
+    fn export_id(&mut self) -> [u8; 16] {
+        let mut id = [0; 16];
+        self.rng.fill_bytes(&mut id);
+        id
+    }
+
+    /// The export that this request is about, begun if there is none.
     fn open_export(
         &mut self,
         now: Timestamp,
         options: &ExportOptions,
         via: &Via,
-    ) -> Result<&mut OpenExport, NodeError> {
+    ) -> Result<ExportKey, NodeError> {
         let key = key(options, via);
-        if !self.audit.exports.contains_key(&key) {
-            while self.audit.exports.len() >= UNDER_WAY_MAX {
-                let exports = self.audit.exports.iter();
-                let oldest = exports.min_by_key(|(_, open)| open.touched);
-                let Some(oldest) = oldest.map(|(key, _)| *key) else {
-                    break;
-                };
-                self.close_export(oldest)?;
-            }
-            let mut id = [0; 16];
-            self.rng.fill_bytes(&mut id);
-            let open = OpenExport {
-                pack: options.pack,
-                via: via.clone(),
-                id,
-                began: now,
-                touched: now,
-                max_sensitivity: options.max_sensitivity.unwrap_or(Sensitivity::Restricted),
-                format: options.format.as_deref().map(super::word),
-                purpose: options.purpose.as_deref().map(super::word),
-                crosses_clients: options.across_clients,
-                withheld: BTreeMap::new(),
-                held: BTreeMap::new(),
-                written: None,
-                durable: 0,
-                is_real: false,
-            };
-            self.audit.exports.insert(key, open);
+        if self.audit.exports.contains_key(&key) {
+            return Ok(key);
         }
-        let open = self.audit.exports.get_mut(&key);
-        open.ok_or(NodeError::NotFound("export"))
+        self.make_room(key.request)?;
+        let open = OpenExport {
+            pack: options.pack,
+            via: via.clone(),
+            id: self.export_id(),
+            began: now,
+            touched: now,
+            max_sensitivity: options.max_sensitivity.unwrap_or(Sensitivity::Restricted),
+            format: options.format.as_deref().map(super::word),
+            purpose: options.purpose.as_deref().map(super::word),
+            crosses_clients: options.across_clients,
+            into: None,
+            withheld: BTreeMap::new(),
+            held: BTreeMap::new(),
+            written: None,
+            knows_what_stayed: false,
+            is_real: false,
+        };
+        self.audit.exports.insert(key, open);
+        Ok(key)
     }
 
-    /// Ends exports of which nobody heard for a while; with `all`, all of them.
+    /// Ends the request of which nobody heard for longest, or of this request its oldest part, if there
+    /// are as many as may be.
+    fn make_room(&mut self, request: [u8; 32]) -> Result<(), NodeError> {
+        let mut heard: BTreeMap<[u8; 32], Timestamp> = BTreeMap::new();
+        for (key, open) in &self.audit.exports {
+            let last = heard.entry(key.request).or_insert(open.touched);
+            *last = (*last).max(open.touched);
+        }
+        if !heard.contains_key(&request) && heard.len() >= REQUESTS_MAX {
+            let oldest = heard.iter().min_by_key(|(_, touched)| **touched);
+            let oldest = oldest.map(|(request, _)| *request);
+            let parts = self.audit.exports.keys();
+            let parts: Vec<ExportKey> = parts
+                .filter(|key| Some(key.request) == oldest)
+                .copied()
+                .collect();
+            self.close_all(parts)?;
+        }
+        let parts = self.audit.exports.iter();
+        let parts: Vec<_> = parts.filter(|(key, _)| key.request == request).collect();
+        if parts.len() < PARTS_MAX {
+            return Ok(());
+        }
+        let oldest = parts.into_iter().min_by_key(|(_, open)| open.touched);
+        let oldest = oldest.map(|(key, _)| *key);
+        self.close_all(oldest.into_iter().collect())
+    }
+
+    /// Ends exports, the oldest first and this one last, until the setting has room for the rest.
+    fn end_what_is_too_much(&mut self, but: ExportKey) -> Result<(), NodeError> {
+        let mut exports: Vec<(bool, Timestamp, ExportKey, usize)> = self
+            .audit
+            .exports
+            .iter()
+            .map(|(key, open)| {
+                let bytes = open.reports().iter().map(super::bytes_of).sum();
+                (*key == but, open.touched, *key, bytes)
+            })
+            .collect();
+        exports.sort_unstable();
+        let mut bytes: usize = exports.iter().map(|of| of.3).sum();
+        let mut over = vec![];
+        for (is_this, _, key, own) in exports {
+            if bytes <= UNDER_WAY_BYTES_MAX || is_this {
+                break;
+            }
+            bytes -= own;
+            over.extend((own > 0).then_some(key));
+        }
+        self.close_all(over)
+    }
+
+    /// Ends exports of which nobody heard for a while, or that take too long; with `all`, all of them.
     pub(super) fn close_exports(&mut self, now: Timestamp, all: bool) -> Result<(), NodeError> {
-        let over = |open: &OpenExport| all || !is_within(open.touched, now);
+        let lasts = |open: &OpenExport| {
+            open.began.as_millis().abs_diff(now.as_millis()) < UNDER_WAY_MILLIS_MAX
+        };
+        let over = |open: &OpenExport| all || !is_within(open.touched, now) || !lasts(open);
         let exports = self.audit.exports.iter();
         let over: Vec<ExportKey> = exports
             .filter(|(_, open)| over(open))
             .map(|(key, _)| *key)
             .collect();
-        over.into_iter().try_for_each(|key| self.close_export(key))
+        self.close_all(over)
     }
 
-    fn close_export(&mut self, key: ExportKey) -> Result<(), NodeError> {
+    fn close_all(&mut self, exports: Vec<ExportKey>) -> Result<(), NodeError> {
+        let mut exports = exports.into_iter();
+        exports.try_for_each(|key| self.close_export(key, vec![]))
+    }
+
+    /// Ends an export; its reports wait from then on, and these go into this device's list.
+    fn close_export(
+        &mut self,
+        key: ExportKey,
+        own: Vec<(Option<PackId>, Report)>,
+    ) -> Result<(), NodeError> {
         let Some(open) = self.audit.exports.remove(&key) else {
             return Ok(());
         };
-        if !open.is_real {
+        let reports = open.reports();
+        if reports.is_empty() && own.is_empty() {
             return Ok(());
         }
         let mut waiting = self.audit.waiting.clone();
-        waiting.extend(open.reports());
-        let kept = self.keep_to_report(waiting);
+        waiting.extend(reports);
+        let kept = self.keep_with_own(waiting, own);
         if kept.is_err() {
             self.audit.exports.insert(key, open);
         }
@@ -234,8 +428,26 @@ impl Node {
     }
 }
 
-/// Requests are told apart by all that they say.
+/// Requests are told apart by all that they say. Packs that leave in one document are one request, in
+/// which each pack has its own bound and says for itself whether it crosses clients.
 fn key(options: &ExportOptions, via: &Via) -> ExportKey {
-    let said = format!("{options:?} {via:?}");
-    ExportKey(*Hash::of(HashLabel::Item, &[b"export", said.as_bytes()]).as_bytes())
+    let mut packs: BTreeSet<PackId> = options.beside.iter().copied().collect();
+    packs.insert(options.pack);
+    let part = format!(
+        "{:?} {:?} {:?}",
+        options.pack, options.max_sensitivity, options.across_clients
+    );
+    let shared = ExportOptions {
+        max_sensitivity: None,
+        across_clients: false,
+        only: None,
+        beside: packs.iter().copied().collect(),
+        pack: packs.pop_first().unwrap_or(options.pack),
+        ..options.clone()
+    };
+    let hash = |said: String| *Hash::of(HashLabel::Item, &[b"export", said.as_bytes()]).as_bytes();
+    ExportKey {
+        request: hash(format!("{shared:?} {via:?}")),
+        part: hash(part),
+    }
 }

@@ -3,11 +3,15 @@
 //! Only what this device opens is in it, and nothing that it does not open is counted. A report whose
 //! device was removed before it wrote it is shown as that. It says what devices told, never more: a
 //! device can be silent, or lie.
+//!
+//! All reports of a pack are read for one answer, in slices, so that the device does its other work
+//! between two. Of what fits only the place is kept, and the rows of the answer are read once more.
 
 use super::own::OwnRow;
-use super::{Node, NodeError};
+use super::{Node, NodeError, is_within};
 use crate::authority::Authority;
 use crate::explain::Named;
+use crate::finding::Spent;
 use crate::objects::{ObjectState, epoch_key, open_body, read};
 use crate::replica::Replica;
 use kitbag_core::content::EntryBody;
@@ -21,11 +25,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of one answer, at most.
 pub const AUDIT_ROWS_MAX: usize = 1_000;
-/// Rows that a question can reach back to, at most: so many are held while the list is put in order.
+/// Rows that a question can reach back to, at most: of so many the place is held while the list is put
+/// in order, a hundred bytes each.
 pub const AUDIT_REACH_MAX: usize = 200_000;
+/// Bytes of the rows of one answer after which it ends.
+const ANSWER_BYTES_MAX: usize = 4 << 20;
 
 /// Which rows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditQuery {
     /// Not before this.
     pub since: Option<Timestamp>,
@@ -123,8 +130,10 @@ pub enum AuditState {
     Counts,
     /// In the pack, and it does not count: written after a removal, or without a right to.
     SetAside,
-    /// On this device, to be written into the pack.
+    /// On this device, to be written into the pack soon.
     Waits,
+    /// On this device, to be written into the pack once a key is here that fits.
+    LacksKey,
     /// On this device alone.
     Own,
 }
@@ -142,29 +151,79 @@ impl AuditRow {
     }
 }
 
-/// The newest rows that fit, in order, up to a bound.
-struct Newest<'q> {
-    query: &'q AuditQuery,
+/// Where a row is read again.
+#[derive(Debug)]
+enum Place {
+    /// In an entry, at this place.
+    Entry(EntryHash, u8),
+    /// Of what is in memory anyway.
+    Here(Box<AuditRow>),
+}
+
+/// A question that is being answered.
+#[derive(Debug)]
+pub struct AuditReading {
+    pack: Option<PackId>,
+    query: AuditQuery,
     since: Timestamp,
-    rows: BTreeMap<(Timestamp, u64), AuditRow>,
+    /// Entries with reports that were not read yet.
+    entries: std::vec::IntoIter<EntryHash>,
+    newest: Newest,
+    waiting: u64,
+    /// The whole list, once it is in order.
+    list: Option<List>,
+}
+
+/// What fits, newest first.
+#[derive(Debug)]
+struct List {
+    places: Vec<Place>,
+    total: u64,
+    since: Timestamp,
+    waiting: u64,
+    /// Where the next rows begin.
+    next: usize,
+}
+
+/// A list of which somebody takes one piece after the other.
+#[derive(Debug)]
+pub(super) struct KeptList {
+    pack: Option<PackId>,
+    /// Without how much to pass over and to give.
+    query: AuditQuery,
+    /// What the next question passes over.
+    skip: usize,
+    at: Timestamp,
+    list: List,
+}
+
+/// The newest rows that fit, in order, up to a bound.
+#[derive(Debug)]
+struct Newest {
+    rows: BTreeMap<(Timestamp, u64), Place>,
     seen: u64,
     total: u64,
     room: usize,
 }
 
-impl Newest<'_> {
-    fn take(&mut self, row: AuditRow) {
+impl Newest {
+    fn take(&mut self, until: Timestamp, place: Place) {
         self.seen += 1;
-        if !self.fits(&row) {
-            return;
-        }
         self.total += 1;
-        self.rows.insert((row.until, self.seen), row);
+        self.rows.insert((until, self.seen), place);
         if self.rows.len() > self.room {
             self.rows.pop_first();
         }
     }
+}
 
+/// Which rows are asked for, and since when they are shown.
+struct Asked<'q> {
+    query: &'q AuditQuery,
+    since: Timestamp,
+}
+
+impl Asked<'_> {
     fn fits(&self, row: &AuditRow) -> bool {
         let query = self.query;
         // What is not understood has no time that could be too old.
@@ -214,35 +273,7 @@ impl Node {
         pack: PackId,
         query: &AuditQuery,
     ) -> Result<AuditPage, NodeError> {
-        self.packs.need(pack)?;
-        self.write_reports(now, true)?;
-        let since = self.audit_kept_since(now);
-        let mut newest = self.newest(query, since)?;
-        let replica = self.packs.need(pack)?;
-        let mut waiting = 0;
-        for entry in &replica.reports {
-            self.rows_of(replica, *entry, &mut waiting, |row| newest.take(row))?;
-        }
-        for op in replica.policy.ops() {
-            self.rows_of_op(replica, op, |row| newest.take(row));
-        }
-        for waits in self.audit.waiting.iter().filter(|waits| waits.pack == pack) {
-            let at = Some(waits.sensitivity);
-            let row = self.own_report(Some(replica), waits.report.clone(), at, AuditState::Waits);
-            newest.take(row);
-        }
-        self.own_reports(Some(pack), |row| newest.take(row))?;
-        let me = self.me.person();
-        let readable = Sensitivity::ALL.into_iter();
-        Ok(AuditPage {
-            total: newest.total,
-            kept_since: since,
-            readable: readable
-                .filter(|level| replica.policy.may_open(&me, *level))
-                .collect(),
-            waiting,
-            rows: taken(newest),
-        })
+        self.audit_in_one(now, Some(pack), query)
     }
 
     /// What happened on this device and no pack took.
@@ -254,22 +285,36 @@ impl Node {
         now: Timestamp,
         query: &AuditQuery,
     ) -> Result<AuditPage, NodeError> {
-        self.write_reports(now, true)?;
-        let since = self.audit_kept_since(now);
-        let mut newest = self.newest(query, since)?;
-        self.own_reports(None, |row| newest.take(row))?;
-        Ok(AuditPage {
-            total: newest.total,
-            kept_since: since,
-            readable: vec![],
-            waiting: 0,
-            rows: taken(newest),
-        })
+        self.audit_in_one(now, None, query)
     }
 
-    fn newest<'q>(&self, query: &'q AuditQuery, since: Timestamp) -> Result<Newest<'q>, NodeError> {
+    fn audit_in_one(
+        &mut self,
+        now: Timestamp,
+        pack: Option<PackId>,
+        query: &AuditQuery,
+    ) -> Result<AuditPage, NodeError> {
+        let mut reading = self.begin_audit(now, pack, query)?;
+        loop {
+            if let Some(page) = self.audit_on(now, &mut reading)? {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// Begins to answer what happened in a pack, or without one on this device alone. A question that
+    /// goes on where the last one ended takes the list that was read for that.
+    ///
+    /// # Errors
+    /// As [`Node::audit`].
+    pub fn begin_audit(
+        &mut self,
+        now: Timestamp,
+        pack: Option<PackId>,
+        query: &AuditQuery,
+    ) -> Result<AuditReading, NodeError> {
         let limit = query.limit.min(AUDIT_ROWS_MAX);
-        let room = query.skip.saturating_add(limit);
+        let mut room = query.skip.saturating_add(limit);
         if room > AUDIT_REACH_MAX {
             return Err(NodeError::BadInput {
                 field: "skip",
@@ -278,14 +323,210 @@ impl Node {
                 ),
             });
         }
-        Ok(Newest {
+        if let Some(pack) = pack {
+            self.packs.need(pack)?;
+        }
+        let kept = self.audit.list.take();
+        let goes_on = kept.filter(|kept| {
+            (kept.pack, &kept.query, kept.skip) == (pack, &without_bounds(query), query.skip)
+                && query.skip > 0
+                && is_within(kept.at, now)
+        });
+        if goes_on.is_none() {
+            self.write_to_look(now)?;
+        }
+        // Whoever takes so many at once takes the others too.
+        if limit == AUDIT_ROWS_MAX {
+            room = AUDIT_REACH_MAX;
+        }
+        let entries = match pack {
+            Some(pack) if goes_on.is_none() => self.packs.need(pack)?.reports.clone(),
+            _ => vec![],
+        };
+        Ok(AuditReading {
+            pack,
+            query: query.clone(),
+            since: self.audit_kept_since(now),
+            entries: entries.into_iter(),
+            newest: Newest {
+                rows: BTreeMap::new(),
+                seen: 0,
+                total: 0,
+                room,
+            },
+            waiting: 0,
+            list: goes_on.map(|kept| kept.list),
+        })
+    }
+
+    /// Reads the next reports; the answer, once none is left.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`], [`NodeError::Store`].
+    pub fn audit_on(
+        &mut self,
+        now: Timestamp,
+        reading: &mut AuditReading,
+    ) -> Result<Option<AuditPage>, NodeError> {
+        if reading.list.is_none() {
+            if !self.read_reports(reading)? {
+                return Ok(None);
+            }
+            self.read_what_is_here(reading)?;
+            let newest = &mut reading.newest;
+            reading.list = Some(List {
+                places: std::mem::take(&mut newest.rows)
+                    .into_values()
+                    .rev()
+                    .collect(),
+                total: newest.total,
+                since: reading.since,
+                waiting: reading.waiting,
+                next: reading.query.skip,
+            });
+        }
+        let Some(mut list) = reading.list.take() else {
+            return Ok(None);
+        };
+        let rows = self.rows_at(reading, &mut list)?;
+        let me = self.me.person();
+        let replica = reading.pack.map(|pack| self.packs.need(pack)).transpose()?;
+        let readable = Sensitivity::ALL.into_iter();
+        let page = AuditPage {
+            total: list.total,
+            kept_since: list.since,
+            readable: readable
+                .filter(|level| replica.is_some_and(|of| of.policy.may_open(&me, *level)))
+                .collect(),
+            waiting: list.waiting,
+            rows,
+        };
+        if reading.query.limit >= AUDIT_ROWS_MAX && list.next < list.places.len() {
+            self.audit.list = Some(KeptList {
+                pack: reading.pack,
+                query: without_bounds(&reading.query),
+                skip: reading.query.skip.saturating_add(page.rows.len()),
+                at: now,
+                list,
+            });
+        }
+        Ok(Some(page))
+    }
+
+    /// Forgets a list of which nobody took a piece for a while.
+    pub(super) fn forget_list(&mut self, now: Timestamp) {
+        let is_old = |kept: &KeptList| !is_within(kept.at, now);
+        if self.audit.list.as_ref().is_some_and(is_old) {
+            self.audit.list = None;
+        }
+    }
+
+    /// Reads the reports of the next entries. Returns whether none is left.
+    fn read_reports(&self, reading: &mut AuditReading) -> Result<bool, NodeError> {
+        let Some(pack) = reading.pack else {
+            return Ok(true);
+        };
+        let replica = self.packs.need(pack)?;
+        let AuditReading {
             query,
             since,
-            rows: BTreeMap::new(),
-            seen: 0,
-            total: 0,
-            room,
-        })
+            entries,
+            newest,
+            waiting,
+            ..
+        } = reading;
+        let asked = Asked {
+            query,
+            since: *since,
+        };
+        let mut spent = Spent::default();
+        for entry in entries {
+            spent.add_one();
+            let opened = self.rows_of(replica, entry, |at, row| {
+                spent.add_bytes(bytes_of(&row));
+                if asked.fits(&row) {
+                    newest.take(row.until, Place::Entry(entry, at));
+                }
+            })?;
+            *waiting += u64::from(opened == Opened::LacksKey);
+            if spent.is_over() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The policy, what waits here or is under way, and this device's own list: all of it is short.
+    fn read_what_is_here(&self, reading: &mut AuditReading) -> Result<(), NodeError> {
+        let AuditReading {
+            pack,
+            query,
+            since,
+            newest,
+            ..
+        } = reading;
+        let asked = Asked {
+            query,
+            since: *since,
+        };
+        let mut take = |row: AuditRow| {
+            if asked.fits(&row) {
+                newest.take(row.until, Place::Here(Box::new(row)));
+            }
+        };
+        if let Some(pack) = *pack {
+            let replica = self.packs.need(pack)?;
+            for op in replica.policy.ops() {
+                self.rows_of_op(replica, op, &mut take);
+            }
+            let me = self.me.person();
+            let under_way = self.audit.exports.values().flat_map(|open| open.reports());
+            let waiting = self.audit.waiting.iter().cloned().chain(under_way);
+            for waits in waiting.filter(|waits| waits.pack == pack) {
+                // Who may write opens an epoch if none comes.
+                let may_write = replica.policy.may_write(&me, waits.sensitivity);
+                let state = match waits.lacks_key && !may_write {
+                    true => AuditState::LacksKey,
+                    false => AuditState::Waits,
+                };
+                let at = Some(waits.sensitivity);
+                take(self.own_report(Some(replica), waits.report, at, state));
+            }
+        }
+        self.own_reports(*pack, take)
+    }
+
+    /// The next rows of a list, as they are now.
+    fn rows_at(&self, reading: &AuditReading, list: &mut List) -> Result<Vec<AuditRow>, NodeError> {
+        let limit = reading.query.limit.min(AUDIT_ROWS_MAX);
+        let replica = reading.pack.map(|pack| self.packs.need(pack)).transpose()?;
+        let mut rows: Vec<AuditRow> = Vec::new();
+        let mut bytes = 0;
+        // Rows of one entry stand together, for the most part.
+        let mut entry: Option<(EntryHash, Vec<(u8, AuditRow)>)> = None;
+        while let Some(place) = list.places.get(list.next) {
+            if rows.len() == limit || bytes >= ANSWER_BYTES_MAX {
+                break;
+            }
+            list.next += 1;
+            let row = match (place, replica) {
+                (Place::Here(row), _) => Some(row.as_ref().clone()),
+                (Place::Entry(hash, at), Some(replica)) => {
+                    if entry.as_ref().is_none_or(|(of, _)| of != hash) {
+                        let mut of = vec![];
+                        self.rows_of(replica, *hash, |at, row| of.push((at, row)))?;
+                        entry = Some((*hash, of));
+                    }
+                    let of = entry.iter().flat_map(|(_, of)| of);
+                    let mut same = of.filter(|(place, _)| place == at);
+                    same.next().map(|(_, row)| row.clone())
+                }
+                (Place::Entry(..), None) => None,
+            };
+            bytes += row.as_ref().map_or(0, bytes_of);
+            rows.extend(row); // it may not be read any more
+        }
+        Ok(rows)
     }
 
     /// The reports of one entry, as far as this person may read them.
@@ -293,44 +534,39 @@ impl Node {
         &self,
         replica: &Replica,
         hash: EntryHash,
-        waiting: &mut u64,
-        mut take: impl FnMut(AuditRow),
-    ) -> Result<(), NodeError> {
+        mut take: impl FnMut(u8, AuditRow),
+    ) -> Result<Opened, NodeError> {
         let Some(place) = replica.places.get(&hash) else {
-            return Ok(());
+            return Ok(Opened::NotHere);
         };
         let Some(log) = replica.logs.get(&place.log) else {
-            return Ok(());
+            return Ok(Opened::NotHere);
         };
         let (device, sensitivity) = (log.opening.device, log.opening.sensitivity);
-        let me = self.me.person();
-        let is_member = replica.policy.member(&me).is_some();
-        if replica.surplus.contains(&hash)
-            || (is_member && !replica.policy.may_open(&me, sensitivity))
-        {
-            return Ok(());
+        if replica.surplus.contains(&hash) || !self.may_see_reports(replica, sensitivity) {
+            return Ok(Opened::NotHere);
         }
         let state = match replica.authority(place, hash) {
             Authority::Valid => AuditState::Counts,
             Authority::SetAside(_) => AuditState::SetAside,
-            Authority::Parked => return Ok(()),
+            Authority::Parked => return Ok(Opened::NotHere),
         };
         let Some(key) = epoch_key(replica, place) else {
-            *waiting += 1;
-            return Ok(());
+            return Ok(Opened::LacksKey);
         };
         let Some(entry) = read(replica, &self.store, place)? else {
-            return Ok(());
+            return Ok(Opened::NotHere);
         };
         let Some(tag) = entry.header().object else {
-            return Ok(());
+            return Ok(Opened::NotHere);
         };
         let item_key = ItemKey::absent(tag.as_bytes());
         let reports = match open_body(&entry, &item_key, key) {
             Some(EntryBody::Reports(reports)) => reports,
-            _ => return Ok(()), // sealed wrongly, or of another shape: nothing that could be shown
+            // Sealed wrongly, or of another shape: nothing that could be shown.
+            _ => return Ok(Opened::NotHere),
         };
-        for bytes in reports.iter() {
+        for (at, bytes) in (0..).zip(reports.iter()) {
             let record = Some(hash.short());
             let row = match Report::from_bytes(bytes) {
                 Ok(report) => AuditRow {
@@ -351,9 +587,9 @@ impl Node {
                     record,
                 },
             };
-            take(row);
+            take(at, row);
         }
-        Ok(())
+        Ok(Opened::Whole)
     }
 
     /// The reports of one entry that count, as far as this person may read them, with the sensitivity that
@@ -522,8 +758,30 @@ fn device_name(replica: &Replica, device: DeviceId) -> Option<String> {
     Some(profile.device_name.clone())
 }
 
-fn taken(newest: Newest<'_>) -> Vec<AuditRow> {
-    let (skip, limit) = (newest.query.skip, newest.query.limit.min(AUDIT_ROWS_MAX));
-    let rows = newest.rows.into_values().rev();
-    rows.skip(skip).take(limit).collect()
+/// What became of an entry with reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opened {
+    /// Its reports were told.
+    Whole,
+    /// Its key has not come.
+    LacksKey,
+    /// It holds nothing for this person.
+    NotHere,
+}
+
+/// A question apart from which piece of its answer is wanted.
+fn without_bounds(query: &AuditQuery) -> AuditQuery {
+    AuditQuery {
+        skip: 0,
+        limit: 0,
+        ..query.clone()
+    }
+}
+
+/// Bytes that a row takes in an answer, rather more.
+fn bytes_of(row: &AuditRow) -> usize {
+    match &row.what {
+        AuditWhat::Reported(Reported::Export(export)) => 4096 + export.notes.len() * 24,
+        _ => 1024,
+    }
 }

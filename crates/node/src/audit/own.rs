@@ -66,8 +66,26 @@ impl Node {
         &mut self,
         rows: Vec<(Option<PackId>, Report)>,
     ) -> Result<(), NodeError> {
+        let (settings, end) = self.own_rows_of(rows);
+        if settings.is_empty() {
+            return Ok(());
+        }
+        let mut batch = self.store.batch(&mut *self.rng)?;
+        for (name, value) in &settings {
+            batch.put_setting(name, value)?;
+        }
+        batch.commit()?;
+        self.audit.own = end;
+        Ok(())
+    }
+
+    /// Rows that come next in the list, as the settings that they are, and where it ends with them.
+    pub(super) fn own_rows_of(
+        &self,
+        rows: Vec<(Option<PackId>, Report)>,
+    ) -> (Vec<(String, Vec<u8>)>, OwnEnd) {
         let mut end = self.audit.own;
-        let mut written = Vec::new();
+        let mut settings = Vec::new();
         for (pack, report) in rows {
             let row = OwnReport {
                 version: 1,
@@ -78,22 +96,16 @@ impl Node {
                 report: report.to_bytes(),
             };
             let signed = SignedOwnReport::sign(&row, &self.me.signing);
-            let bytes = signed.to_bytes();
             end = OwnEnd {
                 next: end.next + 1,
                 prev: Some(signed.hash()),
             };
-            written.push((slot(row.seq), bytes));
+            settings.push((slot(row.seq), signed.to_bytes()));
         }
-        let Some(last) = end.prev else { return Ok(()) };
-        let mut batch = self.store.batch(&mut *self.rng)?;
-        for (slot, bytes) in &written {
-            batch.put_setting(slot, bytes)?;
+        if let (Some(last), false) = (end.prev, settings.is_empty()) {
+            settings.push((END.into(), codec::encode(&(end.next, last))));
         }
-        batch.put_setting(END, &codec::encode(&(end.next, last)))?;
-        batch.commit()?;
-        self.audit.own = end;
-        Ok(())
+        (settings, end)
     }
 
     /// The rows of the list that may be here, oldest first.
@@ -126,24 +138,37 @@ impl Node {
         if self.audit.own.next == 0 || waited.is_some_and(|waited| waited < PRUNE_EVERY_MILLIS) {
             return Ok(());
         }
-        let since = self.audit_kept_since(now);
-        let mut old = Vec::new();
-        for (seq, row) in self.own_rows() {
-            if let OwnRow::Holds(row, _) = row?
-                && Report::from_bytes(&row.report).is_ok_and(|report| report.until() < since)
-            {
-                old.push(slot(seq));
-            }
-        }
+        let old = self.older_than(self.audit_kept_since(now))?;
         if !old.is_empty() {
             let mut batch = self.store.batch(&mut *self.rng)?;
-            for slot in &old {
-                batch.put_setting(slot, &[])?;
+            for seq in &old {
+                batch.put_setting(&slot(*seq), &[])?;
             }
             batch.commit()?;
         }
         self.audit.pruned_at = Some(now);
         Ok(())
+    }
+
+    /// How many rows of the list are older than that, in milliseconds.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn audit_too_old(&self, now: Timestamp, millis: u64) -> Result<u64, NodeError> {
+        let since = Timestamp::from_millis(now.as_millis().saturating_sub(millis));
+        Ok(self.older_than(since)?.len() as u64)
+    }
+
+    fn older_than(&self, since: Timestamp) -> Result<Vec<u64>, NodeError> {
+        let mut old = Vec::new();
+        for (seq, row) in self.own_rows() {
+            if let OwnRow::Holds(row, _) = row?
+                && Report::from_bytes(&row.report).is_ok_and(|report| report.until() < since)
+            {
+                old.push(seq);
+            }
+        }
+        Ok(old)
     }
 
     /// Whether the list holds together: the number of rows, and the first that does not follow.

@@ -249,6 +249,107 @@ fn what_waits_is_bounded() {
     assert!(node.damaged().is_empty());
 }
 
+/// Goal: a long list is read in slices, and comes out as from one reading; whoever takes it piece by
+/// piece gets each row once, whatever is reported between two pieces.
+#[test]
+fn a_long_list_comes_in_slices_and_pieces() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = open(dir.path(), 12);
+    let (pack, note) = pack_with_note(&mut node);
+    let tag = report_tag(pack, node.me.device());
+    let entries: u64 = 80;
+    for entry in 0..entries {
+        let told = (0..30).map(|n| {
+            let at = Timestamp::from_millis(NOW.as_millis() - 1_000 * entry - n);
+            let report = Report {
+                at,
+                ..read_of(note)
+            };
+            report.to_bytes()
+        });
+        let body = reports(told.collect());
+        write(&mut node, pack, Sensitivity::Internal, tag, &body);
+    }
+    let query = |skip| AuditQuery {
+        kinds: [AuditKind::Read].into(),
+        skip,
+        limit: AUDIT_ROWS_MAX,
+        ..AuditQuery::default()
+    };
+    let mut steps = 0;
+    let mut reading = node.begin_audit(NOW, Some(pack), &query(0)).unwrap();
+    let first = loop {
+        steps += 1;
+        if let Some(page) = node.audit_on(NOW, &mut reading).unwrap() {
+            break page;
+        }
+    };
+    assert!(steps > 1, "{steps}");
+    assert_eq!(
+        (first.rows.len(), first.total),
+        (AUDIT_ROWS_MAX, 30 * entries)
+    );
+    let mut all = first.rows;
+    loop {
+        // What is read meanwhile is newer, and moves nothing.
+        let newer = Timestamp::from_millis(NOW.as_millis() + all.len() as u64);
+        node.report_read(newer, pack, note, ReadPart::History, Via::Command)
+            .unwrap();
+        let page = node.audit(NOW, pack, &query(all.len())).unwrap();
+        assert_eq!(page.total, 30 * entries);
+        all.extend(page.rows);
+        if all.len() as u64 == page.total {
+            break;
+        }
+    }
+    assert!(
+        all.is_sorted_by(|a, b| a.until > b.until),
+        "each once, in order"
+    );
+    assert!(
+        node.audit.list.is_none(),
+        "nothing is kept of what was taken"
+    );
+    let again = node.audit(NOW, pack, &query(0)).unwrap();
+    assert_eq!(again.total, 30 * entries + 1);
+    assert!(node.audit.list.is_some());
+    let later = Timestamp::from_millis(NOW.as_millis() + 2 * REPORT_WAIT_MILLIS);
+    node.write_reports(later, false).unwrap();
+    assert!(node.audit.list.is_none(), "nobody came for the rest");
+
+    let mut verifying = node.begin_verify_audit(NOW, pack).unwrap();
+    let mut steps = 0;
+    let verified = loop {
+        steps += 1;
+        if let Some(verified) = node.verify_audit_on(&mut verifying).unwrap() {
+            break verified;
+        }
+        // The log goes on while it is verified.
+        let body = reports(vec![read_of(note).to_bytes()]);
+        write(&mut node, pack, Sensitivity::Internal, tag, &body);
+    };
+    assert!(steps > 1, "{steps}");
+    assert!(verified.holds(), "{verified:#?}");
+    assert!(verified.devices[0].reports > 30 * entries);
+}
+
+/// Goal: a page that is damaged on the disk costs no more than itself.
+#[test]
+fn a_damaged_page_of_an_export_is_said_and_the_rest_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = open(dir.path(), 13);
+    node.report_denial(NOW, None, "request", "a", Via::Command)
+        .unwrap();
+    let (pack, note) = pack_with_note(&mut node);
+    node.report_read(NOW, pack, note, ReadPart::Now, Via::Command)
+        .unwrap();
+    put(&mut node, "audit/pages/0", b"noise");
+    drop(node);
+    let mut node = open(dir.path(), 14);
+    assert_eq!(node.damaged(), ["pages of exports"]);
+    assert_eq!(shown(&mut node, pack).len(), 1);
+}
+
 #[test]
 fn words_are_cut_at_characters_and_never_empty() {
     assert_eq!(word("a\u{1b}[2J\nb"), "a[2Jb");

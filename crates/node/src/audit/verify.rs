@@ -5,15 +5,20 @@
 //! body has the hash that its header says, and the head is signed by the log's device. What that
 //! proves: nothing in between was changed, left out or put in by anybody but the device itself. What it
 //! cannot prove: that the device told everything.
+//!
+//! It goes from one signed head to the next in slices, so that the device does its other work between.
 
 use super::{Node, NodeError};
 use crate::explain::Named;
+use crate::finding::Spent;
 use crate::logs::Branch;
 use crate::objects::{epoch_key, open_body};
-use crate::replica::Replica;
+use crate::replica::{Place, Replica};
 use kitbag_core::codec;
 use kitbag_core::content::report::Report;
-use kitbag_core::content::{EntryBody, LogOpening, LogPosition, Run, VerifiedRun};
+use kitbag_core::content::{
+    EntryBody, LogOpening, LogPosition, Run, SignedHead, VerifiedEntry, VerifiedRun,
+};
 use kitbag_core::id::{DeviceId, LogId, PackId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::ItemKey;
@@ -90,11 +95,26 @@ impl Node {
         now: Timestamp,
         pack: PackId,
     ) -> Result<AuditVerified, NodeError> {
+        let mut verifying = self.begin_verify_audit(now, pack)?;
+        loop {
+            if let Some(verified) = self.verify_audit_on(&mut verifying)? {
+                return Ok(verified);
+            }
+        }
+    }
+
+    /// Begins to verify the logs of a pack. Logs that come in afterwards are not verified.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`], [`NodeError::Store`].
+    pub fn begin_verify_audit(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+    ) -> Result<VerifyingAudit, NodeError> {
         self.packs.need(pack)?;
-        self.write_reports(now, true)?;
+        self.write_to_look(now)?;
         let replica = self.packs.need(pack)?;
-        let me = self.me.person();
-        let is_member = replica.policy.member(&me).is_some();
         let mut devices: BTreeMap<DeviceId, VerifiedDevice> = BTreeMap::new();
         let members = replica.policy.members().map(|member| member.device);
         let writers = replica.logs.values().map(|log| log.opening.device);
@@ -117,120 +137,231 @@ impl Node {
             };
             devices.insert(device, of);
         }
+        let mut branches = vec![];
         for (id, log) in &replica.logs {
-            let Some(of) = devices.get_mut(&log.opening.device) else {
+            if let Some(of) = devices.get_mut(&log.opening.device) {
+                of.logs += 1;
+                of.forked |= log.is_forked();
+            }
+            branches.extend(log.branches.iter().map(|branch| (*id, branch.number)));
+        }
+        Ok(VerifyingAudit {
+            pack,
+            devices,
+            branches: branches.into_iter(),
+            under_way: None,
+        })
+    }
+
+    /// Verifies the next entries; what was found, once none is left.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`], [`NodeError::Store`].
+    pub fn verify_audit_on(
+        &self,
+        verifying: &mut VerifyingAudit,
+    ) -> Result<Option<AuditVerified>, NodeError> {
+        let replica = self.packs.need(verifying.pack)?;
+        let mut spent = Spent::default();
+        while !spent.is_over() {
+            let mut at = match verifying.under_way.take() {
+                Some(at) => at,
+                None => match verifying.branches.next() {
+                    Some((log, number)) => BranchAt::new(log, number),
+                    None => return self.verified(verifying).map(Some),
+                },
+            };
+            spent.add_one();
+            let Some(log) = replica.logs.get(&at.log) else {
                 continue;
             };
-            of.logs += 1;
-            of.forked |= log.is_forked();
-            for branch in &log.branches {
-                if let Some((seq, reason)) =
-                    self.verify_branch(replica, &log.opening, branch, of)?
-                {
-                    of.broken.push(BrokenLog {
-                        log: *id,
-                        sensitivity: log.opening.sensitivity,
-                        seq,
-                        reason,
-                    });
-                }
+            let branch = log
+                .branches
+                .iter()
+                .find(|branch| branch.number == at.number);
+            let of = verifying.devices.get_mut(&log.opening.device);
+            let (Some(branch), Some(of)) = (branch, of) else {
+                continue;
+            };
+            match self.verify_next(replica, &log.opening, branch, &mut at, of, &mut spent)? {
+                Next::Run => verifying.under_way = Some(at),
+                Next::End => {}
+                Next::Broken(seq, reason) => of.broken.push(BrokenLog {
+                    log: at.log,
+                    sensitivity: log.opening.sensitivity,
+                    seq,
+                    reason,
+                }),
             }
         }
+        Ok(None)
+    }
+
+    fn verified(&self, verifying: &mut VerifyingAudit) -> Result<AuditVerified, NodeError> {
+        let replica = self.packs.need(verifying.pack)?;
         let (own_rows, own_broken) = self.verify_own()?;
         let levels = Sensitivity::ALL.into_iter();
         Ok(AuditVerified {
-            devices: devices.into_values().collect(),
+            devices: std::mem::take(&mut verifying.devices)
+                .into_values()
+                .collect(),
             not_readable: levels
-                .filter(|level| is_member && !replica.policy.may_open(&me, *level))
+                .filter(|level| !self.may_see_reports(replica, *level))
                 .collect(),
             own_rows,
             own_broken,
         })
     }
 
-    /// Verifies one branch; the first place where it does not hold, and why.
-    fn verify_branch(
+    /// Whether this person may see reports at a sensitivity. Who is no member any more sees what they
+    /// kept.
+    pub(super) fn may_see_reports(&self, replica: &Replica, level: Sensitivity) -> bool {
+        let me = self.me.person();
+        replica.policy.member(&me).is_none() || replica.policy.may_open(&me, level)
+    }
+
+    /// Verifies the entries up to the next signed end of a branch.
+    fn verify_next(
         &self,
         replica: &Replica,
         opening: &LogOpening,
         branch: &Branch,
+        at: &mut BranchAt,
         of: &mut VerifiedDevice,
-    ) -> Result<Option<(u64, String)>, NodeError> {
-        let log = opening.log_id();
-        let bytes = codec::encode(opening);
-        // From disk: what is in memory was verified when it came, and is not in question.
-        let heads = match self.store.heads(branch.number) {
-            Ok(heads) => heads,
-            Err(StoreError::Damaged { .. }) => {
-                return Ok(Some((branch.start(), "its signed ends do not open".into())));
+        spent: &mut Spent,
+    ) -> Result<Next, NodeError> {
+        let first = at.next.unwrap_or(branch.start());
+        if at.heads.as_slice().is_empty() {
+            if at.next.is_some() && first >= branch.next_seq() {
+                return Ok(Next::End);
             }
-            Err(error) => return Err(error.into()),
+            // From disk: what is in memory was verified when it came, and is not in question. While it
+            // was verified more may have come.
+            let heads = match self.store.heads(branch.number) {
+                Ok(heads) => heads,
+                Err(StoreError::Damaged { .. }) => {
+                    return Ok(Next::Broken(first, "its signed ends do not open".into()));
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let mut heads: Vec<SignedHead> = heads;
+            heads.retain(|head| at.next.is_none() || head.position.seq >= first);
+            at.heads = heads.into_iter();
+        }
+        let Some(head) = at.heads.next() else {
+            return Ok(match first < branch.next_seq() {
+                true => Next::Broken(first, "no signed end covers it".into()),
+                false => Next::End,
+            });
         };
-        let mut next = branch.start();
-        let mut verified: Option<LogPosition> = None;
-        for head in heads {
-            let mut entries = Vec::new();
-            for seq in next..=head.position.seq {
-                match self.store.entry(branch.number, seq) {
-                    Ok(Some(entry)) => entries.push(entry.raw().clone()),
-                    Ok(None) => return Ok(Some((seq, "it is not there".into()))),
-                    Err(StoreError::Damaged { .. }) => {
-                        return Ok(Some((seq, "it does not open from disk".into())));
-                    }
-                    Err(error) => return Err(error.into()),
+        let mut entries = Vec::new();
+        for seq in first..=head.position.seq {
+            match self.store.entry(branch.number, seq) {
+                Ok(Some(entry)) => entries.push(entry.raw().clone()),
+                Ok(None) => return Ok(Next::Broken(seq, "it is not there".into())),
+                Err(StoreError::Damaged { .. }) => {
+                    return Ok(Next::Broken(seq, "it does not open from disk".into()));
                 }
+                Err(error) => return Err(error.into()),
             }
-            let run = Run {
-                opening: bytes.clone(),
-                entries,
-                head: head.clone(),
-            };
-            let first = next;
-            // What comes before is what was just verified, or where the branch begins.
-            let continues = |at: &LogPosition| match verified {
-                Some(before) => *at == before,
-                None => at.seq + 1 == first && at.seq < branch.start() && replica.has_entry(at),
-            };
-            let run = match VerifiedRun::verify(run, continues) {
-                Ok(Some(run)) => run,
-                Ok(None) => return Ok(Some((first, "a signed end covers nothing".into()))),
-                Err(refused) => return Ok(Some((first, refused.to_string()))),
-            };
-            for entry in run.entries() {
-                of.entries += 1;
-                let place = replica.places.get(&entry.hash());
-                let Some(place) =
-                    place.filter(|place| (place.log, place.seq) == (log, entry.header().seq))
-                else {
-                    return Ok(Some((
-                        entry.header().seq,
-                        "it is another than was taken in".into(),
-                    )));
-                };
-                if !place.is_report {
-                    continue;
-                }
-                let body = epoch_key(replica, place).and_then(|key| {
-                    let tag = entry.header().object?;
-                    open_body(entry, &ItemKey::absent(tag.as_bytes()), key)
-                });
-                let Some(EntryBody::Reports(reports)) = body else {
-                    of.closed += 1;
-                    continue;
-                };
-                for report in reports.iter() {
-                    of.reports += 1;
-                    if let Ok(report) = Report::from_bytes(report) {
-                        of.last = of.last.max(Some(report.until()));
-                    }
-                }
+        }
+        let run = Run {
+            opening: codec::encode(opening),
+            entries,
+            head: head.clone(),
+        };
+        // What comes before is what was just verified, or where the branch begins.
+        let continues = |before: &LogPosition| match at.verified {
+            Some(verified) => *before == verified,
+            None => {
+                before.seq + 1 == first && before.seq < branch.start() && replica.has_entry(before)
             }
-            next = head.position.seq + 1;
-            verified = Some(head.position);
+        };
+        let run = match VerifiedRun::verify(run, continues) {
+            Ok(Some(run)) => run,
+            Ok(None) => return Ok(Next::Broken(first, "a signed end covers nothing".into())),
+            Err(refused) => return Ok(Next::Broken(first, refused.to_string())),
+        };
+        let may_see = self.may_see_reports(replica, opening.sensitivity);
+        for entry in run.entries() {
+            of.entries += 1;
+            spent.add_one();
+            spent.add_bytes(entry.raw().size());
+            let place = replica.places.get(&entry.hash());
+            let Some(place) =
+                place.filter(|place| (place.log, place.seq) == (at.log, entry.header().seq))
+            else {
+                let reason = "it is another than was taken in";
+                return Ok(Next::Broken(entry.header().seq, reason.into()));
+            };
+            if place.is_report && may_see {
+                count_reports(replica, place, entry, of);
+            }
         }
-        if next < branch.next_seq() {
-            return Ok(Some((next, "no signed end covers it".into())));
-        }
-        Ok(None)
+        at.next = Some(head.position.seq + 1);
+        at.verified = Some(head.position);
+        Ok(Next::Run)
     }
+}
+
+/// Counts the reports of an entry that this person may read.
+fn count_reports(replica: &Replica, place: &Place, entry: &VerifiedEntry, of: &mut VerifiedDevice) {
+    let body = epoch_key(replica, place).and_then(|key| {
+        let tag = entry.header().object?;
+        open_body(entry, &ItemKey::absent(tag.as_bytes()), key)
+    });
+    let Some(EntryBody::Reports(reports)) = body else {
+        of.closed += 1;
+        return;
+    };
+    for report in reports.iter() {
+        of.reports += 1;
+        if let Ok(report) = Report::from_bytes(report) {
+            of.last = of.last.max(Some(report.until()));
+        }
+    }
+}
+
+/// Verifying that is under way.
+#[derive(Debug)]
+pub struct VerifyingAudit {
+    pack: PackId,
+    devices: BTreeMap<DeviceId, VerifiedDevice>,
+    /// Branches of logs that were not begun yet.
+    branches: std::vec::IntoIter<(LogId, u32)>,
+    under_way: Option<BranchAt>,
+}
+
+/// How far a branch was verified.
+#[derive(Debug)]
+struct BranchAt {
+    log: LogId,
+    number: u32,
+    /// Signed ends that come.
+    heads: std::vec::IntoIter<SignedHead>,
+    /// The first entry that was not verified; none before the first.
+    next: Option<u64>,
+    verified: Option<LogPosition>,
+}
+
+impl BranchAt {
+    fn new(log: LogId, number: u32) -> BranchAt {
+        BranchAt {
+            log,
+            number,
+            heads: vec![].into_iter(),
+            next: None,
+            verified: None,
+        }
+    }
+}
+
+/// What came of the next entries of a branch.
+enum Next {
+    /// They hold.
+    Run,
+    /// There are none.
+    End,
+    /// From this one on nothing is proven.
+    Broken(u64, String),
 }

@@ -58,6 +58,11 @@ impl Spent {
         self.notes += 1;
     }
 
+    /// So many bytes were read, of whatever kind.
+    pub(crate) fn add_bytes(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.notes >= SLICE_NOTES || self.bytes >= SLICE_BYTES
     }

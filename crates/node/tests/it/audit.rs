@@ -3,7 +3,7 @@
 
 use super::admins::{change, meet, pack_of, remove, role};
 use super::support::*;
-use kitbag_core::content::report::{ReadPart, Reported, Via, Written, WrittenTo};
+use kitbag_core::content::report::{Exported, ReadPart, Reported, Via, Written, WrittenTo};
 use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{ItemId, PackId};
 use kitbag_core::policy::{Role, Sensitivity};
@@ -11,6 +11,7 @@ use kitbag_node::NodeError;
 use kitbag_node::audit::{
     AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditWhat, REPORT_WAIT_MILLIS,
 };
+use kitbag_node::carrying::{Carry, CarryOptions};
 use kitbag_node::finding::{ExportOptions, ExportPlan};
 use kitbag_testkit::{Fault, Loot, Opened, Records, Who, World};
 
@@ -276,6 +277,426 @@ fn an_export_of_which_nobody_says_what_was_written_is_told_all_the_same() {
     }
 }
 
+fn written() -> Written {
+    Written {
+        sha256: [9; 32],
+        bytes: 77,
+        to: WrittenTo::File,
+    }
+}
+
+fn begin_export(world: &mut World, who: Who, options: &ExportOptions) -> ExportPlan {
+    let planned = plan(world, who, options).unwrap();
+    let call = world.call(who, |node, now| {
+        node.report_export_planned(now, options, &planned, Via::Command)
+    });
+    call.done();
+    planned
+}
+
+/// Reads one page of an export.
+fn take(world: &mut World, who: Who, options: &ExportOptions, notes: &[ItemId]) {
+    let call = world.call(who, |node, now| {
+        let page = node.export_page(now, options, notes)?;
+        assert_eq!(page.notes.len(), notes.len());
+        node.report_export_page(now, options, &page, Via::Command)
+    });
+    call.done();
+}
+
+fn wrote(world: &mut World, who: Who, options: &ExportOptions) {
+    let call = world.call(who, |node, now| {
+        node.report_export_written(now, options, written(), Via::Command)
+    });
+    call.done();
+}
+
+fn exports(rows: &[AuditRow]) -> Vec<(Option<Sensitivity>, AuditState, Exported)> {
+    let of = rows.iter().filter_map(|row| match &row.what {
+        AuditWhat::Reported(Reported::Export(export)) => {
+            Some((row.sensitivity, row.state, export.clone()))
+        }
+        _ => None,
+    });
+    of.collect()
+}
+
+/// Goal: the hash of a document of several packs reaches the readers of none of them, since each could
+/// try what the others held; the device that wrote it has it in its own list. A pack of which nothing
+/// is in it hears nothing.
+#[test]
+fn the_hash_of_a_document_of_several_packs_is_told_in_none() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(820, Role::Editor, Sensitivity::Internal);
+    let low = add(&mut world, ana, pack, "low", Sensitivity::Public);
+    let other = create(&mut world, ana, &secret("other"));
+    let high = add(&mut world, ana, other, "high", Sensitivity::Restricted);
+    let empty = create(&mut world, ana, &secret("empty"));
+    settle(&mut world);
+    let packs = [pack, other, empty];
+    let of = |pack| ExportOptions {
+        beside: packs.into_iter().filter(|of| *of != pack).collect(),
+        ..wish(pack, Sensitivity::Restricted)
+    };
+    let planned = packs.map(|pack| begin_export(&mut world, ana, &of(pack)));
+    assert_eq!(
+        (&planned[0].notes[..], &planned[1].notes[..]),
+        (&[low][..], &[high][..])
+    );
+    for (pack, note) in [(pack, low), (other, high)] {
+        take(&mut world, ana, &of(pack), &[note]);
+    }
+    for pack in packs {
+        wrote(&mut world, ana, &of(pack));
+    }
+    settle(&mut world);
+    let seen = exports(&reports(&mut world, ben, pack));
+    assert_eq!(seen.len(), 1, "{seen:#?}");
+    let (_, state, export) = &seen[0];
+    assert_eq!((*state, export.held), (AuditState::Counts, 1));
+    assert_eq!(export.written, None, "it is of a document with more in it");
+    for (pack, level) in [
+        (pack, Sensitivity::Public),
+        (other, Sensitivity::Restricted),
+    ] {
+        let own = exports(&reports(&mut world, ana, pack));
+        let told = |state| own.iter().find(|row| row.1 == state).unwrap();
+        let (_, _, export) = told(AuditState::Own);
+        assert_eq!((export.held, &export.written), (0, &Some(written())));
+        let in_pack = told(AuditState::Counts);
+        assert_eq!((in_pack.0, in_pack.2.id), (Some(level), export.id));
+        assert_eq!((own.len(), &in_pack.2.written), (2, &None));
+    }
+    assert!(reports(&mut world, ana, empty).is_empty());
+    assert_no_violations(&mut world);
+}
+
+/// Goal: of an export that is not under way any more nobody hears what was written, and least of all
+/// those who may read less than it held; one that begins anew without its plan tells no hash in the pack.
+#[test]
+fn what_was_written_of_a_forgotten_export_is_told_nowhere() {
+    for restarts in [false, true] {
+        for goes_on in [false, true] {
+            let (mut world, ana, ben, pack) =
+                two_in_one_pack(821, Role::Editor, Sensitivity::Internal);
+            let low = add(&mut world, ana, pack, "low", Sensitivity::Internal);
+            let high = add(&mut world, ana, pack, "high", Sensitivity::Restricted);
+            settle(&mut world);
+            let options = wish(pack, Sensitivity::Restricted);
+            begin_export(&mut world, ana, &options);
+            take(&mut world, ana, &options, &[high]);
+            match restarts {
+                true => {
+                    world.lose_power(ana);
+                    assert_eq!(world.start(ana), Opened::Up);
+                    world.dial(ana, ben).unwrap();
+                }
+                false => {
+                    world.run(2 * REPORT_WAIT_MILLIS);
+                    let wrote = world.call(ana, |node, now| node.write_reports(now, false));
+                    wrote.done();
+                }
+            }
+            if goes_on {
+                take(&mut world, ana, &options, &[low]);
+            }
+            wrote(&mut world, ana, &options);
+            tell(&mut world, ana);
+            settle(&mut world);
+            let own = exports(&reports(&mut world, ana, pack));
+            let in_pack = own.iter().filter(|row| row.1 == AuditState::Counts);
+            let held: Vec<u32> = in_pack.clone().map(|row| row.2.held).collect();
+            assert_eq!(held.iter().sum::<u32>(), 1 + u32::from(goes_on), "{own:#?}");
+            assert!(
+                in_pack.clone().all(|row| row.2.written.is_none()),
+                "{own:#?}"
+            );
+            let kept = own.iter().filter(|row| row.1 == AuditState::Own);
+            assert_eq!(kept.count(), usize::from(goes_on));
+            let seen = exports(&reports(&mut world, ben, pack));
+            assert_eq!(seen.len(), usize::from(goes_on), "{seen:#?}");
+        }
+    }
+}
+
+/// Goal: somebody who looks at the audit ends no export, and sees that it is under way; nor do the
+/// other packs of one document.
+#[test]
+fn looking_ends_no_export_and_many_packs_are_one_request() {
+    let mut world = World::new(822);
+    let ana = world.add(&secret("Ana"));
+    let packs: Vec<PackId> = (0..7)
+        .map(|n| create(&mut world, ana, &format!("p{n}")))
+        .collect();
+    let mut notes = vec![];
+    for pack in &packs {
+        let low = add(&mut world, ana, *pack, "low", Sensitivity::Internal);
+        add(&mut world, ana, *pack, "high", Sensitivity::Restricted);
+        notes.push(low);
+    }
+    let of = |pack: &PackId| ExportOptions {
+        beside: packs.iter().copied().filter(|of| of != pack).collect(),
+        ..wish(*pack, Sensitivity::Internal)
+    };
+    for pack in &packs {
+        begin_export(&mut world, ana, &of(pack));
+    }
+    for (pack, note) in packs.iter().zip(&notes) {
+        take(&mut world, ana, &of(pack), &[*note]);
+        let seen = exports(&reports(&mut world, ana, packs[0]));
+        assert_eq!(seen.len(), 2);
+        assert!(
+            seen.iter().all(|row| row.1 == AuditState::Waits),
+            "{seen:#?}"
+        );
+        let verified = world.call(ana, |node, now| node.verify_audit(now, packs[0]));
+        assert!(verified.done().holds());
+    }
+    for pack in &packs {
+        wrote(&mut world, ana, &of(pack));
+        let told = exports(&reports(&mut world, ana, *pack));
+        let stayed = told
+            .iter()
+            .find(|row| row.0 == Some(Sensitivity::Restricted));
+        let stayed = &stayed.unwrap().2.withheld;
+        assert_eq!(
+            stayed[..],
+            [("request max_sensitivity".to_owned(), 1)],
+            "its plan is known"
+        );
+    }
+    // A pack alone: its hash is told at the highest, although somebody looked meanwhile.
+    let options = wish(packs[0], Sensitivity::Internal);
+    begin_export(&mut world, ana, &options);
+    take(&mut world, ana, &options, &notes[..1]);
+    reports(&mut world, ana, packs[0]);
+    wrote(&mut world, ana, &options);
+    let told = exports(&reports(&mut world, ana, packs[0]));
+    let hashed = told
+        .iter()
+        .filter(|row| row.1 == AuditState::Counts && row.2.written.is_some());
+    let levels: Vec<_> = hashed.map(|row| row.0).collect();
+    assert_eq!(levels, [Some(Sensitivity::Restricted)]);
+}
+
+/// Goal: whenever the device dies, every page that was handed over is told, each note once.
+#[test]
+fn no_page_that_was_handed_over_is_lost() {
+    for pages in [5, 65, 72] {
+        let mut world = World::new(823);
+        let ana = world.add(&secret("Ana"));
+        let pack = create(&mut world, ana, &secret("plans"));
+        let notes: Vec<ItemId> = (0..72)
+            .map(|n| {
+                let level = match n {
+                    70 => Sensitivity::Confidential,
+                    _ => Sensitivity::Internal,
+                };
+                add(&mut world, ana, pack, &format!("n{n}"), level)
+            })
+            .collect();
+        let options = wish(pack, Sensitivity::Confidential);
+        begin_export(&mut world, ana, &options);
+        for note in &notes[..pages] {
+            take(&mut world, ana, &options, &[*note]);
+            // Some formats read all twice.
+            take(&mut world, ana, &options, &[*note]);
+        }
+        world.lose_power(ana);
+        assert_eq!(world.start(ana), Opened::Up);
+        // What is added to a setting that was read from disk is added to all of it.
+        world.lose_power(ana);
+        assert_eq!(world.start(ana), Opened::Up);
+        tell(&mut world, ana);
+        let told = exports(&reports(&mut world, ana, pack));
+        assert_eq!(told.len(), 1 + usize::from(pages > 70), "{pages}");
+        let held: u32 = told.iter().map(|row| row.2.held).sum();
+        assert_eq!(held as usize, pages);
+        for note in &notes[..pages] {
+            let of_note = AuditQuery {
+                note: Some(*note),
+                ..AuditQuery::default()
+            };
+            assert_eq!(asked(&mut world, ana, pack, of_note).total, 1);
+        }
+        // Another one afterwards does not take over what the first one said.
+        let again = wish(pack, Sensitivity::Internal);
+        begin_export(&mut world, ana, &again);
+        take(&mut world, ana, &again, &notes[..1]);
+        take(&mut world, ana, &again, &notes[1..2]);
+        world.lose_power(ana);
+        assert_eq!(world.start(ana), Opened::Up);
+        tell(&mut world, ana);
+        let told = exports(&reports(&mut world, ana, pack));
+        let held: u32 = told.iter().map(|row| row.2.held).sum();
+        assert_eq!(held as usize, pages + 2);
+    }
+}
+
+/// Goal: a note that goes into another pack is told as an export, at its sensitivity and with the pack;
+/// a refusal of it only to those who may read the note.
+#[test]
+fn what_is_carried_into_another_pack_is_told() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(824, Role::Editor, Sensitivity::Internal);
+    let to = create(&mut world, ana, &secret("other"));
+    let low = add(&mut world, ana, pack, "low", Sensitivity::Internal);
+    let high = add(&mut world, ana, pack, "high", Sensitivity::Restricted);
+    settle(&mut world);
+    let options = CarryOptions {
+        to,
+        carry: Carry::Copy,
+        sensitivity: None,
+        purpose: Some("support".into()),
+        across_clients: false,
+    };
+    for note in [low, high, low] {
+        let carried = world.call(ana, |node, now| {
+            let planned = node.carry(now, pack, note, &options, true)?;
+            node.report_carry(now, pack, &planned, &options, Via::Command)?;
+            node.carry(now, pack, note, &options, false)
+        });
+        carried.done();
+        let denied = world.call(ana, |node, now| {
+            node.report_denial_of_note(now, pack, note, "copy", "wall client", Via::Command)
+        });
+        denied.done();
+    }
+    tell(&mut world, ana);
+    settle(&mut world);
+    assert_eq!(
+        exports(&reports(&mut world, ana, pack)).len(),
+        2,
+        "the third was there"
+    );
+    let rows = reports(&mut world, ben, pack);
+    let seen = exports(&rows);
+    assert_eq!((rows.len(), seen.len()), (2, 1), "{rows:#?}");
+    let (level, _, export) = &seen[0];
+    assert_eq!((*level, export.held), (Some(Sensitivity::Internal), 1));
+    let whole = export.whole.as_ref().unwrap();
+    assert_eq!(whole.into, Some(to));
+    assert_eq!(
+        (whole.max_sensitivity, whole.purpose.as_deref()),
+        (Sensitivity::Internal, Some("support"))
+    );
+    let denial = rows
+        .iter()
+        .find(|row| row.kind() == AuditKind::Denial)
+        .unwrap();
+    assert_eq!(
+        (denial.sensitivity, denial.times),
+        (Some(Sensitivity::Internal), 2)
+    );
+    assert_no_violations(&mut world);
+}
+
+/// Goal: the same note read again and again is counted, also while an older report of it waits for a key.
+#[test]
+fn reads_are_counted_beside_a_report_that_waits_for_a_key() {
+    let (mut world, all, pack) = pack_of(825, ["Ana", "Ben", "Cyn"]);
+    let [ana, ben, cyn] = all;
+    let note = add(&mut world, ana, pack, "call", Sensitivity::Internal);
+    let to_reader = role(&world, cyn, Role::Reader, Sensitivity::Internal);
+    change(&mut world, ana, pack, &to_reader);
+    settle(&mut world);
+    let removal = remove(&world, ben);
+    change(&mut world, ana, pack, &removal);
+    settle(&mut world);
+    read(&mut world, cyn, pack, note);
+    world.run(2 * REPORT_WAIT_MILLIS);
+    tell(&mut world, cyn);
+    for _ in 0..5 {
+        read(&mut world, cyn, pack, note);
+    }
+    let rows = reports(&mut world, cyn, pack);
+    let times: Vec<(u32, AuditState)> = rows.iter().map(|row| (row.times, row.state)).collect();
+    assert_eq!(
+        times,
+        [(5, AuditState::LacksKey), (1, AuditState::LacksKey)]
+    );
+}
+
+/// Goal: whose clearance was lowered learns nothing of the reports above it by verifying either.
+#[test]
+fn verifying_counts_nothing_above_the_own_clearance() {
+    let (mut world, all, pack) = pack_of(826, ["Ana", "Ben"]);
+    let [ana, ben] = all;
+    let raise = role(&world, ben, Role::Editor, Sensitivity::Confidential);
+    change(&mut world, ana, pack, &raise);
+    settle(&mut world);
+    let high = add(&mut world, ana, pack, "high", Sensitivity::Confidential);
+    let low = add(&mut world, ana, pack, "low", Sensitivity::Internal);
+    settle(&mut world);
+    for note in [high, low, low] {
+        read(&mut world, ana, pack, note);
+    }
+    tell(&mut world, ana);
+    settle(&mut world);
+    let device = world.node(ana).me().device;
+    let reported = |world: &mut World| {
+        let verified = world.call(ben, |node, now| node.verify_audit(now, pack));
+        let verified = verified.done();
+        assert!(verified.holds());
+        let of = verified.devices.iter().find(|of| of.device == device);
+        let of = of.unwrap();
+        (of.reports, of.closed, verified.not_readable)
+    };
+    let before = reported(&mut world);
+    let lower = role(&world, ben, Role::Editor, Sensitivity::Internal);
+    change(&mut world, ana, pack, &lower);
+    settle(&mut world);
+    let after = reported(&mut world);
+    assert_eq!((before.0, after.0, after.1), (2, 1, 0));
+    assert_eq!(
+        after.2,
+        [Sensitivity::Confidential, Sensitivity::Restricted]
+    );
+}
+
+/// Goal: whichever disk call fails while some reports go into the pack and others into the own list,
+/// each is told once.
+#[test]
+fn whichever_disk_call_fails_no_report_is_in_two_places() {
+    let session = |fault: Fault| {
+        let (mut world, all, pack) = pack_of(827, ["Ana", "Ben"]);
+        let [ana, ben] = all;
+        let raise = role(&world, ben, Role::Editor, Sensitivity::Confidential);
+        change(&mut world, ana, pack, &raise);
+        settle(&mut world);
+        let high = add(&mut world, ana, pack, "high", Sensitivity::Confidential);
+        let low = add(&mut world, ana, pack, "low", Sensitivity::Internal);
+        settle(&mut world);
+        for note in [high, low] {
+            read(&mut world, ben, pack, note);
+        }
+        let lower = role(&world, ben, Role::Editor, Sensitivity::Internal);
+        change(&mut world, ana, pack, &lower);
+        settle(&mut world);
+        add(&mut world, ana, pack, "a new key", Sensitivity::Internal);
+        settle(&mut world);
+        // Calls are counted from here on.
+        world.device(ben).disk.set_fault(fault);
+        let _ = world.call(ben, |node, now| node.write_reports(now, true));
+        let calls = world.device(ben).disk.calls();
+        world.device(ben).disk.set_fault(Fault::None);
+        if !world.is_up(ben) {
+            assert_eq!(world.start(ben), Opened::Up, "{fault:?}");
+        }
+        tell(&mut world, ben);
+        let rows = reports(&mut world, ben, pack);
+        for (note, state) in [(high, AuditState::Own), (low, AuditState::Counts)] {
+            let of = rows.iter().filter(|row| is_read_of(row, note));
+            let states: Vec<AuditState> = of.map(|row| row.state).collect();
+            assert_eq!(states, [state], "{fault:?}: {rows:#?}");
+        }
+        calls
+    };
+    let calls = session(Fault::None);
+    assert!(calls > 2, "only {calls} disk calls");
+    for n in 1..=calls {
+        session(Fault::PowerLoss(n));
+    }
+}
+
 /// Goal: what was only planned is no export.
 #[test]
 fn a_plan_alone_is_told_to_nobody() {
@@ -409,7 +830,7 @@ fn a_readers_report_after_a_removal_waits_for_a_writer() {
     assert_eq!(epochs(&mut world), before);
     let rows = reports(&mut world, cyn, pack);
     assert_eq!(rows.len(), 1);
-    assert_eq!(rows[0].state, AuditState::Waits, "shown here already");
+    assert_eq!(rows[0].state, AuditState::LacksKey, "shown here already");
     assert!(reports(&mut world, ana, pack).is_empty());
     add(&mut world, ana, pack, "mail", Sensitivity::Internal);
     settle(&mut world);

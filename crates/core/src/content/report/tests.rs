@@ -30,6 +30,7 @@ fn export() -> Exported {
             format: Some("md".into()),
             purpose: Some("support".into()),
             crosses_clients: false,
+            into: None,
         }),
         written: Some(Written {
             sha256: [9; 32],
@@ -153,6 +154,23 @@ fn lists_of_reports_are_bounded_and_one_unknown_report_hides_no_other() {
     };
     let read_as: Vec<_> = reports.iter().map(Report::from_bytes).collect();
     assert_eq!(read_as, [Err(UnknownReport), Ok(read())]);
+}
+
+/// Goal: where a note was carried to survives its bytes; a note that is named twice makes no report, so
+/// that few bytes do not stand for many names.
+#[test]
+fn an_export_names_each_note_once_and_where_it_went() {
+    let whole = export().whole.map(|whole| ExportedWhole {
+        into: Some(PackId::from_bytes([5; 32])),
+        ..whole
+    });
+    let carried = of_export(Exported { whole, ..export() });
+    assert_eq!(Report::from_bytes(&carried.to_bytes()), Ok(carried));
+    let twice = of_export(Exported {
+        notes: vec![NoteStart([1; 8]); 3],
+        ..export()
+    });
+    assert_eq!(Report::from_bytes(&twice.to_bytes()), Err(UnknownReport));
 }
 
 /// Goal: an export that names as many notes as it may, with the longest of everything, fits.
