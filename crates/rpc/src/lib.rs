@@ -68,8 +68,8 @@ pub use export::{
 pub use failure::{ErrorDocument, Failure};
 pub use health::{EngineMeters, Health, Healthy, Meters, ReadMetrics, ServeState};
 pub use import::{
-    Became, CheckOrigin, IMPORT_NOTES_MAX, ImportAudience, ImportNote, ImportNotes, ImportSource,
-    Imported, ImportedNote, OriginChecked,
+    Became, CheckOrigin, IMPORT_NOTES_MAX, ImportAudience, ImportNote, ImportNotes, ImportOrigin,
+    ImportSource, Imported, ImportedNote, OriginChecked,
 };
 pub use inspect::{Field, Inspected, Part, Value};
 pub use invite::{

@@ -86,6 +86,9 @@ pub struct Undone {
     /// Notes that belong to it, to which something was written in the same step: that is taken back too.
     #[serde(default)]
     pub along: Vec<NoteRef>,
+    /// What could not be taken back any more after the rest was, in a sentence.
+    #[serde(default)]
+    pub left: Option<String>,
     /// Whether this only says what would happen.
     pub dry_run: bool,
 }

@@ -67,6 +67,7 @@ pub(super) async fn undo(served: Served, call: Undo) -> Answered<Undone> {
         status: undone.status,
         audience: convert::audience(undone.audience),
         along: convert::note_refs(undone.along),
+        left: undone.left,
         dry_run: call.dry_run,
     })
 }
