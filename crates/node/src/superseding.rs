@@ -104,7 +104,7 @@ impl Node {
 
     /// The edits that put a note in the place of another and of its masked copies, and whether nothing
     /// stands in the place of the note for all who read it.
-    fn plan_supersede(
+    pub(crate) fn plan_supersede(
         &mut self,
         pack: PackId,
         old: ItemId,
