@@ -38,6 +38,7 @@ fn a_dry_run_reads_and_mistakes_import_nothing() {
     let talk = ["import", "messages", "-", "--pack", &pack, "--dry-run"];
     let report = ana.json_with(&talk, AIRLINE.as_bytes());
     assert!(report["read"].as_u64() > Some(40), "{report}");
+    assert_eq!(report["added"], report["read"], "all of it is new");
     assert!(ana.contents(&pack).is_empty());
 
     let fails = |args: &[&str], exit: i32, told: &str| {
@@ -326,4 +327,119 @@ fn a_file_that_breaks_off_is_taken_in_and_told() {
     let of = |title: &str| notes.iter().find(|note| note["title"] == title).unwrap();
     assert_eq!(of("A")["sensitivity"], "restricted");
     assert_ne!(of("B")["sensitivity"], "restricted");
+}
+
+/// Goal: the wall between clients stands in whatever form our own export comes back, and in the daemon:
+/// no front end has to ask first. The lines of ours that are no notes are nobody's concern.
+#[test]
+fn the_wall_between_clients_stands_for_every_form_of_our_export() {
+    let ana = Device::up("Ana");
+    let dir = tempfile::tempdir().unwrap();
+    let create = |client: &str| {
+        let args = ["pack", "create", client, "--client", client];
+        text(&ana.json(&args)["pack"]["id"])
+    };
+    let (globex, initech) = (create("Globex"), create("Initech"));
+    ana.add(&globex, "Offer", "cheaper than Initech");
+    for (kind, format) in [("jsonl", "jsonl"), ("kitbag", "json"), ("hcr", "hcr")] {
+        let file = dir.path().join(format).display().to_string();
+        ana.ok(&["export", &globex, "--format", format, "--out", &file]);
+        let import = ["import", kind, &file, "--pack", &initech];
+        for more in [&[][..], &["--dry-run"]] {
+            let (exit, error) = ana.fails(&[&import[..], more].concat(), b"");
+            assert_eq!(exit, 4, "{kind}: {error}");
+            assert!(error.to_string().contains("wall client"), "{kind}: {error}");
+        }
+        assert!(ana.contents(&initech).is_empty(), "{kind}");
+    }
+    let file = dir.path().join("jsonl").display().to_string();
+    let report = ana.json(&[
+        "import",
+        "jsonl",
+        &file,
+        "--pack",
+        &initech,
+        "--across-clients",
+    ]);
+    assert_eq!(number(&report, "added"), 1, "{report}");
+    assert_eq!(number(&report, "skipped_total"), 0, "{report}");
+    assert_eq!(report["unknown"], json!({}), "{report}");
+
+    // What a front end leaves out of its questions is asked all the same.
+    let home = ana.home.clone();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let refused = runtime.block_on(async {
+        let client = kitbag_rpc::Client::new(&home, kitbag_rpc::Caller::Cli);
+        let note = kitbag_rpc::ImportNote {
+            key: "00112233445566778899aabbccddeeff".into(),
+            title: "Offer 2".into(),
+            source: kitbag_rpc::ImportSource {
+                label: "x".into(),
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        let call = kitbag_rpc::ImportNotes {
+            v: kitbag_rpc::V1,
+            pack: initech.clone(),
+            notes: vec![note],
+            unmasked: false,
+            origin: Some(kitbag_rpc::ImportOrigin {
+                from: vec![globex.clone()],
+                client: None,
+            }),
+            across_clients: false,
+            dry_run: false,
+        };
+        client.call(&call).await
+    });
+    let refused = refused.map_err(|error| error.into_failure().message);
+    assert!(
+        refused.as_ref().unwrap_err().contains("wall client"),
+        "{refused:?}"
+    );
+}
+
+/// Goal: the map of the documentation does what it says: every row has an original and a masked copy; and
+/// where a stated kind cannot be found, the report says why there is none.
+#[test]
+fn the_documented_map_of_contacts_gives_masked_copies_and_a_dry_run_says_so_before() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("Acme");
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let docs = include_str!("../docs/cli.md");
+    let map = docs.split("```toml\n").nth(1).unwrap();
+    let map = map.split("```").next().unwrap();
+    assert!(map.contains("first_name"), "{map}");
+    fs::write(path("map.toml"), map).unwrap();
+    fs::write(path("contacts.csv"), CONTACTS).unwrap();
+    let import = ["import", "csv", &path("contacts.csv"), "--pack", &pack];
+    let with = |map: &str, more: &[&str]| ana.json(&[&import[..], &["--map", map], more].concat());
+    let plan = with(&path("map.toml"), &["--dry-run"]);
+    let told = ["read", "added", "unchanged", "personal_data", "masked"].map(|f| number(&plan, f));
+    assert_eq!(told, [20, 20, 0, 20, 20], "{plan}");
+    assert_eq!(plan["at"], json!({"internal": 20, "restricted": 20}));
+    assert_eq!(plan["audiences"].as_array().unwrap().len(), 2);
+    assert!(ana.contents(&pack).is_empty());
+    let done = with(&path("map.toml"), &[]);
+    assert_eq!((number(&done, "added"), number(&done, "masked")), (20, 20));
+    let again = with(&path("map.toml"), &["--dry-run"]);
+    assert_eq!(
+        (number(&again, "added"), number(&again, "unchanged")),
+        (0, 20)
+    );
+
+    let other = ana.create_pack("Other");
+    let named = map.replace("pii = [", "pii = [\"name\", ");
+    fs::write(path("named.toml"), named).unwrap();
+    let import = ["import", "csv", &path("contacts.csv"), "--pack", &other];
+    let named = path("named.toml");
+    let args = [&import[..], &["--map", &named]].concat();
+    let output = ana.run(&args, b"");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("No masked copy") && said.contains("name 20"),
+        "{said}"
+    );
 }

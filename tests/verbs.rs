@@ -346,3 +346,70 @@ fn a_note_moves_to_another_pack_and_not_across_a_wall_unless_it_is_said() {
     );
     assert_eq!(ada.json(&["list", &two])["notes"], json!([]));
 }
+
+/// Goal: each step back says what it takes back, and no other.
+#[test]
+fn the_redaction_of_a_deleted_note_is_lifted_and_told_as_that() {
+    let ada = Device::up("Ada");
+    let pack = ada.create_pack("Acme");
+    let id = text(&add(&ada, &pack, "nightingale sings", &[])["note"]["id"]);
+    ada.json(&["delete", &id]);
+    ada.json(&["redact", &id, "--reason", "asked", "--yes"]);
+    assert_eq!(ada.json(&["list", &pack])["notes"], json!([]));
+    let plan = ada.json(&["undo", "--dry-run"]);
+    assert_eq!(
+        (&plan["what"], &plan["status"]),
+        (&json!("redacted"), &json!("archived"))
+    );
+    let (exit, _, said) = run(&ada, &["undo"], b"");
+    assert_eq!(exit, 0, "{said}");
+    assert!(
+        said.contains("redaction is lifted") && said.contains("still deleted"),
+        "{said}"
+    );
+    assert_eq!(ada.json(&["list", &pack])["notes"], json!([]));
+    let (exit, _, said) = run(&ada, &["undo"], b"");
+    assert_eq!(exit, 0, "{said}");
+    assert!(
+        said.contains("it is back") && !said.contains("Somebody else"),
+        "{said}"
+    );
+    assert_eq!(note(&ada, &id)["status"], "active");
+}
+
+/// Goal: what would leave readers with nothing is asked; what was chosen leaves although it was replaced.
+#[test]
+fn a_note_above_replaces_only_if_it_is_confirmed_and_a_chosen_one_still_leaves() {
+    let (ada, ben) = (Device::up("Ada"), Device::up("Ben"));
+    let pack = ada.create_pack("Acme");
+    ben.json_with(&["join", "-"], ada.share(&pack).as_bytes());
+    let old = text(&add(&ada, &pack, "Opening hours: 9 to 5", &[])["note"]["id"]);
+    let above = ["--sensitivity", "restricted"];
+    let new = text(&add(&ada, &pack, "Opening hours: 8 to 6", &above)["note"]["id"]);
+    let (exit, error) = ada.fails(
+        &[
+            &["add", &pack, "--source", "x", "--supersedes", &old][..],
+            &above,
+        ]
+        .concat(),
+        b"third",
+    );
+    assert_eq!(exit, 2, "{error}");
+    let supersede = ["supersede", &old, "--by", &new];
+    let (exit, error) = ada.fails(&supersede, b"");
+    assert_eq!(exit, 2, "{error}");
+    let (exit, _, said) = run(&ada, &[&supersede[..], &["--dry-run"]].concat(), b"");
+    assert_eq!(exit, 0, "{said}");
+    assert!(said.contains("Ben will see neither"), "{said}");
+    ada.json(&["select", "add", &old]);
+    ada.json(&[&supersede[..], &["--yes"]].concat());
+    ada.ok(&["sync", "--wait"]);
+    ben.ok(&["sync", "--wait"]);
+    assert_eq!(note(&ben, &old)["superseded_by"], json!([]));
+    assert_eq!(note(&ada, &old)["superseded_by"], json!([new]));
+    let export = ada.json(&["export", "--selection", "working"]);
+    assert_eq!(export["notes"][0]["id"], json!(old), "{export}");
+    assert_eq!(export["notes"][0]["status"], "superseded");
+    let export = ada.json(&["export", &pack]);
+    assert_eq!(export["notes"], json!([]), "{export}");
+}

@@ -124,6 +124,9 @@ fn in_words(done: &NoteCarried) -> String {
     if done.crosses_clients {
         lines.push("It crosses from one client to another, as you said".to_owned());
     }
+    if let Some(left) = &done.left {
+        lines.push(format!("Not all of it: {}", words::inline(left)));
+    }
     if done.moves {
         lines.push(format!(
             "Members of {} keep what they had; to take it back: kitbag undo",

@@ -120,6 +120,7 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         beside: vec![],
         redact_pii: args.redact_pii,
         with_copies: args.with_copies,
+        single: false,
     };
     let wanted = Wanted {
         format,

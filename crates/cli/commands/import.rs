@@ -17,8 +17,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use files::Named;
 use kitbag_import::{ImportError, Kind, Label, Map, Options};
 use kitbag_rpc::{
-    CheckOrigin, Client, ClientError, Code, Failure, ImportNote, ImportNotes, Imported,
-    Sensitivity, ShowPack, V1,
+    CheckOrigin, Client, ClientError, Code, Failure, ImportNote, ImportNotes, ImportOrigin,
+    Imported, Sensitivity, ShowPack, V1,
 };
 use links::Links;
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ pub(crate) struct ImportArgs {
     /// Take in what left a pack of another client all the same
     #[arg(long)]
     across_clients: bool,
-    /// Only read the files, and say what would be sent
+    /// Take nothing in, and say what would become of the notes
     #[arg(long)]
     dry_run: bool,
 }
@@ -91,6 +91,7 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
         dry_run: args.dry_run,
         links: Links::default(),
         before: None,
+        origin: None,
         across_clients: args.across_clients,
         keeps_ids: matches!(args.kind, Kind::Kitbag | Kind::Hcr),
     };
@@ -226,6 +227,8 @@ struct Sending<'c> {
     links: Links,
     /// The end of the message before, if it was one.
     before: Option<String>,
+    /// Where the file that is read says that it comes from.
+    origin: Option<ImportOrigin>,
 }
 
 /// A note that is to be sent, with its place and its id in the file.
@@ -233,16 +236,21 @@ type Waiting = ((String, Option<String>), ImportNote);
 
 impl Sending<'_> {
     /// Fails if what left a pack of one client would come into one of another.
-    async fn check(&self, origin: kitbag_import::Origin) -> Result<(), Failure> {
+    async fn check(&mut self, origin: kitbag_import::Origin) -> Result<(), Failure> {
         let call = CheckOrigin {
             v: V1,
             pack: self.pack.clone(),
-            from: origin.packs,
-            client: origin.client,
+            from: origin.packs.clone(),
+            client: origin.client.clone(),
             across_clients: self.across_clients,
         };
         let checked = self.client.call(&call).await;
-        checked.map(|_| ()).map_err(|error| error.into_failure())
+        checked.map_err(|error| error.into_failure())?;
+        self.origin = Some(ImportOrigin {
+            from: origin.packs,
+            client: origin.client,
+        });
+        Ok(())
     }
 
     async fn send_all(
@@ -264,10 +272,6 @@ impl Sending<'_> {
         notes: Vec<kitbag_import::Note>,
         report: &mut Report,
     ) -> Result<(), Failure> {
-        if self.dry_run {
-            report.would_send(notes.len() as u64);
-            return Ok(());
-        }
         let mut waiting = Vec::with_capacity(notes.len());
         for note in notes {
             let (place, id) = (note.place.clone(), note.id.clone());
@@ -313,6 +317,9 @@ impl Sending<'_> {
             pack: self.pack.clone(),
             notes,
             unmasked: self.unmasked,
+            origin: self.origin.clone(),
+            across_clients: self.across_clients,
+            dry_run: self.dry_run,
         };
         let imported = match self.client.call(&call).await {
             Ok(imported) => imported,

@@ -1,7 +1,8 @@
-//! `kitbag supersede`: one note in the place of another. Nobody is asked, since undo takes it back.
+//! `kitbag supersede`: one note in the place of another. Somebody is asked only where readers of the old
+//! one would see neither; undo takes it back.
 
 use crate::context::Context;
-use crate::{launch, words};
+use crate::{input, launch, words};
 use clap::Args;
 use kitbag_rpc::{NoteSuperseded, SupersedeNote, V1};
 
@@ -15,16 +16,40 @@ pub(crate) struct SupersedeArgs {
     /// Say what would happen, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Do not ask where readers of the old one would see neither
+    #[arg(long)]
+    yes: bool,
 }
 
 pub(super) async fn run(context: &Context, args: SupersedeArgs) -> anyhow::Result<()> {
-    let call = SupersedeNote {
+    let client = launch::client(context).await?;
+    let mut call = SupersedeNote {
         v: V1,
         note: args.note,
         by: args.by,
-        dry_run: args.dry_run,
+        above: args.yes,
+        dry_run: true,
     };
-    let done = launch::client(context).await?.call(&call).await?;
+    let mut done = None;
+    if args.dry_run || !args.yes {
+        let plan = client.call(&call).await?;
+        if args.dry_run {
+            done = Some(plan);
+        } else {
+            if plan.above {
+                input::confirm(context.out, &in_words(&plan), "Replace it?")?;
+                call.above = true;
+            }
+            // The same ones that were shown.
+            call.note = plan.note.id;
+            call.by = plan.by.id;
+        }
+    }
+    call.dry_run = false;
+    let done = match done {
+        Some(plan) => plan,
+        None => client.call(&call).await?,
+    };
     if context.out.is_json() {
         return context.out.document(&done);
     }
@@ -48,6 +73,17 @@ fn in_words(done: &NoteSuperseded) -> String {
         told.push_str(&format!(
             "\nIts masked copy too: {}",
             words::along(&done.along)
+        ));
+    }
+    if done.above {
+        let names: Vec<_> = done.loses.iter().map(|m| words::inline(&m.name)).collect();
+        let who = match names.is_empty() {
+            true => "Whoever reads it and no more".to_owned(),
+            false => names.join(", "),
+        };
+        told.push_str(&format!(
+            "\n“{by}” is {}, above it: {who} will see neither",
+            done.by.sensitivity.title()
         ));
     }
     if !done.dry_run {

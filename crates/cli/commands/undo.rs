@@ -51,7 +51,14 @@ fn in_words(undone: &Undone, now: &Zoned) -> String {
             "replaced",
             "it is in use again, unless others replaced it too",
         ),
-        UndoneWrite::Redacted => ("redacted", "what it said is shown again"),
+        UndoneWrite::Redacted if undone.status == "archived" => (
+            "redacted",
+            "the redaction is lifted, and it is still deleted",
+        ),
+        UndoneWrite::Redacted => (
+            "redacted",
+            "the redaction is lifted, what it said is shown again",
+        ),
         UndoneWrite::Moved => ("moved", "it is back"),
     };
     if let Some(run) = &undone.run {
@@ -81,6 +88,9 @@ fn in_words(undone: &Undone, now: &Zoned) -> String {
             "\nSomebody else deleted it as well, so it stays deleted. To bring it back all the same: \
              kitbag delete --restore {id}"
         ));
+    }
+    if let Some(left) = &undone.left {
+        told.push_str(&format!("\nNot all of it: {}", words::inline(left)));
     }
     told
 }

@@ -266,7 +266,7 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
     let note = note.map_err(|e| failed(&e.into()))?;
     let done = served.engine.capture(id, vec![note.into()], screening);
     let mut done = done.await.map_err(|e| failed(&e))?;
-    let Some(CapturedNote { outcome, held }) = done.notes.pop() else {
+    let Some(CapturedNote { outcome, held, .. }) = done.notes.pop() else {
         return Err(Failure::new(Code::Internal, "no note came back"));
     };
     let captured = outcome.map_err(|e| importing::holding(failed(&e), &held))?;

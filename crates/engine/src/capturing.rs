@@ -2,7 +2,8 @@
 
 use crate::screening::{Screened, Screening, noted, screen};
 use crate::{
-    AudienceMember, CaptureDone, Captured, Engine, EngineError, Incoming, PackId, Pii, Sensitivity,
+    AudienceMember, CaptureDone, Captured, Engine, EngineError, Incoming, LeftFrom, PackId, Pii,
+    Sensitivity,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +38,19 @@ pub struct CapturedNote {
     pub outcome: Result<Captured, EngineError>,
     /// Kinds of personal data because of which its original stands, or would stand, at restricted.
     pub held: BTreeSet<Pii>,
+    /// Kinds that somebody stated and of which nothing was found: because of them there is no copy.
+    pub not_found: BTreeSet<Pii>,
+}
+
+/// Where notes come from, and whether a person said that they may cross from one client to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arriving {
+    /// Where they left, as far as their file says.
+    pub from: LeftFrom,
+    /// Whether they may cross clients.
+    pub across_clients: bool,
+    /// Only say what would become of them.
+    pub dry_run: bool,
 }
 
 impl Engine {
@@ -51,21 +65,42 @@ impl Engine {
         notes: Vec<ToCapture>,
         screening: Screening,
     ) -> Result<CapturedNotes, EngineError> {
+        let here = Arriving::default();
+        self.capture_from(pack, notes, screening, here).await
+    }
+
+    /// The same for notes of a file that says where they left.
+    ///
+    /// # Errors
+    /// [`EngineError::Denied`] if that takes them from one client to another and no person said that it
+    /// may; otherwise as [`Engine::capture`].
+    pub async fn capture_from(
+        &self,
+        pack: PackId,
+        notes: Vec<ToCapture>,
+        screening: Screening,
+        arriving: Arriving,
+    ) -> Result<CapturedNotes, EngineError> {
         let screened = self.screened(pack, notes, screening).await?;
         let mut held = Vec::with_capacity(screened.len());
         let mut incoming = Vec::with_capacity(screened.len());
-        for Screened { note, held: kinds } in screened {
-            held.push(kinds);
-            incoming.push(note);
+        for one in screened {
+            held.push((one.held, one.not_found));
+            incoming.push(one.note);
         }
-        let capture = move |node: &mut kitbag_node::Node, now| node.capture(now, pack, incoming);
+        let capture = move |node: &mut kitbag_node::Node, now| {
+            // In the same step: what the rules say now is what holds.
+            node.may_receive(pack, &arriving.from, arriving.across_clients)?;
+            node.capture_or_plan(now, pack, incoming, arriving.dry_run)
+        };
         let CaptureDone { notes, audiences } = self.worker()?.call(capture).await?;
         let captured = notes
             .into_iter()
             .zip(held)
-            .map(|(outcome, held)| CapturedNote {
+            .map(|(outcome, (held, not_found))| CapturedNote {
                 outcome: outcome.map_err(EngineError::from),
                 held,
+                not_found,
             });
         Ok(CapturedNotes {
             notes: captured.collect(),

@@ -61,7 +61,8 @@ impl Engine {
             .await
     }
 
-    /// Puts a note in the place of another; with `dry_run` only says what that would do.
+    /// Puts a note in the place of another; with `dry_run` only says what that would do. `above`: a
+    /// person said that it may stand above the other.
     ///
     /// # Errors
     /// [`EngineError::NotFound`]; [`EngineError::BadInput`] if one of them is deleted or redacted, or the
@@ -71,10 +72,11 @@ impl Engine {
         pack: PackId,
         old: ItemId,
         by: ItemId,
+        above: bool,
         dry_run: bool,
     ) -> Result<Superseded, EngineError> {
         self.worker()?
-            .call(move |node, now| node.supersede(now, pack, old, by, dry_run))
+            .call(move |node, now| node.supersede(now, pack, old, by, above, dry_run))
             .await
     }
 

@@ -49,7 +49,7 @@ mod text;
 mod undo;
 mod worker;
 
-pub use capturing::{CapturedNote, CapturedNotes, ToCapture};
+pub use capturing::{Arriving, CapturedNote, CapturedNotes, ToCapture};
 pub use editing::Edited;
 pub use error::{EngineError, Lacks, TicketProblem};
 pub use examine::{Examined, examine};

@@ -29,6 +29,8 @@ pub(crate) struct Screened {
     pub(crate) note: Incoming,
     /// Because of which kinds its original stands at restricted.
     pub(crate) held: BTreeSet<Pii>,
+    /// Of these, the kinds of which nothing was found in it: it has no copy then.
+    pub(crate) not_found: BTreeSet<Pii>,
 }
 
 static SCANNER: LazyLock<Scanner> = LazyLock::new(|| Scanner::new(&Rules::default()));
@@ -48,14 +50,20 @@ pub(crate) fn screen(note: Incoming, asked: &str, default: Sensitivity) -> Scree
         return Screened {
             note,
             held: BTreeSet::new(),
+            not_found: BTreeSet::new(),
         };
     }
     note.sensitivity = Some(Sensitivity::Restricted);
     // What somebody stated and nobody found would stand in the copy.
-    if stated.is_subset(&found) {
+    let not_found: BTreeSet<Pii> = stated.difference(&found).copied().collect();
+    if not_found.is_empty() {
         note.masked = Some(Box::new((record, wanted)));
     }
-    Screened { note, held }
+    Screened {
+        note,
+        held,
+        not_found,
+    }
 }
 
 /// A note that stands where its writer puts it, with the kinds of personal data that are found in it:
@@ -68,6 +76,7 @@ pub(crate) fn noted(note: Incoming, asked: &str) -> Screened {
     Screened {
         note,
         held: BTreeSet::new(),
+        not_found: BTreeSet::new(),
     }
 }
 

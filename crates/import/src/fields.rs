@@ -29,7 +29,10 @@ pub(crate) fn lines(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), St
         match serde_json::from_slice::<Value>(&line) {
             Ok(Value::Object(fields)) => {
                 any = true;
-                note_of(&fields, place, out)?;
+                match own_line(&fields)? {
+                    Some(origin) => out.origin(origin)?,
+                    None => note_of(&fields, place, out)?,
+                }
             }
             other => {
                 bad += 1;
@@ -42,6 +45,26 @@ pub(crate) fn lines(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), St
         true => Err(nothing("a note in a line")),
         false => Ok(()),
     }
+}
+
+/// What a line of our own export says that is no note: where it comes from, or what stayed.
+fn own_line(fields: &Map<String, Value>) -> Result<Option<Origin>, Stop> {
+    let object = |name: &str| fields.get(name).and_then(Value::as_object);
+    if fields.len() == 1 && object("receipt").is_some() {
+        return Ok(Some(Origin::default()));
+    }
+    let version = fields.get("v").and_then(Value::as_u64);
+    let (Some(head), Some(version), 2) = (object("head"), version, fields.len()) else {
+        return Ok(None);
+    };
+    if version > EXPORT_VERSION {
+        return Err(other_kind("it is an export of a newer Kitbag"));
+    }
+    let mut origin = Origin::default();
+    for (name, value) in head {
+        origin.learn(name, value);
+    }
+    Ok(Some(origin))
 }
 
 pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), Stop> {

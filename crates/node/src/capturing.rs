@@ -10,7 +10,8 @@ use crate::long_text::{parts_before, set_text};
 use crate::notes::tightened;
 use crate::objects::ObjectState;
 use crate::pens::Pens;
-use crate::replica::Staged;
+use crate::replica::{Replica, Staged};
+use crate::superseding::{Replacing, too_high};
 use crate::twins::{Twin, Twins};
 use crate::view::{Added, AudienceMember, NewNote, NewSource};
 use crate::write::Draft;
@@ -45,6 +46,8 @@ pub struct Incoming {
     /// Notes of this pack that it replaces from now on, and that are to be marked so. Those that its
     /// record names without that were marked where it comes from, or not.
     pub replaces: BTreeSet<ItemId>,
+    /// Write it even if its like is here: whoever asks for that has looked.
+    pub anew: bool,
 }
 
 impl Incoming {
@@ -57,6 +60,7 @@ impl Incoming {
             sensitivity: None,
             masked: None,
             replaces: BTreeSet::new(),
+            anew: false,
         }
     }
 
@@ -86,6 +90,8 @@ pub struct Captured {
     pub below: bool,
     /// The masked copy that was written beside it.
     pub masked: Option<(ItemId, Sensitivity)>,
+    /// Whether it is new, and other text from the same place of the other system was here before.
+    pub changed: bool,
 }
 
 impl Captured {
@@ -100,6 +106,7 @@ impl Captured {
             },
             below: at < wanted,
             masked: None,
+            changed: false,
         }
     }
 }
@@ -177,6 +184,21 @@ impl Node {
         pack: PackId,
         notes: Vec<Incoming>,
     ) -> Result<CaptureDone, NodeError> {
+        self.capture_or_plan(now, pack, notes, false)
+    }
+
+    /// Takes notes in, or with `plan` only says what would become of each. Consents of what is here
+    /// already are not looked at then.
+    ///
+    /// # Errors
+    /// As [`Node::capture`].
+    pub fn capture_or_plan(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        notes: Vec<Incoming>,
+        plan: bool,
+    ) -> Result<CaptureDone, NodeError> {
         if notes.len() > CAPTURE_NOTES_MAX {
             return Err(NodeError::BadInput {
                 field: "notes",
@@ -192,10 +214,12 @@ impl Node {
             Some((note.record.import?, stated, of_copy))
         };
         let consents: Vec<_> = notes.iter().map(consent).collect();
-        let mut staged = Staged::default();
+        let mut staged = crate::superseding::staged(plan);
         let mut notes = self.stage_captured(now, pack, notes, &mut staged)?;
-        self.keep_captured(pack, staged)?;
-        for (outcome, stated) in notes.iter_mut().zip(consents) {
+        if !plan {
+            self.keep_captured(pack, staged)?;
+        }
+        for (outcome, stated) in notes.iter_mut().zip(consents).filter(|_| !plan) {
             let (Ok(captured), Some((key, stated, of_copy))) = (&mut *outcome, stated) else {
                 continue;
             };
@@ -262,8 +286,17 @@ impl Node {
         Ok((record, text))
     }
 
+    /// Puts together what is here already, unless that was done.
+    pub(crate) fn know_twins(&self, replica: &Replica) -> Result<(), NodeError> {
+        if replica.twins.borrow().is_none() {
+            let twins = Twins::of(replica, &self.store)?;
+            *replica.twins.borrow_mut() = Some(twins);
+        }
+        Ok(())
+    }
+
     /// Stages the creates of those that are new, in their order.
-    fn stage_captured(
+    pub(crate) fn stage_captured(
         &mut self,
         now: Timestamp,
         pack: PackId,
@@ -272,10 +305,7 @@ impl Node {
     ) -> Result<Vec<Result<Captured, NodeError>>, NodeError> {
         let replica = self.packs.need(pack)?;
         let default = replica.default_sensitivity();
-        if replica.twins.borrow().is_none() {
-            let twins = Twins::of(replica, &self.store)?;
-            *replica.twins.borrow_mut() = Some(twins);
-        }
+        self.know_twins(replica)?;
         let mut writing = Writing::default();
         let mut outcomes = Vec::with_capacity(notes.len());
         for note in notes {
@@ -318,12 +348,14 @@ impl Node {
         }
         let captured_at = note.captured_at.map_or(now, |at| at.min(now));
         let (record, text) = self.complete(note.record, captured_at)?;
-        let fingerprint = *record.fingerprint().as_bytes();
-        if let Some(known) = writing.known(&record, sensitivity, &fingerprint) {
-            return Ok(known);
-        }
-        if let Some(known) = self.known(pack, &record, sensitivity, &fingerprint)? {
-            return Ok(known);
+        let (fingerprint, key) = (*record.fingerprint().as_bytes(), record.import);
+        if !note.anew {
+            if let Some(known) = writing.known(&record, sensitivity, &fingerprint) {
+                return Ok(known);
+            }
+            if let Some(known) = self.known(pack, &record, sensitivity, &fingerprint)? {
+                return Ok(known);
+            }
         }
         let masked = match note.masked {
             None => None,
@@ -334,7 +366,8 @@ impl Node {
                 let at = stated(at)?;
                 copy.import = record.import.map(|key| key.of_masked_copy());
                 copy.source.trust = record.source.trust;
-                Some((self.complete(copy, captured_at)?, at))
+                let written = self.complete(copy, captured_at);
+                Some((written.map_err(of_masked_copy)?, at))
             }
         };
         // Neither is written if one of them may not be, or has no room.
@@ -351,8 +384,25 @@ impl Node {
             self.open_pen(pack, *at, &mut writing.pens, staged)?;
         }
         let replaced = self.open_replaced(pack, &note.replaces, writing, staged)?;
+        // Before anything of it is written. Names are not known yet, places are.
+        let nobody = ItemId::from_bytes([0; 32]);
+        let mut new = Replacing {
+            note: (nobody, sensitivity),
+            copies: masked.iter().map(|(_, at)| (nobody, *at)).collect(),
+        };
+        let hidden = |old: &Replaced| !old.is_copy && !new.is_seen_at(old.at);
+        if replaced.values().any(hidden) {
+            return Err(too_high("the new note"));
+        }
         let id = self.create(now, pack, (record, text), sensitivity, writing)?;
         writing.written.push((fingerprint, id, sensitivity));
+        let replica = self.packs.need(pack)?;
+        let twins = replica.twins.borrow();
+        let of_place = |key| Some(twins.as_ref()?.with_key(replica, &key));
+        let changed = key
+            .and_then(of_place)
+            .is_some_and(|notes| !notes.is_empty());
+        drop(twins);
         let masked = match masked {
             None => None,
             Some(((mut copy, text), at)) => {
@@ -363,9 +413,17 @@ impl Node {
                 Some((self.create(now, pack, (copy, text), at, writing)?, at))
             }
         };
-        for (old, is_copy) in replaced {
-            let by = masked.filter(|_| is_copy).map_or(id, |(copy, _)| copy);
-            let edit = self.replaced_by(pack, old, &[by].into())?;
+        new.note.0 = id;
+        new.copies = masked.into_iter().collect();
+        for (old, Replaced { is_copy, at }) in replaced {
+            let by = match is_copy {
+                true => new.of_copy(at),
+                false => new.of_note(at),
+            };
+            if by.is_empty() {
+                continue; // nobody who reads it would see anything in its place
+            }
+            let edit = self.replaced_by(pack, old, &by)?;
             let edit = edit.ok_or(NodeError::Damaged("note"))?;
             self.stage_edit_with(now, pack, old, &edit, None, &mut writing.pens, staged)
                 // The note itself is written by now: all of the step fails.
@@ -377,18 +435,18 @@ impl Node {
             became: Became::Added,
             below: false,
             masked,
+            changed,
         })
     }
 
-    /// The notes that a new one replaces, their masked copies too, with whether they are such: their pens
-    /// are open then.
+    /// The notes that a new one replaces, their masked copies too: their pens are open then.
     fn open_replaced(
         &mut self,
         pack: PackId,
         replaces: &BTreeSet<ItemId>,
         writing: &mut Writing,
         staged: &mut Staged,
-    ) -> Result<BTreeMap<ItemId, bool>, NodeError> {
+    ) -> Result<BTreeMap<ItemId, Replaced>, NodeError> {
         let replica = self.packs.need(pack)?;
         let copies = replaces.iter().flat_map(|old| replica.copies_of(old));
         let mut all: BTreeMap<ItemId, bool> = copies.map(|copy| (copy, true)).collect();
@@ -401,7 +459,8 @@ impl Node {
             }
             let (_, sensitivity, _) = self.built_note(pack, id)?;
             self.open_pen(pack, sensitivity, &mut writing.pens, staged)?;
-            open.insert(id, is_copy);
+            let at = sensitivity;
+            open.insert(id, Replaced { is_copy, at });
         }
         Ok(open)
     }
@@ -469,6 +528,7 @@ impl Node {
                 became: Became::Above,
                 below: false,
                 masked: None,
+                changed: false,
             },
         }))
     }
@@ -492,7 +552,11 @@ impl Node {
         }))
     }
 
-    fn keep_captured(&mut self, pack: PackId, mut staged: Staged) -> Result<(), NodeError> {
+    pub(crate) fn keep_captured(
+        &mut self,
+        pack: PackId,
+        mut staged: Staged,
+    ) -> Result<(), NodeError> {
         if staged.is_empty() {
             return Ok(());
         }
@@ -503,7 +567,7 @@ impl Node {
 
     /// Makes the consent of everything from a place in another system, masked copies too, as strict as
     /// that system states it by now; says whether it was not.
-    fn tighten_consents(
+    pub(crate) fn tighten_consents(
         &mut self,
         now: Timestamp,
         pack: PackId,
@@ -543,6 +607,28 @@ impl Node {
         let written = self.stage_edit(now, pack, id, &edit, None, &mut staged)?;
         self.keep_captured(pack, staged)?;
         Ok(written.is_some())
+    }
+}
+
+/// A note that is replaced.
+struct Replaced {
+    /// Whether it is so as a masked copy of one.
+    is_copy: bool,
+    at: Sensitivity,
+}
+
+/// Why a note is not taken in, if its masked copy is the reason: a word may be longer than the value in
+/// whose place it stands.
+fn of_masked_copy(error: NodeError) -> NodeError {
+    match error {
+        NodeError::BadInput { reason, .. } => NodeError::BadInput {
+            field: "masked copy",
+            reason: format!(
+                "{reason}: with a word in the place of each value of personal data it is longer than the \
+                 note. Shorten the note, put it at restricted, or take it in --unmasked"
+            ),
+        },
+        other => other,
     }
 }
 

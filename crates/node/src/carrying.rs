@@ -5,20 +5,23 @@
 //! decided like everything that leaves ([`kitbag_core::release`]).
 //! Spec: `docs/spec/notes.md`, "Into another pack".
 
-use crate::capturing::{Became, Captured, Incoming};
+use crate::capturing::Incoming;
 use crate::error::Denied;
 use crate::finding::ReadNote;
 use crate::long_text::set_text;
+use crate::notes::tightened;
+use crate::objects::NoteMeta;
 use crate::pens::Pens;
 use crate::relabel::own_grant;
-use crate::replica::{Replica, Staged};
+use crate::replica::Staged;
+use crate::twins::Twin;
 use crate::view::{AudienceMember, Linked};
 use crate::{Node, NodeError};
 use kitbag_core::codec;
-use kitbag_core::id::{ItemId, PackId, Timestamp};
+use kitbag_core::id::{ImportKey, ItemId, PackId, Timestamp};
 use kitbag_core::pack::Edit;
 use kitbag_core::pack::Record;
-use kitbag_core::pack::note::{Status, Trust};
+use kitbag_core::pack::note::{Consent, Status, Trust};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::release::{Destination, Facts, Request, Target, Verdict, crosses, decide};
 use minicbor::{Decode, Encode};
@@ -66,6 +69,8 @@ pub struct Carried {
     pub lowers: bool,
     /// Whether it crosses from one client to another, because a person said that it may.
     pub crosses_clients: bool,
+    /// What could not be done any more after it was written, in a sentence.
+    pub left: Option<String>,
     /// Every member of the other pack, and whether they can open it there.
     pub audience: Vec<AudienceMember>,
     /// The same for the masked copy.
@@ -115,10 +120,7 @@ impl Node {
         }
         let read = self.note_to_read(pack, id)?;
         let read = read.ok_or(NodeError::NotFound("note"))?;
-        let copy = match self.packs.need(pack)?.copies_of(&id).first() {
-            Some(copy) => self.note_to_read(pack, *copy)?,
-            None => None,
-        };
+        let copy = self.copy_that_goes(pack, id)?;
         let crosses_clients = self.may_carry(now, &read, options)?;
         if let Some(copy) = &copy {
             self.may_carry(now, copy, options)?;
@@ -151,17 +153,28 @@ impl Node {
         }
         let lowers = sensitivity < read.sensitivity;
         let incoming = self.incoming(&read, sensitivity, masked)?;
-        let known = self.carried_before(options.to, &incoming.record, id)?;
+        let known = self.carried_before(options.to, &incoming, id)?;
         let copy_sensitivity = masked.map(|(_, at)| at);
-        let (mut existing, mut there) = (known.is_some(), known);
-        let mut written_copy = None;
+        let (existing, mut there) = (known.is_some(), known);
+        let (mut written_copy, mut left) = (None, None);
         if !plan && there.is_none() {
-            let captured = self.capture(now, options.to, vec![incoming])?.notes.pop();
+            let consent = consent_of_place(&incoming);
+            let mut staged = Staged::default();
+            let captured = self.stage_captured(now, options.to, vec![incoming], &mut staged)?;
+            let captured = captured.into_iter().next();
             let captured = captured.ok_or(NodeError::Damaged("note"))??;
-            let (item, at) = is_there(&captured)?;
-            existing = captured.became != Became::Added;
-            there = Some((item, at));
+            self.keep_captured(options.to, staged)?;
+            there = captured.id.zip(captured.sensitivity);
             written_copy = captured.masked;
+            // From here on it is written: what fails is told, and undoes nothing of it.
+            if let Some((key, stated, of_copy)) = consent {
+                let tightened = self.tighten_consents(now, options.to, key, &stated, &of_copy);
+                left = tightened.err().map(|why| {
+                    format!(
+                        "its consent was not stated for what else is there from its place: {why}"
+                    )
+                });
+            }
         }
         if !plan && options.carry == Carry::Move {
             // What was there before stays there when the move is taken back.
@@ -181,9 +194,37 @@ impl Node {
             masked: written_copy,
             lowers,
             crosses_clients,
+            left,
             audience: self.audience(options.to, sensitivity),
             audience_of_copy: at_copy.map_or_else(Vec::new, |at| self.audience(options.to, at)),
         })
+    }
+
+    /// The masked copy that goes along with a note: none if it has none that is not deleted.
+    fn copy_that_goes(&self, pack: PackId, id: ItemId) -> Result<Option<ReadNote>, NodeError> {
+        for copy in self.packs.need(pack)?.copies_of(&id) {
+            let Some(read) = self.note_to_read(pack, copy)? else {
+                continue;
+            };
+            if read.view.status == Status::DELETED {
+                continue;
+            }
+            let kinds = read.built.pii(&read.view);
+            if kinds.is_empty() || read.view.is_redacted() {
+                return Ok(Some(read));
+            }
+            // There it would stand as a copy without personal data, which it is not any more.
+            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+            return Err(NodeError::BadInput {
+                field: "masked copy",
+                reason: format!(
+                    "{copy} holds personal data since it was edited ({}), so it cannot go along; take \
+                     that back (kitbag undo {copy}), or delete it (kitbag delete --only {copy})",
+                    kinds.join(", ").replace('_', " ")
+                ),
+            });
+        }
+        Ok(None)
     }
 
     /// Whether a note may go into the other pack; says whether it crosses clients then.
@@ -210,7 +251,7 @@ impl Node {
         let facts = Facts {
             sensitivity: note.sensitivity,
             consent: note.view.consent.as_ref(),
-            status: note.view.status,
+            status: note.view.status_to_judge(),
             expires_at: note.view.expires_at,
             pii: &note.built.pii(&note.view),
         };
@@ -281,42 +322,105 @@ impl Node {
         let mut original = record(note);
         original.pii = note.built.pii(&note.view);
         let masked = masked.map(|(copy, at)| {
+            let kinds = copy.built.pii(&copy.view);
             let mut copy = record(copy);
-            copy.pii.clear();
+            copy.pii = kinds;
+            copy.derived_from.clear(); // of the new original, and of nothing else
             Box::new((copy, Some(at)))
         });
         Ok(Incoming {
             sensitivity: Some(sensitivity),
             captured_at: Some(note.built.record.source.captured_at),
             masked,
+            anew: true, // what is there was looked at
             ..Incoming::new(original)
         })
     }
 
-    /// The note there that this person made of this one before, with the same text, if it is not deleted.
+    /// The note there that is this one, if it says all that would be written, and its masked copy too.
+    /// It was made of this note by this person, or has its import key and text.
     fn carried_before(
         &self,
         to: PackId,
-        record: &Record,
+        wanted: &Incoming,
         id: ItemId,
     ) -> Result<Option<(ItemId, Sensitivity)>, NodeError> {
-        let mut record = record.clone();
+        let mut record = wanted.record.clone();
         let text = std::mem::take(&mut record.body);
         set_text(&mut record, &text)?;
         let fingerprint = *record.fingerprint().as_bytes();
         let me = self.me.person();
         let replica = self.packs.need(to)?;
-        let made_of_it = |replica: &Replica| {
-            let mut metas = replica.metas();
-            metas.find_map(|meta| {
-                let same = meta.by == Some(me)
-                    && meta.derived_from.contains(&id)
-                    && meta.fingerprint == fingerprint
-                    && meta.status != Status::DELETED.as_str();
-                same.then(|| replica.meta(&meta.item).map(|(_, at)| (meta.item, at)))?
-            })
+        self.know_twins(replica)?;
+        let is_above = record.import.is_some_and(|key| {
+            let twins = replica.twins.borrow();
+            let twin = twins
+                .as_ref()
+                .and_then(|twins| twins.find(replica, &key, &fingerprint));
+            twin == Some(Twin::Above)
+        });
+        let of_place = |meta: &NoteMeta| {
+            record.import.is_some()
+                && meta.import == record.import
+                && meta.fingerprint == fingerprint
         };
-        Ok(made_of_it(replica))
+        let made_of_it = |meta: &NoteMeta| meta.by == Some(me) && meta.derived_from.contains(&id);
+        let metas = replica.metas();
+        let metas = metas.filter(|meta| of_place(meta) || made_of_it(meta));
+        let mut found: Vec<(ItemId, bool)> = metas.map(|m| (m.item, of_place(m))).collect();
+        found.sort_unstable();
+        let there = |id: ItemId| NodeError::BadInput {
+            field: "to",
+            reason: format!(
+                "it was there and is deleted; bring it back: kitbag delete --restore {id}"
+            ),
+        };
+        let mut refused = is_above.then(|| NodeError::BadInput {
+            field: "to",
+            reason: "it is there already, above your clearance".to_owned(),
+        });
+        for (item, of_place) in found {
+            let Some(read) = self.note_to_read(to, item)? else {
+                continue;
+            };
+            if read.view.is_redacted() {
+                return Err(NodeError::BadInput {
+                    field: "to",
+                    reason: format!("it was there, and somebody redacted it: {item}"),
+                });
+            }
+            if read.view.status == Status::DELETED {
+                if of_place {
+                    refused.get_or_insert_with(|| there(item));
+                }
+                continue;
+            }
+            let at = wanted.sensitivity.unwrap_or(read.sensitivity);
+            if read.sensitivity >= at
+                && says_all(&read, &wanted.record)
+                && self.has_copy(to, item, wanted)?
+            {
+                return Ok(Some((item, read.sensitivity)));
+            }
+        }
+        refused.map_or(Ok(None), Err)
+    }
+
+    /// Whether a note there has the masked copy that would be written, if one would.
+    fn has_copy(&self, to: PackId, id: ItemId, wanted: &Incoming) -> Result<bool, NodeError> {
+        let Some(masked) = &wanted.masked else {
+            return Ok(true);
+        };
+        for copy in self.packs.need(to)?.copies_of(&id) {
+            let Some(read) = self.note_to_read(to, copy)? else {
+                continue;
+            };
+            let at = masked.1.unwrap_or(read.sensitivity);
+            if read.sensitivity == at && says_all(&read, &masked.0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Deletes what went to the other pack, and keeps how to take that back.
@@ -362,6 +466,19 @@ impl Node {
         Ok(moved.map(|moved| (moved.to, moved.notes)))
     }
 
+    /// Refuses what could not be deleted in the other pack, before anything is taken back here.
+    pub(crate) fn may_take_from(&mut self, to: PackId, notes: &[ItemId]) -> Result<(), NodeError> {
+        for id in notes {
+            let Ok((_, sensitivity, built)) = self.built_note(to, *id) else {
+                continue; // it is not to be seen any more
+            };
+            if built.edits() == 0 {
+                self.may_write(to, sensitivity)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes in the other pack what a move wrote there; what somebody edited since stays.
     pub(crate) fn take_from(
         &mut self,
@@ -391,19 +508,37 @@ impl Node {
     }
 }
 
-/// The note there, if it is to be seen.
-fn is_there(captured: &Captured) -> Result<(ItemId, Sensitivity), NodeError> {
-    let reason = match (captured.became, captured.id, captured.sensitivity) {
-        (Became::Added | Became::Unchanged | Became::Updated, Some(id), Some(at)) => {
-            return Ok((id, at));
-        }
-        (Became::Deleted, Some(id), _) => {
-            format!("it was there and is deleted; bring it back: kitbag delete --restore {id}")
-        }
-        _ => "it is there already, above your clearance".to_owned(),
-    };
-    Err(NodeError::BadInput {
-        field: "to",
-        reason,
-    })
+/// Whether nothing is lost if a note stands for what would be written: it says the same, allows no more,
+/// and is in use as that would be.
+fn says_all(there: &ReadNote, wanted: &Record) -> bool {
+    let (built, view) = (&there.built, &there.view);
+    let says = (&view.title, &view.body, &view.tags, view.status);
+    let dates = [
+        view.valid_from,
+        view.valid_to,
+        view.review_after,
+        view.expires_at,
+    ];
+    let wanted_dates = [
+        wanted.valid_from,
+        wanted.valid_to,
+        wanted.review_after,
+        wanted.expires_at,
+    ];
+    let mut consent = wanted.consent.iter();
+    says == (&wanted.title, &wanted.body, &wanted.tags, wanted.status)
+        && dates == wanted_dates
+        && built.note_type(view) == wanted.note_type
+        && built.claim(view) == wanted.claim
+        && built.pii(view).is_superset(&wanted.pii)
+        && consent.all(|stated| tightened(built, stated, true).is_none())
+}
+
+/// What a note states for everything from its place in another system, and for masked copies of that.
+fn consent_of_place(note: &Incoming) -> Option<(ImportKey, Consent, Consent)> {
+    let key = note.record.import?;
+    let stated = note.record.consent.clone()?;
+    let of_copy = note.masked.as_ref().and_then(|m| m.0.consent.clone());
+    let of_copy = of_copy.unwrap_or_else(|| stated.clone());
+    Some((key, stated, of_copy))
 }

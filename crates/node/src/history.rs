@@ -34,7 +34,7 @@ impl Node {
             past.in_full = at >= briefly;
             let (what, mut view) = past.take(&built, &step)?;
             if redacted {
-                view.status = Status::Redacted; // nothing of what it was is shown
+                view.status = Status::Redacted; // nothing of what it was is shown, before that neither
                 view = view.shell();
             }
             let reason = match what {
@@ -72,14 +72,15 @@ struct Past {
     document: NoteDocument,
     /// Whether the step that is looked at is worth a copy of the note.
     in_full: bool,
-    /// The note's status after each change.
-    statuses: BTreeMap<ChangeHash, Status>,
+    /// The note's status after each change, and whether it was redacted.
+    statuses: BTreeMap<ChangeHash, (Status, bool)>,
 }
 
 impl Past {
     fn of(built: &BuiltNote) -> Past {
         let document = NoteDocument::derive(built.item, &built.record);
-        let status = document.view().status;
+        let view = document.view();
+        let status = (view.status, view.is_redacted());
         Past {
             statuses: BTreeMap::from([(document.base(), status)]),
             in_full: true,
@@ -110,16 +111,20 @@ impl Past {
     ) -> Result<(&'static str, NoteView), NodeError> {
         let before = match change.deps() {
             [dep] if self.statuses.contains_key(dep) => self.statuses[dep],
-            deps => self.at(deps)?.status,
+            deps => {
+                let view = self.at(deps)?;
+                (view.status, view.is_redacted())
+            }
         };
         let applied = self.document.apply(change);
         applied.map_err(|_| NodeError::Damaged("note"))?;
         let view = self.at(&[change.hash()])?;
-        self.statuses.insert(change.hash(), view.status);
-        let what = match (before, view.status) {
-            (before, after) if before == after => "edited",
-            (_, Status::Redacted) => "redacted",
-            (Status::Redacted, _) => "unredacted",
+        let after = (view.status, view.is_redacted());
+        self.statuses.insert(change.hash(), after);
+        let what = match (before.0, after.0) {
+            _ if before == after => "edited",
+            _ if after.1 && !before.1 => "redacted",
+            _ if before.1 && !after.1 => "unredacted",
             (_, Status::DELETED) => "deleted",
             (Status::DELETED, _) => "restored",
             (_, Status::Superseded) => "superseded",

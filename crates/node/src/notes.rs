@@ -16,11 +16,13 @@ use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId, Timestamp}
 use kitbag_core::pack::note::{Consent, ConsentStatus, Pii, Status};
 use kitbag_core::pack::{ChangeHash, Edit, FieldEdit, NewChange, NoteDocument};
 use kitbag_core::policy::Sensitivity;
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 impl Node {
-    /// A pack's notes, oldest first: by when they were captured, then by their number in their
-    /// author's log, then by id. All that is in the notes themselves, so it is the same everywhere.
+    /// A pack's notes, oldest first: by when they were captured, then the most sensitive first, then by
+    /// their number in their author's log, then by id. All that is in the notes themselves, so it is the
+    /// same everywhere.
     ///
     /// # Errors
     /// [`NodeError::NotFound`].
@@ -36,7 +38,12 @@ impl Node {
                     return None;
                 };
                 Some((
-                    (meta.captured_at, meta.seq, meta.item),
+                    (
+                        meta.captured_at,
+                        Reverse(object.sensitivity),
+                        meta.seq,
+                        meta.item,
+                    ),
                     NoteSummary {
                         id: meta.item,
                         title: meta.title.clone(),
@@ -48,7 +55,7 @@ impl Node {
                         masked_copies: links.copies(&meta.item).to_vec(),
                         masked_copy_of: links.originals(&meta.item).to_vec(),
                         pii: meta.pii.iter().copied().collect(),
-                        superseded_by: meta.superseded_by.iter().copied().collect(),
+                        superseded_by: replica.readable(&meta.superseded_by),
                         pinned: meta.pinned,
                     },
                 ))
@@ -86,7 +93,7 @@ impl Node {
         let replica = self.packs.need(pack)?;
         let view = built.view();
         let record = &built.record;
-        let source = built.source(&view);
+        let (source, redacted) = (built.source(&view), view.is_redacted());
         let replaced = replica.metas().filter(|m| m.superseded_by.contains(&id));
         let supersedes: BTreeSet<ItemId> = replaced.map(|meta| meta.item).collect();
         Ok(Note {
@@ -97,7 +104,7 @@ impl Node {
             masked_copy_of: replica.all_linked(&replica.originals_of(&id)),
             pii: built.pii(&view).into_iter().collect(),
             supersedes: supersedes.union(&record.supersedes).copied().collect(),
-            superseded_by: view.superseded_by.iter().copied().collect(),
+            superseded_by: replica.readable(&view.superseded_by),
             redacted: self.redaction(replica, &built)?,
             pinned: view.pinned,
             claim: built.claim(&view),
@@ -110,7 +117,7 @@ impl Node {
             body: view.body,
             long_text_bytes: record
                 .long
-                .filter(|_| view.status != Status::Redacted)
+                .filter(|_| !redacted)
                 .map(|long| long.bytes.into()),
             tags: view.tags.into_iter().collect(),
             source: NewSource {
@@ -390,7 +397,7 @@ fn wanted(built: &BuiltNote, edit: &NoteEdit) -> Result<Edit, NodeError> {
         seen: edit.seen.clone(),
         ..NoteEdit::default()
     };
-    if view.status == Status::Redacted && *edit != only_consent {
+    if view.is_redacted() && *edit != only_consent {
         return Err(NodeError::BadInput {
             field: "note",
             reason: "it is redacted: only its consent can be stated anew".into(),

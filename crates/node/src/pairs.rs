@@ -1,7 +1,8 @@
 //! Which notes belong together: an original and its masked copies, and notes that replace others.
 //!
 //! Nothing says so besides what the notes themselves say: a masked copy names its original, was taken in
-//! by the same person at the same moment, and states no kind of personal data where the original does.
+//! by the same person at the same moment, has the import key that follows from the original's, and states
+//! no kind of personal data where the original does.
 //! Only notes that can be read here are looked at, so nobody learns of an original by its copy's being
 //! treated differently.
 //! Spec: `docs/spec/notes.md`, "Masked", "Superseded".
@@ -87,6 +88,12 @@ impl Replica {
         all.filter(|other| other != id).collect()
     }
 
+    /// Those of these notes that can be read here: what stands above, or is not here, is not named.
+    pub(crate) fn readable<'i>(&self, ids: impl IntoIterator<Item = &'i ItemId>) -> Vec<ItemId> {
+        let ids = ids.into_iter().filter(|id| self.meta(id).is_some());
+        ids.copied().collect()
+    }
+
     /// A note beside another, for people.
     pub(crate) fn linked(&self, id: &ItemId) -> Option<Linked> {
         let (meta, sensitivity) = self.meta(id)?;
@@ -111,11 +118,15 @@ fn originals<'r>(replica: &'r Replica, copy: &'r NoteMeta) -> impl Iterator<Item
     named.filter(of).copied()
 }
 
+/// Whether a note is the masked copy of another: the one answer to that. The writer of both is the same,
+/// and the import key of the copy follows from that of the original. A file that is imported cannot say
+/// so: a note from it always has a key, which is the hash of what stands in the file.
 fn is_copy(copy: &NoteMeta, original: &NoteMeta) -> bool {
     copy.derived_from.contains(&original.item)
         && copy.captured_at == original.captured_at
         && copy.by == original.by
         && copy.by.is_some()
+        && copy.import == original.import.map(|key| key.of_masked_copy())
         && !original.stated_pii.is_empty()
         && copy.stated_pii.is_empty()
 }

@@ -189,7 +189,7 @@ impl Node {
         let facts = Facts {
             sensitivity: read.sensitivity,
             consent: read.view.consent.as_ref(),
-            status: read.view.status,
+            status: read.view.status_to_judge(),
             expires_at: read.view.expires_at,
             pii: &read.built.pii(&read.view),
         };

@@ -28,6 +28,10 @@ pub struct Superseded {
     pub along: Vec<Linked>,
     /// Every member, and whether they can open the note that was replaced.
     pub audience: Vec<AudienceMember>,
+    /// Whether nothing that replaces it stands where it stood: a person has to say that it may.
+    pub above: bool,
+    /// Members who could open the note and can open nothing that replaced it.
+    pub loses: Vec<AudienceMember>,
 }
 
 /// A note whose content was taken out, or would be.
@@ -49,26 +53,36 @@ pub struct Redacted {
 
 impl Node {
     /// Puts a note in the place of another of the same pack. With `plan` only says what that would do.
+    /// `above`: a person said that it may stand above the other, whose readers see neither then.
     ///
     /// # Errors
-    /// [`NodeError::NotFound`]; [`NodeError::BadInput`] if one of them is deleted or redacted, or if the
-    /// new one is replaced by the old one itself; [`NodeError::Denied`] if this person may not write
-    /// there.
+    /// [`NodeError::NotFound`]; [`NodeError::BadInput`] if one of them is deleted or redacted, if the
+    /// new one is replaced by the old one itself, or stands above it and nobody said that it may;
+    /// [`NodeError::Denied`] if this person may not write there.
     pub fn supersede(
         &mut self,
         now: Timestamp,
         pack: PackId,
         old: ItemId,
         by: ItemId,
+        above: bool,
         plan: bool,
     ) -> Result<Superseded, NodeError> {
-        let planned = self.plan_supersede(pack, old, by)?;
+        let (planned, is_above) = self.plan_supersede(pack, old, by)?;
         let replica = self.packs.need(pack)?;
         let ids: Vec<ItemId> = planned.iter().map(|(id, _)| *id).collect();
         let along = replica.all_linked(ids.iter().filter(|id| **id != old));
         let of = |id| replica.linked(id).ok_or(NodeError::NotFound("note"));
         let (old, by) = (of(&old)?, of(&by)?);
         let audience = self.audience(pack, old.sensitivity);
+        let is_above = is_above && planned.iter().any(|(id, _)| *id == old.id);
+        let after = self.audience(pack, by.sensitivity).into_iter();
+        let after: BTreeSet<_> = after.filter(|m| m.opens).map(|m| m.person).collect();
+        let mut loses = audience.clone();
+        loses.retain(|member| is_above && member.opens && !after.contains(&member.person));
+        if is_above && !above && !plan {
+            return Err(too_high("it"));
+        }
         if !planned.is_empty() {
             let (mut staged, mut pens) = (staged(plan), Pens::default());
             for (id, edit) in &planned {
@@ -83,17 +97,19 @@ impl Node {
             changed: !planned.is_empty(),
             along,
             audience,
+            above: is_above,
+            loses,
         })
     }
 
-    /// The edits that put a note in the place of another and of its masked copies: of these the masked
-    /// copy of the new one, if it has one.
+    /// The edits that put a note in the place of another and of its masked copies, and whether nothing
+    /// stands in the place of the note for all who read it.
     pub(crate) fn plan_supersede(
         &mut self,
         pack: PackId,
         old: ItemId,
         by: ItemId,
-    ) -> Result<Vec<(ItemId, Edit)>, NodeError> {
+    ) -> Result<(Vec<(ItemId, Edit)>, bool), NodeError> {
         let bad = |field, reason: &str| NodeError::BadInput {
             field,
             reason: reason.to_owned(),
@@ -117,20 +133,29 @@ impl Node {
                 open.extend(&meta.superseded_by);
             }
         }
-        let copies_of_new: BTreeSet<ItemId> = replica.copies_of(&by).into_iter().collect();
-        let of_copies = match copies_of_new.is_empty() {
-            true => [by].into(),
-            false => copies_of_new,
+        let at = |id: &ItemId| replica.meta(id).map(|(_, at)| at);
+        let stands = |id: ItemId| Some((id, at(&id)?));
+        let new = Replacing {
+            note: stands(by).ok_or(NodeError::NotFound("note"))?,
+            copies: replica
+                .copies_of(&by)
+                .into_iter()
+                .filter_map(stands)
+                .collect(),
         };
         let copies = replica.copies_of(&old).into_iter();
-        let copies = copies.filter(|copy| *copy != by);
-        let wanted = copies.map(|copy| (copy, of_copies.clone()));
-        let wanted: Vec<_> = wanted.chain([(old, [by].into())]).collect();
+        let copies =
+            copies.filter(|copy| *copy != by && !new.copies.iter().any(|(c, _)| c == copy));
+        let copies = copies.filter_map(stands);
+        let wanted: Vec<_> = copies.map(|(copy, at)| (copy, new.of_copy(at))).collect();
+        let (_, old_at) = stands(old).ok_or(NodeError::NotFound("note"))?;
         let mut edits = Vec::new();
-        for (id, by) in wanted {
-            edits.extend(self.replaced_by(pack, id, &by)?.map(|edit| (id, edit)));
+        for (id, by) in wanted.into_iter().chain([(old, new.of_note(old_at))]) {
+            if !by.is_empty() {
+                edits.extend(self.replaced_by(pack, id, &by)?.map(|edit| (id, edit)));
+            }
         }
-        Ok(edits)
+        Ok((edits, !new.is_seen_at(old_at)))
     }
 
     /// Whether a note can be replaced.
@@ -199,8 +224,13 @@ impl Node {
             if note != id && built.is_redacted() {
                 continue;
             }
+            // One that is deleted does not come back by it.
+            let status = match built.view().status {
+                Status::DELETED => None,
+                _ => Some(Status::Redacted),
+            };
             let edit = Edit {
-                status: Some(Status::Redacted),
+                status,
                 redacted: FieldEdit::Set(reason.to_owned()),
                 ..Edit::default()
             };
@@ -230,6 +260,56 @@ impl Node {
         }
         self.remember(pack, &mut staged)?;
         self.commit(pack, staged)
+    }
+}
+
+/// A note that replaces others, with its masked copies, and where they stand.
+pub(crate) struct Replacing {
+    pub(crate) note: (ItemId, Sensitivity),
+    pub(crate) copies: Vec<(ItemId, Sensitivity)>,
+}
+
+impl Replacing {
+    fn copies_at(&self, at: Sensitivity) -> BTreeSet<ItemId> {
+        let seen = self.copies.iter().filter(|(_, copy)| *copy <= at);
+        seen.map(|(id, _)| *id).collect()
+    }
+
+    /// What replaces a note that stands there: the new one, with the copies for those who do not reach
+    /// it.
+    pub(crate) fn of_note(&self, at: Sensitivity) -> BTreeSet<ItemId> {
+        let (note, own) = self.note;
+        let copies = match own <= at {
+            true => BTreeSet::new(),
+            false => self.copies_at(at),
+        };
+        copies.into_iter().chain([note]).collect()
+    }
+
+    /// What replaces a masked copy that stands there: only what everybody sees who reads it.
+    pub(crate) fn of_copy(&self, at: Sensitivity) -> BTreeSet<ItemId> {
+        let (note, own) = self.note;
+        let copies = self.copies_at(at);
+        match copies.is_empty() && own <= at {
+            true => [note].into(),
+            false => copies,
+        }
+    }
+
+    /// Whether everybody who reads what stands there sees something in its place.
+    pub(crate) fn is_seen_at(&self, at: Sensitivity) -> bool {
+        self.note.1 <= at || !self.copies_at(at).is_empty()
+    }
+}
+
+/// Why a note is not replaced by one above it.
+pub(crate) fn too_high(what: &str) -> NodeError {
+    NodeError::BadInput {
+        field: "by",
+        reason: format!(
+            "{what} stands above the note that it replaces: who reads that note would see neither; \
+             if that is meant: kitbag supersede OLD --by NEW --yes"
+        ),
     }
 }
 

@@ -92,6 +92,8 @@ pub struct Undone {
     pub along: Vec<Linked>,
     /// If it was one of many that hygiene wrote in one go: all of them are taken back, some in each call.
     pub run: Option<RunUndone>,
+    /// What could not be taken back any more after the rest was, in a sentence.
+    pub left: Option<String>,
 }
 
 /// The last write, if it is none that undo takes back.
@@ -153,7 +155,8 @@ impl Node {
         for note in partners.into_iter().chain([id]) {
             let (_, _, built) = self.built_note(pack, note)?;
             let view = built.view();
-            if (view.status == Status::DELETED) == deleted || view.status == Status::Redacted {
+            // One that is redacted can be among the deleted too, and comes back from there as it is.
+            if (view.status == Status::DELETED) == deleted || (deleted && view.is_redacted()) {
                 continue;
             }
             let edit = Edit {
@@ -246,6 +249,10 @@ impl Node {
                 Some(_) => UndoneWrite::Moved,
                 None => what,
             };
+            if let Some((to, notes)) = &moved {
+                self.may_take_from(*to, notes)?;
+            }
+            let mut left = None;
             if !plan {
                 for (write, undo) in undone {
                     taken_back.keep(write, undo);
@@ -256,7 +263,10 @@ impl Node {
                 self.commit(pack, staged)?;
                 // It is here again before it goes there: a crash between leaves both.
                 if let Some((to, notes)) = moved {
-                    self.take_from(now, to, notes)?;
+                    let taken = self.take_from(now, to, notes);
+                    left = taken.err().map(|why| {
+                        format!("what was written in the other pack could not be deleted: {why}")
+                    });
                 }
             }
             let along = self.packs.need(pack)?.all_linked(&along);
@@ -272,6 +282,7 @@ impl Node {
                 audience: self.audience(pack, sensitivity),
                 along,
                 run: None,
+                left,
             });
         }
         match self.last_act(pack)? {
@@ -306,6 +317,7 @@ impl Node {
             status: built.view().status.as_str().to_owned(),
             audience: self.audience(pack, sensitivity),
             along: vec![],
+            left: None,
             run: Some(told),
         })
     }
@@ -393,23 +405,36 @@ impl Node {
         runs: &Runs,
     ) -> Result<Vec<Write>, NodeError> {
         let replica = self.packs.need(pack)?;
-        let of = |id: &ItemId| replica.meta(id).map(|(meta, _)| meta);
-        let mut others = replica.partners_of(&write.item);
-        let family: Vec<ItemId> = others.iter().copied().chain([write.item]).collect();
-        for meta in replica.metas() {
-            if family.iter().any(|id| meta.superseded_by.contains(id)) {
-                others.insert(meta.item);
-            }
-        }
-        for id in &family {
-            others.extend(of(id).iter().flat_map(|meta| &meta.superseded_by));
-        }
-        others.remove(&write.item);
         let is_own = |entry: &EntryHash| {
             let place = replica.places.get(entry)?;
             let log = replica.logs.get(&place.log)?;
-            (log.opening.device == self.me.device()).then_some(())
+            (log.opening.device == self.me.device()).then_some(place)
         };
+        // Others may name any note as what replaced one, or was replaced: only what this device wrote
+        // itself is opened, and that is known without opening it.
+        let has_own = |id: &ItemId, kind: fn(&EntryKind) -> bool| {
+            let object = replica.notes.get(id);
+            let object = object.and_then(|tag| replica.objects.get(tag));
+            let own = object.map_or(&[][..], |object| &object.entries).iter();
+            own.filter_map(is_own).any(|place| kind(&place.kind))
+        };
+        let mut others = replica.partners_of(&write.item);
+        let family: Vec<ItemId> = others.iter().copied().chain([write.item]).collect();
+        for meta in replica.metas() {
+            let replaced = family.iter().any(|id| meta.superseded_by.contains(id));
+            if replaced && has_own(&meta.item, |kind| matches!(kind, EntryKind::Edit)) {
+                others.insert(meta.item);
+            }
+        }
+        for meta in family.iter().filter_map(|id| replica.meta(id)) {
+            let by = meta.0.superseded_by.iter().filter(|by| {
+                // Written to in the step only if it was added by it.
+                let added = replica.meta(by).map(|(meta, _)| meta.captured_at);
+                added == Some(write.at) && has_own(by, |kind| matches!(kind, EntryKind::Create))
+            });
+            others.extend(by.copied());
+        }
+        others.remove(&write.item);
         let mut entries = Vec::new();
         for id in &others {
             let Ok((_, _, built)) = self.read_note(pack, *id) else {
@@ -435,7 +460,7 @@ impl Node {
         if !built.is_redacted() {
             return Ok(None);
         }
-        let since = since(built, Status::Redacted)?;
+        let since = since(built, NoteView::is_redacted)?;
         Ok(Some(Redaction {
             by: since.map(|(person, _)| self.author(replica, person)),
             at: since.map(|(_, at)| at),
@@ -480,7 +505,7 @@ impl Node {
         if built.view().status != Status::DELETED {
             return Ok(None);
         }
-        let by = since(built, Status::DELETED)?;
+        let by = since(built, |view| view.status == Status::DELETED)?;
         Ok(by.map(|(person, at)| Deletion {
             by: self.author(replica, person),
             at,
@@ -509,10 +534,10 @@ impl Node {
     }
 }
 
-/// The first step of a note since which it always had this status.
+/// The first step of a note since which it always was like this.
 fn since(
     built: &BuiltNote,
-    status: Status,
+    is: impl Fn(&NoteView) -> bool,
 ) -> Result<Option<(Option<PersonId>, Timestamp)>, NodeError> {
     let mut document = NoteDocument::derive(built.item, &built.record);
     let mut by = None;
@@ -521,7 +546,7 @@ fn since(
             let applied = document.apply(change);
             applied.map_err(|_| NodeError::Damaged("note"))?;
         }
-        match document.view().status == status {
+        match is(&document.view()) {
             true if by.is_none() => by = Some((step.by, step.at)),
             true => {}
             false => by = None,
@@ -758,10 +783,10 @@ fn opposite(write: &Write) -> Result<Option<Opposite>, NodeError> {
         return Err(NodeError::BeyondUndo(Beyond::Consent(write.item)));
     }
     let what = match (before.status, after.status) {
+        _ if after.is_redacted() && !before.is_redacted() => UndoneWrite::Redacted,
         (Status::DELETED, Status::DELETED) => UndoneWrite::Edited,
         (_, Status::DELETED) => UndoneWrite::Deleted,
         (Status::DELETED, _) => UndoneWrite::Restored,
-        (before, Status::Redacted) if before != Status::Redacted => UndoneWrite::Redacted,
         (before, Status::Superseded) if before != Status::Superseded => UndoneWrite::Superseded,
         _ => UndoneWrite::Edited,
     };

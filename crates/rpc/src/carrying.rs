@@ -65,6 +65,9 @@ pub struct NoteCarried {
     pub lowers: bool,
     /// Whether it crosses from one client to another, because a person said that it may.
     pub crosses_clients: bool,
+    /// What could not be done any more after it was written, in a sentence.
+    #[serde(default)]
+    pub left: Option<String>,
     /// Whether this only says what would happen.
     pub dry_run: bool,
 }

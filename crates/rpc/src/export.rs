@@ -77,6 +77,9 @@ pub struct ExportWish {
     /// Take masked copies too whose original is in it.
     #[serde(default)]
     pub with_copies: bool,
+    /// Of a page: that its notes were asked for one by one, in `only` of the plan.
+    #[serde(default)]
+    pub single: bool,
 }
 
 /// A pack as an export names it: never by the name that the exporting person gave it.

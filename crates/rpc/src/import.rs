@@ -23,8 +23,29 @@ pub struct ImportNotes {
     /// writing a masked copy.
     #[serde(default)]
     pub unmasked: bool,
+    /// Where they come from, if their file says so: asked at every call, like [`CheckOrigin`].
+    #[serde(default)]
+    pub origin: Option<ImportOrigin>,
+    /// Whether a person said that they may go from one client to another.
+    #[serde(default)]
+    pub across_clients: bool,
+    /// Say what would become of each, and take in nothing.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 call!(post ImportNotes, "/v1/import" => Imported, bytes crate::NOTE_REQUEST_BYTES_MAX);
+
+/// Where notes come from, as an export of Kitbag says it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportOrigin {
+    /// The packs that they left, by their ids.
+    #[serde(default)]
+    pub from: Vec<String>,
+    /// The client that they left for.
+    #[serde(default)]
+    pub client: Option<String>,
+}
 
 /// Looks whether notes that left a pack of Kitbag may come into another: the wall between clients.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -193,6 +214,13 @@ pub struct ImportedNote {
     /// Kinds of personal data because of which the original stands at restricted.
     #[serde(default)]
     pub held: Vec<String>,
+    /// Kinds of personal data that were stated of it and of which nothing was found: because of them
+    /// there is no masked copy.
+    #[serde(default)]
+    pub not_found: Vec<String>,
+    /// Whether it is new, and other text from the same place of the other system was here before.
+    #[serde(default)]
+    pub changed: bool,
     /// The masked copy, if one was written.
     #[serde(default)]
     pub masked: Option<NoteRef>,

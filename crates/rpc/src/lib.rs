@@ -75,8 +75,8 @@ pub use hygiene::{
     LookForHygiene,
 };
 pub use import::{
-    Became, CheckOrigin, IMPORT_NOTES_MAX, ImportAudience, ImportNote, ImportNotes, ImportSource,
-    Imported, ImportedNote, OriginChecked,
+    Became, CheckOrigin, IMPORT_NOTES_MAX, ImportAudience, ImportNote, ImportNotes, ImportOrigin,
+    ImportSource, Imported, ImportedNote, OriginChecked,
 };
 pub use inspect::{Field, Inspected, Part, Value};
 pub use invite::{

@@ -15,6 +15,9 @@ pub struct SupersedeNote {
     pub note: String,
     /// The start of the id of what replaces it.
     pub by: String,
+    /// Whether a person said that it may stand above the other, whose readers see neither then.
+    #[serde(default)]
+    pub above: bool,
     /// Say what would happen, and do nothing.
     #[serde(default)]
     pub dry_run: bool,
@@ -42,6 +45,12 @@ pub struct NoteSuperseded {
     pub along: Vec<NoteRef>,
     /// Every member, and whether they can open the note that was replaced.
     pub audience: Vec<AudienceMember>,
+    /// Whether nothing that replaces it stands where it stood: that has to be said.
+    #[serde(default)]
+    pub above: bool,
+    /// Members who could open the note and can open nothing that replaced it.
+    #[serde(default)]
+    pub loses: Vec<AudienceMember>,
     /// Whether this only says what would happen.
     pub dry_run: bool,
 }

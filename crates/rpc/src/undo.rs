@@ -89,6 +89,9 @@ pub struct Undone {
     /// If it was one of many that hygiene wrote in one go: all of these are taken back; null otherwise.
     #[serde(default)]
     pub run: Option<RunUndone>,
+    /// What could not be taken back any more after the rest was, in a sentence.
+    #[serde(default)]
+    pub left: Option<String>,
     /// Whether this only says what would happen.
     pub dry_run: bool,
 }

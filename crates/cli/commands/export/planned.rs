@@ -98,6 +98,7 @@ impl Planned {
             let wish = ExportWish {
                 pack: pack.clone(),
                 beside: others.cloned().collect(),
+                single: true,
                 ..wish.clone()
             };
             let part = Part::plan(client, wish, Some(only)).await?;
@@ -291,6 +292,7 @@ mod tests {
             beside: vec!["other".into()],
             redact_pii: true,
             with_copies: false,
+            single: false,
         };
         let page = pinned(wish.clone(), &plan);
         assert_eq!(page.max_sensitivity, Some(Sensitivity::Public));

@@ -105,6 +105,13 @@ pub(crate) struct Report {
     personal_data: u64,
     /// How many notes hold each kind of it.
     personal_data_kinds: BTreeMap<String, u64>,
+    /// Kinds that were stated of notes and of which nothing was found, with the number of those notes:
+    /// they have no masked copy.
+    not_found: BTreeMap<String, u64>,
+    /// Of the added, how many say something else than was here before from the same place.
+    changed: u64,
+    /// How many stand, or would stand, at each sensitivity: masked copies too.
+    at: BTreeMap<String, u64>,
     /// What gave no note, the first ones.
     skipped: Vec<Why>,
     skipped_total: u64,
@@ -136,6 +143,9 @@ impl Report {
             masked: 0,
             personal_data: 0,
             personal_data_kinds: BTreeMap::new(),
+            not_found: BTreeMap::new(),
+            changed: 0,
+            at: BTreeMap::new(),
             skipped: vec![],
             skipped_total: 0,
             left_out: vec![],
@@ -165,10 +175,6 @@ impl Report {
         }
     }
 
-    pub(super) fn would_send(&mut self, notes: u64) {
-        self.read += notes;
-    }
-
     /// Counts what the daemon answered for a batch, whose notes stood at these places.
     pub(super) fn imported(&mut self, places: &[String], imported: Imported) {
         for (place, note) in places.iter().zip(imported.notes) {
@@ -185,6 +191,15 @@ impl Report {
                 }
             }
             self.below += u64::from(note.below);
+            self.changed += u64::from(note.changed);
+            for kind in note.not_found {
+                *self.not_found.entry(kind).or_default() += 1;
+            }
+            let written = note.sensitivity.filter(|_| note.became == Became::Added);
+            let copy = note.masked.as_ref().map(|copy| copy.sensitivity);
+            for at in written.into_iter().chain(copy) {
+                *self.at.entry(at.as_str().to_owned()).or_default() += 1;
+            }
             self.masked += u64::from(note.masked.is_some());
             self.personal_data += u64::from(!note.held.is_empty());
             for kind in note.held {
@@ -247,28 +262,35 @@ impl Report {
         let mut lines = Vec::new();
         if self.dry_run {
             let pack = words::pack(&self.pack);
-            lines.push(format!(
-                "{} would be sent to {pack}; those that are there already stay as they are",
-                notes(self.read)
-            ));
-        } else {
-            lines.push(self.counted());
+            lines.push(format!("Nothing was taken in. Into {pack} would go:"));
         }
+        lines.push(self.counted());
         for one in &self.audiences {
             let audience = words::audience(&self.pack, one.sensitivity, &one.audience);
-            lines.push(format!("Added to {audience}"));
+            let written = self.at.get(one.sensitivity.as_str());
+            lines.push(match (self.dry_run, written) {
+                (false, _) => format!("Added to {audience}"),
+                (true, written) => {
+                    let notes = notes(written.copied().unwrap_or_default());
+                    format!("{notes} would be added to {audience}")
+                }
+            });
         }
         if self.personal_data > 0 {
-            let kinds = &self.personal_data_kinds;
-            let kinds = kinds
-                .iter()
-                .map(|(kind, n)| format!("{} {n}", kind.replace('_', " ")));
             lines.push(format!(
-                "{} personal data ({}): originals stand at {}, with {}",
+                "{} personal data ({}): originals {} at {}, with {}",
                 words::count(self.personal_data, "note holds", "notes hold"),
-                words::inline(&kinds.collect::<Vec<_>>().join(", ")),
+                kinds(&self.personal_data_kinds),
+                if self.dry_run { "would stand" } else { "stand" },
                 Sensitivity::Restricted.title(),
                 words::count(self.masked, "masked copy", "masked copies")
+            ));
+        }
+        if !self.not_found.is_empty() {
+            lines.push(format!(
+                "No masked copy where personal data was stated and not found ({}): nobody knows where it \
+                 stands. State only what can be found in a text, or nothing",
+                kinds(&self.not_found)
             ));
         }
         told(&mut lines, "Skipped", self.skipped_total, &self.skipped);
@@ -288,10 +310,18 @@ impl Report {
 
     fn counted(&self) -> String {
         let mut parts = vec![
-            format!("{} added", words::count(self.added, "note", "notes")),
+            format!(
+                "{} {}",
+                words::count(self.added, "note", "notes"),
+                if self.dry_run { "new" } else { "added" }
+            ),
             format!("{} unchanged", self.unchanged),
         ];
         for (number, what) in [
+            (
+                self.changed,
+                "of the new ones with another text than was here from their place",
+            ),
             (self.updated, "with a stricter consent by now"),
             (self.deleted, "deleted here before, and left so"),
             (self.above, "above your clearance by now"),
@@ -307,6 +337,13 @@ impl Report {
         }
         parts.join(", ")
     }
+}
+
+fn kinds(counted: &BTreeMap<String, u64>) -> String {
+    let kinds = counted
+        .iter()
+        .map(|(kind, n)| format!("{} {n}", kind.replace('_', " ")));
+    words::inline(&kinds.collect::<Vec<_>>().join(", "))
 }
 
 fn told(lines: &mut Vec<String>, what: &str, total: u64, first: &[Why]) {

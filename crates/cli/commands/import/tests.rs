@@ -49,6 +49,8 @@ fn became(became: Became) -> ImportedNote {
         sensitivity: None,
         below: false,
         held: vec![],
+        not_found: vec![],
+        changed: false,
         masked: None,
         reason: None,
     }
@@ -282,7 +284,17 @@ fn a_file_that_breaks_off_fails_after_its_report() {
     assert_eq!(places, ["cut.csv: row 1", "whole.csv: row 1"]);
     let mut report = report();
     all.iter().for_each(|batch| report.left(&batch.left));
-    report.would_send(2);
+    let imported = Imported {
+        v: V1,
+        pack: PackRef {
+            id: "abcdefghijkl".into(),
+            title: "Acme".into(),
+            name: None,
+        },
+        notes: vec![became(Became::Added), became(Became::Added)],
+        audiences: vec![],
+    };
+    report.imported(&["row 1".into(), "row 2".into()], imported);
     let error = error.unwrap();
     assert!(
         report.failure(Some(&error)).is_none(),
@@ -375,6 +387,7 @@ fn notes_that_are_too_large_are_refused_one_by_one() {
         across_clients: false,
         links: super::Links::default(),
         before: None,
+        origin: None,
     };
     let note = |number: usize| Note {
         place: format!("line {number}"),

@@ -657,10 +657,23 @@ pub struct NoteView {
 }
 
 impl NoteView {
+    /// Whether its content was taken out. A deleted note can be redacted too.
+    pub fn is_redacted(&self) -> bool {
+        self.redacted.is_some() || self.status == Status::Redacted
+    }
+
+    /// The status by which is judged whether it may leave: a redacted note never does.
+    pub fn status_to_judge(&self) -> Status {
+        match self.is_redacted() {
+            true => Status::Redacted,
+            false => self.status,
+        }
+    }
+
     /// The same without content: what is left to see of a note that is redacted. Any other stays as it
     /// is.
     pub fn shell(mut self) -> NoteView {
-        if self.status == Status::Redacted {
+        if self.is_redacted() {
             self.title.clear();
             self.body.clear();
             self.tags.clear();

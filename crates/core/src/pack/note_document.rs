@@ -354,9 +354,11 @@ fn view(document: &Document) -> NoteView {
         title: document.text(TITLE),
         body: document.text(BODY),
         tags: document.keys(TAGS),
-        status: match &redacted {
-            Some(_) => Status::Redacted,
-            None => status.unwrap_or(Status::Active),
+        status: match (&redacted, status) {
+            // Whoever redacts a deleted note does not bring it back.
+            (_, Some(Status::DELETED)) => Status::DELETED,
+            (Some(_), _) => Status::Redacted,
+            (None, status) => status.unwrap_or(Status::Active),
         },
         pinned: document
             .values(ROOT, "pinned")

@@ -54,6 +54,7 @@ pub(super) async fn carry_note(served: Served, call: CarryNote) -> Answered<Note
         moves: call.moves,
         lowers: done.lowers,
         crosses_clients: done.crosses_clients,
+        left: done.left,
         dry_run: call.dry_run,
     })
 }

@@ -73,8 +73,10 @@ pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<Ex
 }
 
 pub(super) async fn read_export(served: Served, call: ReadExport) -> Answered<ExportPage> {
-    let options = served.export_options(call.export).await?;
+    let single = call.export.single;
+    let mut options = served.export_options(call.export).await?;
     let ids = whole_ids(&call.notes)?;
+    options.only = single.then(|| ids.clone());
     let read = served
         .engine
         .export_page_for(options, ids, served.via())

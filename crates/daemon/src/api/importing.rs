@@ -3,10 +3,10 @@
 use super::{Answered, Served};
 use crate::convert;
 use crate::failure::failed;
-use kitbag_engine::{CapturedNote, CapturedNotes, LeftFrom, Pii, Screening, ToCapture};
+use kitbag_engine::{Arriving, CapturedNotes, LeftFrom, Pii, Screening, ToCapture};
 use kitbag_rpc::{
-    Became, CheckOrigin, Code, Failure, IMPORT_NOTES_MAX, ImportAudience, ImportNotes, Imported,
-    ImportedNote, OriginChecked, SEARCH_PACKS_MAX, V1,
+    Became, CheckOrigin, Code, Failure, IMPORT_NOTES_MAX, ImportAudience, ImportNotes,
+    ImportOrigin, Imported, ImportedNote, OriginChecked, SEARCH_PACKS_MAX, V1,
 };
 use std::collections::BTreeSet;
 
@@ -18,6 +18,11 @@ pub(super) async fn import(served: Served, call: ImportNotes) -> Answered<Import
     let id = served.pack(call.pack.clone()).await?;
     let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
     let screening = screening(call.unmasked);
+    let arriving = Arriving {
+        from: left_from(call.origin.unwrap_or_default())?,
+        across_clients: call.across_clients,
+        dry_run: call.dry_run,
+    };
     let read: Vec<Result<ToCapture, Failure>> =
         call.notes.into_iter().map(convert::incoming).collect();
     let mut outcomes: Vec<Option<ImportedNote>> = Vec::with_capacity(read.len());
@@ -31,14 +36,13 @@ pub(super) async fn import(served: Served, call: ImportNotes) -> Answered<Import
             Err(failure) => outcomes.push(Some(refused(failure))),
         }
     }
-    let done = served.engine.capture(id, incoming, screening).await;
+    let engine = &served.engine;
+    let done = engine.capture_from(id, incoming, screening, arriving).await;
     let CapturedNotes { notes, audiences } = done.map_err(|e| failed(&e))?;
-    let mut captured = notes
-        .into_iter()
-        .map(|CapturedNote { outcome, held }| match outcome {
-            Ok(captured) => convert::imported_note(captured, &held),
-            Err(error) => refused(holding(failed(&error), &held)),
-        });
+    let mut captured = notes.into_iter().map(|one| match one.outcome {
+        Ok(captured) => convert::imported_note(captured, &one.held, &one.not_found),
+        Err(error) => refused(holding(failed(&error), &one.held)),
+    });
     let notes = outcomes
         .into_iter()
         .filter_map(|known| known.or_else(|| captured.next()))
@@ -84,24 +88,33 @@ fn refused(failure: Failure) -> ImportedNote {
         sensitivity: None,
         below: false,
         held: vec![],
+        not_found: vec![],
+        changed: false,
         masked: None,
         reason: Some(failure.message),
     }
 }
 
 pub(super) async fn check(served: Served, call: CheckOrigin) -> Answered<OriginChecked> {
-    if call.from.len() > SEARCH_PACKS_MAX {
-        let message = format!("from: at most {SEARCH_PACKS_MAX} packs are named at once");
-        return Err(Failure::new(Code::BadInput, message));
-    }
-    let pack = served.pack(call.pack).await?;
-    // What is no whole id is no pack of ours.
-    let packs = call.from.iter().filter_map(|id| id.parse().ok());
-    let origin = LeftFrom {
-        packs: packs.collect(),
+    let origin = left_from(ImportOrigin {
+        from: call.from,
         client: call.client,
-    };
+    })?;
+    let pack = served.pack(call.pack).await?;
     let may = served.engine.may_receive(pack, origin, call.across_clients);
     may.await.map_err(|e| failed(&e))?;
     Ok(OriginChecked { v: V1 })
+}
+
+fn left_from(origin: ImportOrigin) -> Answered<LeftFrom> {
+    if origin.from.len() > SEARCH_PACKS_MAX {
+        let message = format!("from: at most {SEARCH_PACKS_MAX} packs are named at once");
+        return Err(Failure::new(Code::BadInput, message));
+    }
+    // What is no whole id is no pack of ours.
+    let packs = origin.from.iter().filter_map(|id| id.parse().ok());
+    Ok(LeftFrom {
+        packs: packs.collect(),
+        client: origin.client,
+    })
 }

@@ -16,7 +16,9 @@ pub(super) async fn supersede_note(
     let (pack, old) = note.map_err(|e| failed(&e))?;
     let by = served.note_of(pack, call.by).await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
-    let done = served.engine.supersede(pack, old, by, call.dry_run).await;
+    let engine = &served.engine;
+    let done = engine.supersede(pack, old, by, call.above, call.dry_run);
+    let done = done.await;
     let done = done.map_err(|e| failed(&e))?;
     Ok(NoteSuperseded {
         v: V1,
@@ -28,6 +30,8 @@ pub(super) async fn supersede_note(
         changed: done.changed,
         along: convert::note_refs(done.along),
         audience: convert::audience(done.audience),
+        above: done.above,
+        loses: convert::audience(done.loses),
         dry_run: call.dry_run,
     })
 }

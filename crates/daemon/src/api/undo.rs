@@ -71,6 +71,7 @@ pub(super) async fn undo(served: Served, call: Undo) -> Answered<Undone> {
             at: convert::time(run.at),
             notes: run.notes,
         }),
+        left: undone.left,
         dry_run: call.dry_run,
     })
 }

@@ -68,6 +68,7 @@ pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::ToCapture, Failu
 pub(crate) fn imported_note(
     captured: engine::Captured,
     held: &BTreeSet<engine::Pii>,
+    not_found: &BTreeSet<engine::Pii>,
 ) -> rpc::ImportedNote {
     let added = captured.became == engine::Became::Added;
     rpc::ImportedNote {
@@ -82,6 +83,8 @@ pub(crate) fn imported_note(
         sensitivity: captured.sensitivity.map(sensitivity),
         below: captured.below,
         held: if added { kinds(held) } else { vec![] },
+        not_found: if added { kinds(not_found) } else { vec![] },
+        changed: captured.changed,
         masked: captured.masked.map(|(id, at)| rpc::NoteRef {
             id: id.to_string(),
             sensitivity: sensitivity(at),

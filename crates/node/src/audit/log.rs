@@ -601,14 +601,18 @@ impl Node {
         waiting: &mut u64,
         mut take: impl FnMut(&Report, Option<Sensitivity>),
     ) -> Result<(), NodeError> {
-        self.rows_of(replica, entry, waiting, |row| {
+        let opened = self.rows_of(replica, entry, |_, row| {
             if let (AuditState::Counts, AuditWhat::Reported(what)) = (row.state, row.what) {
                 let via = row.via.unwrap_or(Via::Command);
                 let mut report = Report::once(row.at, via, what);
                 report.last = Some(row.until);
                 take(&report, row.sensitivity);
             }
-        })
+        })?;
+        if matches!(opened, Opened::LacksKey) {
+            *waiting += 1;
+        }
+        Ok(())
     }
 
     /// The reports of this device on a pack that stand in none of its entries.

@@ -3,8 +3,10 @@
 use super::scan::{ReadNote, Scan};
 use crate::{Node, NodeError};
 use kitbag_core::filter::{Filter, Listed};
-use kitbag_core::id::{LogId, PackId, Timestamp};
+use kitbag_core::id::{PackId, Timestamp};
+use kitbag_core::policy::Sensitivity;
 use kitbag_core::selection::{Chosen, SELECTION_NOTES_MAX, SelectionError};
+use std::cmp::Reverse;
 
 /// What notes are to be like.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +22,7 @@ pub struct Scanned {
     scan: Scan,
     like: ReadFilter,
     packs: Vec<PackId>,
-    found: Vec<(usize, Timestamp, LogId, u64, Chosen)>,
+    found: Vec<(usize, Timestamp, Reverse<Sensitivity>, u64, Chosen)>,
 }
 
 impl Scanned {
@@ -46,7 +48,8 @@ impl Scanned {
     }
 
     fn look_at(&mut self, note: &ReadNote) -> Result<(), NodeError> {
-        let is_meant = self.like.listed.holds(note.view.status);
+        let (listed, wanted) = (self.like.listed, self.like.filter.status);
+        let is_meant = listed.lists(note.view.status, wanted);
         if !is_meant || !super::search::admits(&self.like.filter, note) {
             return Ok(());
         }
@@ -54,14 +57,14 @@ impl Scanned {
             return Err(SelectionError::TooMany.into());
         }
         let place = self.packs.iter().position(|pack| *pack == note.pack);
-        let (log, seq) = note.built.origin;
+        let (rank, seq) = (Reverse(note.sensitivity), note.built.origin.1);
         let chosen = Chosen {
             pack: note.pack,
             note: note.built.item,
         };
         let at = note.built.record.source.captured_at;
         self.found
-            .push((place.unwrap_or_default(), at, log, seq, chosen));
+            .push((place.unwrap_or_default(), at, rank, seq, chosen));
         Ok(())
     }
 }

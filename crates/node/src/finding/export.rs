@@ -9,14 +9,14 @@ use crate::pairs::Links;
 use crate::{Denied, Node, NodeError};
 use kitbag_core::export::{ExportRules, PURPOSE_BYTES_MAX, Withheld};
 use kitbag_core::filter::{Filter, Listed};
-use kitbag_core::id::{ClientId, ItemId, LogId, PackId, PersonId, Timestamp};
+use kitbag_core::id::{ClientId, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
 use kitbag_core::pack::note::Status;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::rules::{Client, Unreadable};
 use kitbag_core::release::Facts;
-use std::collections::hash_map::Entry;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Notes of one export, at most: its plan is one answer.
@@ -43,7 +43,7 @@ pub struct ExportOptions {
     pub client: Option<String>,
     /// Whether a person said that it may cross from one client to another.
     pub across_clients: bool,
-    /// Only these notes, in this order; a page is asked for its notes anyway, and needs none of it.
+    /// Only these notes, in this order. Of a page: that its notes were asked for one by one.
     pub only: Option<Vec<ItemId>>,
     /// Packs whose notes leave in the same bundle: their clients count.
     pub beside: Vec<PackId>,
@@ -60,8 +60,8 @@ pub struct ExportPlan {
     pub title: String,
     /// Nothing above this is in it.
     pub max_sensitivity: Sensitivity,
-    /// Its notes by when they were captured; those of one moment in the order in which they were
-    /// written.
+    /// Its notes by when they were captured; those of one moment the most sensitive first, then in the
+    /// order in which they were written.
     pub notes: Vec<ItemId>,
     /// Of each note the place of what was asked for in whose stead it leaves, if single notes were.
     pub places: Vec<usize>,
@@ -150,31 +150,20 @@ pub struct Exporting {
     asked: Option<HashMap<ItemId, usize>>,
     /// How many of those were read.
     read: usize,
-    /// Notes that are copies of another, if values are taken out: what they are a copy of, and how they
-    /// were judged.
-    copies: HashMap<(ItemId, Timestamp), Copy>,
-    /// The others, by when they were captured.
-    originals: HashMap<ItemId, Original>,
+    /// Of each note that was selected how it was judged, if values are taken out.
+    judged: HashMap<ItemId, Judged>,
     not_selected: u64,
     withheld: WithheldCounts,
     withheld_at: BTreeMap<(Sensitivity, Withheld), u64>,
 }
 
-/// Where a note stands in an export: where it was asked for, then when it was captured, then where in
-/// which log it was written.
-type Place = (usize, Timestamp, LogId, u64);
+/// Where a note stands in an export: where it was asked for, then when it was captured; of one moment
+/// the most sensitive first, then where in its log it was written.
+type Place = (usize, Timestamp, Reverse<Sensitivity>, u64);
 
-/// A note that may be the masked copy of another.
-struct Copy {
-    item: ItemId,
-    sensitivity: Sensitivity,
+/// What is known of a note that may be a masked copy, or may have one.
+struct Judged {
     place: Place,
-    stays: Option<Withheld>,
-}
-
-/// What is known of a note that may have a masked copy.
-struct Original {
-    at: Timestamp,
     sensitivity: Sensitivity,
     stays: Option<Withheld>,
 }
@@ -197,8 +186,7 @@ impl Exporting {
             chosen: Vec::new(),
             asked,
             read: 0,
-            copies: HashMap::new(),
-            originals: HashMap::new(),
+            judged: HashMap::new(),
             not_selected: 0,
             withheld: WithheldCounts::default(),
             withheld_at: BTreeMap::new(),
@@ -214,7 +202,7 @@ impl Exporting {
 
     fn look_at(&mut self, note: &ReadNote) -> Result<(), NodeError> {
         let item = note.built.item;
-        let (log, seq) = note.built.origin;
+        let (rank, seq) = (Reverse(note.sensitivity), note.built.origin.1);
         let at = note.built.record.source.captured_at;
         let place = match &self.asked {
             Some(asked) => asked.get(&item).copied(),
@@ -223,7 +211,12 @@ impl Exporting {
         let selected = is_selected(&self.options, note);
         let stays = withholds(&self.rules, note);
         if self.options.redacts && selected {
-            self.look_for_copies(note, stays, (place.unwrap_or_default(), at, log, seq));
+            let judged = Judged {
+                place: (place.unwrap_or_default(), at, rank, seq),
+                sensitivity: note.sensitivity,
+                stays,
+            };
+            self.judged.insert(item, judged);
         }
         let Some(place) = place else {
             return Ok(()); // nobody asked for it
@@ -242,64 +235,32 @@ impl Exporting {
                 ),
             });
         } else {
-            self.chosen.push(((place, at, log, seq), item));
+            self.chosen.push(((place, at, rank, seq), item));
         }
         Ok(())
     }
 
-    /// Takes up what may be the masked copy of a note, or may have one.
-    fn look_for_copies(&mut self, note: &ReadNote, stays: Option<Withheld>, place: Place) {
-        let record = &note.built.record;
-        let (item, at) = (note.built.item, record.source.captured_at);
-        let mut made_from = record.derived_from.iter();
-        match (made_from.next(), made_from.next()) {
-            (Some(original), None) if record.pii.is_empty() => {
-                let copy = Copy {
-                    item,
-                    sensitivity: note.sensitivity,
-                    place,
-                    stays,
-                };
-                match self.copies.entry((*original, at)) {
-                    Entry::Vacant(free) => drop(free.insert(copy)),
-                    // Of several always the same one, in whatever order they are read.
-                    Entry::Occupied(mut taken) if copy.place < taken.get().place => {
-                        taken.insert(copy);
-                    }
-                    Entry::Occupied(_) => {}
-                }
-            }
-            _ => {
-                let original = Original {
-                    at,
-                    sensitivity: note.sensitivity,
-                    stays,
-                };
-                self.originals.insert(item, original);
-            }
-        }
-    }
-
-    /// Puts masked copies in the place of their originals. A masked copy was taken in together with its
-    /// original, in the same moment, and stands below it; what somebody derived later does not.
-    fn settle_copies(&mut self) -> u64 {
+    /// Puts masked copies in the place of their originals.
+    fn settle_copies(&mut self, links: &Links) -> u64 {
         let mut taken: HashSet<ItemId> = self.chosen.iter().map(|(_, item)| *item).collect();
         let mut instead = 0;
         let mut gone: HashSet<ItemId> = HashSet::new();
-        for ((original, at), copy) in std::mem::take(&mut self.copies) {
-            let Some(of) = self.originals.get(&original) else {
-                continue;
-            };
-            let is_copy = of.at == at && copy.sensitivity < of.sensitivity;
+        let judged = std::mem::take(&mut self.judged);
+        for (original, of) in &judged {
             let asked = match &self.asked {
-                Some(asked) => asked.get(&original).copied(),
+                Some(asked) => asked.get(original).copied(),
                 None => of.stays.is_none().then_some(0),
             };
-            let Some(place) = asked.filter(|_| is_copy && copy.stays.is_none()) else {
+            // Of several always the same one, in whatever order they are read.
+            let copies = links.copies(original).iter();
+            let copies = copies.filter_map(|copy| Some((judged.get(copy)?, copy)));
+            let leaving = copies.filter(|(copy, _)| copy.stays.is_none());
+            let copy = leaving.min_by_key(|(copy, id)| (copy.place, **id));
+            let (Some(place), Some((copy, id))) = (asked, copy) else {
                 continue;
             };
             match of.stays {
-                None => drop(gone.insert(original)),
+                None => drop(gone.insert(*original)),
                 Some(why) => {
                     self.withheld.uncount(why);
                     if let Some(count) = self.withheld_at.get_mut(&(of.sensitivity, why)) {
@@ -307,9 +268,9 @@ impl Exporting {
                     }
                 }
             }
-            if taken.insert(copy.item) {
-                let (_, at, log, seq) = copy.place;
-                self.chosen.push(((place, at, log, seq), copy.item));
+            if taken.insert(*id) {
+                let (_, at, rank, seq) = copy.place;
+                self.chosen.push(((place, at, rank, seq), *id));
             }
             instead += 1;
         }
@@ -322,9 +283,11 @@ fn is_selected(options: &ExportOptions, note: &ReadNote) -> bool {
     if options.listed == Listed::Deleted && !note.view.status.is_deleted() {
         return false;
     }
-    if !options
-        .listed
-        .lists(note.view.status, options.filter.status)
+    // One that was asked for by its id leaves as it is, and says that it was replaced.
+    if options.only.is_none()
+        && !options
+            .listed
+            .lists(note.view.status, options.filter.status)
         && note.view.status == Status::Superseded
     {
         return false;
@@ -336,7 +299,7 @@ fn withholds(rules: &ExportRules, note: &ReadNote) -> Option<Withheld> {
     rules.withholds(Facts {
         sensitivity: note.sensitivity,
         consent: note.view.consent.as_ref(),
-        status: note.view.status,
+        status: note.view.status_to_judge(),
         expires_at: note.view.expires_at,
         pii: &note.built.pii(&note.view),
     })
@@ -394,13 +357,19 @@ impl Node {
     }
 
     pub(super) fn export_plan(&self, exporting: &mut Exporting) -> Result<ExportPlan, NodeError> {
-        let as_masked_copy = exporting.settle_copies();
+        let pack = exporting.options.pack;
+        let links = match exporting.options.redacts || !exporting.options.with_copies {
+            true => Links::of(self.packs.need(pack)?),
+            false => Links::default(),
+        };
+        let as_masked_copy = match exporting.options.redacts {
+            true => exporting.settle_copies(&links),
+            false => 0,
+        };
         let mut chosen = std::mem::take(&mut exporting.chosen);
         chosen.sort_unstable();
-        let pack = exporting.options.pack;
         let mut copies = 0;
         if !exporting.options.with_copies {
-            let links = Links::of(self.packs.need(pack)?);
             let all: BTreeSet<ItemId> = chosen.iter().map(|(_, item)| *item).collect();
             let has_original =
                 |item: &ItemId| links.originals(item).iter().any(|of| all.contains(of));

@@ -10,7 +10,6 @@ use crate::indexing::Reach;
 use crate::{Node, NodeError};
 use kitbag_core::filter::{Filter, Filtered, Listed};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
-use kitbag_core::pack::note::Status;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::search::{
     Best, Facts, Field, Looked, Offered, Query, Ranking, Score, Scratch, Searched, Snippet,
@@ -544,9 +543,9 @@ pub(crate) fn searched(note: &ReadNote) -> Searched<'_> {
         title: &note.view.title,
         body: &note.view.body,
         tags: &note.view.tags,
-        source: match note.view.status {
-            Status::Redacted => "",
-            _ => &note.built.record.source.label,
+        source: match note.view.is_redacted() {
+            true => "",
+            false => &note.built.record.source.label,
         },
     }
 }
@@ -569,7 +568,7 @@ fn is_listed(options: &SearchOptions, note: &ReadNote) -> bool {
 /// Whether a filter lets a note pass.
 pub(crate) fn admits(filter: &Filter, note: &ReadNote) -> bool {
     let record = &note.built.record;
-    let redacted = note.view.status == Status::Redacted;
+    let redacted = note.view.is_redacted();
     filter.admits(Filtered {
         tags: &note.view.tags,
         source: if redacted { "" } else { &record.source.label },

@@ -141,7 +141,9 @@ impl Node {
                     return Ok(Err(Left::KeptChanged));
                 }
                 match self.plan_supersede(pack, action.note, by) {
-                    Ok(planned) => planned,
+                    Ok((planned, false)) => planned,
+                    // Nothing that replaces it would stand where its readers see it.
+                    Ok((_, true)) => return Ok(Err(Left::KeptChanged)),
                     Err(NodeError::BadInput { .. }) => return Ok(Err(Left::KeptChanged)),
                     Err(error) => return Err(error),
                 }

@@ -4,7 +4,6 @@ use super::{IndexMerge, IndexStep, Merging, print};
 use crate::finding::{ReadNote, Spent, facts, searched};
 use crate::{Node, NodeError};
 use kitbag_core::id::{ItemId, PackId};
-use kitbag_core::pack::note::Status;
 use kitbag_core::policy::Sensitivity;
 use kitbag_index::{Builder, Dead, Doc, IndexError, Merged, SegmentMeta, Settled};
 use kitbag_store::StoreError;
@@ -48,7 +47,7 @@ impl Making {
             std::collections::btree_map::Entry::Vacant(none) => none.insert(Builder::new()?),
         };
         let record = &note.built.record;
-        let redacted = note.view.status == Status::Redacted;
+        let redacted = note.view.is_redacted();
         builder.add(Doc {
             pack,
             item: &note.built.item,

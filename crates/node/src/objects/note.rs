@@ -4,7 +4,7 @@ use super::NoteMeta;
 use crate::placement::Placed;
 use kitbag_core::content::{Relocation, TakesOver};
 use kitbag_core::id::{EntryHash, ItemId, LogId, ObjectTag, PersonId, Timestamp};
-use kitbag_core::pack::note::{Claim, NoteType, Pii, Source, Status};
+use kitbag_core::pack::note::{Claim, NoteType, Pii, Source};
 use kitbag_core::pack::{ChangeHash, CheckedChange, NoteDocument, NoteView, Record};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::planted::{self, Planted};
@@ -123,14 +123,14 @@ impl BuiltNote {
 
     /// Whether its content was taken out.
     pub(crate) fn is_redacted(&self) -> bool {
-        self.whole_view().status == Status::Redacted
+        self.whole_view().is_redacted()
     }
 
     /// Where it comes from, as far as that is to be seen.
     pub(crate) fn source(&self, view: &NoteView) -> Source {
-        match view.status {
-            Status::Redacted => self.record.source.shell(),
-            _ => self.record.source.clone(),
+        match view.is_redacted() {
+            true => self.record.source.shell(),
+            false => self.record.source.clone(),
         }
     }
 

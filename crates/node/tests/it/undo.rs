@@ -131,7 +131,9 @@ fn statuses_and_tags_over_each_other_are_taken_back_one_by_one() {
     edit(&mut world, ana, pack, note, tag(&["vip"], &[]));
     edit(&mut world, ana, pack, note, tag(&[], &["vip"]));
     world.run(1);
-    let superseded = world.call(ana, |node, now| node.supersede(now, pack, note, by, false));
+    let superseded = world.call(ana, |node, now| {
+        node.supersede(now, pack, note, by, false, false)
+    });
     superseded.done();
     set_deleted(&mut world, ana, pack, note, true);
     let mut seen = Vec::new();

@@ -90,7 +90,12 @@ fn status(world: &mut World, who: Who, pack: PackId, id: ItemId) -> String {
 }
 
 fn export(world: &mut World, who: Who, pack: PackId, with_copies: bool) -> ExportPlan {
-    let options = ExportOptions {
+    let options = wide(pack, with_copies);
+    plan_export(world, who, options)
+}
+
+fn wide(pack: PackId, with_copies: bool) -> ExportOptions {
+    ExportOptions {
         pack,
         listed: Listed::Kept,
         filter: Filter::default(),
@@ -103,7 +108,10 @@ fn export(world: &mut World, who: Who, pack: PackId, with_copies: bool) -> Expor
         beside: vec![],
         redacts: false,
         with_copies,
-    };
+    }
+}
+
+fn plan_export(world: &mut World, who: Who, options: ExportOptions) -> ExportPlan {
     let node = world.node(who);
     let mut exporting = node
         .begin_export(Timestamp::from_millis(1), options)
@@ -332,7 +340,8 @@ fn a_note_that_is_replaced_says_by_what_and_leaves_exports_and_searches() {
     settle(&mut world);
     world.disconnect_all();
     world.set_cut(ana, ben, true);
-    let supersede = |old, by| move |node: &mut Node, now| node.supersede(now, pack, old, by, false);
+    let supersede =
+        |old, by| move |node: &mut Node, now| node.supersede(now, pack, old, by, false, false);
     assert!(call(&mut world, ana, supersede(old, new)).unwrap().changed);
     assert!(!call(&mut world, ana, supersede(old, new)).unwrap().changed);
     assert!(
@@ -755,4 +764,463 @@ fn a_move_that_is_cut_off_is_finished_by_doing_it_again() {
         }
     }
     assert!(finished && both > 0, "{finished} {both}");
+}
+
+/// Goal: a copy that was edited to hold personal data does not stand in another pack as one without.
+#[test]
+fn a_masked_copy_that_was_edited_to_hold_personal_data_does_not_go_along() {
+    let (mut world, ana, _, from) = two_in_one_pack(20, Role::Editor, Internal);
+    let to = create(&mut world, ana, &secret("other"));
+    let (original, copy) = add_pair(&mut world, ana, from, "pair");
+    let found = NoteEdit {
+        body: Some(secret("write to mia.li@example.com")),
+        found: [Pii::Email].into(),
+        ..NoteEdit::default()
+    };
+    edit(&mut world, ana, from, copy, found);
+    for way in [Carry::Copy, Carry::Move] {
+        let refused = call(&mut world, ana, |node, now| {
+            node.carry(now, from, original, &carry(to, way), false)
+        });
+        let Err(NodeError::BadInput { field, reason }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(field, "masked copy");
+        assert!(reason.contains(&copy.to_string()), "{reason}");
+    }
+    assert!(kept(&mut world, ana, to).is_empty());
+    assert_eq!(kept(&mut world, ana, from).len(), 2);
+    // Its own way out: by itself it goes with what it states.
+    let alone = call(&mut world, ana, |node, now| {
+        node.carry(now, from, copy, &carry(to, Carry::Copy), false)
+    });
+    let there = alone.unwrap().written.unwrap();
+    assert_eq!(show(&mut world, ana, to, there).pii, [Pii::Email]);
+    // And once it is deleted, the note goes without one.
+    call(&mut world, ana, |node, now| {
+        node.set_deleted(now, from, copy, true, Along::Alone, false)
+    })
+    .unwrap();
+    let done = call(&mut world, ana, |node, now| {
+        node.carry(now, from, original, &carry(to, Carry::Copy), false)
+    });
+    assert!(done.unwrap().along.is_none());
+}
+
+/// Goal: nobody makes a note the masked copy of mine: neither a teammate, nor a file that I import.
+#[test]
+fn a_note_that_only_looks_like_a_masked_copy_is_none() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(21, Role::Editor, Internal);
+    let mut lone = pair("lone");
+    lone.masked = None;
+    let original = capture(&mut world, ana, pack, lone).id.unwrap();
+    let at = show(&mut world, ana, pack, original).captured_at;
+    let forged = |import: Option<ImportKey>| {
+        let mut forged = record("junk");
+        forged.derived_from = [original].into();
+        forged.import = import;
+        Incoming {
+            sensitivity: Some(Internal),
+            captured_at: Some(at),
+            ..Incoming::new(forged)
+        }
+    };
+    settle(&mut world);
+    let of_ben = capture(&mut world, ben, pack, forged(None)).id.unwrap();
+    let key = Some(ImportKey::from_bytes([7; 16]));
+    let of_file = capture(&mut world, ana, pack, forged(key)).id.unwrap();
+    settle(&mut world);
+    let redacts = ExportOptions {
+        redacts: true,
+        ..wide(pack, false)
+    };
+    let plan = plan_export(&mut world, ana, redacts);
+    assert_eq!((plan.notes.len(), plan.as_masked_copy), (3, 0), "{plan:?}");
+    assert_eq!(export(&mut world, ana, pack, false).notes.len(), 3);
+    for junk in [of_ben, of_file] {
+        assert!(show(&mut world, ana, pack, junk).masked_copy_of.is_empty());
+        let done = call(&mut world, ana, |node, now| {
+            node.set_deleted(now, pack, junk, true, Along::All, false)
+        });
+        assert!(done.unwrap().along.is_empty());
+    }
+    assert_eq!(status(&mut world, ana, pack, original), "active");
+}
+
+/// Goal: a pair is one after it went to another pack too: what takes values out takes the copy.
+#[test]
+fn a_pair_that_moved_leaves_redacted_as_its_copy() {
+    let (mut world, ana, _, from) = two_in_one_pack(22, Role::Editor, Internal);
+    let to = create(&mut world, ana, &secret("other"));
+    let mut imported = pair("pair");
+    imported.record.import = Some(ImportKey::from_bytes([9; 16]));
+    let original = capture(&mut world, ana, from, imported).id.unwrap();
+    let done = call(&mut world, ana, |node, now| {
+        node.carry(now, from, original, &carry(to, Carry::Move), false)
+    });
+    let (there, copy) = (
+        done.as_ref().unwrap().written.unwrap(),
+        done.unwrap().masked,
+    );
+    let copy = copy.unwrap().0;
+    assert_eq!(show(&mut world, ana, to, copy).derived_from, [there]);
+    let redacts = ExportOptions {
+        redacts: true,
+        ..wide(to, false)
+    };
+    let plan = plan_export(&mut world, ana, redacts);
+    assert_eq!((plan.notes, plan.as_masked_copy), (vec![copy], 1));
+}
+
+/// Goal: a move deletes here only what stands there just as it stood here.
+#[test]
+fn a_move_takes_no_note_for_this_one_that_says_less_or_allows_more() {
+    let (mut world, ana, ben, from) = two_in_one_pack(23, Role::Editor, Internal);
+    let to = create(&mut world, ana, &secret("other"));
+    let moved = |world: &mut World, id, way| {
+        call(world, ana, |node, now| {
+            node.carry(now, from, id, &carry(to, way), false)
+        })
+    };
+    // It was copied, and emptied there.
+    let note = add(&mut world, ana, from, "first", Internal);
+    let there = moved(&mut world, note, Carry::Copy)
+        .unwrap()
+        .written
+        .unwrap();
+    set_body(&mut world, ana, to, there, "nothing");
+    let done = moved(&mut world, note, Carry::Move).unwrap();
+    assert!(!done.existing);
+    let written = done.written.unwrap();
+    let body = show(&mut world, ana, to, written).body;
+    assert_eq!(body, secret("first body"));
+    // It was copied, and somebody redacted it there: nothing brings it back, and nothing is lost.
+    let note = add(&mut world, ana, from, "second", Internal);
+    let there = moved(&mut world, note, Carry::Copy)
+        .unwrap()
+        .written
+        .unwrap();
+    call(&mut world, ana, |node, now| {
+        node.redact(now, to, there, "asked", false)
+    })
+    .unwrap();
+    let refused = moved(&mut world, note, Carry::Move);
+    assert!(
+        matches!(refused, Err(NodeError::BadInput { field: "to", .. })),
+        "{refused:?}"
+    );
+    assert_eq!(status(&mut world, ana, from, note), "active");
+    // Somebody else's note there reads the same, and says nothing of a consent.
+    let ticket = share(&mut world, ana, to, Role::Editor, Internal);
+    join(&mut world, ben, ana, &ticket);
+    let like = capture(&mut world, ben, to, Incoming::new(record("third")));
+    settle(&mut world);
+    let mut limited = record("third");
+    limited.consent = Some(Consent {
+        purposes: ["support".to_owned()].into(),
+        ..Consent::new(ConsentStatus::Limited)
+    });
+    limited.tags = ["vip".to_owned()].into();
+    let note = capture(&mut world, ana, from, Incoming::new(limited))
+        .id
+        .unwrap();
+    let support = CarryOptions {
+        purpose: Some("support".into()),
+        ..carry(to, Carry::Move)
+    };
+    let done = call(&mut world, ana, |node, now| {
+        node.carry(now, from, note, &support, false)
+    });
+    let written = done.unwrap().written.unwrap();
+    assert_ne!(Some(written), like.id);
+    let shown = show(&mut world, ana, to, written);
+    assert_eq!(shown.consent.unwrap().status, ConsentStatus::Limited);
+    assert_eq!(shown.tags, ["vip"]);
+    // Only the original is there: its copy goes too.
+    let (original, copy) = add_pair(&mut world, ana, from, "fourth");
+    let done = moved(&mut world, original, Carry::Copy).unwrap();
+    let gone = done.masked.unwrap().0;
+    call(&mut world, ana, |node, now| {
+        node.set_deleted(now, to, gone, true, Along::Alone, false)
+    })
+    .unwrap();
+    let done = moved(&mut world, original, Carry::Move).unwrap();
+    let copy_there = done.masked.expect("it is written there").0;
+    assert_eq!(status(&mut world, ana, to, copy_there), "active");
+    assert_eq!(status(&mut world, ana, from, copy), "archived");
+}
+
+/// Goal: to redact a deleted note brings it back to nobody; undo lifts the redaction, and then the
+/// deletion.
+#[test]
+fn a_deleted_note_is_redacted_and_both_are_taken_back_one_by_one() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(24, Role::Editor, Internal);
+    let note = add(&mut world, ana, pack, "gone", Internal);
+    let delete = |world: &mut World, deleted| {
+        call(world, ana, |node, now| {
+            node.set_deleted(now, pack, note, deleted, Along::All, false)
+        })
+        .unwrap()
+    };
+    delete(&mut world, true);
+    call(&mut world, ana, |node, now| {
+        node.redact(now, pack, note, "asked", false)
+    })
+    .unwrap();
+    settle(&mut world);
+    for who in [ana, ben] {
+        let shown = show(&mut world, who, pack, note);
+        assert_eq!(
+            (shown.status.as_str(), shown.body.as_str()),
+            ("archived", "")
+        );
+        assert!(shown.redacted.is_some() && shown.deleted.is_some());
+        assert!(kept(&mut world, who, pack).is_empty());
+        let all = ExportOptions {
+            listed: Listed::All,
+            max_sensitivity: Some(Internal),
+            ..wide(pack, false)
+        };
+        assert!(plan_export(&mut world, who, all).notes.is_empty());
+        let history = world.node(who).history(pack, note).unwrap();
+        assert_eq!(history.last().unwrap().what, "redacted");
+        assert!(history.iter().all(|step| step.body.is_empty()));
+    }
+    let plan = call(&mut world, ana, |node, now| {
+        node.undo(now, pack, None, true)
+    })
+    .unwrap();
+    assert_eq!(plan.what, UndoneWrite::Redacted);
+    let undone = undo(&mut world, ana, pack);
+    assert_eq!(
+        (undone.what, undone.status.as_str()),
+        (UndoneWrite::Redacted, "archived")
+    );
+    assert_eq!(show(&mut world, ana, pack, note).body, secret("gone body"));
+    let undone = undo(&mut world, ana, pack);
+    assert_eq!(
+        (undone.what, undone.status.as_str()),
+        (UndoneWrite::Deleted, "active"),
+        "nobody else deleted it"
+    );
+    // What is restored while it is redacted comes back as the shell that it is.
+    delete(&mut world, true);
+    call(&mut world, ana, |node, now| {
+        node.redact(now, pack, note, "asked", false)
+    })
+    .unwrap();
+    assert!(delete(&mut world, false).changed);
+    let shown = show(&mut world, ana, pack, note);
+    assert_eq!(
+        (shown.status.as_str(), shown.body.as_str()),
+        ("redacted", "")
+    );
+}
+
+/// Goal: what cannot be done in the other pack is said before anything is taken back here.
+#[test]
+fn the_undo_of_a_move_is_refused_whole_where_the_other_pack_is_closed() {
+    let (mut world, ana, ben, to) = two_in_one_pack(25, Role::Editor, Internal);
+    let from = create(&mut world, ben, &secret("of ben"));
+    let note = add(&mut world, ben, from, "note", Internal);
+    call(&mut world, ben, |node, now| {
+        node.carry(now, from, note, &carry(to, Carry::Move), false)
+    })
+    .unwrap();
+    settle(&mut world);
+    let person = world.person(ben);
+    remove_person(&mut world, ana, to, person);
+    settle(&mut world);
+    let refused = call(&mut world, ben, |node, now| {
+        node.undo(now, from, None, false)
+    });
+    assert!(matches!(refused, Err(NodeError::Denied(_))), "{refused:?}");
+    assert_eq!(status(&mut world, ben, from, note), "archived");
+}
+
+/// Goal: who reads a note is never left with nothing in its place unless somebody says that it is meant,
+/// and is shown no name of a note above them.
+#[test]
+fn a_note_is_not_replaced_by_one_above_it_without_a_word() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(26, Role::Editor, Internal);
+    let old = add(&mut world, ana, pack, "old", Internal);
+    let new = add(&mut world, ana, pack, "new", Restricted);
+    let supersede = |old, by, above, plan| {
+        move |node: &mut Node, now| node.supersede(now, pack, old, by, above, plan)
+    };
+    let plan = call(&mut world, ana, supersede(old, new, false, true)).unwrap();
+    assert!(plan.above);
+    let loses: Vec<&str> = plan.loses.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(loses, [secret("Ben")]);
+    let refused = call(&mut world, ana, supersede(old, new, false, false));
+    assert!(
+        matches!(refused, Err(NodeError::BadInput { field: "by", .. })),
+        "{refused:?}"
+    );
+    call(&mut world, ana, supersede(old, new, true, false)).unwrap();
+    settle(&mut world);
+    let shown = show(&mut world, ben, pack, old);
+    assert_eq!(
+        (shown.status.as_str(), shown.superseded_by),
+        ("superseded", vec![])
+    );
+    let listed = world.node(ben).notes(pack).unwrap();
+    assert!(listed.iter().all(|note| note.superseded_by.is_empty()));
+    assert_eq!(show(&mut world, ana, pack, old).superseded_by, [new]);
+    // A new note above it is refused in the same way, with nothing written.
+    let third = add(&mut world, ana, pack, "third", Internal);
+    let mut above = Incoming {
+        sensitivity: Some(Restricted),
+        replaces: [third].into(),
+        ..Incoming::new(record("above"))
+    };
+    let notes = world.node(ana).notes(pack).unwrap().len();
+    let one = above.clone();
+    let done = call(&mut world, ana, |node, now| {
+        node.capture(now, pack, vec![one])
+    });
+    let refused = done.unwrap().notes.remove(0);
+    assert!(
+        matches!(refused, Err(NodeError::BadInput { field: "by", .. })),
+        "{refused:?}"
+    );
+    assert_eq!(world.node(ana).notes(pack).unwrap().len(), notes);
+    // With a masked copy there is something in its place.
+    above.masked = Some(Box::new((record("masked"), Some(Internal))));
+    let written = capture(&mut world, ana, pack, above);
+    settle(&mut world);
+    let by = written.masked.unwrap().0;
+    assert_eq!(show(&mut world, ben, pack, third).superseded_by, [by]);
+}
+
+/// Goal: the masked copy of a note that is replaced by one without a copy stays where it is.
+#[test]
+fn a_masked_copy_stays_where_nothing_replaces_it() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(27, Role::Editor, Internal);
+    let (original, copy) = add_pair(&mut world, ana, pack, "pair");
+    let new = add(&mut world, ana, pack, "new", Restricted);
+    call(&mut world, ana, |node, now| {
+        node.supersede(now, pack, original, new, false, false)
+    })
+    .unwrap();
+    settle(&mut world);
+    assert_eq!(status(&mut world, ana, pack, original), "superseded");
+    assert_eq!(status(&mut world, ben, pack, copy), "active");
+    let (original, copy) = add_pair(&mut world, ana, pack, "second");
+    let by = Incoming {
+        sensitivity: Some(Restricted),
+        replaces: [original].into(),
+        ..Incoming::new(record("by"))
+    };
+    capture(&mut world, ana, pack, by);
+    settle(&mut world);
+    assert_eq!(status(&mut world, ana, pack, original), "superseded");
+    assert_eq!(status(&mut world, ben, pack, copy), "active");
+}
+
+/// Goal: a note that was asked for by its id leaves although it was replaced, in the plan and the page.
+#[test]
+fn a_chosen_note_leaves_although_it_was_replaced() {
+    let (mut world, ana, _, pack) = two_in_one_pack(28, Role::Editor, Internal);
+    let [old, new] = ["old", "new"].map(|text| add(&mut world, ana, pack, text, Internal));
+    call(&mut world, ana, |node, now| {
+        node.supersede(now, pack, old, new, false, false)
+    })
+    .unwrap();
+    let chosen = ExportOptions {
+        only: Some(vec![old]),
+        ..wide(pack, false)
+    };
+    let plan = plan_export(&mut world, ana, chosen.clone());
+    assert_eq!((plan.notes, plan.not_selected), (vec![old], 0));
+    for (options, leaves) in [(chosen, 1), (wide(pack, false), 0)] {
+        let now = Timestamp::from_millis(1);
+        let page = world.node(ana).export_page(now, &options, &[old]).unwrap();
+        assert_eq!(page.notes.len(), leaves);
+    }
+}
+
+/// Goal: who is refused a note because of its masked copy is told so, and how to go on.
+#[test]
+fn a_masked_copy_that_is_too_long_is_named() {
+    let (mut world, ana, _, pack) = two_in_one_pack(29, Role::Editor, Internal);
+    let mut long = pair("long");
+    if let Some(masked) = &mut long.masked {
+        masked.0.body = "a".repeat(4_000_001);
+    }
+    let done = call(&mut world, ana, |node, now| {
+        node.capture(now, pack, vec![long])
+    });
+    let Err(NodeError::BadInput { field, reason }) = done.unwrap().notes.remove(0) else {
+        panic!("it was taken in");
+    };
+    assert_eq!(field, "masked copy");
+    assert!(reason.contains("--unmasked"), "{reason}");
+}
+
+/// Goal: notes of one moment have one order, whatever ids are drawn: the most sensitive first.
+#[test]
+fn notes_of_one_moment_are_in_one_order() {
+    for seed in 30..36 {
+        let (mut world, ana, _, pack) = two_in_one_pack(seed, Role::Editor, Internal);
+        let plain = |text: &str| Incoming {
+            sensitivity: Some(Internal),
+            ..Incoming::new(record(text))
+        };
+        let batch = vec![plain("a"), pair("b"), plain("c"), pair("d")];
+        let done = call(&mut world, ana, |node, now| node.capture(now, pack, batch));
+        let notes = done.unwrap().notes;
+        let ids: Vec<_> = notes.into_iter().map(|note| note.unwrap()).collect();
+        let [a, b, c, d] = [0, 1, 2, 3].map(|at: usize| ids[at].id.unwrap());
+        let [b_copy, d_copy] = [1, 3].map(|at: usize| ids[at].masked.unwrap().0);
+        let listed = world.node(ana).notes(pack).unwrap();
+        let listed: Vec<ItemId> = listed.iter().map(|note| note.id).collect();
+        let expected = [b, d, a, b_copy, c, d_copy];
+        assert_eq!(listed, expected, "seed {seed}");
+        assert_eq!(export(&mut world, ana, pack, true).notes, expected);
+    }
+}
+
+/// Goal: a dry run says what would become of each note, and writes nothing.
+#[test]
+fn a_planned_capture_says_what_is_new_known_and_changed() {
+    let (mut world, ana, _, pack) = two_in_one_pack(36, Role::Editor, Internal);
+    let row = |key: u8, text: &str| {
+        let mut note = pair(text);
+        note.record.import = Some(ImportKey::from_bytes([key; 16]));
+        note
+    };
+    capture(&mut world, ana, pack, row(1, "one"));
+    let before = world.node(ana).notes(pack).unwrap();
+    let notes = vec![row(1, "one"), row(1, "one says more"), row(2, "two")];
+    let planned = call(&mut world, ana, |node, now| {
+        node.capture_or_plan(now, pack, notes, true)
+    });
+    let planned = planned.unwrap();
+    let told: Vec<(Became, bool)> = planned
+        .notes
+        .iter()
+        .map(|note| {
+            note.as_ref()
+                .map(|note| (note.became, note.changed))
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (Became::Unchanged, false),
+            (Became::Added, true),
+            (Became::Added, false)
+        ]
+    );
+    let at: Vec<Sensitivity> = planned.audiences.keys().copied().collect();
+    assert_eq!(at, [Internal, Restricted]);
+    assert_eq!(world.node(ana).notes(pack).unwrap(), before);
+    let undone = undo(&mut world, ana, pack);
+    assert_eq!(
+        undone.what,
+        UndoneWrite::Added,
+        "of what was written before"
+    );
 }
