@@ -189,7 +189,7 @@ fn a_bundle_helps_and_tells_nothing() {
     );
     let before = files_below(file.parent().unwrap()).len();
     let again = ["doctor", "--bundle", file.to_str().unwrap()];
-    assert_eq!(ada.fails(&again, b"").0, 1, "it replaces nothing");
+    assert_eq!(ada.fails(&again, b"").0, 7, "it replaces nothing");
     assert_eq!(fs::read(&file).unwrap(), bytes);
     assert_eq!(files_below(file.parent().unwrap()).len(), before);
     ada.ok(&["down"]);

@@ -216,7 +216,6 @@ mod tests {
             "search refund --limit 0",
             "search refund --limit 101",
             "search refund --sensitivity secret",
-            "export",
             "export Acme --format pdf",
             "export Acme --max-tokens 0",
             "export Acme --max-tokens many",

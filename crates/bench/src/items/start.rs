@@ -203,6 +203,13 @@ impl Daemon {
             note_type: None,
             unmasked: false,
             consent: None,
+            claim: None,
+            pinned: false,
+            valid_from: None,
+            valid_to: None,
+            review_after: None,
+            expires_at: None,
+            supersedes: Vec::new(),
         };
         self.client.call(&add).await?;
         Ok(())
