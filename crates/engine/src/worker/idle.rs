@@ -63,12 +63,15 @@ impl Idle {
     fn work<H: Keeps>(&mut self, keeper: &mut Keeper<H>, desk: &mut Desk) {
         let Some(node) = keeper.node() else { return };
         let begun = Instant::now();
-        match catch_unwind(AssertUnwindSafe(|| node.index_step())) {
+        let step = catch_unwind(AssertUnwindSafe(|| node.index_step()));
+        if step.is_ok() {
+            desk.shared.counters.index(node.index_meters());
+        }
+        match step {
             Ok(Ok(IndexStep::More)) => {}
             Ok(Ok(IndexStep::Dropped)) => warn!("the search index was damaged; it is built anew"),
             Ok(Ok(IndexStep::Idle)) => {
                 self.is_done = true;
-                desk.shared.counters.index(node.index_meters());
                 return; // there was nothing to do
             }
             Ok(Ok(IndexStep::Merge)) => match node.take_index_merge() {
