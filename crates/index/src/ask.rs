@@ -185,9 +185,13 @@ impl Asked {
             statistics.add_notes(tally.notes, tally.tokens, tally.newest);
         }
         let lists = holding(opened, of.query)?;
+        let all_listed = listed.count() == opened.docs;
         for (feature, list) in lists.iter().enumerate().filter(|_| is_counted) {
-            let holding = list.iter().filter(|hold| listed.has(hold.doc));
-            statistics.add_holding(feature, holding.count() as u64);
+            let holding = match all_listed {
+                true => list.len(),
+                false => list.iter().filter(|hold| listed.has(hold.doc)).count(),
+            };
+            statistics.add_holding(feature, holding as u64);
         }
         let mut excluded = None;
         for feature in of.query.excluded() {
@@ -299,9 +303,9 @@ impl Asked {
                 }
                 let opened = &*part.opened;
                 let note = Looked::counted(&counts, opened.body_tokens(doc));
-                if let Some(key) = key(opened.pack(doc), opened.name(doc)) {
-                    best.offer(query, statistics, key, note, opened.facts(doc));
-                }
+                best.offer_by(query, statistics, note, || {
+                    Some((key(opened.pack(doc), opened.name(doc))?, opened.facts(doc)))
+                });
             }
         }
         Ok(())
@@ -555,11 +559,12 @@ fn add_postings(
     (weight, unit): (Option<u32>, u32),
     list: &mut Vec<Hold>,
 ) -> Result<(), IndexError> {
-    let mut postings = field.read_postings_from_terminfo(term, IndexRecordOption::WithFreqs)?;
+    let option = IndexRecordOption::WithFreqs;
+    let mut postings = field.read_block_postings_from_terminfo(term, option)?;
     list.reserve(term.doc_freq as usize);
-    while postings.doc() != TERMINATED {
-        let units = postings.term_freq().saturating_mul(unit);
-        list.push(Hold::new(postings.doc(), weight, units));
+    while postings.block_len() > 0 {
+        let block = postings.docs().iter().zip(postings.freqs());
+        list.extend(block.map(|(doc, times)| Hold::new(*doc, weight, times.saturating_mul(unit))));
         postings.advance();
     }
     Ok(())

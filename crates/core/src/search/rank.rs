@@ -22,6 +22,10 @@ const PAIR: u64 = ONE / 2;
 const RECENT: u64 = 100;
 /// After so many milliseconds half of it is left: thirty days.
 const RECENT_HALF: u64 = 30 * 24 * 60 * 60 * 1000;
+/// What being the newest multiplies by, in thousandths; nothing more.
+const RECENT_MAX: u32 = 1000 + RECENT as u32;
+/// What a verified claim multiplies by, in thousandths: no claim counts more.
+const VERIFIED: u32 = 1100;
 /// What a pin multiplies by, in thousandths: somebody said that it matters.
 const PINNED: u32 = 1200;
 
@@ -46,20 +50,32 @@ pub struct Statistics {
     tokens: u64,
     newest: Timestamp,
     holding: Vec<u64>,
-    rare: Rare,
+    worths: Worths,
 }
 
-/// How rare each feature is, once somebody asked: it takes as long as all the rest of a score.
+/// What each feature is worth in every note, once somebody asked: it takes longer than all the rest of
+/// a score.
 #[derive(Clone, Debug, Default)]
-struct Rare(OnceCell<Vec<u64>>);
+struct Worths(OnceCell<Vec<Worth>>);
 
-impl PartialEq for Rare {
-    fn eq(&self, _: &Rare) -> bool {
+impl PartialEq for Worths {
+    fn eq(&self, _: &Worths) -> bool {
         true // it follows from the rest
     }
 }
 
-impl Eq for Rare {}
+impl Eq for Worths {}
+
+/// What a feature is worth in every note, in 65536ths.
+#[derive(Clone, Copy, Debug)]
+struct Worth {
+    /// By its kind, and for being said more than once; nothing if it does not count.
+    said: u64,
+    /// For being rare.
+    rare: u64,
+    /// Whether it makes a note fit.
+    is_term: bool,
+}
 
 impl Statistics {
     /// Of no note.
@@ -69,7 +85,7 @@ impl Statistics {
             tokens: 0,
             newest: Timestamp::from_millis(0),
             holding: vec![0; query.features.len()],
-            rare: Rare::default(),
+            worths: Worths::default(),
         }
     }
 
@@ -80,13 +96,13 @@ impl Statistics {
         if notes > 0 {
             self.newest = self.newest.max(newest);
         }
-        self.rare.0.take();
+        self.worths.0.take();
     }
 
     /// Counts notes that hold something, by its number in the query.
     pub fn add_holding(&mut self, feature: usize, notes: u64) {
         self.holding[feature] += notes;
-        self.rare.0.take();
+        self.worths.0.take();
     }
 
     /// Whether a near word, by number among them, counts: no note holds the word itself.
@@ -94,15 +110,25 @@ impl Statistics {
         self.takes_near(query, query.layout.near + near)
     }
 
-    /// How rare something is.
-    fn rare(&self, feature: usize) -> u64 {
-        let all = self.rare.0.get_or_init(|| {
-            let holding = self.holding.iter();
-            holding
-                .map(|notes| log2(2 * (self.notes + 1), 2 * notes + 1))
+    fn worths(&self, query: &Query) -> &[Worth] {
+        self.worths.0.get_or_init(|| {
+            let features = query.features.iter().zip(&self.holding).enumerate();
+            features
+                .map(|(at, (feature, notes))| {
+                    let worth = match feature.kind {
+                        _ if !feature.scores => 0,
+                        Kind::Near if !self.takes_near(query, at) => 0,
+                        Kind::Pair => PAIR,
+                        Kind::Word | Kind::Phrase | Kind::Near => ONE,
+                    };
+                    Worth {
+                        said: (worth * Query::said(feature)) >> 16,
+                        rare: log2(2 * (self.notes + 1), 2 * notes + 1),
+                        is_term: self.is_term(query, at),
+                    }
+                })
                 .collect()
-        });
-        all[feature]
+        })
     }
 
     /// Counts a note.
@@ -113,7 +139,7 @@ impl Statistics {
         for count in note.counts {
             self.holding[usize::from(count.feature)] += 1;
         }
-        self.rare.0.take();
+        self.worths.0.take();
     }
 
     /// Words of the query that no note holds, and for which notes hold near ones.
@@ -140,26 +166,47 @@ impl Statistics {
 
     /// How many terms a note holds, with near words where nothing else is.
     pub fn terms(&self, query: &Query, counts: &[Count]) -> u32 {
+        let worths = self.worths(query);
         let held = counts
             .iter()
-            .filter(|count| self.is_term(query, usize::from(count.feature)));
+            .filter(|count| worths[usize::from(count.feature)].is_term);
         u32::try_from(held.count()).unwrap_or(u32::MAX)
     }
 
     /// What a note is worth.
     pub fn score(&self, query: &Query, note: Looked<'_>, facts: Facts) -> u64 {
+        self.score_of(self.text_score(query, note), facts)
+    }
+
+    /// What a note is worth whose text is worth so much.
+    pub(super) fn score_of(&self, text_score: u64, facts: Facts) -> u64 {
+        times(text_score, self.factors(facts))
+    }
+
+    /// What its text is worth, whatever is said about it.
+    pub(super) fn text_score(&self, query: &Query, note: Looked<'_>) -> u64 {
+        let (worths, norm) = (self.worths(query), self.norm(note.tokens));
         let parts = note.counts.iter();
-        let sum: u64 = parts
-            .map(|count| self.part(query, count, note.tokens))
-            .sum();
-        let factors = self.factors(facts);
-        factors.into_iter().fold(sum, |sum, (_, thousandths)| {
-            sum * u64::from(thousandths) / 1000
-        })
+        parts.map(|count| part(worths, count, norm)).sum()
+    }
+
+    /// The most that a note is worth whose text is worth so much.
+    pub(super) fn most(text_score: u64) -> u64 {
+        let most = [ScoreFactor::Recent, ScoreFactor::Pinned, ScoreFactor::Claim];
+        let most = most.map(|factor| {
+            let thousandths = match factor {
+                ScoreFactor::Recent => RECENT_MAX,
+                ScoreFactor::Pinned => PINNED,
+                ScoreFactor::Claim => VERIFIED,
+            };
+            (factor, thousandths)
+        });
+        times(text_score, most)
     }
 
     /// The parts that a note's worth is made of, the greatest first.
     pub fn explain(&self, query: &Query, note: Looked<'_>, facts: Facts) -> Score {
+        let (worths, norm) = (self.worths(query), self.norm(note.tokens));
         let mut parts: Vec<ScorePart> = note
             .counts
             .iter()
@@ -169,7 +216,7 @@ impl Statistics {
                     kind: feature.kind,
                     text: feature.text.clone(),
                     notes: self.holding[usize::from(count.feature)],
-                    points: points(self.part(query, count, note.tokens)),
+                    points: points(part(worths, count, norm)),
                 }
             })
             .filter(|part| part.points > 0)
@@ -183,26 +230,19 @@ impl Statistics {
         }
     }
 
-    fn part(&self, query: &Query, count: &Count, tokens: u32) -> u64 {
-        let at = usize::from(count.feature);
-        let feature = &query.features[at];
-        let worth = match feature.kind {
-            _ if !feature.scores => return 0,
-            Kind::Near if !self.takes_near(query, at) => return 0,
-            Kind::Pair => PAIR,
-            Kind::Word | Kind::Phrase | Kind::Near => ONE,
-        };
-        let rare = self.rare(at);
-        // A length is compared with the average; where all texts are empty, all are average.
+    /// What a body of so many tokens is divided by: a length is compared with the average; where all
+    /// texts are empty, all are average.
+    fn norm(&self, tokens: u32) -> u64 {
+        let (tokens, notes) = (u64::from(tokens), self.notes.max(1));
         let average = self.tokens.max(1);
-        let long = LENGTH as u128 * u128::from(tokens) * u128::from(self.notes.max(1));
-        let norm = ONE - LENGTH + u64::try_from(long / u128::from(average)).unwrap_or(u64::MAX / 2);
-        let body = u128::from(count.body) * u128::from(ONE) * u128::from(ONE) / u128::from(norm);
-        let often = (u128::from(count.short) * u128::from(ONE) + body) / u128::from(UNIT);
-        let much = often * u128::from(ONE + AGAIN) / (often + u128::from(AGAIN)).max(1);
-        let much = u64::try_from(much).unwrap_or(u64::MAX); // at most ONE + AGAIN
-        let said = Query::said(feature);
-        (((worth * said) >> 16) * ((rare * much) >> 16)) >> 16
+        let long = match (LENGTH * tokens).checked_mul(notes) {
+            Some(product) => product / average,
+            None => {
+                let product = u128::from(LENGTH * tokens) * u128::from(notes);
+                u64::try_from(product / u128::from(average)).unwrap_or(u64::MAX / 2)
+            }
+        };
+        ONE - LENGTH + long
     }
 
     /// What the sum is multiplied by, in thousandths.
@@ -214,13 +254,13 @@ impl Statistics {
         let span = RECENT_HALF.saturating_add(age);
         let recent = 1000 + (RECENT * RECENT_HALF + span / 2) / span;
         let claim = match facts.claim {
-            Some(Claim::Verified) => 1100,
+            Some(Claim::Verified) => VERIFIED,
             Some(Claim::Observation) => 1050,
             Some(Claim::Directive) | None => 1000,
             Some(Claim::Inference) => 950,
         };
         [
-            (ScoreFactor::Recent, u32::try_from(recent).unwrap_or(1000)),
+            (ScoreFactor::Recent, u32::try_from(recent).unwrap_or(RECENT_MAX)),
             (
                 ScoreFactor::Pinned,
                 if facts.pinned { PINNED } else { 1000 },
@@ -228,6 +268,32 @@ impl Statistics {
             (ScoreFactor::Claim, claim),
         ]
     }
+}
+
+/// What something that stands in a note adds to its worth, by how often it does.
+fn part(worths: &[Worth], count: &Count, norm: u64) -> u64 {
+    let worth = worths[usize::from(count.feature)];
+    if worth.said == 0 {
+        return 0;
+    }
+    let body = (u64::from(count.body) << 32) / norm;
+    let often = ((u64::from(count.short) << 16) + body) / u64::from(UNIT);
+    let above = often.checked_mul(ONE + AGAIN);
+    let much = match above {
+        Some(above) => above / (often + AGAIN),
+        None => {
+            let above = u128::from(often) * u128::from(ONE + AGAIN);
+            // At most ONE + AGAIN.
+            u64::try_from(above / (u128::from(often) + u128::from(AGAIN))).unwrap_or(u64::MAX)
+        }
+    };
+    (worth.said * ((worth.rare * much) >> 16)) >> 16
+}
+
+fn times(sum: u64, factors: [(ScoreFactor, u32); 3]) -> u64 {
+    factors.into_iter().fold(sum, |sum, (_, thousandths)| {
+        sum * u64::from(thousandths) / 1000
+    })
 }
 
 /// How often something is counted once: a whole word in the body. A beginning or a near word is half.

@@ -178,24 +178,42 @@ impl<K: Ord + Copy> Best<K> {
         note: Looked<'_>,
         facts: Facts,
     ) {
+        self.offer_by(query, statistics, note, || Some((key, facts)));
+    }
+
+    /// The same of a note whose key and facts cost something: they are asked for only if it may be one
+    /// of the best. Without them it is none, but counts.
+    pub fn offer_by(
+        &mut self,
+        query: &Query,
+        statistics: &Statistics,
+        note: Looked<'_>,
+        known: impl FnOnce() -> Option<(K, Facts)>,
+    ) {
         let terms = statistics.terms(query, note.counts);
         if note.excluded || terms == 0 {
             return;
         }
-        let score = statistics.score(query, note, facts);
         let side = if terms == query.terms() {
             &mut self.whole
         } else {
             &mut self.some
         };
         side.total += 1;
-        let worth = (score, facts.captured_at);
-        let least = side.notes.first().map(|(score, at, _)| (*score, *at));
-        if side.notes.len() == self.limit && least.is_some_and(|least| worth < least) {
+        let full = side.notes.len() == self.limit;
+        let least = side.notes.first().filter(|_| full);
+        let text_score = statistics.text_score(query, note);
+        if least.is_some_and(|(least, _, _)| Statistics::most(text_score) < *least) {
             return;
         }
-        side.notes
-            .insert((score, facts.captured_at, std::cmp::Reverse(key)));
+        let Some((key, facts)) = known() else {
+            return;
+        };
+        let worth = (statistics.score_of(text_score, facts), facts.captured_at);
+        if least.is_some_and(|(score, at, _)| worth < (*score, *at)) {
+            return;
+        }
+        side.notes.insert((worth.0, worth.1, std::cmp::Reverse(key)));
         if side.notes.len() > self.limit {
             side.notes.pop_first();
         }
