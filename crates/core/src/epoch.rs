@@ -7,11 +7,12 @@
 //! Spec: `docs/spec/content.md`, "Epochs".
 
 use crate::codec::{self, CodecError};
-use crate::id::{DeviceId, EpochId, OpHash, PackId, SignatureBytes};
+use crate::id::{DeviceId, EpochId, OpHash, PackId};
 use crate::person::{Certificate, SUITE};
 use crate::policy::Sensitivity;
 use crate::policy::fold::Denial;
 use crate::policy::op::GrantRef;
+use crate::signed::{BadSignature, Envelope, Unread};
 use kitbag_crypto::{
     CryptoRng, EpochKey, Hash, HashLabel, SealLabel, SignLabel, SigningKey, WRAPPED_BYTES, WrapKey,
     open, seal, wrap_key,
@@ -81,16 +82,6 @@ pub struct Epoch {
 #[cbor(transparent)]
 pub struct SealedKey(#[cbor(n(0), with = "minicbor::bytes")] pub Vec<u8>);
 
-#[derive(Encode, Decode)]
-#[cbor(array)]
-struct Envelope {
-    #[n(0)]
-    #[cbor(with = "minicbor::bytes")]
-    record: Vec<u8>,
-    #[n(1)]
-    signature: SignatureBytes,
-}
-
 /// Why an epoch or a set of wraps was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -109,12 +100,18 @@ pub enum EpochError {
     Rule(&'static str),
 }
 
-/// A record that cannot be read may be of a newer version; then its sender did nothing wrong.
-fn newer_or(error: CodecError, envelope: &Envelope) -> EpochError {
-    if codec::newer_version(&envelope.record, EPOCH_VERSION).is_some() {
-        EpochError::NewerVersion
-    } else {
-        error.into()
+impl From<Unread> for EpochError {
+    fn from(unread: Unread) -> EpochError {
+        match unread {
+            Unread::Newer => EpochError::NewerVersion,
+            Unread::Codec(error) => error.into(),
+        }
+    }
+}
+
+impl From<BadSignature> for EpochError {
+    fn from(_: BadSignature) -> EpochError {
+        EpochError::BadSignature
     }
 }
 
@@ -137,13 +134,11 @@ impl SignedEpoch {
             DeviceId::from(key.verifying_key()),
             "an epoch names its signer"
         );
-        let record = codec::encode(&epoch);
-        let id = Hash::of(HashLabel::Epoch, &[&record]).into();
-        let signature = SignatureBytes(key.sign(SignLabel::Epoch, &record));
+        let envelope = Envelope::sign(&epoch, SignLabel::Epoch, key);
         SignedEpoch {
             epoch: Arc::new(epoch),
-            id,
-            bytes: codec::encode(&Envelope { record, signature }).into(),
+            id: Hash::of(HashLabel::Epoch, &[envelope.record()]).into(),
+            bytes: envelope.to_bytes().into(),
         }
     }
 
@@ -152,15 +147,9 @@ impl SignedEpoch {
     /// # Errors
     /// [`EpochError`] by cause.
     pub fn verify(bytes: &[u8]) -> Result<SignedEpoch, EpochError> {
-        let envelope: Envelope = codec::decode(bytes, EPOCH_BYTES_MAX)?;
-        let epoch: Epoch = codec::decode(&envelope.record, EPOCH_BYTES_MAX)
-            .map_err(|error| newer_or(error, &envelope))?;
-        let key = epoch
-            .device
-            .verifying_key()
-            .map_err(|_| EpochError::BadSignature)?;
-        key.verify(SignLabel::Epoch, &envelope.record, &envelope.signature.0)
-            .map_err(|_| EpochError::BadSignature)?;
+        let envelope = Envelope::decode(bytes, EPOCH_BYTES_MAX)?;
+        let epoch: Epoch = envelope.read(EPOCH_VERSION)?;
+        envelope.check(SignLabel::Epoch, epoch.device)?;
         if epoch.version != EPOCH_VERSION || epoch.suite != SUITE {
             return Err(EpochError::NewerVersion);
         }
@@ -187,7 +176,7 @@ impl SignedEpoch {
             "only the first epoch has no parent",
         )?;
         Ok(SignedEpoch {
-            id: Hash::of(HashLabel::Epoch, &[&envelope.record]).into(),
+            id: Hash::of(HashLabel::Epoch, &[envelope.record()]).into(),
             epoch: Arc::new(epoch),
             bytes: bytes.into(),
         })
@@ -198,10 +187,10 @@ impl SignedEpoch {
     /// # Errors
     /// [`EpochError::Codec`] when the bytes are no epoch.
     pub fn from_store(bytes: &[u8]) -> Result<SignedEpoch, EpochError> {
-        let envelope: Envelope = codec::decode(bytes, EPOCH_BYTES_MAX)?;
-        let epoch = codec::decode(&envelope.record, EPOCH_BYTES_MAX)?;
+        let envelope = Envelope::decode(bytes, EPOCH_BYTES_MAX)?;
+        let epoch = codec::decode(envelope.record(), EPOCH_BYTES_MAX)?;
         Ok(SignedEpoch {
-            id: Hash::of(HashLabel::Epoch, &[&envelope.record]).into(),
+            id: Hash::of(HashLabel::Epoch, &[envelope.record()]).into(),
             epoch: Arc::new(epoch),
             bytes: bytes.into(),
         })
@@ -355,9 +344,7 @@ impl WrapSet {
                 sealed,
             }],
         };
-        let record = codec::encode(&set);
-        let signature = SignatureBytes(signer.sign(SignLabel::WrapSet, &record));
-        Ok(codec::encode(&Envelope { record, signature }))
+        Ok(Envelope::sign(&set, SignLabel::WrapSet, signer).to_bytes())
     }
 
     /// Decodes a set and checks its signature. Whether its maker may wrap is the policy's to say.
@@ -365,15 +352,9 @@ impl WrapSet {
     /// # Errors
     /// [`EpochError`] by cause.
     pub fn verify(bytes: &[u8]) -> Result<WrapSet, EpochError> {
-        let envelope: Envelope = codec::decode(bytes, WRAP_SET_BYTES_MAX)?;
-        let set: WrapSet = codec::decode(&envelope.record, WRAP_SET_BYTES_MAX)
-            .map_err(|error| newer_or(error, &envelope))?;
-        let key = set
-            .device
-            .verifying_key()
-            .map_err(|_| EpochError::BadSignature)?;
-        key.verify(SignLabel::WrapSet, &envelope.record, &envelope.signature.0)
-            .map_err(|_| EpochError::BadSignature)?;
+        let envelope = Envelope::decode(bytes, WRAP_SET_BYTES_MAX)?;
+        let set: WrapSet = envelope.read(EPOCH_VERSION)?;
+        envelope.check(SignLabel::WrapSet, set.device)?;
         if set.version != EPOCH_VERSION {
             return Err(EpochError::NewerVersion);
         }

@@ -4,9 +4,9 @@
 //! of any note. Why each note was chosen is the word of the program that asked.
 //! Spec: `docs/spec/hygiene.md`.
 
-use crate::codec;
-use crate::id::{DeviceId, ItemId, PackId, PersonId, SignatureBytes, Timestamp};
-use crate::person::{PERSON_OP_BYTES_MAX, SignedPersonOp};
+use crate::attested::{self, Attested};
+use crate::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
+use crate::person::SignedPersonOp;
 use crate::receipt::ReceiptError;
 use kitbag_crypto::{SignLabel, SigningKey};
 use minicbor::{Decode, Encode};
@@ -95,16 +95,6 @@ pub struct SignedHygieneReceipt {
     bytes: Vec<u8>,
 }
 
-#[derive(Encode, Decode)]
-#[cbor(array)]
-struct Envelope {
-    #[n(0)]
-    #[cbor(with = "minicbor::bytes")]
-    record: Vec<u8>,
-    #[n(1)]
-    signature: SignatureBytes,
-}
-
 impl SignedHygieneReceipt {
     /// Signs a receipt with the key of the device that its person names.
     ///
@@ -114,9 +104,7 @@ impl SignedHygieneReceipt {
         receipt: &HygieneReceipt,
         key: &SigningKey,
     ) -> Result<SignedHygieneReceipt, ReceiptError> {
-        let record = codec::encode(receipt);
-        let signature = SignatureBytes(key.sign(SignLabel::HygieneReceipt, &record));
-        SignedHygieneReceipt::verify(&codec::encode(&Envelope { record, signature }))
+        SignedHygieneReceipt::verify(&attested::sign(receipt, key))
     }
 
     /// Decodes a receipt and checks its signature and that of its person.
@@ -124,30 +112,7 @@ impl SignedHygieneReceipt {
     /// # Errors
     /// [`ReceiptError`] by cause.
     pub fn verify(bytes: &[u8]) -> Result<SignedHygieneReceipt, ReceiptError> {
-        let envelope: Envelope = codec::decode(bytes, HYGIENE_RECEIPT_BYTES_MAX)?;
-        let decoded = codec::decode(&envelope.record, HYGIENE_RECEIPT_BYTES_MAX);
-        let receipt: HygieneReceipt = match decoded {
-            Ok(receipt) => receipt,
-            Err(error) => {
-                let newer = codec::newer_version(&envelope.record, HYGIENE_RECEIPT_VERSION);
-                return Err(newer.map_or(error.into(), |_| ReceiptError::NewerVersion));
-            }
-        };
-        if receipt.version > HYGIENE_RECEIPT_VERSION {
-            return Err(ReceiptError::NewerVersion);
-        }
-        if receipt.person.len() > PERSON_OP_BYTES_MAX {
-            return Err(ReceiptError::Rule("its person is too long"));
-        }
-        let person =
-            SignedPersonOp::verify(&receipt.person).map_err(|_| ReceiptError::BadSignature)?;
-        let device = person.certificate().device.verifying_key();
-        let device = device.map_err(|_| ReceiptError::BadSignature)?;
-        let label = SignLabel::HygieneReceipt;
-        device
-            .verify(label, &envelope.record, &envelope.signature.0)
-            .map_err(|_| ReceiptError::BadSignature)?;
-        receipt.check()?;
+        let (receipt, person) = attested::verify(bytes)?;
         Ok(SignedHygieneReceipt {
             receipt,
             person,
@@ -176,8 +141,19 @@ impl SignedHygieneReceipt {
     }
 }
 
-impl HygieneReceipt {
-    /// The rules that need nothing else.
+impl Attested for HygieneReceipt {
+    const LABEL: SignLabel = SignLabel::HygieneReceipt;
+    const VERSION: u16 = HYGIENE_RECEIPT_VERSION;
+    const BYTES_MAX: usize = HYGIENE_RECEIPT_BYTES_MAX;
+
+    fn version(&self) -> u16 {
+        self.version
+    }
+
+    fn person(&self) -> &[u8] {
+        &self.person
+    }
+
     fn check(&self) -> Result<(), ReceiptError> {
         let replaced = |one: &PutAway| one.by.is_some() == (one.act == "supersede");
         let is_word = |one: &PutAway| {
@@ -228,21 +204,7 @@ fn word(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::person::{Certificate, SUITE};
-    use kitbag_crypto::WrapKey;
-
-    fn person(n: u8) -> (SigningKey, SignedPersonOp) {
-        let key = SigningKey::from_seed([n; 32]);
-        let endpoint = SigningKey::from_seed([n + 100; 32]);
-        let certificate = Certificate {
-            suite: SUITE,
-            device: key.verifying_key().into(),
-            endpoint: crate::id::EndpointId::from_bytes(*endpoint.verifying_key().as_bytes()),
-            wrap: WrapKey::from_seed(&[n; 32]).public().to_bytes(),
-        };
-        let person = SignedPersonOp::found([n; 16], certificate, &key, &endpoint);
-        (key, person)
-    }
+    use crate::attested::tests::person;
 
     fn receipt() -> (SigningKey, HygieneReceipt) {
         let (key, person) = person(1);

@@ -6,9 +6,10 @@
 //! truth about what it wrote is the word of the device.
 //! Spec: `docs/spec/receipt.md`.
 
-use crate::codec::{self, CodecError};
-use crate::id::{DeviceId, ItemId, PackId, PersonId, SignatureBytes, Timestamp};
-use crate::person::{PERSON_OP_BYTES_MAX, SignedPersonOp};
+use crate::attested::{self, Attested};
+use crate::codec::CodecError;
+use crate::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
+use crate::person::SignedPersonOp;
 use crate::policy::Sensitivity;
 use kitbag_crypto::{SignLabel, SigningKey};
 use minicbor::{Decode, Encode};
@@ -225,16 +226,6 @@ pub struct SignedReceipt {
     bytes: Vec<u8>,
 }
 
-#[derive(Encode, Decode)]
-#[cbor(array)]
-struct Envelope {
-    #[n(0)]
-    #[cbor(with = "minicbor::bytes")]
-    record: Vec<u8>,
-    #[n(1)]
-    signature: SignatureBytes,
-}
-
 /// Why bytes are no receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -259,9 +250,7 @@ impl SignedReceipt {
     /// # Errors
     /// [`ReceiptError`] if nobody could verify it.
     pub fn sign(receipt: &Receipt, key: &SigningKey) -> Result<SignedReceipt, ReceiptError> {
-        let record = codec::encode(receipt);
-        let signature = SignatureBytes(key.sign(SignLabel::Receipt, &record));
-        SignedReceipt::verify(&codec::encode(&Envelope { record, signature }))
+        SignedReceipt::verify(&attested::sign(receipt, key))
     }
 
     /// Decodes a receipt and checks its signature and that of its person.
@@ -269,28 +258,7 @@ impl SignedReceipt {
     /// # Errors
     /// [`ReceiptError`] by cause.
     pub fn verify(bytes: &[u8]) -> Result<SignedReceipt, ReceiptError> {
-        let envelope: Envelope = codec::decode(bytes, RECEIPT_BYTES_MAX)?;
-        let receipt: Receipt = match codec::decode(&envelope.record, RECEIPT_BYTES_MAX) {
-            Ok(receipt) => receipt,
-            Err(error) => {
-                let newer = codec::newer_version(&envelope.record, RECEIPT_VERSION);
-                return Err(newer.map_or(error.into(), |_| ReceiptError::NewerVersion));
-            }
-        };
-        if receipt.version > RECEIPT_VERSION {
-            return Err(ReceiptError::NewerVersion);
-        }
-        if receipt.person.len() > PERSON_OP_BYTES_MAX {
-            return Err(ReceiptError::Rule("its person is too long"));
-        }
-        let person =
-            SignedPersonOp::verify(&receipt.person).map_err(|_| ReceiptError::BadSignature)?;
-        let device = person.certificate().device.verifying_key();
-        let device = device.map_err(|_| ReceiptError::BadSignature)?;
-        device
-            .verify(SignLabel::Receipt, &envelope.record, &envelope.signature.0)
-            .map_err(|_| ReceiptError::BadSignature)?;
-        receipt.check()?;
+        let (receipt, person) = attested::verify(bytes)?;
         Ok(SignedReceipt {
             receipt,
             person,
@@ -319,8 +287,19 @@ impl SignedReceipt {
     }
 }
 
-impl Receipt {
-    /// The rules that need nothing else.
+impl Attested for Receipt {
+    const LABEL: SignLabel = SignLabel::Receipt;
+    const VERSION: u16 = RECEIPT_VERSION;
+    const BYTES_MAX: usize = RECEIPT_BYTES_MAX;
+
+    fn version(&self) -> u16 {
+        self.version
+    }
+
+    fn person(&self) -> &[u8] {
+        &self.person
+    }
+
     fn check(&self) -> Result<(), ReceiptError> {
         let word = |text: &str| is_line(text, RECEIPT_WORD_BYTES_MAX);
         let text = |text: &str| is_line(text, RECEIPT_TEXT_BYTES_MAX);
@@ -410,21 +389,7 @@ fn is_line(text: &str, bytes_max: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::person::{Certificate, SUITE};
-    use kitbag_crypto::WrapKey;
-
-    fn person(n: u8) -> (SigningKey, SignedPersonOp) {
-        let key = SigningKey::from_seed([n; 32]);
-        let endpoint = SigningKey::from_seed([n + 100; 32]);
-        let certificate = Certificate {
-            suite: SUITE,
-            device: key.verifying_key().into(),
-            endpoint: crate::id::EndpointId::from_bytes(*endpoint.verifying_key().as_bytes()),
-            wrap: WrapKey::from_seed(&[n; 32]).public().to_bytes(),
-        };
-        let person = SignedPersonOp::found([n; 16], certificate, &key, &endpoint);
-        (key, person)
-    }
+    use crate::attested::tests::person;
 
     fn receipt() -> (SigningKey, Receipt) {
         let (key, person) = person(1);

@@ -7,12 +7,11 @@ use crate::content::{
     VerifiedRun, body_hash, entry_hash, wrap_hash,
 };
 use crate::epoch::{SignedEpoch, WRAP_SET_BYTES_MAX, WrapSet};
-use crate::id::SignatureBytes;
 use crate::person::{PersonError, SignedPersonOp};
 use crate::policy::fold::Denial;
 use crate::policy::op::{Act, Body, Cutoff, GrantRef, LateDenials, OpError, Redeem, SignedOp};
+use crate::signed::Envelope;
 use crate::wire::FRAME_BYTES_MAX;
-use minicbor::{Decode, Encode};
 
 pub(super) fn op(bytes: &[u8]) -> Result<Part, Failed> {
     const KIND: &str = "policy operation";
@@ -72,27 +71,17 @@ fn not_read(kind: &'static str, error: &OpError, enveloped: bool) -> Failed {
     }
 }
 
-#[derive(Encode, Decode)]
-#[cbor(array)]
-struct Envelope {
-    #[n(0)]
-    #[cbor(with = "minicbor::bytes")]
-    record: Vec<u8>,
-    #[n(1)]
-    signature: SignatureBytes,
-}
-
 fn envelope(bytes: &[u8]) -> bool {
-    codec::decode::<Envelope>(bytes, FRAME_BYTES_MAX).is_ok()
+    Envelope::decode(bytes, FRAME_BYTES_MAX).is_ok()
 }
 
 /// A signed record that says it is newer: its version is all that can be read.
 pub(super) fn newer(bytes: &[u8]) -> Result<Part, Failed> {
     const KIND: &str = "signed record of a newer version";
-    let outer: Envelope = codec::decode(bytes, FRAME_BYTES_MAX)
+    let outer = Envelope::decode(bytes, FRAME_BYTES_MAX)
         .map_err(|error| Failed::codec("signed record", 0, &error))?;
     // Every kind of signed record is at version 1.
-    let version = codec::newer_version(&outer.record, crate::policy::op::OP_VERSION)
+    let version = codec::newer_version(outer.record(), crate::policy::op::OP_VERSION)
         .ok_or_else(|| Failed::codec("signed record", 1, &codec::CodecError::Malformed))?;
     Ok(Part {
         kind: KIND,
@@ -101,7 +90,7 @@ pub(super) fn newer(bytes: &[u8]) -> Result<Part, Failed> {
             ("version", Value::Number(version.into())),
             (
                 "record",
-                Value::Text(format!("{} bytes", outer.record.len())),
+                Value::Text(format!("{} bytes", outer.record().len())),
             ),
         ],
     })
@@ -307,9 +296,9 @@ pub(super) fn epoch(bytes: &[u8]) -> Result<Part, Failed> {
 
 pub(super) fn wrap_set(bytes: &[u8]) -> Result<Part, Failed> {
     const KIND: &str = "set of wraps";
-    let outer: Envelope =
-        codec::decode(bytes, WRAP_SET_BYTES_MAX).map_err(|error| Failed::codec(KIND, 0, &error))?;
-    let set: WrapSet = codec::decode(&outer.record, WRAP_SET_BYTES_MAX)
+    let outer = Envelope::decode(bytes, WRAP_SET_BYTES_MAX)
+        .map_err(|error| Failed::codec(KIND, 0, &error))?;
+    let set: WrapSet = codec::decode(outer.record(), WRAP_SET_BYTES_MAX)
         .map_err(|error| Failed::codec(KIND, 1, &error))?;
     let wrap = |wrap: &crate::epoch::Wrap| {
         Value::Part(Part {

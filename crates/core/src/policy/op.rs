@@ -13,6 +13,7 @@ use crate::id::{
 use crate::person::Certificate;
 use crate::policy::rules::{SEALED_RULES_BYTES_MAX, SEALED_RULES_BYTES_MIN};
 use crate::policy::{Role, Sensitivity};
+use crate::signed::{BadSignature, Envelope};
 use kitbag_crypto::{Hash, HashLabel, SignLabel, SigningKey};
 use minicbor::{Decode, Encode};
 use std::sync::Arc;
@@ -378,16 +379,6 @@ pub struct SignedOp {
     bytes: Arc<[u8]>,
 }
 
-#[derive(Encode, Decode)]
-#[cbor(array)]
-struct Envelope {
-    #[n(0)]
-    #[cbor(with = "minicbor::bytes")]
-    op: Vec<u8>,
-    #[n(1)]
-    signature: SignatureBytes,
-}
-
 impl SignedOp {
     /// Signs an operation with its author's key.
     ///
@@ -399,18 +390,9 @@ impl SignedOp {
             DeviceId::from(key.verifying_key()),
             "an operation names its signer"
         );
-        let op_bytes = codec::encode(&op);
-        let signature = SignatureBytes(key.sign(SignLabel::PolicyOp, &op_bytes));
-        let hash = hash_of(&op_bytes);
-        SignedOp::assemble(
-            op,
-            hash,
-            codec::encode(&Envelope {
-                op: op_bytes,
-                signature,
-            })
-            .into(),
-        )
+        let envelope = Envelope::sign(&op, SignLabel::PolicyOp, key);
+        let hash = hash_of(envelope.record());
+        SignedOp::assemble(op, hash, envelope.to_bytes().into())
     }
 
     /// Decodes an operation and checks its signature and everything that needs no other operation.
@@ -418,30 +400,31 @@ impl SignedOp {
     /// # Errors
     /// [`OpError`] by cause. [`OpError::NewerVersion`] is returned only after the signature held.
     pub fn verify(bytes: &[u8]) -> Result<SignedOp, OpError> {
-        let envelope: Envelope = codec::decode(bytes, OP_BYTES_MAX)?;
+        let envelope = Envelope::decode(bytes, OP_BYTES_MAX)?;
         let op = decode_op(&envelope)?;
-        let key = op
-            .device
-            .verifying_key()
-            .map_err(|_| OpError::BadSignature)?;
-        key.verify(SignLabel::PolicyOp, &envelope.op, &envelope.signature.0)
-            .map_err(|_| OpError::BadSignature)?;
+        envelope
+            .check(SignLabel::PolicyOp, op.device)
+            .map_err(|BadSignature| OpError::BadSignature)?;
         static_rules(&op)?;
         verify_redeems(&op)?;
-        Ok(SignedOp::assemble(op, hash_of(&envelope.op), bytes.into()))
+        Ok(SignedOp::assemble(
+            op,
+            hash_of(envelope.record()),
+            bytes.into(),
+        ))
     }
 
     /// Who signed these bytes, whatever the version of the operation; checked only by
     /// [`SignedOp::verify`], whose [`OpError::NewerVersion`] means that the signature holds.
     pub fn author_of(bytes: &[u8]) -> Option<DeviceId> {
-        let envelope: Envelope = codec::decode(bytes, OP_BYTES_MAX).ok()?;
-        peek(&envelope.op).map(|peek| peek.device)
+        let envelope = Envelope::decode(bytes, OP_BYTES_MAX).ok()?;
+        peek(envelope.record()).map(|peek| peek.device)
     }
 
     /// To which pack these bytes belong, under the same terms; none of a Genesis.
     pub fn pack_of(bytes: &[u8]) -> Option<PackId> {
-        let envelope: Envelope = codec::decode(bytes, OP_BYTES_MAX).ok()?;
-        peek(&envelope.op)?.pack
+        let envelope = Envelope::decode(bytes, OP_BYTES_MAX).ok()?;
+        peek(envelope.record())?.pack
     }
 
     /// The person to whom the `act`-th act gives something, if it gives anybody anything.
@@ -461,9 +444,13 @@ impl SignedOp {
     /// # Errors
     /// [`OpError::Codec`] when the bytes are no operation.
     pub fn from_store(bytes: &[u8]) -> Result<SignedOp, OpError> {
-        let envelope: Envelope = codec::decode(bytes, OP_BYTES_MAX)?;
-        let op: Op = codec::decode(&envelope.op, OP_BYTES_MAX)?;
-        Ok(SignedOp::assemble(op, hash_of(&envelope.op), bytes.into()))
+        let envelope = Envelope::decode(bytes, OP_BYTES_MAX)?;
+        let op: Op = codec::decode(envelope.record(), OP_BYTES_MAX)?;
+        Ok(SignedOp::assemble(
+            op,
+            hash_of(envelope.record()),
+            bytes.into(),
+        ))
     }
 
     /// Builds an operation without a signature, for models and tests of the fold alone.
@@ -552,10 +539,10 @@ fn hash_of(op_bytes: &[u8]) -> OpHash {
 
 /// An operation of a newer version is told apart before its unknown body is read.
 fn decode_op(envelope: &Envelope) -> Result<Op, OpError> {
-    match codec::decode::<Op>(&envelope.op, OP_BYTES_MAX) {
+    match codec::decode::<Op>(envelope.record(), OP_BYTES_MAX) {
         Ok(op) if op.version == OP_VERSION => Ok(op),
         Ok(op) => Err(newer_if_signed(envelope, op.version, op.device)),
-        Err(error) => match peek(&envelope.op) {
+        Err(error) => match peek(envelope.record()) {
             Some(Peek {
                 version, device, ..
             }) if version > OP_VERSION => Err(newer_if_signed(envelope, version, device)),
@@ -565,14 +552,9 @@ fn decode_op(envelope: &Envelope) -> Result<Op, OpError> {
 }
 
 fn newer_if_signed(envelope: &Envelope, version: u16, device: DeviceId) -> OpError {
-    let signed = device.verifying_key().is_ok_and(|key| {
-        key.verify(SignLabel::PolicyOp, &envelope.op, &envelope.signature.0)
-            .is_ok()
-    });
-    if signed {
-        OpError::NewerVersion(version)
-    } else {
-        OpError::BadSignature
+    match envelope.check(SignLabel::PolicyOp, device) {
+        Ok(()) => OpError::NewerVersion(version),
+        Err(BadSignature) => OpError::BadSignature,
     }
 }
 
