@@ -1,6 +1,6 @@
 //! What devices report of reads, exports and denials, with the real program and real daemons.
 
-use crate::support::{Device, eventually, files_below, find, run_in, text};
+use crate::support::{Device, eventually, files_below, find, run_in, text, up_after_kill};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::process::Command;
@@ -201,14 +201,10 @@ fn reads_survive_kill_and_stop_and_no_file_shows_what_was_read() {
     ben.ok(&["sync", "--wait"]);
     ben.ok(&["show", &note]);
     let status = ben.json(&["daemon", "status"]);
-    let pid = status["pid"].to_string();
-    let killed = Command::new("kill").args(["-9", &pid]).status().unwrap();
-    assert!(killed.success());
-    eventually("the daemon is gone", || {
-        let alive = Command::new("kill").args(["-0", &pid]).output().unwrap();
-        !alive.status.success()
-    });
-    ben.ok(&["up", "--detach", "--listen", "loopback"]);
+    let pid = status["pid"].as_u64().unwrap();
+    let kill = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    assert!(kill.unwrap().success());
+    up_after_kill(&ben, pid);
     assert_eq!(rows(&ben, &pack, &["--kind", "read"]).len(), 1);
     ben.ok(&["sync", "--wait"]);
     assert_eq!(rows(&ada, &pack, &["--kind", "read"]).len(), 1);

@@ -1,6 +1,6 @@
 //! Finding what is in the way and putting it away, with the real program and real daemons.
 
-use crate::support::{Device, eventually, run_in, text};
+use crate::support::{Device, eventually, run_in, text, up_after_kill};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
 
@@ -284,7 +284,7 @@ fn a_go_that_was_killed_is_finished_by_doing_it_again() {
     let notes: Vec<(&str, bool)> = titles.iter().map(|title| (title.as_str(), true)).collect();
     old(&ada, &pack, &notes);
     let status = ada.json(&["daemon", "status"]);
-    let pid = status["pid"].as_u64().unwrap().to_string();
+    let pid = status["pid"].as_u64().unwrap();
     let mut going = Command::new(env!("CARGO_BIN_EXE_kitbag"))
         .args(["hygiene", "prune", &pack, "--yes", "--json"])
         .env("KITBAG_HOME", &ada.home)
@@ -301,13 +301,14 @@ fn a_go_that_was_killed_is_finished_by_doing_it_again() {
     };
     assert!(
         Command::new("kill")
-            .args(["-9", &pid])
+            .args(["-9", &pid.to_string()])
             .status()
             .unwrap()
             .success()
     );
     going.wait().unwrap();
-    let gone = count(&ada, &pack, "archived"); // starts it again
+    up_after_kill(&ada, pid);
+    let gone = count(&ada, &pack, "archived");
     assert!(gone >= part && gone > 0);
     let rest = ada.json(&["hygiene", "prune", &pack, "--yes"]);
     assert_eq!(rest["done"], json!(300 - gone), "killed after {gone}");

@@ -1,6 +1,6 @@
 //! Import with a real daemon: what is read, and what nothing may come of.
 
-use crate::support::{Device, text};
+use crate::support::{Device, text, up_after_kill};
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -281,7 +281,7 @@ fn an_import_that_is_killed_goes_on_where_it_was() {
     fs::write(&file, rows).unwrap();
     let file = file.display().to_string();
     let import = ["import", "csv", &file, "--pack", &pack];
-    let pid = ana.json(&["daemon", "status"])["pid"].as_i64().unwrap();
+    let pid = ana.json(&["daemon", "status"])["pid"].as_u64().unwrap();
     let killer = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(700));
         let kill = Command::new("kill").args(["-9", &pid.to_string()]).status();
@@ -289,6 +289,7 @@ fn an_import_that_is_killed_goes_on_where_it_was() {
     });
     let interrupted = ana.run(&import, b"");
     killer.join().unwrap();
+    up_after_kill(&ana, pid);
     let listed = ana.json(&["list", &pack])["notes"]
         .as_array()
         .unwrap()

@@ -174,6 +174,16 @@ pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
+/// Starts a daemon after that of this process was killed, and waits until it is another that answers.
+pub(crate) fn up_after_kill(device: &Device, killed: u64) {
+    eventually("another daemon answers", || {
+        let up = device.run(&["up", "--detach", "--listen", "loopback"], b"");
+        let status = device.run(&["daemon", "status", "--json"], b"");
+        let status: Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
+        up.status.success() && status["pid"].as_u64().is_some_and(|pid| pid != killed)
+    });
+}
+
 /// All files below a directory.
 pub(crate) fn files_below(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
