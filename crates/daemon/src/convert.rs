@@ -276,6 +276,21 @@ pub(crate) fn revision(revision: engine::Revision) -> rpc::Revision {
         told_by: revision.told_by,
         title: revision.title,
         body: revision.body,
+        changes: revision.changes.into_iter().map(field_change).collect(),
+    }
+}
+
+fn field_change(change: engine::FieldChange) -> rpc::FieldChange {
+    let value = |value: engine::ChangedValue| match value {
+        engine::ChangedValue::Text(text) => text,
+        engine::ChangedValue::At(at) => time(at).to_string(),
+    };
+    rpc::FieldChange {
+        field: change.field.to_owned(),
+        from: change.from.map(value),
+        to: change.to.map(value),
+        added: change.added,
+        removed: change.removed,
     }
 }
 

@@ -1,7 +1,9 @@
 //! How a note came to be: each step with the note as its author left it.
 
+mod changed;
+
 use crate::objects::{BuiltNote, Step};
-use crate::view::Revision;
+use crate::view::{FieldChange, Revision};
 use crate::{Node, NodeError};
 use kitbag_core::id::{ItemId, PackId};
 use kitbag_core::pack::note::Status;
@@ -32,11 +34,19 @@ impl Node {
         let redacted = built.is_redacted();
         for (at, step) in steps.into_iter().enumerate() {
             past.in_full = at >= briefly;
-            let (what, mut view) = past.take(&built, &step)?;
+            let Taken {
+                what,
+                mut view,
+                before,
+            } = past.take(&built, &step)?;
+            let mut before = before.filter(|_| past.in_full);
             if redacted {
-                view.status = Status::Redacted; // nothing of what it was is shown, before that neither
-                view = view.shell();
+                view = as_redacted(view); // nothing of what it was is shown, before that neither
+                before = before.map(as_redacted);
             }
+            let changes: Vec<FieldChange> = before
+                .map(|before| changed::changed(&built.record, &before, &view))
+                .unwrap_or_default();
             let reason = match what {
                 "redacted" => view.redacted.take(),
                 _ => None,
@@ -61,9 +71,34 @@ impl Node {
                     .map(|person| self.author(replica, Some(person))),
                 title,
                 body,
+                changes,
             });
         }
         Ok(revisions)
+    }
+}
+
+fn as_redacted(mut view: NoteView) -> NoteView {
+    view.status = Status::Redacted;
+    view.shell()
+}
+
+/// What a step did.
+struct Taken {
+    what: &'static str,
+    /// The note as the step left it.
+    view: NoteView,
+    /// The note as an edit found it.
+    before: Option<NoteView>,
+}
+
+impl Taken {
+    fn whole(what: &'static str, view: NoteView) -> Taken {
+        Taken {
+            what,
+            view,
+            before: None,
+        }
     }
 }
 
@@ -74,6 +109,8 @@ struct Past {
     in_full: bool,
     /// The note's status after each change, and whether it was redacted.
     statuses: BTreeMap<ChangeHash, (Status, bool)>,
+    /// The newest change that was looked at, and the note as it left it.
+    last: Option<(ChangeHash, NoteView)>,
 }
 
 impl Past {
@@ -84,37 +121,38 @@ impl Past {
         Past {
             statuses: BTreeMap::from([(document.base(), status)]),
             in_full: true,
+            last: None,
             document,
         }
     }
 
     /// What the next step did, and the note as it left it.
-    fn take(
-        &mut self,
-        built: &BuiltNote,
-        step: &Step,
-    ) -> Result<(&'static str, NoteView), NodeError> {
+    fn take(&mut self, built: &BuiltNote, step: &Step) -> Result<Taken, NodeError> {
         if let Some(change) = &step.change {
             return self.take_change(change);
         }
         let Some(mover) = built.movers.iter().find(|mover| mover.entry == step.entry) else {
-            return Ok(("added", self.at(&[self.document.base()])?));
+            let view = self.at(&[self.document.base()])?;
+            return Ok(Taken::whole("added", view));
         };
         // What the mover had and did not pass on is not to be seen here.
         let view = self.at(&mover.heads);
-        Ok(("moved", view.unwrap_or_else(|_| self.document.view())))
+        let view = view.unwrap_or_else(|_| self.document.view());
+        Ok(Taken::whole("moved", view))
     }
 
-    fn take_change(
-        &mut self,
-        change: &CheckedChange,
-    ) -> Result<(&'static str, NoteView), NodeError> {
-        let before = match change.deps() {
-            [dep] if self.statuses.contains_key(dep) => self.statuses[dep],
-            deps => {
-                let view = self.at(deps)?;
-                (view.status, view.is_redacted())
-            }
+    fn take_change(&mut self, change: &CheckedChange) -> Result<Taken, NodeError> {
+        let last = self.last.take().filter(|(at, _)| [*at] == *change.deps());
+        let found = match (last, change.deps()) {
+            (Some((_, view)), _) => Some(view),
+            // Of a step that is not told in full the status is enough.
+            (None, [dep]) if !self.in_full && self.statuses.contains_key(dep) => None,
+            (None, deps) => Some(self.at(deps)?),
+        };
+        let before = match (&found, change.deps()) {
+            (Some(view), _) => (view.status, view.is_redacted()),
+            (None, [dep, ..]) => self.statuses[dep],
+            (None, []) => return Err(NodeError::Damaged("note")),
         };
         let applied = self.document.apply(change);
         applied.map_err(|_| NodeError::Damaged("note"))?;
@@ -131,7 +169,12 @@ impl Past {
             (Status::Superseded, Status::Active) => "reactivated",
             _ => "edited",
         };
-        Ok((what, view))
+        self.last = self.in_full.then(|| (change.hash(), view.clone()));
+        Ok(Taken {
+            what,
+            view,
+            before: found,
+        })
     }
 
     /// The note at these changes and all that they build on.

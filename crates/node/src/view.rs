@@ -364,6 +364,51 @@ pub struct Revision {
     pub title: String,
     /// Body, likewise.
     pub body: String,
+    /// What its author changed, field by field; of a very long history nothing in the oldest steps.
+    pub changes: Vec<FieldChange>,
+}
+
+/// What a step changed in one field of a note: a value that another took the place of, or words that
+/// came to a list and went from it. A changed text is only named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldChange {
+    /// The field: `tags`, `claim`, `consent.status`, ….
+    pub field: &'static str,
+    /// What stood there; none if nothing did.
+    pub from: Option<ChangedValue>,
+    /// What stands there since; none if nothing does.
+    pub to: Option<ChangedValue>,
+    /// What came to a list.
+    pub added: Vec<String>,
+    /// What went from it.
+    pub removed: Vec<String>,
+}
+
+impl FieldChange {
+    pub(crate) fn of(field: &'static str) -> FieldChange {
+        FieldChange {
+            field,
+            from: None,
+            to: None,
+            added: vec![],
+            removed: vec![],
+        }
+    }
+}
+
+/// The value of a field in a step of a note's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChangedValue {
+    /// A word or text.
+    Text(String),
+    /// A date.
+    At(Timestamp),
+}
+
+impl ChangedValue {
+    pub(crate) fn text(text: &str) -> ChangedValue {
+        ChangedValue::Text(text.to_owned())
+    }
 }
 
 /// One member of a pack.

@@ -537,4 +537,28 @@ pub struct Revision {
     pub title: String,
     /// Body, likewise.
     pub body: String,
+    /// What its author changed, field by field; nothing in the oldest steps of a very long history.
+    #[serde(default)]
+    pub changes: Vec<FieldChange>,
+}
+
+/// What a step changed in one field.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct FieldChange {
+    /// status, title, text, tags, type, claim, pinned, valid_from, valid_to, review_after, expires_at,
+    /// consent.status, consent.purposes, consent.subject, consent.given_at, consent.expires_at,
+    /// consent.evidence, pii or superseded_by.
+    pub field: String,
+    /// What stood there; null if nothing did, and of a list or the text.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// What stands there since; likewise.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// What came to a list.
+    #[serde(default)]
+    pub added: Vec<String>,
+    /// What went from it.
+    #[serde(default)]
+    pub removed: Vec<String>,
 }

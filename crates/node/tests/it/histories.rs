@@ -1,9 +1,12 @@
 //! What people see of a note's past, of many notes in order, and of a pack before they share it.
 
 use super::support::*;
+use kitbag_core::id::Timestamp;
+use kitbag_core::pack::DateEdit;
+use kitbag_core::pack::note::{Claim, Consent, ConsentStatus};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_node::undo::Along;
-use kitbag_node::view::{NewNote, NewSource, NoteEdit, ShareOptions};
+use kitbag_node::view::{ChangedValue, FieldChange, NewNote, NewSource, NoteEdit, ShareOptions};
 use kitbag_testkit::{Who, World};
 
 fn rewrite(title: &str, body: &str) -> NoteEdit {
@@ -52,6 +55,110 @@ fn each_step_of_a_history_is_what_its_author_left() {
         ("edited", merged.title, secret("both agree")),
         "built on both"
     );
+}
+
+/// Goal: each step says what its author changed in each field, not what others changed at the same
+/// time; once a note is redacted no step tells tags or titles any more.
+#[test]
+fn each_step_of_a_history_says_which_fields_it_changed() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(73, Role::Editor, Sensitivity::Internal);
+    let note = add(&mut world, ana, pack, "plan", Sensitivity::Internal);
+    world.dial(ana, ben);
+    settle(&mut world);
+    world.disconnect_all();
+    let tagged = NoteEdit {
+        add_tags: vec![secret("urgent")],
+        ..NoteEdit::default()
+    };
+    let until = Timestamp::from_millis(1_900_000_000_000);
+    let stated = NoteEdit {
+        consent: Some(Consent::new(ConsentStatus::Withdrawn)),
+        claim: Some(Claim::Inference),
+        pinned: Some(true),
+        valid_to: DateEdit::Set(until),
+        ..NoteEdit::default()
+    };
+    for (who, edit) in [(ana, tagged), (ben, stated)] {
+        world
+            .call(who, |node, now| node.edit_note(now, pack, note, &edit))
+            .done();
+    }
+    world.dial(ana, ben);
+    settle(&mut world);
+    set_body(&mut world, ben, pack, note, &secret("another text"));
+    let untagged = NoteEdit {
+        remove_tags: vec![secret("urgent")],
+        valid_to: DateEdit::Clear,
+        ..NoteEdit::default()
+    };
+    world
+        .call(ben, |node, now| node.edit_note(now, pack, note, &untagged))
+        .done();
+    settle(&mut world);
+    let value = |text: &str| Some(ChangedValue::Text(text.to_owned()));
+    let of = |field| FieldChange {
+        field,
+        from: None,
+        to: None,
+        added: vec![],
+        removed: vec![],
+    };
+    let changes = |world: &mut World, who| {
+        let history = world.node(who).history(pack, note).unwrap();
+        let steps = history.into_iter().map(|step| step.changes);
+        steps.collect::<Vec<_>>()
+    };
+    let told = changes(&mut world, ana);
+    assert_eq!(told, changes(&mut world, ben));
+    assert_eq!(told.len(), 5, "{told:?}");
+    assert_eq!(told[0], []);
+    let tag_added = vec![FieldChange {
+        added: vec![secret("urgent")],
+        ..of("tags")
+    }];
+    let said = vec![
+        FieldChange {
+            to: value("inference"),
+            ..of("claim")
+        },
+        FieldChange {
+            from: value("no"),
+            to: value("yes"),
+            ..of("pinned")
+        },
+        FieldChange {
+            to: Some(ChangedValue::At(until)),
+            ..of("valid_to")
+        },
+        FieldChange {
+            to: value("withdrawn"),
+            ..of("consent.status")
+        },
+    ];
+    assert!(told[1..3].contains(&tag_added), "{told:?}");
+    assert!(told[1..3].contains(&said), "{told:?}");
+    assert_eq!(told[3], [of("text")], "built on both");
+    let last = [
+        FieldChange {
+            removed: vec![secret("urgent")],
+            ..of("tags")
+        },
+        FieldChange {
+            from: Some(ChangedValue::At(until)),
+            ..of("valid_to")
+        },
+    ];
+    assert_eq!(told[4], last);
+    world
+        .call(ana, |node, now| {
+            node.redact(now, pack, note, "asked", false)
+        })
+        .done();
+    settle(&mut world);
+    for who in [ana, ben] {
+        let told = format!("{:?}", changes(&mut world, who));
+        assert!(!told.contains(&secret("urgent")), "{told}");
+    }
 }
 
 /// Goal: a history says of a step that it deleted the note, or brought it back, whatever somebody else
