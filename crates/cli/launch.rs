@@ -56,7 +56,7 @@ fn why(said: &mut File) -> Option<Failure> {
 }
 
 /// How long a new daemon gets to open its socket. Opening its packs may take longer.
-const START_TIMEOUT: Duration = Duration::from_secs(5);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
 /// How long a daemon that hung up gets to end, so that we learn why.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
@@ -111,7 +111,7 @@ pub(crate) async fn start(
         if began.elapsed() > START_TIMEOUT {
             let failure = Failure::new(
                 Code::DaemonUnreachable,
-                "the daemon did not start within 5 seconds",
+                "the daemon did not start within 20 seconds",
             );
             return Err(failure.hint(look_into_log(context)).into());
         }

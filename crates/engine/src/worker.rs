@@ -155,6 +155,7 @@ impl Worker {
             is_closed: AtomicBool::new(false),
         });
         shared.counters.look_at(&node);
+        shared.counters.index(node.index_meters());
         let mut desk = Desk {
             links: BTreeMap::new(),
             jobs: jobs.downgrade(),
@@ -411,6 +412,7 @@ impl Desk {
             Some(node) => {
                 self.refresh_gate(node);
                 self.shared.counters.look_at(node);
+                self.shared.counters.index(node.index_meters());
             }
             None => self.shut_gate(),
         }

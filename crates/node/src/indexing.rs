@@ -256,6 +256,13 @@ impl Node {
             meters.segments = segments.len() as u64;
             meters.bytes = segments.bytes();
             meters.cached_bytes = segments.cached_bytes() as u64;
+        } else {
+            // As they were kept: what was written since the last start is found dead once they are opened.
+            for (meta, dead) in &indexing.kept {
+                meters.notes += u64::from(meta.docs).saturating_sub(dead.0.len() as u64);
+                meters.segments += 1;
+                meters.bytes += meta.files.iter().map(|file| file.bytes).sum::<u64>();
+            }
         }
         meters
     }

@@ -169,12 +169,17 @@ async fn goes_on_after_a_failed_write_of(bytes: usize) {
 }
 
 /// Goal: while nobody asks for anything, notes are taken into the search index, and small segments are
-/// made into one, until nothing is left to do; in between calls are answered.
+/// made into one, until nothing is left to do; in between calls are answered. The next start says what
+/// the index holds before anybody asks it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_device_brings_its_search_index_up_to_date() {
     let home = OnDisk::new();
     let mut node = home.open().unwrap();
     node.set_indexed_notes_min(64);
+    let again = OnDisk {
+        disk: home.disk.clone(),
+        ..OnDisk::new()
+    };
     let (worker, thread) = Worker::start(node, home);
     let pack = worker
         .call(|node, now| node.create_pack(now, "Acme", Sensitivity::Internal))
@@ -217,7 +222,17 @@ async fn an_idle_device_brings_its_search_index_up_to_date() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(most >= 3, "each round made one: {most}");
-    assert_eq!(worker.shared.counters.read().index_notes, written);
+    let at_end = worker.shared.counters.read();
+    assert_eq!(at_end.index_notes, written);
+    drop(worker);
+    thread.join().unwrap();
+    let node = again.open().unwrap();
+    let (worker, thread) = Worker::start(node, again);
+    let now = worker.shared.counters.read();
+    assert_eq!(
+        (now.index_notes, now.index_bytes),
+        (written, at_end.index_bytes)
+    );
     drop(worker);
     thread.join().unwrap();
 }
