@@ -260,7 +260,10 @@ impl Statistics {
             Some(Claim::Inference) => 950,
         };
         [
-            (ScoreFactor::Recent, u32::try_from(recent).unwrap_or(RECENT_MAX)),
+            (
+                ScoreFactor::Recent,
+                u32::try_from(recent).unwrap_or(RECENT_MAX),
+            ),
             (
                 ScoreFactor::Pinned,
                 if facts.pinned { PINNED } else { 1000 },

@@ -213,7 +213,8 @@ impl<K: Ord + Copy> Best<K> {
         if least.is_some_and(|(score, at, _)| worth < (*score, *at)) {
             return;
         }
-        side.notes.insert((worth.0, worth.1, std::cmp::Reverse(key)));
+        side.notes
+            .insert((worth.0, worth.1, std::cmp::Reverse(key)));
         if side.notes.len() > self.limit {
             side.notes.pop_first();
         }
