@@ -150,6 +150,13 @@ fn bad_commands_fail_by_kind_and_change_nothing() {
         (vec!["share", "cancel", &pack, "nothing", "--yes"], b"", 3),
         (vec!["join", "--forget", "nothing"], b"", 3),
         (vec!["edit", &note, "--file", "-"], b"\xff", 2),
+        (vec!["tag", &note, "+x", "--no-such"], b"", 2),
+        (vec!["select", "show", ""], b"", 2),
+        (vec!["select", "delete", " "], b"", 2),
+        (vec!["select", "save", ""], b"", 2),
+        (vec!["select", "add", &note, "--selection", ""], b"", 2),
+        (vec!["export", "--selection", ""], b"", 2),
+        (vec!["select", "show", "nosuch"], b"", 3),
         (vec!["sync", "nosuch"], b"", 3),
         (vec!["review", "nosuch"], b"", 3),
         (vec!["review", &pack, "--take", "zzzzzz", "--yes"], b"", 3),
@@ -167,6 +174,43 @@ fn bad_commands_fail_by_kind_and_change_nothing() {
     let told = ada.ok(&["review", &pack, "--all"]);
     assert_eq!(told.trim_end(), "Nothing is set aside in Acme.");
     ada.add(&pack, "two", "the next valid request works");
+}
+
+/// Goal: whoever asks the daemon itself for a selection by what is no name is told so, whatever the call.
+#[test]
+fn a_selection_without_a_name_is_refused_by_the_daemon() {
+    let ada = Device::up("Ada");
+    let pack = ada.create_pack("Acme");
+    ada.json(&["select", "add", &ada.add(&pack, "one", "body")]);
+    let ask = |call: &str, body: &str| {
+        let mut stream = UnixStream::connect(ada.home.join("run/kitbag.sock")).unwrap();
+        let length = body.len();
+        let head = format!(
+            "POST /v1/selection/{call} HTTP/1.1\r\nhost: k\r\nkitbag-caller: library/of-a-test\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+        );
+        stream.write_all((head + body).as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let calls = [
+        ("change", r#"{"v":1,"clear":true,"selection":NAME}"#),
+        ("show", r#"{"v":1,"selection":NAME}"#),
+        ("save", r#"{"v":1,"name":NAME}"#),
+        ("save", r#"{"v":1,"from":NAME,"name":"kept"}"#),
+        ("delete", r#"{"v":1,"selection":NAME}"#),
+    ];
+    for (call, body) in calls {
+        for name in [r#""""#, r#""  ""#, r#"" x""#, r#""a\nb""#] {
+            let answer = ask(call, &body.replace("NAME", name));
+            let refused = answer.starts_with("HTTP/1.1 400") && answer.contains(r#""bad-input""#);
+            assert!(refused, "{call} {name}: {answer}");
+        }
+        let answer = ask(call, &body.replace("NAME", r#""other""#));
+        assert!(!answer.contains(r#""bad-input""#), "{call}: {answer}");
+    }
+    let all = ada.json(&["select", "list"]);
+    assert_eq!(all["selections"][0]["notes"], 1, "{all}");
 }
 
 /// Goal: garbage on the socket gets an answer or a closed connection, never a dead daemon.

@@ -20,6 +20,7 @@ impl Desktop {
         };
         let script = "#!/bin/sh\ncd \"$(dirname \"$0\")\"\n\
             if [ \"$1\" = --list-types ]; then cat types 2>/dev/null; exit 0; fi\n\
+            if [ -e then-types ]; then mv then-types types; mv then-clip clip; fi\n\
             [ -s clip ] || exit 1\nexec cat clip\n";
         let program = desktop.path("wl-paste");
         fs::write(&program, script).unwrap();
@@ -169,6 +170,14 @@ fn what_is_no_text_is_not_taken() {
     )
     .unwrap();
     refused("a secret");
+    // The secret comes when the types of what was there before were told.
+    desktop.copy(b"harmless");
+    fs::write(desktop.path("types"), "text/plain\n").unwrap();
+    fs::write(desktop.path("then-clip"), "hunter2").unwrap();
+    let secret = "text/plain\nx-kde-passwordManagerHint\n";
+    fs::write(desktop.path("then-types"), secret).unwrap();
+    refused("a secret that comes between");
+    assert!(!desktop.path("then-types").exists());
     fs::remove_file(desktop.path("types")).unwrap();
     let no_desktop = [("WAYLAND_DISPLAY", ""), ("DISPLAY", "")];
     let no_program = [

@@ -189,7 +189,7 @@ fn fields_are_set_when_a_note_is_added_and_edited_and_taken_away() {
     let found = ada.json(&["search", "sentences", "--type", "template"]);
     assert_eq!(found["total"], 1, "{found}");
     ada.ok(&["tag", &id, "+short", "+style"]);
-    ada.ok(&["tag", &id, "-short"]);
+    ada.ok(&["tag", &id, "-short", "--json"]);
     assert_eq!(note(&ada, &id)["tags"], json!(["style"]));
     ada.json(&["undo"]);
     ada.json(&["undo"]);

@@ -1,11 +1,12 @@
 //! What every subcommand shares on the command line: the global options, and words as values.
 
 use crate::colour::Colour;
-use crate::commands::Command;
-use clap::Parser;
+use crate::commands::{Command, options_first};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{FromArgMatches, Parser};
 use kitbag_render::{Format, Overflow};
 use kitbag_rpc::{Role, Sensitivity};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Context packs: source-labelled notes, sealed on every device, in sync with exactly whom you share with.
@@ -37,6 +38,44 @@ pub(crate) struct Cli {
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+impl Cli {
+    /// What was asked, and the name of the command.
+    pub(crate) fn parsed(
+        mut command: clap::Command,
+        given: &[OsString],
+    ) -> Result<(Cli, Option<String>), clap::Error> {
+        let once = |command: &mut clap::Command, given: &[OsString]| {
+            let matches = command.try_get_matches_from_mut(given)?;
+            let name = matches.subcommand_name().map(str::to_owned);
+            let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(command))?;
+            Ok((cli, name))
+        };
+        let (cli, name) = once(&mut command, given)?;
+        match (&cli.command, &name) {
+            (Some(Command::Tag(tags)), Some(of)) => {
+                let of = command.find_subcommand(of).unwrap_or(&command);
+                let sorted = options_first(given, tags, of)?;
+                once(&mut command, &sorted)
+            }
+            _ => Ok((cli, name)),
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(given: &[OsString]) -> Result<Cli, clap::Error> {
+        let parsed = Cli::parsed(<Cli as clap::CommandFactory>::command(), given);
+        parsed.map(|(cli, _)| cli)
+    }
+}
+
+/// A name of something, which an empty word is not.
+pub(crate) fn name(text: &str) -> Result<String, &'static str> {
+    match text.trim().is_empty() {
+        true => Err("a name is not empty"),
+        false => Ok(text.to_owned()),
+    }
 }
 
 /// A sensitivity by its word.
@@ -97,7 +136,6 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
     use clap::error::ErrorKind;
-    use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt;
 
     #[test]

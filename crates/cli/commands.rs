@@ -54,6 +54,7 @@ mod use_pack;
 mod who;
 
 pub(crate) use help::about;
+pub(crate) use tag::options_first;
 
 use crate::context::Context;
 use clap::Subcommand;

@@ -43,9 +43,10 @@ use crate::colour::Colour;
 use crate::context::Context;
 use crate::output::{AnswerLost, Output};
 use anyhow::Error;
+use clap::CommandFactory;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
 use kitbag_rpc::{ClientError, Code, Exit, Failure};
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
@@ -89,11 +90,8 @@ fn start(context: &Context, command: Option<commands::Command>) -> anyhow::Resul
 /// What was asked, and the name of the command.
 fn parse() -> Result<(Cli, Option<String>), clap::Error> {
     let colour = Colour::asked(std::env::args_os()).for_parser();
-    let mut command = Cli::command().color(colour);
-    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
-    let name = matches.subcommand_name().map(str::to_owned);
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
-    Ok((cli, name))
+    let given: Vec<OsString> = std::env::args_os().collect();
+    Cli::parsed(Cli::command().color(colour), &given)
 }
 
 /// Help and version are data; everything else is a usage error. Both are documents with `--json`.

@@ -31,7 +31,7 @@ pub(crate) struct ExportArgs {
     #[arg(conflicts_with = "selection")]
     pack: Option<String>,
     /// The notes of this selection in their order, instead of a pack; working is the one without a name
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = args::name)]
     selection: Option<String>,
     /// md to read, xml for a model, text for anything, json and jsonl to keep everything, hcr for another agent's hand-off; md if nobody says, json with --json
     #[arg(long, value_name = "FORMAT", value_parser = args::format())]

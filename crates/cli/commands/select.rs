@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::note_filter::{FilterArgs, ListedArgs};
 use crate::table::Table;
-use crate::{launch, words};
+use crate::{args, launch, words};
 use clap::{ArgGroup, Args, Subcommand};
 use kitbag_rpc::{
     ChangeSelection, Code, DeleteSelection, Failure, ListSelections, NoteFilter, PackRef,
@@ -36,7 +36,7 @@ enum SelectCommand {
 #[derive(Debug, Args)]
 struct Which {
     /// The selection; the working one if it is left out
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", value_parser = args::name)]
     selection: Option<String>,
 }
 
@@ -59,7 +59,7 @@ struct AddArgs {
     #[command(flatten)]
     filter: FilterArgs,
     /// The selection, which is made if it is not there; the working one if nobody says
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = args::name)]
     selection: Option<String>,
     /// Let it hold notes of several clients
     #[arg(long)]
@@ -79,7 +79,7 @@ struct RmArgs {
     #[arg(long)]
     all: bool,
     /// The selection; the working one if nobody says
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = args::name)]
     selection: Option<String>,
     /// Say what would go, and change nothing
     #[arg(long)]
@@ -89,9 +89,10 @@ struct RmArgs {
 #[derive(Debug, Args)]
 struct SaveArgs {
     /// The name
+    #[arg(value_parser = args::name)]
     name: String,
     /// Whose notes; those of the working one if nobody says
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = args::name)]
     selection: Option<String>,
     /// Replace the selection of that name
     #[arg(long)]
@@ -104,6 +105,7 @@ struct SaveArgs {
 #[derive(Debug, Args)]
 struct DeleteArgs {
     /// The name
+    #[arg(value_parser = args::name)]
     name: String,
     /// Say what would be forgotten, and change nothing
     #[arg(long)]

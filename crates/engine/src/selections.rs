@@ -20,7 +20,8 @@ impl Engine {
     /// of which one cannot tell its clients here, that they are.
     ///
     /// # Errors
-    /// [`EngineError::NotFound`], [`EngineError::Integrity`], [`EngineError::Storage`].
+    /// [`EngineError::BadInput`] for what is no name; [`EngineError::NotFound`], [`EngineError::Integrity`],
+    /// [`EngineError::Storage`].
     pub async fn selection(
         &self,
         name: String,
@@ -70,7 +71,7 @@ impl Engine {
     /// Forgets a selection. Returns how many notes it had, if that could be read.
     ///
     /// # Errors
-    /// [`EngineError::NotFound`], [`EngineError::Storage`].
+    /// [`EngineError::BadInput`] for what is no name; [`EngineError::NotFound`], [`EngineError::Storage`].
     pub async fn delete_selection(
         &self,
         name: String,

@@ -122,13 +122,16 @@ impl Node {
     /// The notes of a selection. The one that is meant where none is named is always there.
     ///
     /// # Errors
-    /// [`NodeError::NotFound`]; [`NodeError::Damaged`] if its row does not read back;
-    /// [`NodeError::Store`].
+    /// [`NodeError::BadInput`] for what is no name; [`NodeError::NotFound`]; [`NodeError::Damaged`] if its
+    /// row does not read back; [`NodeError::Store`].
     pub fn selection(&self, name: &str) -> Result<Selection, NodeError> {
         let Some(number) = self.selections.get(name) else {
             return match name {
                 WORKING => Ok(Selection::default()),
-                _ => Err(NodeError::NotFound("selection")),
+                _ => {
+                    Err(check_name(name)
+                        .map_or_else(Into::into, |()| NodeError::NotFound("selection")))
+                }
             };
         };
         let bytes = match self.store.setting(&row(*number)) {
@@ -242,7 +245,7 @@ impl Node {
     /// Forgets a selection; its notes stay where they are. Returns how many it had, if that can be read.
     ///
     /// # Errors
-    /// [`NodeError::NotFound`], [`NodeError::Store`].
+    /// [`NodeError::BadInput`] for what is no name; [`NodeError::NotFound`], [`NodeError::Store`].
     pub fn delete_selection(
         &mut self,
         name: &str,

@@ -12,6 +12,8 @@ use tokio::process::Command;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of a list of types, or of a window's title, at most.
 const SHORT_BYTES_MAX: usize = 64 * 1024;
+/// How often a clipboard that changes while it is read is read again.
+const ROUNDS_MAX: usize = 3;
 /// What password managers put beside a secret, so that nobody keeps it.
 const SECRET: &str = "x-kde-passwordManagerHint";
 /// Characters of a window's title, at most.
@@ -100,19 +102,43 @@ pub(super) async fn read(desktop: Desktop) -> Result<Clip, Failure> {
 
 impl Reader {
     /// What the clipboard holds; nothing if the program is not there.
+    ///
+    /// Types and text are two questions, between which something else may be copied: a text counts only
+    /// if types and text are the same before and after.
     async fn read(&self) -> Result<Option<Clip>, Failure> {
-        if !self.types.is_empty() {
-            match run(self.program, self.types, SHORT_BYTES_MAX).await? {
-                Ran::Missing => return Ok(None),
-                Ran::Said(types) => {
-                    let types = String::from_utf8_lossy(&types);
-                    if types.lines().any(|of| of.trim() == SECRET) {
-                        return Ok(Some(Clip::Secret));
-                    }
-                }
-                Ran::Failed | Ran::TooLong => {}
-            }
+        if self.types.is_empty() {
+            return self.text().await;
         }
+        let mut before = self.types().await?;
+        for _ in 0..ROUNDS_MAX {
+            if is_secret(&before) {
+                return Ok(Some(Clip::Secret));
+            }
+            let clip = self.text().await?;
+            let after = self.types().await?;
+            if !is_secret(&after) && before == after && self.text().await? == clip {
+                return Ok(clip);
+            }
+            before = after;
+        }
+        Ok(Some(if is_secret(&before) {
+            Clip::Secret
+        } else {
+            Clip::Nothing
+        }))
+    }
+
+    /// The types of what it holds, as far as the program says.
+    async fn types(&self) -> Result<Vec<u8>, Failure> {
+        Ok(
+            match run(self.program, self.types, SHORT_BYTES_MAX).await? {
+                Ran::Said(types) => types,
+                Ran::Failed | Ran::TooLong | Ran::Missing => Vec::new(),
+            },
+        )
+    }
+
+    async fn text(&self) -> Result<Option<Clip>, Failure> {
         let said = run(self.program, self.args, TEXT_BYTES_MAX).await?;
         Ok(match said {
             Ran::Missing => None,
@@ -125,6 +151,11 @@ impl Reader {
             }),
         })
     }
+}
+
+fn is_secret(types: &[u8]) -> bool {
+    let types = String::from_utf8_lossy(types);
+    types.lines().any(|of| of.trim() == SECRET)
 }
 
 /// Runs a program, and takes so much of what it says at most.
