@@ -505,6 +505,7 @@ fn stays(left: &str) -> &str {
         "changed" => "it changed meanwhile",
         "kept_changed" => "what should replace it changed meanwhile",
         "gone" => "it is gone",
+        "unreadable" => "it, or a note that goes with it, cannot be read (kitbag doctor)",
         "done" => "it was put away before",
         other => other,
     }

@@ -26,6 +26,9 @@ const BANDS: usize = 32;
 const ROWS: usize = 4;
 /// A text is compared with so many others, at most. Beyond that it counts as not compared to the end.
 pub const COMPARED_MAX: u16 = 256;
+/// Looks at a pair of signatures that one cluster gets, at most: about 5,800 texts are all looked at beside
+/// each other. Without an end a flood of texts that hang together takes the square of their number.
+pub const LOOKS_MAX: u64 = 1 << 24;
 /// How alike texts have to be, at least, that it can be asked for: below this bands miss too many.
 pub const SIMILARITY_MIN: u16 = 600;
 /// All shingles are common, in thousandths.
@@ -301,9 +304,16 @@ pub struct Star {
 
 /// Puts the texts of one cluster into groups. Whichever comes first in it is in the middle of a group.
 pub struct Grouping {
+    /// With how many others each was compared.
     rest: Vec<(Member, u16)>,
     middle: usize,
     taken: Vec<bool>,
+    /// Places of those that may still be compared with a text before them, ascending.
+    open: Vec<u32>,
+    /// Pairs of signatures that may still be looked at.
+    looks_left: u64,
+    /// The first that was not in the middle any more, once there were too many looks.
+    ended: Option<usize>,
     similarity: u16,
     stars: Vec<Star>,
 }
@@ -313,6 +323,9 @@ impl Grouping {
     pub fn new(members: Vec<Member>, similarity: u16) -> Grouping {
         Grouping {
             taken: vec![false; members.len()],
+            open: (0u32..).take(members.len()).collect(),
+            looks_left: LOOKS_MAX,
+            ended: None,
             rest: members.into_iter().map(|member| (member, 0)).collect(),
             middle: 0,
             similarity: similarity.max(SIMILARITY_MIN),
@@ -320,43 +333,53 @@ impl Grouping {
         }
     }
 
-    /// Compares the next text with all after it. Says how many comparisons it took; nothing once no text
-    /// is left.
+    /// Compares the next text with those after it. Says how many comparisons it took; nothing once no text
+    /// is left, or the cluster had as many looks as it gets.
     pub fn go_on(&mut self) -> Option<usize> {
         while self.taken.get(self.middle).is_some_and(|taken| *taken) {
             self.middle += 1;
         }
         let at = self.middle;
-        self.middle += 1;
         let end = self.rest.len().min(at + 1);
         let (before, after) = self.rest.split_at_mut(end);
         let (middle, _) = before.get(at)?;
-        let (mut others, mut comparisons) = (Vec::new(), 0);
-        for ((other, compared), taken) in after.iter_mut().zip(&mut self.taken[at + 1..]) {
-            if *taken || *compared >= COMPARED_MAX || !middle.signature.meets(&other.signature) {
-                continue;
+        self.open.retain(|place| *place as usize > at);
+        let looks = self.open.len();
+        if self.ended.is_some() || looks as u64 > self.looks_left {
+            self.ended = Some(at);
+            return None;
+        }
+        self.middle += 1;
+        self.looks_left -= looks as u64;
+        let (taken, mut others, mut comparisons) = (&mut self.taken, Vec::new(), 0);
+        self.open.retain(|place| {
+            let (other, compared) = &mut after[*place as usize - end];
+            if !middle.signature.meets(&other.signature) {
+                return true;
             }
             *compared += 1;
             comparisons += 1;
             let alike = middle.shingles.resemblance(&other.shingles).min(SAME - 1);
             if alike >= self.similarity {
-                *taken = true;
+                taken[*place as usize] = true;
                 others.push((other.text, alike));
+                return false;
             }
-        }
+            *compared < COMPARED_MAX
+        });
         if !others.is_empty() {
             self.taken[at] = true;
             let middle = middle.text;
             self.stars.push(Star { middle, others });
         }
-        Some(comparisons + after.len() / COMPARISON_PER_LOOKS)
+        Some(comparisons + looks / COMPARISON_PER_LOOKS)
     }
 
     /// The groups, and how many texts were not compared with all that they could be like.
     pub fn found(self) -> (Vec<Star>, u64) {
-        let mut given_up = 0;
-        for ((_, compared), taken) in self.rest.iter().zip(&self.taken) {
-            given_up += u64::from(!taken && *compared >= COMPARED_MAX);
+        let (mut given_up, ended) = (0, self.ended.unwrap_or(self.rest.len()));
+        for (at, ((_, compared), taken)) in self.rest.iter().zip(&self.taken).enumerate() {
+            given_up += u64::from(!taken && (at >= ended || *compared >= COMPARED_MAX));
         }
         (self.stars, given_up)
     }

@@ -228,6 +228,8 @@ pub enum Left {
     KeptChanged,
     /// It is not there any more.
     Gone,
+    /// It, what goes with it, or what should have replaced it does not open from disk.
+    Unreadable,
     /// It is what it should become already.
     Done,
 }

@@ -292,7 +292,7 @@ pub struct HygieneActed {
 pub struct HygieneLeft {
     /// The note.
     pub note: String,
-    /// not_allowed, changed, kept_changed, gone or done (before).
+    /// not_allowed, changed, kept_changed, gone, unreadable or done (before).
     pub why: String,
 }
 

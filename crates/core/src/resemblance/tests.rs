@@ -250,6 +250,98 @@ fn a_flood_of_half_alike_texts_ends_and_is_told() {
     assert!(given_up > 0, "{given_up}");
 }
 
+/// A text of which the bands are as given, and that is like no other.
+fn member(text: u32, bands: [u32; BANDS]) -> Member {
+    let signature = Signature {
+        same: u64::from(text),
+        domain: 0,
+        bands,
+    };
+    let shingles = Shingles {
+        hashes: vec![u64::from(text)],
+        is_whole: true,
+    };
+    Member {
+        text,
+        signature,
+        shingles,
+    }
+}
+
+/// A chain: each text has a band in common with the one before and the one after it, and no other.
+fn chain(texts: u32) -> Vec<Member> {
+    let mut members: Vec<Member> = Vec::new();
+    for text in 0..texts {
+        let mut bands = std::array::from_fn(|band| text * BANDS as u32 + band as u32);
+        let band = text as usize % BANDS;
+        if let Some(last) = members.last() {
+            bands[band] = last.signature.bands[band];
+        }
+        members.push(member(text, bands));
+    }
+    members
+}
+
+/// Goal: a cluster of twenty thousand texts that hang together takes no more looks than one gets; all
+/// that were not looked at to the end are counted, and what was found before that stands.
+#[test]
+fn a_flood_of_texts_that_hang_together_has_an_end_of_looks() {
+    const TEXTS: u32 = 20_000;
+    const LOOKS: u64 = LOOKS_MAX / 16; // as with the whole, and sooner
+    let mut members = chain(TEXTS);
+    let signatures: Vec<Signature> = members.iter().map(|member| member.signature).collect();
+    let mut clusters = Clusters::new(members.len());
+    while !clusters.go_on(&signatures) {}
+    assert_eq!(clusters.found().len(), 1, "they are one cluster");
+    members[1].shingles = members[0].shingles.clone(); // these two are alike, and so are the last two
+    members[TEXTS as usize - 1].shingles = members[TEXTS as usize - 2].shingles.clone();
+
+    let mut grouping = Grouping::new(members, 800);
+    assert_eq!(grouping.looks_left, LOOKS_MAX);
+    grouping.looks_left = LOOKS;
+    let (mut middles, mut looks) = (0u64, 0u64);
+    while grouping.go_on().is_some() {
+        middles += 1;
+        looks += grouping.open.len() as u64; // each of these was looked at and stays
+        assert!(looks <= LOOKS, "{middles}");
+    }
+    assert_eq!(grouping.go_on(), None, "it stays over");
+    assert!(
+        grouping.looks_left < u64::from(TEXTS),
+        "all looks were used"
+    );
+    let (stars, given_up) = grouping.found();
+    assert_eq!(stars.len(), 1);
+    assert_eq!((stars[0].middle, stars[0].others[0].0), (0, 1));
+    // The first two are a group; each after them was in the middle once, or is counted.
+    assert_eq!(given_up, u64::from(TEXTS) - 1 - middles);
+    assert!(given_up > 10_000, "{given_up}");
+}
+
+/// Goal: texts that all meet and are not alike are looked at until each was compared as often as it may
+/// be, and no more: the looks are their number, not its square.
+#[test]
+fn a_text_that_was_compared_enough_is_looked_at_no_more() {
+    const TEXTS: u32 = 4_000;
+    let members = (0..TEXTS).map(|text| member(text, [7; BANDS])).collect();
+    let mut grouping = Grouping::new(members, 800);
+    let mut middles = 0;
+    while grouping.go_on().is_some() {
+        middles += 1;
+    }
+    assert_eq!(middles, TEXTS, "it came to its end");
+    let looks = LOOKS_MAX - grouping.looks_left;
+    assert!(
+        looks <= u64::from(TEXTS) * u64::from(COMPARED_MAX),
+        "{looks}"
+    );
+    let (stars, given_up) = grouping.found();
+    assert_eq!(
+        (stars.len(), given_up),
+        (0, u64::from(TEXTS) - u64::from(COMPARED_MAX))
+    );
+}
+
 proptest! {
     /// Goal: no text makes it panic, and likeness is symmetric and whole for a text and itself.
     #[test]

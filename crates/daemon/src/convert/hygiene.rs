@@ -132,6 +132,7 @@ pub(crate) fn left(left: engine::HygieneLeft) -> &'static str {
         engine::HygieneLeft::Changed => "changed",
         engine::HygieneLeft::KeptChanged => "kept_changed",
         engine::HygieneLeft::Gone => "gone",
+        engine::HygieneLeft::Unreadable => "unreadable",
         engine::HygieneLeft::Done => "done",
     }
 }

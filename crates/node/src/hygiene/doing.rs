@@ -14,6 +14,7 @@ use crate::{Node, NodeError};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::pack::Edit;
 use kitbag_core::pack::note::Status;
+use kitbag_store::StoreError;
 use std::collections::BTreeSet;
 
 /// Notes of one step, at most: each is an edit, which takes about a millisecond.
@@ -65,6 +66,7 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError::NotFound`] for the pack; [`NodeError::Store`], and nothing of the step is done then.
+    /// A note that does not open is no error: it stays as it is, and that is told.
     pub fn hygiene_step(
         &mut self,
         run: Timestamp,
@@ -72,10 +74,15 @@ impl Node {
         actions: &[HygieneAction],
     ) -> Result<Vec<ActDone>, NodeError> {
         self.refuse_if_failed()?;
+        self.packs.need(pack)?; // a pack that does not open is an error, one note of it is none
         let (mut staged, mut pens) = (Staged::default(), Pens::default());
         let (mut touched, mut done) = (BTreeSet::new(), Vec::new());
         for action in actions.iter().take(STEP_NOTES_MAX) {
-            let planned = match self.planned(pack, action)? {
+            let planned = match self.planned(pack, action) {
+                Err(error) if does_not_open(&error) => Err(Left::Unreadable),
+                other => other?,
+            };
+            let planned = match planned {
                 Ok(planned) => planned,
                 Err(left) => {
                     done.push(ActDone {
@@ -206,3 +213,14 @@ impl Node {
         }
     }
 }
+
+/// Whether something of a note is not what was written, so that it cannot be put together.
+fn does_not_open(error: &NodeError) -> bool {
+    matches!(
+        error,
+        NodeError::Damaged(_) | NodeError::Store(StoreError::Damaged { .. })
+    )
+}
+
+#[cfg(test)]
+mod tests;

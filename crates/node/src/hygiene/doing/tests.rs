@@ -1,0 +1,156 @@
+//! Notes that do not open from disk, in the middle of a go.
+
+use super::*;
+use crate::capturing::Incoming;
+use kitbag_core::pack::Record;
+use kitbag_core::pack::note::{NoteType, Pii, Source, SourceKind, Trust};
+use kitbag_core::policy::Sensitivity;
+use kitbag_crypto::MasterKey;
+use kitbag_store::Store;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use std::path::Path;
+
+const NOW: Timestamp = Timestamp::from_millis(1_900_000_000_000);
+
+fn open(dir: &Path) -> Node {
+    let mut rng = ChaCha20Rng::seed_from_u64(2_920);
+    let master = MasterKey::from_bytes([7; 32]);
+    let mut store = Store::open(&dir.join("db"), &master, &mut rng).unwrap();
+    Node::initialise(&mut store, "Ana", "laptop", &mut rng).unwrap();
+    Node::open(store, Box::new(rng), None, |_| Ok(())).unwrap()
+}
+
+fn record(text: &str) -> Record {
+    let source = Source {
+        kind: SourceKind::Crm,
+        label: text.into(),
+        uri: None,
+        app: None,
+        author: None,
+        locator: None,
+        captured_at: NOW,
+        observed_at: None,
+        captured_by: String::new(),
+        trust: Trust::FirstParty,
+    };
+    let mut record = Record::new([0; 16], NoteType::Note, source);
+    record.body = text.into();
+    record
+}
+
+fn put(node: &mut Node, pack: PackId, note: Incoming) -> (ItemId, Option<ItemId>) {
+    let mut done = node.capture(NOW, pack, vec![note]).unwrap();
+    let captured = done.notes.remove(0).unwrap();
+    (captured.id.unwrap(), captured.masked.map(|(copy, _)| copy))
+}
+
+fn note(node: &mut Node, pack: PackId, text: &str) -> ItemId {
+    put(node, pack, Incoming::new(record(text))).0
+}
+
+/// An original, and its masked copy.
+fn pair(node: &mut Node, pack: PackId, text: &str) -> (ItemId, ItemId) {
+    let copy = record(&format!("{text} masked"));
+    let mut original = record(text);
+    original.pii = [Pii::Email].into();
+    let incoming = Incoming {
+        sensitivity: Some(Sensitivity::Restricted),
+        masked: Some(Box::new((copy, Some(Sensitivity::Internal)))),
+        ..Incoming::new(original)
+    };
+    let (original, copy) = put(node, pack, incoming);
+    (original, copy.unwrap())
+}
+
+fn version(node: &Node, pack: PackId, note: ItemId) -> [u8; 32] {
+    node.read_note(pack, note).unwrap().2.version()
+}
+
+fn status(node: &Node, pack: PackId, note: ItemId) -> Status {
+    node.read_note(pack, note).unwrap().2.view().status
+}
+
+/// From now on the rows of this note are not where they were written.
+fn damage(node: &mut Node, pack: PackId, note: ItemId) {
+    let replica = node.packs.get_mut(&pack).unwrap();
+    let tag = replica.notes[&note];
+    let entries: Vec<_> = replica.objects[&tag].entries.iter().copied().collect();
+    for entry in entries {
+        replica.places.get_mut(&entry).unwrap().seq = 1 << 40;
+    }
+    node.built.forget_pack(pack);
+    let read = node.read_note(pack, note);
+    assert!(matches!(read, Err(NodeError::Damaged(_))));
+}
+
+/// Goal: a note that does not open, whatever it is in its action, stays with that reason; all others of
+/// the step are done, those after it too.
+#[test]
+fn a_note_that_does_not_open_stays_and_the_rest_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = open(dir.path());
+    let made = node.create_pack(NOW, "Acme", Sensitivity::Internal);
+    let pack = made.unwrap().id;
+    let texts = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let [a, b, c, d, e, f, g, h] = texts.map(|text| note(&mut node, pack, text));
+    let (with_copy, its_copy) = pair(&mut node, pack, "one");
+    let (replaced, its_broken) = pair(&mut node, pack, "two");
+    let of = |node: &Node, note, by: Option<ItemId>| HygieneAction {
+        note,
+        version: version(node, pack, note),
+        act: match by {
+            Some(by) => HygieneAct::Supersede {
+                by,
+                version: version(node, pack, by),
+            },
+            None => HygieneAct::Delete,
+        },
+    };
+    let actions = [
+        of(&node, a, None),
+        of(&node, b, None),           // does not open
+        of(&node, c, Some(e)),        // the one to be replaced does not open
+        of(&node, d, Some(f)),        // what should replace it does not open
+        of(&node, with_copy, None),   // what goes with it does not open
+        of(&node, replaced, Some(g)), // what would be replaced with it does not open
+        of(&node, h, Some(e)),
+    ];
+    for broken in [b, c, f, its_copy, its_broken] {
+        damage(&mut node, pack, broken);
+    }
+    let run = node.begin_hygiene_run(NOW, pack).unwrap();
+    let done = node.hygiene_step(run, pack, &actions).unwrap();
+    let left: Vec<_> = done.iter().map(|one| one.left).collect();
+    let unreadable = Some(Left::Unreadable);
+    let expected = [
+        None, unreadable, unreadable, unreadable, unreadable, unreadable, None,
+    ];
+    assert_eq!(left, expected);
+    assert!(
+        done.iter()
+            .zip(&actions)
+            .all(|(one, of)| one.note == of.note)
+    );
+    assert_eq!(status(&node, pack, a), Status::DELETED);
+    assert_eq!(status(&node, pack, h), Status::Superseded);
+    for stays in [d, e, g, with_copy, replaced] {
+        assert_eq!(status(&node, pack, stays), Status::Active);
+    }
+}
+
+/// Goal: only damage is taken for damage.
+#[test]
+fn an_error_of_another_kind_is_still_an_error() {
+    let row = StoreError::Damaged { table: "any" };
+    assert!(does_not_open(&row.into()));
+    assert!(does_not_open(&NodeError::Damaged("note")));
+    assert!(!does_not_open(&NodeError::NotFound("pack")));
+    assert!(!does_not_open(&Denied::NotAWriter.into()));
+
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = open(dir.path());
+    let nowhere = PackId::from_bytes([3; 32]);
+    let step = node.hygiene_step(NOW, nowhere, &[]);
+    assert!(matches!(step, Err(NodeError::NotFound(_))));
+}
