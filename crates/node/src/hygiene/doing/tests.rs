@@ -75,7 +75,7 @@ fn status(node: &Node, pack: PackId, note: ItemId) -> Status {
 fn damage(node: &mut Node, pack: PackId, note: ItemId) {
     let replica = node.packs.get_mut(&pack).unwrap();
     let tag = replica.notes[&note];
-    let entries: Vec<_> = replica.objects[&tag].entries.iter().copied().collect();
+    let entries = replica.objects[&tag].entries.to_vec();
     for entry in entries {
         replica.places.get_mut(&entry).unwrap().seq = 1 << 40;
     }
