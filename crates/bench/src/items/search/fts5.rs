@@ -26,7 +26,13 @@ pub(super) fn fill(path: &Path, notes: u64) -> Result<f64> {
             for number in first..notes.min(first + NOTES_AT_ONCE) {
                 let text = Text::of(number);
                 let tag = text.tag.unwrap_or_default();
-                add.execute((number, text.title, tag, text.source, text.body))?;
+                add.execute((
+                    i64::try_from(number)?,
+                    text.title,
+                    tag,
+                    text.source,
+                    text.body,
+                ))?;
             }
         }
         some.commit()?;
@@ -74,7 +80,7 @@ impl Fts5 {
             "select id, title, snippet(note, 4, '[', ']', '…', 24), rank from note
              where note match ?1 order by rank limit 20",
         )?;
-        let row = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(u64, String, String, f64)> {
+        let row = |row: &rusqlite::Row<'_>| -> rusqlite::Result<(i64, String, String, f64)> {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         };
         let rows: Vec<_> = ask.query_map([query], row)?.collect::<Result<_, _>>()?;
