@@ -86,21 +86,40 @@ pub(super) async fn run(context: &Context) -> Result<Item> {
         "times",
         over(measured[0][3].1, best(3)),
     );
-    let titles = Titles::of(&articles);
-    for (name, answers) in &sides {
-        if let Some(share) = titles.found(&answers[questions.len()..]) {
-            item.row("title look-up@5", name, "of 1", &[share]);
+    look_ups(&mut item, &articles, &sides, questions.len());
+    Ok(item)
+}
+
+/// What searches by titles found, whose answers stand after those of so many questions.
+fn look_ups(item: &mut Item, articles: &[Article], sides: &[(String, Answers)], questions: usize) {
+    let titles = Titles::of(articles);
+    let all = articles.len();
+    let counts = sides
+        .iter()
+        .map(|(name, answers)| (name, titles.found(&answers[questions..])));
+    let counts: Vec<(&String, Option<usize>)> = counts.collect();
+    for (name, count) in &counts {
+        if let Some(count) = count {
+            item.row(
+                "title look-up@5",
+                name,
+                &format!("of {all}"),
+                &[*count as f64],
+            );
         }
     }
-    let ours = titles.found(&sides[0].1[questions.len()..]);
-    item.at_least("articles found by their title", 0.999, "of 1", ours);
-    item.beside(format!("{} look-ups", articles.len()));
+    let ours = counts.first().and_then(|(_, count)| *count);
+    item.at_least(
+        "articles found by their title",
+        99.9,
+        "%",
+        ours.map(|count| count as f64 / all as f64 * 100.0),
+    );
+    item.beside(format!("{all} look-ups"));
     item.remark(format!(
-        "{} of {} articles have a title that another one has too, in any case of letters.",
-        titles.equal(),
-        articles.len()
+        "{} of {all} articles have a title that another one has too, in any case of letters.",
+        titles.equal()
     ));
-    Ok(item)
 }
 
 /// Which articles have a title in common.
@@ -129,15 +148,15 @@ impl Titles {
         self.same.iter().filter(|same| same.len() > 1).count()
     }
 
-    /// The share of articles that are among the first five of what their title gave; none if titles
-    /// were not looked up.
-    fn found(&self, answers: &[Vec<String>]) -> Option<f64> {
+    /// How many articles are among the first five of what their title gave; none if titles were not
+    /// looked up.
+    fn found(&self, answers: &[Vec<String>]) -> Option<usize> {
         if answers.len() != self.same.len() {
             return None;
         }
         let pairs = answers.iter().zip(&self.same);
         let found = pairs.filter(|(ids, same)| ids.iter().take(5).any(|id| same.contains(id)));
-        Some(found.count() as f64 / self.same.len() as f64)
+        Some(found.count())
     }
 }
 

@@ -213,7 +213,8 @@ async fn index(
     let memory = clock::memory(pid)?;
     let what = format!("{notes} notes: memory after taking them in");
     item.row(&what, "the daemon", "MiB", &[memory.now]);
-    item.row("its peak meanwhile", "the daemon", "MiB", &[memory.peak]);
+    let what = format!("{notes} notes: its peak meanwhile");
+    item.row(&what, "the daemon", "MiB", &[memory.peak]);
     Ok(Some(rate))
 }
 
@@ -235,6 +236,8 @@ async fn ask_daemon(
         daemon.client.call(&WhoAmI::default()).await?;
         empty.push(millis(begun));
     }
+    let what = format!("{notes} notes: the very first search");
+    item.row(&what, SOCKET, "ms", &first[..1]);
     let what = format!("{notes} notes: cold, the first {COLD}");
     item.row(&what, SOCKET, "ms", &first[..COLD]);
     item.row(&format!("{notes} notes: warm"), SOCKET, "ms", &warm);
@@ -249,12 +252,8 @@ async fn ask_daemon(
     let memory = clock::memory(daemon.child.id())?;
     let what = format!("{notes} notes: memory after the searches");
     item.row(&what, "the daemon", "MiB", &[memory.now]);
-    item.row(
-        "its peak since the start",
-        "the daemon",
-        "MiB",
-        &[memory.peak],
-    );
+    let what = format!("{notes} notes: its peak since the start");
+    item.row(&what, "the daemon", "MiB", &[memory.peak]);
     item.remark(format!(
         "With {notes} notes {found} of {} queries find something in Kitbag.",
         queries.len()
