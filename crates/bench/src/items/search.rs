@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use fts5::Fts5;
 use kitbag_engine::{Engine, Filter, Listed, SearchOptions, Sensitivity, Settings};
 use kitbag_rpc::{Health, NoteFilter, SearchNotes, V1, WhoAmI};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use texts::{Query, Text};
 use tokio::task::{block_in_place, spawn_blocking};
@@ -309,7 +309,7 @@ fn ask_command(context: &Context, home: &Path, queries: &[Query]) -> Result<Vec<
 }
 
 /// Milliseconds of each query, asked the second time, by an engine in this process.
-async fn ask_engine(home: &PathBuf, queries: &[Query]) -> Result<Vec<f64>> {
+async fn ask_engine(home: &Path, queries: &[Query]) -> Result<Vec<f64>> {
     let settings = Settings {
         offline: true,
         ..Settings::new(home)
