@@ -19,6 +19,8 @@ pub(crate) const BODY: usize = 1024;
 pub(crate) struct Context {
     /// Whether sizes are reduced.
     pub(crate) quick: bool,
+    /// Whether to search among a million notes too.
+    pub(crate) million: bool,
     /// The `kitbag` program.
     pub(crate) kitbag: PathBuf,
     scratch: TempDir,
@@ -27,9 +29,10 @@ pub(crate) struct Context {
 
 impl Context {
     /// A run with a directory of its own.
-    pub(crate) fn new(quick: bool, kitbag: PathBuf, scratch: TempDir) -> Context {
+    pub(crate) fn new(quick: bool, million: bool, kitbag: PathBuf, scratch: TempDir) -> Context {
         Context {
             quick,
+            million,
             kitbag,
             scratch,
             many: OnceCell::new(),

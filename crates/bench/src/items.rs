@@ -11,6 +11,7 @@ mod one_edit;
 mod one_pack;
 mod recall;
 mod reconnects;
+mod search;
 mod start;
 
 use crate::context::Context;
@@ -19,7 +20,7 @@ use crate::role::Late;
 use anyhow::Result;
 
 /// Names, in the order in which they run.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "add",
     "calls",
     "first-sync",
@@ -32,6 +33,7 @@ pub(crate) const NAMES: [&str; 12] = [
     "disk",
     "curves",
     "recall",
+    "search",
 ];
 
 /// Runs one.
@@ -52,6 +54,7 @@ pub(crate) async fn run(name: &str, context: &Context) -> Result<Item> {
         "disk" => disk::run(context).await,
         "curves" => curves::run(context).await,
         "recall" => recall::run(context).await,
+        "search" => search::run(context).await,
         other => anyhow::bail!("no benchmark is called {other}: {}", NAMES.join(", ")),
     }
 }

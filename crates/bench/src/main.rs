@@ -39,6 +39,9 @@ struct Args {
     /// A tenth of the sizes, fewer repetitions. The page then says so.
     #[arg(long)]
     quick: bool,
+    /// Has `search` look among a million notes too, which takes minutes and gigabytes.
+    #[arg(long)]
+    million: bool,
     /// Where the page and its plots go; `docs` for a whole run, else a directory under the target's.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -81,7 +84,7 @@ async fn main() -> Result<()> {
     };
     let scratch = tempfile::Builder::new().prefix("kb").tempdir()?;
     let facts = Facts::gather(scratch.path(), &root)?;
-    let context = Context::new(args.quick, kitbag, scratch);
+    let context = Context::new(args.quick, args.million, kitbag, scratch);
     let mut report = Report {
         facts,
         quick: args.quick,

@@ -31,7 +31,7 @@ struct Question {
     relevant: BTreeSet<String>,
 }
 
-/// What came first for each question, as ids of articles.
+/// What came first for each text that was asked, as ids of articles.
 type Answers = Vec<Vec<String>>;
 
 pub(super) async fn run(context: &Context) -> Result<Item> {
@@ -42,14 +42,19 @@ pub(super) async fn run(context: &Context) -> Result<Item> {
          articles that people judged necessary. Recall@k is the part of those among the first k, hit@5 how often one of them is \
          among the first five; means over all questions. FTS5 is SQLite's, with `unicode61`, asked for any of the words, ranked by \
          its bm25 with the title weighing 1, 5 or 10 times; once as asked, once without NLTK's English stop words. Grep orders articles \
-         by how many of the words (without stop words) stand in them as whole words. Two weights of our recipe were chosen on these same questions.",
+         by how many of the words (without stop words) stand in them as whole words. Two weights of our recipe were chosen on these same questions. \
+         Look-ups: each article is searched by the words of its title, whatever stands between them, and is found if it is among the first \
+         five, or another one of equal title.",
     );
     let (articles, questions) = (articles()?, questions()?);
-    let ours = in_the_engine(context, &articles, &questions).await?;
+    let asked = questions.iter().map(|question| question.text.clone());
+    let looked_up = articles.iter().map(|article| plain(&article.title));
+    let texts: Vec<String> = asked.chain(looked_up).collect();
+    let ours = in_the_engine(context, &articles, &texts).await?;
     let mut sides = vec![("Kitbag, in the engine".to_owned(), ours)];
     for (name, stops) in [("raw", false), ("stop words out", true)] {
         for weight in [1, 5, 10] {
-            let answers = fts5(&articles, &questions, weight, stops)?;
+            let answers = fts5(&articles, &texts, weight, stops)?;
             sides.push((format!("FTS5, {name}, title ×{weight}"), answers));
         }
     }
@@ -81,7 +86,85 @@ pub(super) async fn run(context: &Context) -> Result<Item> {
         "times",
         over(measured[0][3].1, best(3)),
     );
+    look_ups(&mut item, &articles, &sides, questions.len());
     Ok(item)
+}
+
+/// What searches by titles found, whose answers stand after those of so many questions.
+fn look_ups(item: &mut Item, articles: &[Article], sides: &[(String, Answers)], questions: usize) {
+    let titles = Titles::of(articles);
+    let all = articles.len();
+    let counts = sides
+        .iter()
+        .map(|(name, answers)| (name, titles.found(&answers[questions..])));
+    let counts: Vec<(&String, Option<usize>)> = counts.collect();
+    for (name, count) in &counts {
+        if let Some(count) = count {
+            item.row(
+                "title look-up@5",
+                name,
+                &format!("of {all}"),
+                &[*count as f64],
+            );
+        }
+    }
+    let ours = counts.first().and_then(|(_, count)| *count);
+    item.at_least(
+        "articles found by their title",
+        99.9,
+        "%",
+        ours.map(|count| count as f64 / all as f64 * 100.0),
+    );
+    item.beside(format!("{all} look-ups"));
+    item.remark(format!(
+        "{} of {all} articles have a title that another one has too, in any case of letters.",
+        titles.equal()
+    ));
+}
+
+/// Which articles have a title in common.
+struct Titles {
+    /// Of each article, in order, the ids of all that have its title, its own among them.
+    same: Vec<BTreeSet<String>>,
+}
+
+impl Titles {
+    fn of(articles: &[Article]) -> Titles {
+        let mut by_title: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for article in articles {
+            let same = by_title.entry(article.title.to_lowercase()).or_default();
+            same.insert(article.id.clone());
+        }
+        let same = articles
+            .iter()
+            .map(|article| by_title[&article.title.to_lowercase()].clone());
+        Titles {
+            same: same.collect(),
+        }
+    }
+
+    /// How many articles do not have their title alone.
+    fn equal(&self) -> usize {
+        self.same.iter().filter(|same| same.len() > 1).count()
+    }
+
+    /// How many articles are among the first five of what their title gave; none if titles were not
+    /// looked up.
+    fn found(&self, answers: &[Vec<String>]) -> Option<usize> {
+        if answers.len() != self.same.len() {
+            return None;
+        }
+        let pairs = answers.iter().zip(&self.same);
+        let found = pairs.filter(|(ids, same)| ids.iter().take(5).any(|id| same.contains(id)));
+        Some(found.count())
+    }
+}
+
+/// The words of a title in their order, with nothing that a query gives a meaning.
+fn plain(title: &str) -> String {
+    let words = title.split(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.join(" ")
 }
 
 fn over(ours: f64, theirs: f64) -> Option<f64> {
@@ -91,7 +174,9 @@ fn over(ours: f64, theirs: f64) -> Option<f64> {
 fn figures(answers: &Answers, questions: &[Question]) -> [(&'static str, f64); 4] {
     let found = |k: usize, at: usize| {
         let first = answers[at].iter().take(k);
-        first.filter(|id| questions[at].relevant.contains(*id)).count()
+        first
+            .filter(|id| questions[at].relevant.contains(*id))
+            .count()
     };
     let mean = |of: &dyn Fn(usize) -> f64| {
         (0..questions.len()).map(of).sum::<f64>() / questions.len() as f64
@@ -108,7 +193,7 @@ fn figures(answers: &Answers, questions: &[Question]) -> [(&'static str, f64); 4
 async fn in_the_engine(
     context: &Context,
     articles: &[Article],
-    questions: &[Question],
+    texts: &[String],
 ) -> Result<Answers> {
     let home = context.fresh("recall");
     homes::make(&home, "Ada")?;
@@ -138,9 +223,9 @@ async fn in_the_engine(
     }
     ensure!(ids.len() == articles.len(), "an article is there twice");
     let mut answers = Answers::new();
-    for question in questions {
+    for text in texts {
         let options = SearchOptions {
-            query: question.text.clone(),
+            query: text.clone(),
             packs: Some(vec![pack]),
             listed: Listed::Kept,
             filter: Filter::default(),
@@ -157,7 +242,7 @@ async fn in_the_engine(
 
 fn fts5(
     articles: &[Article],
-    questions: &[Question],
+    texts: &[String],
     title_weight: u32,
     without_stop_words: bool,
 ) -> Result<Answers> {
@@ -176,8 +261,11 @@ fn fts5(
          order by bm25(article, 0, {title_weight}, 1), id limit {DEPTH}"
     ))?;
     let mut answers = Answers::new();
-    for question in questions {
-        let words = words(&question.text, without_stop_words);
+    for text in texts {
+        let mut words = words(text, without_stop_words);
+        if words.is_empty() {
+            words = self::words(text, false);
+        }
         let any = words.iter().map(|word| format!("\"{word}\""));
         let query = any.collect::<Vec<_>>().join(" OR ");
         let ids = ask.query_map([query], |row| row.get(0))?;
@@ -215,7 +303,10 @@ fn grep(dir: &Path, articles: &[Article], questions: &[Question]) -> Result<Opti
         }
         let mut order: Vec<_> = held.iter().map(|(at, words)| (words.len(), *at)).collect();
         order.sort_by_key(|(words, at)| (std::cmp::Reverse(*words), *at));
-        let ids = order.iter().take(DEPTH).map(|(_, at)| articles[*at].id.clone());
+        let ids = order
+            .iter()
+            .take(DEPTH)
+            .map(|(_, at)| articles[*at].id.clone());
         answers.push(ids.collect());
     }
     Ok(Some(answers))
@@ -241,7 +332,9 @@ fn lines(packed: &[u8]) -> Result<Vec<Value>> {
     let text = decompress_to_vec_with_limit(packed, 4 << 20)
         .map_err(|error| anyhow::anyhow!("the articles: {error:?}"))?;
     let text = String::from_utf8(text)?;
-    text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    text.lines()
+        .map(|line| Ok(serde_json::from_str(line)?))
+        .collect()
 }
 
 fn field(line: &Value, name: &str) -> Result<String> {

@@ -135,7 +135,7 @@ async fn after_a_crash(context: &Context, item: &mut Item) -> Result<()> {
 /// A daemon that this run started.
 pub(super) struct Daemon {
     pub(super) child: Child,
-    client: Client,
+    pub(super) client: Client,
     started: u64,
 }
 
