@@ -5,6 +5,7 @@ mod calls;
 mod curves;
 mod disk;
 mod idle;
+mod imports;
 mod many;
 mod nothing_new;
 mod one_edit;
@@ -19,7 +20,7 @@ use crate::role::Late;
 use anyhow::Result;
 
 /// Names, in the order in which they run.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "add",
     "calls",
     "first-sync",
@@ -32,6 +33,7 @@ pub(crate) const NAMES: [&str; 12] = [
     "disk",
     "curves",
     "recall",
+    "imports",
 ];
 
 /// Runs one.
@@ -52,6 +54,7 @@ pub(crate) async fn run(name: &str, context: &Context) -> Result<Item> {
         "disk" => disk::run(context).await,
         "curves" => curves::run(context).await,
         "recall" => recall::run(context).await,
+        "imports" => imports::run(context).await,
         other => anyhow::bail!("no benchmark is called {other}: {}", NAMES.join(", ")),
     }
 }

@@ -91,7 +91,9 @@ fn over(ours: f64, theirs: f64) -> Option<f64> {
 fn figures(answers: &Answers, questions: &[Question]) -> [(&'static str, f64); 4] {
     let found = |k: usize, at: usize| {
         let first = answers[at].iter().take(k);
-        first.filter(|id| questions[at].relevant.contains(*id)).count()
+        first
+            .filter(|id| questions[at].relevant.contains(*id))
+            .count()
     };
     let mean = |of: &dyn Fn(usize) -> f64| {
         (0..questions.len()).map(of).sum::<f64>() / questions.len() as f64
@@ -215,7 +217,10 @@ fn grep(dir: &Path, articles: &[Article], questions: &[Question]) -> Result<Opti
         }
         let mut order: Vec<_> = held.iter().map(|(at, words)| (words.len(), *at)).collect();
         order.sort_by_key(|(words, at)| (std::cmp::Reverse(*words), *at));
-        let ids = order.iter().take(DEPTH).map(|(_, at)| articles[*at].id.clone());
+        let ids = order
+            .iter()
+            .take(DEPTH)
+            .map(|(_, at)| articles[*at].id.clone());
         answers.push(ids.collect());
     }
     Ok(Some(answers))
@@ -241,7 +246,9 @@ fn lines(packed: &[u8]) -> Result<Vec<Value>> {
     let text = decompress_to_vec_with_limit(packed, 4 << 20)
         .map_err(|error| anyhow::anyhow!("the articles: {error:?}"))?;
     let text = String::from_utf8(text)?;
-    text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
+    text.lines()
+        .map(|line| Ok(serde_json::from_str(line)?))
+        .collect()
 }
 
 fn field(line: &Value, name: &str) -> Result<String> {

@@ -135,7 +135,7 @@ async fn after_a_crash(context: &Context, item: &mut Item) -> Result<()> {
 /// A daemon that this run started.
 pub(super) struct Daemon {
     pub(super) child: Child,
-    client: Client,
+    pub(super) client: Client,
     started: u64,
 }
 
@@ -215,7 +215,7 @@ impl Daemon {
         Ok(())
     }
 
-    fn kill(mut self) -> Result<()> {
+    pub(super) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
