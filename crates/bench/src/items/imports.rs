@@ -5,6 +5,7 @@ mod held;
 mod home;
 mod real;
 mod shuffled;
+mod table;
 
 use crate::context::Context;
 use crate::report::Item;
@@ -20,5 +21,6 @@ pub(super) async fn run(context: &Context) -> Result<Item> {
          for in every note, whatever the scan says.",
     );
     real::run(context, &mut item).await?;
+    table::run(context, &mut item).await?;
     Ok(item)
 }
