@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const ROWS: u64 = 100_000;
 /// Seconds that they may take.
 const SECONDS: f64 = 30.0;
+/// How much more memory the command may take for ten times the rows: it holds a record at a time.
+const MEMORY: f64 = 1.25;
 /// Bytes of text in a row.
 const TEXT: usize = 200;
 /// How long one import may take before it is given up.
@@ -38,11 +40,20 @@ pub(super) async fn run(context: &Context, item: &mut Item) -> Result<()> {
     let plain = table(context, "plain", rows, false)?;
     let few = table(context, "few", rows / 10, false)?;
     let mail = table(context, "mail", rows, true)?;
-    measured(context, item, "few", &few, rows / 10).await?;
+    let tenth = measured(context, item, "few", &few, rows / 10).await?;
     let whole = measured(context, item, "plain", &plain, rows).await?;
     let seconds = whole.as_ref().map(|whole| whole.seconds);
     let goal = format!("a table of {rows} rows without personal data");
     item.at_most(&goal, SECONDS, "s", seconds);
+    let growth = whole.as_ref().zip(tenth.as_ref());
+    let goal = format!("memory of the command, with {rows} rows against a tenth of them");
+    let growth = growth.map(|(whole, tenth)| whole.peak / tenth.peak);
+    item.at_most(
+        &goal,
+        MEMORY,
+        "times",
+        growth.filter(|growth| growth.is_finite()),
+    );
     let masked = measured(context, item, "mail", &mail, rows).await?;
     let what = format!(
         "a table of {rows} rows with a mail address each, so an original and a masked copy"
@@ -102,6 +113,8 @@ fn table(context: &Context, name: &str, rows: u64, mail: bool) -> Result<PathBuf
 struct Whole {
     home: PathBuf,
     seconds: f64,
+    /// MiB of the command at its highest.
+    peak: f64,
 }
 
 /// Imports a table in one go; nothing if that took too long.
@@ -166,6 +179,7 @@ async fn measured(
     Ok(Some(Whole {
         home: path,
         seconds,
+        peak,
     }))
 }
 
