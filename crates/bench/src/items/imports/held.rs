@@ -177,7 +177,7 @@ fn words(text: &str) -> Vec<(&str, &str)> {
 
 fn named(word: &str) -> Option<usize> {
     let is_it = |month: &&str| *month == word || (word.len() >= 3 && month.get(..3) == Some(word));
-    MONTHS.iter().position(|month| is_it(month)).map(|n| n + 1)
+    MONTHS.iter().position(is_it).map(|n| n + 1)
 }
 
 fn numbered(word: &str) -> Option<usize> {
