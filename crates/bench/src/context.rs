@@ -23,17 +23,26 @@ pub(crate) struct Context {
     pub(crate) million: bool,
     /// The `kitbag` program.
     pub(crate) kitbag: PathBuf,
+    /// A directory with real data, if one was named.
+    pub(crate) data: Option<PathBuf>,
     scratch: TempDir,
     many: OnceCell<Many>,
 }
 
 impl Context {
     /// A run with a directory of its own.
-    pub(crate) fn new(quick: bool, million: bool, kitbag: PathBuf, scratch: TempDir) -> Context {
+    pub(crate) fn new(
+        quick: bool,
+        million: bool,
+        kitbag: PathBuf,
+        scratch: TempDir,
+        data: Option<PathBuf>,
+    ) -> Context {
         Context {
             quick,
             million,
             kitbag,
+            data,
             scratch,
             many: OnceCell::new(),
         }

@@ -5,6 +5,7 @@ mod calls;
 mod curves;
 mod disk;
 mod idle;
+mod imports;
 mod many;
 mod nothing_new;
 mod one_edit;
@@ -20,7 +21,7 @@ use crate::role::Late;
 use anyhow::Result;
 
 /// Names, in the order in which they run.
-pub(crate) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 14] = [
     "add",
     "calls",
     "first-sync",
@@ -34,6 +35,7 @@ pub(crate) const NAMES: [&str; 13] = [
     "curves",
     "recall",
     "search",
+    "imports",
 ];
 
 /// Runs one.
@@ -55,6 +57,7 @@ pub(crate) async fn run(name: &str, context: &Context) -> Result<Item> {
         "curves" => curves::run(context).await,
         "recall" => recall::run(context).await,
         "search" => search::run(context).await,
+        "imports" => imports::run(context).await,
         other => anyhow::bail!("no benchmark is called {other}: {}", NAMES.join(", ")),
     }
 }

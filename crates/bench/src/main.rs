@@ -51,6 +51,9 @@ struct Args {
     /// The `kitbag` program to measure; built in release if none is named.
     #[arg(long, value_name = "FILE")]
     kitbag: Option<PathBuf>,
+    /// Real data for `imports`, in the files that its README names; what needs it is left out without it.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Measures nothing, and renders the page of these results.
     #[arg(long, value_name = "FILE")]
     render: Option<PathBuf>,
@@ -84,7 +87,8 @@ async fn main() -> Result<()> {
     };
     let scratch = tempfile::Builder::new().prefix("kb").tempdir()?;
     let facts = Facts::gather(scratch.path(), &root)?;
-    let context = Context::new(args.quick, args.million, kitbag, scratch);
+    let data = args.data.as_ref().map(fs::canonicalize).transpose()?;
+    let context = Context::new(args.quick, args.million, kitbag, scratch, data);
     let mut report = Report {
         facts,
         quick: args.quick,

@@ -215,7 +215,7 @@ impl Daemon {
         Ok(())
     }
 
-    fn kill(mut self) -> Result<()> {
+    pub(super) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
         Ok(())
