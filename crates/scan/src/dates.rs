@@ -7,6 +7,7 @@ use regex::Regex;
 
 use crate::rules::Pii;
 use crate::scanner::Found;
+use crate::view::Field;
 use crate::words::{Context, Word};
 
 /// From the word to the first date: `date of birth for each passenger is …`.
@@ -56,9 +57,16 @@ static ANEW: LazyLock<Regex> = LazyLock::new(|| {
         .expect("a constant pattern")
 });
 
+/// The name of a JSON member that is a date and says no more of which: what names its dates names
+/// one of birth for it.
+static NAMED: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:^|[_ -])(?i:date|datum|day)$|[a-z](?:Date|Datum|Day)$")
+        .expect("a constant pattern")
+});
+
 /// Finds dates of birth. If the text answers a question about one, every date in it that is not
 /// about something else counts.
-pub(crate) fn find(context: &Context<'_>, asked: bool, out: &mut Vec<Found>) {
+pub(crate) fn find(context: &Context<'_>, fields: &[Field], asked: bool, out: &mut Vec<Found>) {
     let births: Vec<Range<usize>> = birth_words(context).collect();
     if births.is_empty() && !asked {
         return;
@@ -111,12 +119,19 @@ pub(crate) fn find(context: &Context<'_>, asked: bool, out: &mut Vec<Found>) {
         }
     }
     if asked {
+        let named = fields
+            .iter()
+            .filter(|f| NAMED.is_match(&text[f.key.clone()]));
+        let mut named: Vec<&Range<usize>> = named.map(|f| &f.value).collect();
+        named.sort_by_key(|value| value.start);
         for (date, _) in dates.iter().filter(|(_, masked)| !masked) {
             let start = text.floor_char_boundary(date.start.saturating_sub(NEXT_GAP));
             let line = text[start..date.start]
                 .rfind('\n')
                 .map_or(start, |n| start + n);
-            if !ELSE.is_match(&text[line..date.start]) {
+            let after = named.partition_point(|value| value.start <= date.start);
+            let is_named = after > 0 && date.end <= named[after - 1].end;
+            if !is_named && !ELSE.is_match(&text[line..date.start]) {
                 found(date.clone(), "date-asked-for");
             }
         }

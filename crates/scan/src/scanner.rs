@@ -123,7 +123,7 @@ impl Scanner {
         let mut found = Vec::new();
         secrets::find(&context, &mut found);
         numbers::find(&context, &mut found);
-        dates::find(&context, self.asks(hint), &mut found);
+        dates::find(&context, &view.fields, self.asks(hint), &mut found);
         places::find(&context, &mut found);
         self.ids(&context, &mut found);
         names(&context, &mut found);

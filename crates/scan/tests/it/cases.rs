@@ -1,9 +1,9 @@
 //! Rule by rule: what is found, and what looks like it and is not. All values are published
 //! examples, test numbers, or made here.
 
-use kitbag_scan::Pii;
+use kitbag_scan::{Hint, Pii};
 
-use crate::support::{kinds, masked};
+use crate::support::{SCANNER, kinds, masked, scan_with};
 
 fn all_found(kind: Pii, texts: &[&str]) {
     for text in texts {
@@ -218,6 +218,33 @@ fn dates_of_birth() {
         "Please give the date of birth of each passenger",
         "Happy birthday! Your flight leaves on 2024-05-20",
     ]);
+}
+
+/// What answers a question about birth: its dates, unless they say that they are others.
+#[test]
+fn dates_that_were_asked_for() {
+    let hint = Hint {
+        asked: "I do not know his date of birth. Can you look for a flight?",
+        ..Hint::default()
+    };
+    for answer in [
+        "1990-04-05",
+        "Sure: 5 April 1990.",
+        "Tool call: update\n{\"who\":\"mia\",\"value\":\"1990-04-05\"}",
+        "{\"born\":\"1990-04-05\"}",
+        "{\"candidate\":\"1990-04-05\"}",
+    ] {
+        assert_eq!(scan_with(&SCANNER, answer, hint).len(), 1, "{answer}");
+    }
+    for other in [
+        "Tool call: search_direct_flight\n{\"origin\": \"JFK\", \"date\": \"2024-05-20\"}",
+        "{\"travel_date\":\"2024-05-20\"}",
+        "{\"travelDate\" : \"2024-05-20\"}",
+        "{\"log\":\"{\\\"date\\\":\\\"2024-05-20\\\"}\"}",
+        "It leaves at 10, arrives 2024-05-20.",
+    ] {
+        assert_eq!(scan_with(&SCANNER, other, hint), [], "{other}");
+    }
 }
 
 #[test]
