@@ -7,9 +7,8 @@
 
 use crate::{Consent, ConsentStatus, Incoming, NoteType, Pii, Record, Sensitivity};
 use kitbag_core::pack::note::{LABEL_CHARS_MAX, TITLE_BYTES_MAX};
-use kitbag_scan::{Finding, Hint, Rules, Scanner, mask};
+use kitbag_scan::{Finding, Hint, Known, Rules, Scanner, Values, mask};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Whether what is taken in is looked through for personal data.
@@ -128,17 +127,12 @@ struct Copy<'a> {
     found: BTreeSet<Pii>,
     /// How many values of each kind were found.
     counts: BTreeMap<Pii, u64>,
-    /// Values that were found, each with its mask: what is known from one text is a value in all.
-    values: BTreeMap<String, &'static str>,
 }
 
-/// Bytes of a value that is looked for in other texts wherever it stands; a shorter one is only if it
-/// stands between other characters than letters and digits.
-const VALUE_BYTES: usize = 4;
-/// Values of one note that are looked for in its other texts, at most: those found first.
+/// Values of one note that are looked for in all of its texts, at most: those found first.
 const VALUES_MAX: usize = 4_096;
-/// Where a text was cut.
-const CUT: char = '…';
+/// Bytes of such values of one note, at most.
+const VALUES_BYTES_MAX: usize = 1 << 20;
 
 impl Copy<'_> {
     fn of(record: Record, asked: &str) -> Copy<'_> {
@@ -147,30 +141,43 @@ impl Copy<'_> {
             asked,
             found: BTreeSet::new(),
             counts: BTreeMap::new(),
-            values: BTreeMap::new(),
         }
     }
 
+    /// All texts are looked at before one is written: what one shows to be a value may stand bare in
+    /// another, or elsewhere in the same.
     fn mask(&mut self) {
+        let values = self.values();
         let record = &mut self.record;
         let body = std::mem::take(&mut record.body);
         let title = std::mem::take(&mut record.title);
         let label = std::mem::take(&mut record.source.label);
-        // All are looked at before the short ones are written: what the text shows to be a value may
-        // stand bare in a title.
-        let body = self.masked(body);
-        let title = self.masked(title);
-        let label = self.masked(label);
-        let others = self.others();
-        for text in &others {
-            self.look(text);
-        }
-        let title = self.without_values(&title);
-        let label = self.without_values(&label);
+        let body = self.masked(body, Known::in_text(&values));
+        let title = self.masked(title, Known::in_short(&values));
+        let label = self.masked(label, Known::in_short(&values));
         self.record.body = body;
         self.record.title = cut_bytes(title, TITLE_BYTES_MAX);
         self.record.source.label = label.chars().take(LABEL_CHARS_MAX).collect();
-        self.drop_what_holds_values();
+        self.drop_what_holds_values(Known::in_short(&values));
+    }
+
+    /// What every text of the note shows to be a value.
+    fn values(&self) -> Values {
+        let record = &self.record;
+        let long = [&record.body, &record.title, &record.source.label];
+        let others = self.others();
+        let mut values: Vec<(&str, kitbag_scan::Pii)> = Vec::new();
+        let mut bytes = 0;
+        for text in long.into_iter().chain(&others) {
+            for finding in SCANNER.scan(text, self.hint(None)) {
+                let value = text.get(finding.range).unwrap_or_default();
+                bytes += value.len();
+                if values.len() < VALUES_MAX && bytes <= VALUES_BYTES_MAX {
+                    values.push((value, finding.kind));
+                }
+            }
+        }
+        Values::new(values)
     }
 
     /// The short texts beside title and label.
@@ -193,19 +200,19 @@ impl Copy<'_> {
 
     /// Drops references, tags and names that hold a value. A consent keeps what it allows and loses
     /// whom it is about.
-    fn drop_what_holds_values(&mut self) {
+    fn drop_what_holds_values(&mut self, known: Known<'_>) {
         let mut record = self.record.clone();
-        let clean = |text: &String| self.is_clean(text);
+        let mut clean = |text: &String| self.look(text, known).is_empty();
         record.tags.retain(|tag| clean(tag));
         let source = &mut record.source;
-        source.uri = source.uri.take().filter(clean);
-        source.app = source.app.take().filter(clean);
-        source.author = source.author.take().filter(clean);
-        source.locator = source.locator.take().filter(clean);
+        source.uri = source.uri.take().filter(&mut clean);
+        source.app = source.app.take().filter(&mut clean);
+        source.author = source.author.take().filter(&mut clean);
+        source.locator = source.locator.take().filter(&mut clean);
         if let Some(by) = &mut record.produced_by {
-            by.agent = by.agent.take().filter(clean);
-            by.model = by.model.take().filter(clean);
-            by.prompt = by.prompt.take().filter(clean);
+            by.agent = by.agent.take().filter(&mut clean);
+            by.model = by.model.take().filter(&mut clean);
+            by.prompt = by.prompt.take().filter(&mut clean);
         }
         if let Some(consent) = &mut record.consent {
             let named = !consent.purposes.is_empty();
@@ -220,91 +227,37 @@ impl Copy<'_> {
         self.record = record;
     }
 
-    fn masked(&mut self, text: String) -> String {
-        let findings = self.look(&text);
+    fn masked(&mut self, text: String, known: Known<'_>) -> String {
+        let findings = self.look(&text, known);
         if findings.is_empty() {
             return text;
         }
         mask(&text, &findings)
     }
 
-    fn look(&mut self, text: &str) -> Vec<Finding> {
-        let asked = match self.record.note_type {
-            NoteType::Message => self.asked,
-            _ => "",
-        };
-        let hint = Hint {
-            asked,
-            ..Hint::default()
-        };
-        let findings = SCANNER.scan(text, hint);
+    /// Finds and counts.
+    fn look(&mut self, text: &str, known: Known<'_>) -> Vec<Finding> {
+        let findings = SCANNER.scan(text, self.hint(Some(known)));
         for finding in &findings {
             if let Ok(kind) = finding.kind.word().parse::<Pii>() {
                 self.found.insert(kind);
                 *self.counts.entry(kind).or_default() += 1;
             }
-            let value = text.get(finding.range.clone()).unwrap_or_default().trim();
-            if !value.is_empty() && self.values.len() < VALUES_MAX {
-                let word = finding.kind.mask_word();
-                self.values.entry(value.to_owned()).or_insert(word);
-            }
         }
         findings
     }
 
-    fn is_clean(&self, text: &str) -> bool {
-        SCANNER.scan(text, Hint::default()).is_empty() && self.without_values(text) == text
-    }
-
-    /// A short text with a mask in the place of each known value, and of each beginning of one that
-    /// was cut.
-    fn without_values(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        let mut longest_first: Vec<(&String, &&str)> = self.values.iter().collect();
-        longest_first.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
-        for (value, word) in longest_first {
-            text = without(&text, value, word);
-            while let Some(range) = cut_value(&text, value) {
-                text.replace_range(range, word);
-            }
+    fn hint<'h>(&'h self, known: Option<Known<'h>>) -> Hint<'h> {
+        let asked = match self.record.note_type {
+            NoteType::Message => self.asked,
+            _ => "",
+        };
+        Hint {
+            asked,
+            known,
+            ..Hint::default()
         }
-        text
     }
-}
-
-/// A text with a word in the place of each occurrence of a value.
-fn without(text: &str, value: &str, word: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = 0;
-    for (at, _) in text.match_indices(value) {
-        let end = at + value.len();
-        let joins = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-        let inside = joins(text[..at].chars().next_back()) || joins(text[end..].chars().next());
-        if at < rest || (inside && value.len() < VALUE_BYTES) {
-            continue;
-        }
-        out.push_str(&text[rest..at]);
-        out.push_str(word);
-        rest = end;
-    }
-    out.push_str(&text[rest..]);
-    out
-}
-
-/// Where a text has the beginning of a value, at least [`VALUE_BYTES`] of it, and was cut after it.
-fn cut_value(text: &str, value: &str) -> Option<Range<usize>> {
-    text.char_indices()
-        .filter(|(_, c)| *c == CUT)
-        .find_map(|(cut, _)| {
-            let before = &text[..cut];
-            let lengths = (VALUE_BYTES..value.len()).rev();
-            let begins = |length: &usize| {
-                let beginning = value.get(..*length);
-                beginning.is_some_and(|beginning| before.ends_with(beginning))
-            };
-            let length = lengths.take(LABEL_CHARS_MAX * 4).find(begins)?;
-            Some(cut - length..cut)
-        })
 }
 
 fn cut_bytes(mut text: String, max: usize) -> String {
@@ -427,16 +380,42 @@ mod tests {
         assert_eq!(redacted_text("Mia, mia.li@example.com"), "Mia, [email]");
     }
 
+    /// Goal: what one place of a note shows to be a value stands nowhere in what leaves, in whatever
+    /// text, and whatever stands around it there.
     #[test]
-    fn short_values_are_replaced_where_they_stand_alone() {
-        assert_eq!(
-            without("Li likes Lima, Li.", "Li", "[name]"),
-            "[name] likes Lima, [name]."
-        );
-        assert_eq!(without("aaaa", "aa", "x"), "aaaa");
-        assert_eq!(cut_value("abcd…", "abcdef"), Some(0..4));
-        assert_eq!(cut_value("abc…", "abcdef"), None);
-        assert_eq!(cut_value("ééé…", "éééé"), Some(0..6));
+    fn a_value_shown_in_one_place_is_masked_in_every_other() {
+        let mut chat =
+            note("password: hunter2xyz9Q\nThen they typed hunter2xyz9Q, and 1990-04-05 again.");
+        chat.record.title = "Date of birth 1990-04-05, account number 55512399".into();
+        chat.record.tags = ["dob 1962-07-08".to_owned()].into();
+        let mut form = note("The form says 1962-07-08, and 55512399.");
+        form.record.title.clone_from(&chat.record.title);
+        form.record.tags.clone_from(&chat.record.tags);
+        for note in [chat, form] {
+            let (leaves, _) = redacted(note.record.clone()).unwrap();
+            let (copy, _) = *screen(note, "", Sensitivity::Internal).note.masked.unwrap();
+            for record in [leaves, copy] {
+                let all = format!("{record:?}");
+                for value in ["hunter2", "1990", "1962", "55512399"] {
+                    assert!(!all.contains(value), "{value} in {all}");
+                }
+            }
+        }
+    }
+
+    /// Goal: whatever a file holds, a note is looked through in time that grows with its length.
+    #[test]
+    fn thousands_of_values_and_of_cuts_take_no_longer_together() {
+        let host = ["a".repeat(60), "b".repeat(60), "c".repeat(60)].join(".");
+        let rows = (0..VALUES_MAX).map(|at| format!("m{at}@{host}.example.com"));
+        let mut many = note(&rows.collect::<Vec<_>>().join("\n"));
+        many.record.title = "1…".repeat(250);
+        many.record.source.label = "…".repeat(LABEL_CHARS_MAX);
+        many.record.tags = (0..64)
+            .map(|at| format!("{at}{}", "…".repeat(30)))
+            .collect();
+        let (copy, _) = *screen(many, "", Sensitivity::Internal).note.masked.unwrap();
+        assert!(!copy.body.contains(&host));
     }
 
     /// Goal: a map that says what a column holds never makes the mask weaker than none.

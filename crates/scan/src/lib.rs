@@ -25,9 +25,11 @@ mod places;
 mod rules;
 mod scanner;
 mod secrets;
+mod values;
 mod view;
 mod words;
 
 pub use mask::mask;
 pub use rules::{Pii, RuleError, Rules};
 pub use scanner::{Finding, Hint, Scanner};
+pub use values::{Known, Values};

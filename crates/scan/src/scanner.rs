@@ -9,6 +9,7 @@ use regex::Regex;
 use crate::keys::{self, Key};
 use crate::mask;
 use crate::rules::{Pii, Rules};
+use crate::values::Known;
 use crate::view::{Field, Place, View};
 use crate::words::{Context, Word, Words};
 use crate::{dates, numbers, places, secrets};
@@ -20,6 +21,8 @@ pub struct Hint<'a> {
     pub field: &'a str,
     /// The text that this one answers. If it asks for dates of birth, dates are read as such.
     pub asked: &'a str,
+    /// Values that are known from elsewhere: each is one here too, whatever stands around it.
+    pub known: Option<Known<'a>>,
 }
 
 /// A value in a text.
@@ -130,6 +133,9 @@ impl Scanner {
         self.fields(&view, &mut found);
         self.lines(&view.text, &mut found);
         self.field_of(hint, &view, &mut found);
+        if let Some(known) = hint.known {
+            known.find(&view.text, &mut found);
+        }
         let urls: Vec<Range<usize>> = found
             .iter()
             .filter(|f| f.rule == "login-in-url")

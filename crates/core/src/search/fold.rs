@@ -4,6 +4,7 @@
 //! text can be found again in the text itself.
 //! Spec: `docs/spec/search.md`, "Comparing".
 
+use std::cell::RefCell;
 use std::ops::Range;
 use unicode_normalization::char::canonical_combining_class;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
@@ -84,8 +85,71 @@ pub(super) fn each_cluster(text: &str, mut take: impl FnMut(&str, Range<usize>) 
     }
 }
 
+/// The one character that is short for more than eight: a whole formula in eighteen. It is a letter of
+/// its own, or a text of nothing else would take many times its length.
+const FORMULA: char = '\u{fdfa}';
+
 fn fold_cluster(cluster: &str, folded: &mut String) {
-    let bare = cluster.nfkd().filter(|c| !is_dropped(*c));
+    let mut chars = cluster.chars();
+    match (chars.next(), chars.next()) {
+        (Some(one), None) => KNOWN.with_borrow_mut(|known| known.fold(one, folded)),
+        (Some(FORMULA), _) => {
+            folded.push(FORMULA);
+            fold_chars(&cluster[FORMULA.len_utf8()..], folded);
+        }
+        _ => fold_chars(cluster, folded),
+    }
+}
+
+thread_local! {
+    static KNOWN: RefCell<Known> = RefCell::new(Known(vec![None; KNOWN_CHARS]));
+}
+
+/// Characters that are known folded at a time: an alphabet or two, and the frequent ones of others.
+const KNOWN_CHARS: usize = 1024;
+/// Bytes of a character that is kept folded, at most; all but a few take less.
+const KNOWN_BYTES: usize = 18;
+
+/// What single characters fold to, since a text has few different ones and folding takes long.
+struct Known(Vec<Option<KnownChar>>);
+
+#[derive(Clone, Copy)]
+struct KnownChar {
+    of: char,
+    length: u8,
+    folded: [u8; KNOWN_BYTES],
+}
+
+impl Known {
+    fn fold(&mut self, one: char, folded: &mut String) {
+        let place = &mut self.0[one as usize % KNOWN_CHARS];
+        if let Some(known) = place
+            && known.of == one
+            && let Ok(text) = str::from_utf8(&known.folded[..usize::from(known.length)])
+        {
+            folded.push_str(text);
+            return;
+        }
+        let from = folded.len();
+        match one {
+            FORMULA => folded.push(FORMULA),
+            _ => fold_chars(one.encode_utf8(&mut [0; 4]), folded),
+        }
+        let text = &folded.as_bytes()[from..];
+        let mut bytes = [0; KNOWN_BYTES];
+        if let (Some(room), Ok(length)) = (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            room.copy_from_slice(text);
+            *place = Some(KnownChar {
+                of: one,
+                length,
+                folded: bytes,
+            });
+        }
+    }
+}
+
+fn fold_chars(chars: &str, folded: &mut String) {
+    let bare = chars.nfkd().filter(|c| !is_dropped(*c));
     // Upwards first: ß and ſ have no lower case that is the one of SS and S.
     let cased = bare
         .flat_map(char::to_uppercase)
@@ -136,4 +200,31 @@ pub(super) fn is_unspaced(c: char) -> bool {
 /// Pictures that people write and look for like words.
 pub(super) fn is_symbol(c: char) -> bool {
     matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f000}'..='\u{1faff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: what is known of a character is what folding it gives, whichever others were folded since.
+    #[test]
+    fn a_character_folds_alike_whenever_it_comes() {
+        let all: Vec<char> = ('\u{80}'..='\u{2ffff}').collect();
+        for step in [1, 1024, 4096] {
+            for c in all
+                .iter()
+                .step_by(step)
+                .chain(all.iter().step_by(step).take(5_000))
+            {
+                let (mut known, mut folded) = (String::new(), String::new());
+                fold_cluster(c.encode_utf8(&mut [0; 4]), &mut known);
+                fold_chars(c.encode_utf8(&mut [0; 4]), &mut folded);
+                if *c != FORMULA {
+                    assert_eq!(known, folded, "{c:?}");
+                }
+                assert!(known.len() <= 6 * c.len_utf8(), "{c:?} gives {known:?}");
+            }
+        }
+        assert_eq!(fold("\u{fdfa}\u{301}\u{650}x\u{fdfa}"), "\u{fdfa}x\u{fdfa}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Rule by rule: what is found, and what looks like it and is not. All values are published
 //! examples, test numbers, or made here.
 
-use kitbag_scan::{Hint, Pii};
+use kitbag_scan::{Hint, Known, Pii, Values};
 
 use crate::support::{SCANNER, kinds, masked, scan_with};
 
@@ -245,6 +245,26 @@ fn dates_that_were_asked_for() {
     ] {
         assert_eq!(scan_with(&SCANNER, other, hint), [], "{other}");
     }
+}
+
+/// A known value is found in JSON as JSON writes it, and its mask breaks none.
+#[test]
+fn known_values_are_masked_inside_of_json() {
+    let values = Values::new([
+        ("19900405", Pii::DateOfBirth),
+        ("Zo\\u00eb Lang", Pii::Name),
+    ]);
+    let hint = Hint {
+        known: Some(Known::in_text(&values)),
+        ..Hint::default()
+    };
+    let text =
+        r#"{"again": [19900405, "x 19900405", "Zoë Lang", "by Zo\u00eb Lang"], "Zoë Lang": 1}"#;
+    let findings = scan_with(&SCANNER, text, hint);
+    assert_eq!(
+        kitbag_scan::mask(text, &findings),
+        r#"{"again": ["[date of birth]", "x [date of birth]", "[name]", "by [name]"], "[name]": 1}"#
+    );
 }
 
 #[test]
