@@ -58,6 +58,9 @@ pub(crate) struct FilterArgs {
     /// Only notes that are active, superseded, archived (which is deleted), expired or redacted
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
+    /// Only notes whose consent is stated as not_required, pending, granted, limited, refused, withdrawn or expired
+    #[arg(long, value_name = "STATUS")]
+    consent: Option<String>,
 }
 
 impl FilterArgs {
@@ -77,6 +80,7 @@ impl FilterArgs {
             source_kind: self.source_kind,
             author: self.author,
             status: self.status,
+            consent: self.consent,
         })
     }
 }

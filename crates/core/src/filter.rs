@@ -5,7 +5,7 @@
 //! Spec: `docs/spec/search.md`, "Filters".
 
 use crate::id::Timestamp;
-use crate::pack::note::{NoteType, SourceKind, Status, TAG_BYTES_MAX};
+use crate::pack::note::{ConsentStatus, NoteType, SourceKind, Status, TAG_BYTES_MAX};
 use crate::policy::Sensitivity;
 use crate::search::fold;
 use thiserror::Error;
@@ -33,6 +33,8 @@ pub struct Filter {
     pub source_kind: Option<SourceKind>,
     /// In this state.
     pub status: Option<Status>,
+    /// With this said of the consent of whom it is about; one of which nothing is said never is.
+    pub consent: Option<ConsentStatus>,
 }
 
 /// Which notes are meant, by whether they are deleted.
@@ -111,6 +113,8 @@ pub struct Filtered<'a> {
     pub author: Option<&'a str>,
     /// Where it stands in its life.
     pub status: Status,
+    /// What is said of the consent of whom it is about, whatever has ended since.
+    pub consent: Option<ConsentStatus>,
 }
 
 impl Filter {
@@ -187,6 +191,7 @@ impl Filter {
                 .is_none_or(|text| fold(note.source).contains(text))
             && self.source_kind.is_none_or(|only| only == note.source_kind)
             && self.status.is_none_or(|only| only == note.status)
+            && self.consent.is_none_or(|only| note.consent == Some(only))
             && self.author.as_ref().is_none_or(|text| {
                 note.author
                     .is_some_and(|author| fold(author).contains(text))
@@ -227,6 +232,7 @@ mod tests {
             source_kind: SourceKind::Crm,
             author: Some("Mia Lí"),
             status: Status::Superseded,
+            consent: Some(ConsentStatus::Withdrawn),
         };
         let any = Filter::default;
         let at = |millis| Some(Timestamp::from_millis(millis));
@@ -238,6 +244,7 @@ mod tests {
             Filter {
                 source_kind: Some(SourceKind::Crm),
                 status: Some(Status::Superseded),
+                consent: Some(ConsentStatus::Withdrawn),
                 ..any()
             },
             Filter {
@@ -261,6 +268,10 @@ mod tests {
             any().with_author("ben").unwrap(),
             Filter {
                 source_kind: Some(SourceKind::Call),
+                ..any()
+            },
+            Filter {
+                consent: Some(ConsentStatus::Granted),
                 ..any()
             },
             Filter {

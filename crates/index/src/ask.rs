@@ -408,6 +408,9 @@ impl<'f> Admits<'f> {
                 .source_kind
                 .is_none_or(|only| only == opened.source_kind(doc))
             && filter.status.is_none_or(|only| only == opened.status(doc))
+            && filter
+                .consent
+                .is_none_or(|only| opened.consent(doc) == Some(only))
             && passes(&opened.source, &self.source)
             && passes(&opened.author, &self.author)
             && self.tags.as_ref().is_some_and(|tags| {

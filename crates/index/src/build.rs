@@ -4,7 +4,7 @@ use crate::files::Files;
 use crate::{IndexError, Name, contained};
 use kitbag_core::filter::folded_tag;
 use kitbag_core::id::ItemId;
-use kitbag_core::pack::note::{NoteType, SourceKind, Status};
+use kitbag_core::pack::note::{ConsentStatus, NoteType, SourceKind, Status};
 use kitbag_core::search::{Facts, Searched, each_word, fold_into};
 use std::ops::Range;
 use tantivy::directory::OwnedBytes;
@@ -38,6 +38,8 @@ pub struct Doc<'a> {
     pub source_kind: SourceKind,
     /// Where it stands in its life.
     pub status: Status,
+    /// What is said of the consent of whom it is about.
+    pub consent: Option<ConsentStatus>,
     /// Who wrote it at its source.
     pub author: Option<&'a str>,
 }
@@ -128,12 +130,14 @@ pub(crate) struct Flags(pub(crate) u64);
 impl Flags {
     fn of(doc: &Doc<'_>) -> Flags {
         let claim = doc.facts.claim.map_or(0, |claim| claim as u64 + 1);
+        let consent = doc.consent.map_or(0, |consent| consent as u64 + 1);
         Flags(
             u64::from(doc.facts.pinned)
                 | claim << 1
                 | (doc.status as u64) << 5
                 | (doc.note_type as u64) << 9
-                | (doc.source_kind as u64) << 14,
+                | (doc.source_kind as u64) << 14
+                | consent << 20,
         )
     }
 }

@@ -31,7 +31,7 @@ use thiserror::Error;
 
 /// The format of segments and of what is kept beside them. Whatever changes tokens, fields, columns or
 /// tantivy's files changes this, and an index of another format is built anew.
-pub const INDEX_VERSION: u16 = 1;
+pub const INDEX_VERSION: u16 = 2;
 
 /// Why an index does not answer: it is damaged, or the disk failed. It is to be dropped and built anew.
 #[derive(Debug, Error)]

@@ -6,7 +6,7 @@ use crate::build::{Flags, column, schema};
 use crate::files::Files;
 use crate::{IndexError, Name, contained};
 use kitbag_core::id::Timestamp;
-use kitbag_core::pack::note::{Claim, NoteType, SourceKind, Status};
+use kitbag_core::pack::note::{Claim, ConsentStatus, NoteType, SourceKind, Status};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::search::Facts;
 use minicbor::{Decode, Encode};
@@ -311,6 +311,12 @@ impl Opened {
 
     pub(crate) fn source_kind(&self, doc: u32) -> SourceKind {
         word(SourceKind::ALL, self.flags(doc).0 >> 14 & 0x3f)
+    }
+
+    pub(crate) fn consent(&self, doc: u32) -> Option<ConsentStatus> {
+        let consent = (self.flags(doc).0 >> 20 & 0xf) as usize;
+        let at = consent.checked_sub(1)?;
+        ConsentStatus::ALL.get(at).copied()
     }
 
     fn flags(&self, doc: u32) -> Flags {

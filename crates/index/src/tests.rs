@@ -4,7 +4,7 @@
 use super::*;
 use kitbag_core::filter::{Filter, Filtered, Listed};
 use kitbag_core::id::Timestamp;
-use kitbag_core::pack::note::{Claim, NoteType, SourceKind, Status};
+use kitbag_core::pack::note::{Claim, ConsentStatus, NoteType, SourceKind, Status};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::search::{
     Best, Facts, Offered, Query, Ranking, Score, Scratch, Searched, Statistics,
@@ -28,6 +28,7 @@ struct Note {
     note_type: NoteType,
     source_kind: SourceKind,
     status: Status,
+    consent: Option<ConsentStatus>,
 }
 
 impl Note {
@@ -50,6 +51,7 @@ impl Note {
             note_type: self.note_type,
             source_kind: self.source_kind,
             status: self.status,
+            consent: self.consent,
             author: self.author.as_deref(),
         }
     }
@@ -64,6 +66,7 @@ impl Note {
             source_kind: self.source_kind,
             author: self.author.as_deref(),
             status: self.status,
+            consent: self.consent,
         })
     }
 }
@@ -315,7 +318,14 @@ fn note() -> impl Strategy<Value = Note> {
         0usize..5,
     );
     let author = proptest::option::of(text(2));
-    let more = (0usize..3, 0usize..4, 0usize..Status::ALL.len(), author);
+    let consent = proptest::option::of(0usize..7);
+    let more = (
+        0usize..3,
+        0usize..4,
+        0usize..Status::ALL.len(),
+        author,
+        consent,
+    );
     (texts, about, more).prop_map(|(texts, about, more)| {
         let (title, body, tags, source) = texts;
         let (pack, id, sensitivity, at, pinned, claim) = about;
@@ -338,6 +348,7 @@ fn note() -> impl Strategy<Value = Note> {
             note_type: NoteType::ALL[more.0],
             source_kind: SourceKind::ALL[more.1],
             status: Status::ALL[more.2],
+            consent: more.4.map(|at| ConsentStatus::ALL[at]),
         }
     })
 }
@@ -373,6 +384,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         proptest::option::weighted(0.1, 0usize..3),
         proptest::option::weighted(0.1, 0usize..4),
         proptest::option::weighted(0.1, 0usize..2),
+        proptest::option::weighted(0.1, 0usize..7),
     );
     (sensitivity, times, words, kinds).prop_map(|(sensitivity, times, words, kinds)| {
         let at = |at: Option<u64>| at.map(|at| Timestamp::from_millis(at * 1_000_000_000));
@@ -382,6 +394,7 @@ fn filter() -> impl Strategy<Value = Filter> {
         filter.note_type = kinds.0.map(|at| NoteType::ALL[at]);
         filter.source_kind = kinds.1.map(|at| SourceKind::ALL[at]);
         filter.status = kinds.2.map(|at| Status::ALL[at]);
+        filter.consent = kinds.3.map(|at| ConsentStatus::ALL[at]);
         if let Some(tag) = words.0 {
             filter = filter.with_tags(&[tag.into()]).unwrap();
         }

@@ -69,6 +69,9 @@ pub struct NoteFilter {
     /// They are active, superseded, archived, expired or redacted.
     #[serde(default)]
     pub status: Option<String>,
+    /// Of the consent they say: not_required, pending, granted, limited, refused, withdrawn or expired.
+    #[serde(default)]
+    pub consent: Option<String>,
 }
 
 /// What was found.

@@ -237,6 +237,7 @@ fn filters(filter: &NoteFilter) -> Vec<ReceiptFilter> {
     let time = |time: Option<kitbag_rpc::Time>| time.map(|time| time.to_string());
     let one = [
         ("author", filter.author.clone()),
+        ("consent", filter.consent.clone()),
         (
             "sensitivity",
             filter.sensitivity.map(|s| s.as_str().to_owned()),

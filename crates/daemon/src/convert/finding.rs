@@ -23,6 +23,8 @@ pub(crate) fn filter(filter: rpc::NoteFilter) -> Result<engine::Filter, Failure>
     wanted.source_kind = source_kind.map_err(unknown("source kind"))?;
     let status = filter.status.map(|word| word.parse()).transpose();
     wanted.status = status.map_err(unknown("status"))?;
+    let consent = filter.consent.map(|word| word.parse()).transpose();
+    wanted.consent = consent.map_err(unknown("consent"))?;
     if let Some(text) = filter.author {
         wanted = wanted.with_author(&text).map_err(bad)?;
     }

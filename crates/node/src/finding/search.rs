@@ -578,5 +578,6 @@ pub(crate) fn admits(filter: &Filter, note: &ReadNote) -> bool {
         source_kind: record.source.kind,
         author: record.source.author.as_deref().filter(|_| !redacted),
         status: note.view.status,
+        consent: note.view.consent.as_ref().map(|consent| consent.status),
     })
 }

@@ -57,6 +57,7 @@ impl Making {
             note_type: note.built.note_type(&note.view),
             source_kind: record.source.kind,
             status: note.view.status,
+            consent: note.view.consent.as_ref().map(|consent| consent.status),
             author: record.source.author.as_deref().filter(|_| !redacted),
         })?;
         let key = (note.pack, note.built.item);
