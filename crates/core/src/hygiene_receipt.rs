@@ -4,11 +4,10 @@
 //! of any note. Why each note was chosen is the word of the program that asked.
 //! Spec: `docs/spec/hygiene.md`.
 
-use crate::attested::{self, Attested};
-use crate::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
-use crate::person::SignedPersonOp;
+use crate::attested::{Attested, Signed};
+use crate::id::{ItemId, PackId, Timestamp};
 use crate::receipt::ReceiptError;
-use kitbag_crypto::{SignLabel, SigningKey};
+use kitbag_crypto::SignLabel;
 use minicbor::{Decode, Encode};
 
 /// The version of these receipts that this program writes and understands.
@@ -88,58 +87,7 @@ pub struct LeftAlone {
 }
 
 /// A receipt of hygiene that the device which it names signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedHygieneReceipt {
-    receipt: HygieneReceipt,
-    person: SignedPersonOp,
-    bytes: Vec<u8>,
-}
-
-impl SignedHygieneReceipt {
-    /// Signs a receipt with the key of the device that its person names.
-    ///
-    /// # Errors
-    /// [`ReceiptError`] if nobody could verify it.
-    pub fn sign(
-        receipt: &HygieneReceipt,
-        key: &SigningKey,
-    ) -> Result<SignedHygieneReceipt, ReceiptError> {
-        SignedHygieneReceipt::verify(&attested::sign(receipt, key))
-    }
-
-    /// Decodes a receipt and checks its signature and that of its person.
-    ///
-    /// # Errors
-    /// [`ReceiptError`] by cause.
-    pub fn verify(bytes: &[u8]) -> Result<SignedHygieneReceipt, ReceiptError> {
-        let (receipt, person) = attested::verify(bytes)?;
-        Ok(SignedHygieneReceipt {
-            receipt,
-            person,
-            bytes: bytes.to_vec(),
-        })
-    }
-
-    /// What it says.
-    pub fn receipt(&self) -> &HygieneReceipt {
-        &self.receipt
-    }
-
-    /// Who did it.
-    pub fn person(&self) -> PersonId {
-        self.person.person()
-    }
-
-    /// The device that did it, and signed.
-    pub fn device(&self) -> DeviceId {
-        self.person.certificate().device
-    }
-
-    /// The bytes that are kept and given away.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-}
+pub type SignedHygieneReceipt = Signed<HygieneReceipt>;
 
 impl Attested for HygieneReceipt {
     const LABEL: SignLabel = SignLabel::HygieneReceipt;
@@ -205,6 +153,7 @@ fn word(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::attested::tests::person;
+    use kitbag_crypto::SigningKey;
 
     fn receipt() -> (SigningKey, HygieneReceipt) {
         let (key, person) = person(1);
