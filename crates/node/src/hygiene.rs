@@ -17,7 +17,7 @@ mod runs;
 
 pub use doing::{ActDone, HygieneAct, HygieneAction};
 pub use runs::RunUndone;
-pub(crate) use runs::{Run, Runs};
+pub(crate) use runs::{Run, Runs, check as check_lists};
 
 use crate::view::Linked;
 use crate::{Node, NodeError};
@@ -254,8 +254,8 @@ impl Node {
     /// Begins to look for what is in the way. What comes in afterwards may be missed.
     ///
     /// # Errors
-    /// [`NodeError::BadInput`] for the options; [`NodeError::NotFound`] for a pack;
-    /// [`NodeError::Store`].
+    /// [`NodeError::BadInput`] for the options, or for more than [`HYGIENE_NOTES_MAX`] notes that are not
+    /// deleted; [`NodeError::NotFound`] for a pack; [`NodeError::Store`].
     pub fn begin_hygiene(
         &mut self,
         now: Timestamp,
@@ -273,6 +273,8 @@ impl Node {
         if packs.iter().any(|pack| !self.packs.contains(pack)) {
             return Err(NodeError::NotFound("pack"));
         }
+        let notes = packs.iter().filter_map(|pack| self.packs.summary(pack));
+        refuse_too_many(notes.map(|summary| summary.notes).sum())?;
         let mut key = [0u8; 16];
         self.rng.fill_bytes(&mut key);
         let reading = Reading::new(self, now, packs.clone(), key);
@@ -347,6 +349,16 @@ impl HygieneOptions {
 
     fn asks(&self, kind: HygieneKind) -> bool {
         self.kinds.contains(&kind)
+    }
+}
+
+fn refuse_too_many(notes: u64) -> Result<(), NodeError> {
+    match notes > HYGIENE_NOTES_MAX as u64 {
+        true => Err(NodeError::BadInput {
+            field: "packs",
+            reason: format!("more than {HYGIENE_NOTES_MAX} notes at once; name fewer packs"),
+        }),
+        false => Ok(()),
     }
 }
 

@@ -7,15 +7,17 @@
 
 use crate::pens::Pens;
 use crate::replica::{Place, Replica};
-use crate::{Node, NodeError};
+use crate::{Node, NodeError, read_list_up_to};
 use kitbag_core::codec;
 use kitbag_core::id::{EntryHash, LogId, PackId, Timestamp};
+use kitbag_store::Store;
 use minicbor::{Decode, Encode};
 
 /// Goes of a pack that are known, at most. What an older one wrote is taken back note by note.
 const RUNS_MAX: usize = 32;
 /// Pieces of logs of one go, at most: one for each time that something else was written in between.
 const SPANS_MAX: usize = 2_048;
+/// Bytes of the list, at most: both lists of pieces of every go.
 const RUNS_BYTES_MAX: usize = RUNS_MAX * (2 * SPANS_MAX * 64 + 64) + 16;
 
 /// Entries of one log, from one number to before another.
@@ -116,12 +118,22 @@ impl Runs {
     }
 }
 
-/// Adds a piece, to the one of its log that ends where it begins. If there is no room it is left out, and
-/// is a write of its own then.
-fn join(spans: &mut Vec<Span>, span: Span) {
-    let before = |one: &Span| one.log == span.log && one.to == span.from;
-    match spans.iter().rposition(before) {
-        Some(at) => spans[at].to = span.to,
+/// Adds a piece to those of its log that it touches. If there is no room it is left out, and is a write of
+/// its own then.
+fn join(spans: &mut Vec<Span>, mut span: Span) {
+    let touches = |one: &Span, span: &Span| {
+        one.log == span.log && one.from <= span.to && span.from <= one.to
+    };
+    // It stays where the last of them stood: the order is that of writing.
+    let mut place = None;
+    while let Some(at) = spans.iter().rposition(|one| touches(one, &span)) {
+        let one = spans.remove(at);
+        span.from = span.from.min(one.from);
+        span.to = span.to.max(one.to);
+        place = Some(place.map_or(at, |place: usize| place - 1));
+    }
+    match place {
+        Some(at) => spans.insert(at, span),
         None if spans.len() < SPANS_MAX => spans.push(span),
         None => {}
     }
@@ -159,14 +171,7 @@ impl Run {
                 }
             }
             self.left.retain(|span| span.from < span.to);
-            match self
-                .past
-                .iter_mut()
-                .find(|p| p.log == one.log && p.from == one.to)
-            {
-                Some(past) => past.from = one.from,
-                None => self.past.push(*one),
-            }
+            join(&mut self.past, *one);
         }
         by.iter().for_each(|span| join(&mut self.past, *span));
     }
@@ -183,6 +188,30 @@ fn name(pack: PackId) -> String {
     format!("hygiene/{pack}")
 }
 
+/// The goes of a pack. A list that cannot be read is begun anew, and told in `damaged`.
+fn read_runs(
+    store: &Store,
+    pack: PackId,
+    damaged: &mut Vec<&'static str>,
+) -> Result<Runs, NodeError> {
+    let what = "list of what hygiene wrote";
+    read_list_up_to(store, &name(pack), RUNS_BYTES_MAX, what, damaged)
+}
+
+/// Looks at the lists of all packs; what cannot be read is told in `damaged`, once.
+pub(crate) fn check(
+    store: &Store,
+    packs: &[PackId],
+    damaged: &mut Vec<&'static str>,
+) -> Result<(), NodeError> {
+    let mut found = Vec::new();
+    for pack in packs {
+        read_runs(store, *pack, &mut found)?;
+    }
+    damaged.extend(found.first());
+    Ok(())
+}
+
 impl Node {
     /// The moment of a go that begins now: later than every one before it in this pack.
     ///
@@ -197,12 +226,7 @@ impl Node {
     }
 
     pub(crate) fn runs(&self, pack: PackId) -> Result<Runs, NodeError> {
-        let kept = self.store.setting(&name(pack))?;
-        let kept = kept.map(|bytes| codec::decode(&bytes, RUNS_BYTES_MAX));
-        let kept = kept.transpose();
-        Ok(kept
-            .map_err(|_| NodeError::Damaged("list of what hygiene wrote"))?
-            .unwrap_or_default())
+        read_runs(&self.store, pack, &mut Vec::new())
     }
 
     /// The setting that says what a step wrote for a go.
@@ -257,5 +281,68 @@ impl Run {
             notes: self.notes,
             rest,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(log: u8, from: u64, to: u64) -> Span {
+        Span {
+            log: LogId::from_bytes([log; 32]),
+            from,
+            to,
+        }
+    }
+
+    fn run() -> Run {
+        Run {
+            at: Timestamp::from_millis(1),
+            notes: 0,
+            left: vec![],
+            past: vec![],
+        }
+    }
+
+    /// Goal: pieces that touch are one, on whichever side; others stay apart, in the order of writing.
+    #[test]
+    fn pieces_that_touch_are_one() {
+        let mut spans = vec![];
+        let pieces = [
+            span(1, 4, 6),
+            span(2, 0, 3),
+            span(1, 10, 12),
+            span(1, 8, 10),
+            span(1, 6, 8),
+            span(2, 5, 6),
+        ];
+        for piece in pieces {
+            join(&mut spans, piece);
+        }
+        assert_eq!(spans, [span(2, 0, 3), span(1, 4, 12), span(2, 5, 6)]);
+    }
+
+    /// Goal: however often other writes come between, the list of a go stays as long as it may be, and
+    /// reads back.
+    #[test]
+    fn what_is_taken_back_never_makes_the_list_too_long_to_read() {
+        let mut full = run();
+        let far = u64::MAX - 2 * SPANS_MAX as u64 * 4;
+        for at in 0..2 * SPANS_MAX as u64 {
+            let (from, to) = (far + 4 * at, far + 4 * at + 1);
+            join(&mut full.left, span(1, from, to));
+        }
+        for at in 0..2 * SPANS_MAX as u64 {
+            let (from, to) = (far + 4 * at, far + 4 * at + 1);
+            full.took_back(&[span(2, from, to)], &[span(3, from, to)]);
+        }
+        assert_eq!((full.left.len(), full.past.len()), (SPANS_MAX, SPANS_MAX));
+        let runs = Runs {
+            runs: vec![full; RUNS_MAX],
+        };
+        let bytes = codec::encode(&runs);
+        let read = codec::decode::<Runs>(&bytes, RUNS_BYTES_MAX).unwrap();
+        assert_eq!(read.runs.len(), RUNS_MAX);
     }
 }

@@ -1,5 +1,6 @@
 //! What is in the way in packs: found, put away, taken back; and nothing of what somebody may not read.
 
+use super::admins::{change, remove};
 use super::support::*;
 use kitbag_core::content::report::{ReadPart, Via};
 use kitbag_core::filter::Filter;
@@ -608,6 +609,76 @@ fn nothing_above_the_clearance_is_found_or_counted() {
         )
     };
     assert_eq!(told(true), told(false));
+}
+
+/// Goal: a report of a read of the year 2500 keeps no note out of what was never read or is stale, for
+/// nobody; neither one that others sent nor one of the own list. A clock that is some hours ahead counts.
+#[test]
+fn a_read_that_is_reported_far_ahead_does_not_count() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(2908, Role::Reader, Internal);
+    let [ahead, hours, own] = ["one", "two", "three"].map(|text| {
+        let text = format!("{text} {CALL}");
+        put(&mut world, ana, pack, note(&text, Internal))
+    });
+    settle(&mut world);
+    world.run(200 * DAY_MILLIS);
+    settle(&mut world);
+    let moment = world.clock(ben);
+    let years = later(moment, 475 * 365);
+    let some_hours = Timestamp::from_millis(moment.as_millis() + 5 * 60 * 60 * 1_000);
+    for (who, id, at) in [
+        (ben, ahead, years),
+        (ben, hours, some_hours),
+        (ana, own, years),
+    ] {
+        let read = world.call(who, |node, _| {
+            node.report_read(at, pack, id, ReadPart::Now, Via::Command)
+        });
+        read.done();
+    }
+    let wrote = world.call(ben, |node, now| node.write_reports(now, true));
+    wrote.done();
+    settle(&mut world);
+    for who in [ana, ben] {
+        let report = look(&mut world, who, &options());
+        for kind in [NeverRead, Stale] {
+            let found = of(&report, kind);
+            assert!(found.contains(&ahead) && found.contains(&own), "{kind:?}");
+            assert!(!found.contains(&hours), "{kind:?}");
+        }
+    }
+}
+
+/// Goal: what this device's own list says of reads is known for each pack, however many rows stand there.
+#[test]
+fn reads_in_the_own_list_are_known_in_each_pack() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(2909, Role::Reader, Internal);
+    let mut notes = Vec::new();
+    for at in 0..120 {
+        let text = format!("number {at} {CALL}");
+        notes.push(put(&mut world, ana, pack, note(&text, Internal)));
+    }
+    let other = create(&mut world, ben, "others");
+    let of_other = put(&mut world, ben, other, note(CALL, Internal));
+    settle(&mut world);
+    world.run(200 * DAY_MILLIS);
+    settle(&mut world);
+    for id in notes.iter().skip(1) {
+        let read = world.call(ben, |node, now| {
+            node.report_read(now, pack, *id, ReadPart::Now, Via::Command)
+        });
+        read.done();
+    }
+    // Nobody takes reports of one who is out: they stay in the own list.
+    let out = remove(&world, ben);
+    change(&mut world, ana, pack, &out);
+    settle(&mut world);
+    let wrote = world.call(ben, |node, now| node.write_reports(now, true));
+    wrote.done();
+    let report = look(&mut world, ben, &options());
+    let unread = of(&report, NeverRead);
+    assert_eq!(unread.len(), 2, "{unread:?}");
+    assert!(unread.contains(&notes[0]) && unread.contains(&of_other));
 }
 
 /// Goal: a reader who has a plan of somebody else, or makes one up, is refused note by note.

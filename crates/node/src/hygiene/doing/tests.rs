@@ -21,6 +21,14 @@ fn open(dir: &Path) -> Node {
     Node::open(store, Box::new(rng), None, |_| Ok(())).unwrap()
 }
 
+fn reopened(node: Node, dir: &Path) -> Node {
+    drop(node);
+    let mut rng = ChaCha20Rng::seed_from_u64(2_921);
+    let master = MasterKey::from_bytes([7; 32]);
+    let store = Store::open(&dir.join("db"), &master, &mut rng).unwrap();
+    Node::open(store, Box::new(rng), None, |_| Ok(())).unwrap()
+}
+
 fn record(text: &str) -> Record {
     let source = Source {
         kind: SourceKind::Crm,
@@ -153,4 +161,45 @@ fn an_error_of_another_kind_is_still_an_error() {
     let nowhere = PackId::from_bytes([3; 32]);
     let step = node.hygiene_step(NOW, nowhere, &[]);
     assert!(matches!(step, Err(NodeError::NotFound(_))));
+}
+
+/// Goal: a list of goes that cannot be read is told, blocks no undo, and is begun anew by the next go.
+#[test]
+fn a_list_of_goes_that_cannot_be_read_is_begun_anew() {
+    for damage in [&b"\xff no list"[..], b""] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut node = open(dir.path());
+        let made = node.create_pack(NOW, "Acme", Sensitivity::Internal);
+        let pack = made.unwrap().id;
+        let notes = ["a", "b", "c"].map(|text| note(&mut node, pack, text));
+        let go = |node: &mut Node, of: &[ItemId], at: u64| {
+            let delete = |note: &ItemId| HygieneAction {
+                note: *note,
+                version: version(node, pack, *note),
+                act: HygieneAct::Delete,
+            };
+            let actions: Vec<_> = of.iter().map(delete).collect();
+            let now = Timestamp::from_millis(NOW.as_millis() + at);
+            let run = node.begin_hygiene_run(now, pack).unwrap();
+            let done = node.hygiene_step(run, pack, &actions).unwrap();
+            assert!(done.iter().all(|one| one.left.is_none()));
+        };
+        go(&mut node, &notes[..2], 1);
+        let mut batch = node.store.batch(&mut *node.rng).unwrap();
+        batch.put_setting(&format!("hygiene/{pack}"), damage).unwrap();
+        batch.commit().unwrap();
+        let mut node = reopened(node, dir.path());
+        assert_eq!(node.damaged(), ["list of what hygiene wrote"]);
+        // What the go wrote are single writes now.
+        let later = Timestamp::from_millis(NOW.as_millis() + 2);
+        let undone = node.undo(later, pack, None, false).unwrap();
+        assert_eq!(undone.run, None);
+        assert_eq!(status(&node, pack, notes[1]), Status::Active);
+        assert_eq!(status(&node, pack, notes[0]), Status::DELETED);
+        go(&mut node, &notes[1..], 3);
+        let later = Timestamp::from_millis(NOW.as_millis() + 4);
+        let undone = node.undo(later, pack, None, false).unwrap();
+        assert_eq!(undone.run.map(|run| (run.notes, run.rest)), Some((2, 0)));
+        assert!(reopened(node, dir.path()).damaged().is_empty());
+    }
 }
