@@ -157,6 +157,12 @@ fn hygiene_in_words(verified: &HygieneVerified, now: &Zoned) -> String {
         let notes = words::count(*notes, "note", "notes");
         lines.push(format!("stayed: {notes} ({})", words::inline(why)));
     }
+    if let Some(unreached) = says.unreached.filter(|unreached| *unreached > 0) {
+        let notes = words::count(unreached, "note", "notes");
+        lines.push(format!(
+            "not reached: {notes} (it was cut off, or was under way)"
+        ));
+    }
     lines.join("\n")
 }
 

@@ -11,15 +11,16 @@
 mod alike;
 mod doing;
 mod facts;
+mod goes;
 mod reads;
 mod rows;
 mod runs;
 
 pub use doing::{ActDone, HygieneAct, HygieneAction};
+pub use goes::{GoKept, HygieneGo};
 pub use runs::RunUndone;
 pub(crate) use runs::{Run, Runs, check as check_lists};
 
-use crate::view::Linked;
 use crate::{Node, NodeError};
 use alike::Alike;
 use facts::Facts;
@@ -182,10 +183,21 @@ pub struct HygieneNote {
     pub why: Why,
     /// Since when.
     pub since: Option<Timestamp>,
-    /// Its masked copies, or its original, that go with it.
-    pub along: Vec<Linked>,
+    /// Its masked copies, or its original, that may go with it.
+    pub along: Vec<HygieneAlong>,
     /// Why it stays as it is, if it does.
     pub left: Option<Left>,
+    /// Names it as it was looked at.
+    pub version: [u8; 32],
+}
+
+/// A masked copy or an original of a note, that may go with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HygieneAlong {
+    /// The note.
+    pub id: ItemId,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
     /// Names it as it was looked at.
     pub version: [u8; 32],
 }
@@ -222,7 +234,7 @@ pub enum Left {
     Selected,
     /// This person may not write there.
     NotAllowed,
-    /// It changed since it was looked at.
+    /// It, or what goes with it, changed since it was looked at.
     Changed,
     /// What should have replaced it changed, or is gone.
     KeptChanged,
@@ -232,6 +244,22 @@ pub enum Left {
     Unreadable,
     /// It is what it should become already.
     Done,
+}
+
+impl Left {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Left::Pinned => "pinned",
+            Left::Selected => "selected",
+            Left::NotAllowed => "not_allowed",
+            Left::Changed => "changed",
+            Left::KeptChanged => "kept_changed",
+            Left::Gone => "gone",
+            Left::Unreadable => "unreadable",
+            Left::Done => "done",
+        }
+    }
 }
 
 /// A look that is under way.

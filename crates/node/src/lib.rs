@@ -710,7 +710,9 @@ pub(crate) fn read_list<T: Default + minicbor::Encode<()> + for<'b> minicbor::De
 }
 
 /// The same, of a list of at most so many bytes.
-pub(crate) fn read_list_up_to<T: Default + minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()>>(
+pub(crate) fn read_list_up_to<
+    T: Default + minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()>,
+>(
     store: &Store,
     setting: &str,
     bytes_max: usize,

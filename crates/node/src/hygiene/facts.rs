@@ -42,8 +42,8 @@ pub(super) struct Fact {
     pub(super) ended: bool,
     /// Whether it is in use past its end, or a masked copy is that has ended as it has.
     pub(super) in_use_past_end: bool,
-    /// The others of an original and its masked copies; of a copy, none.
-    pub(super) family: Vec<ItemId>,
+    /// Of an original, its masked copies as they were looked at.
+    pub(super) family: Vec<(ItemId, [u8; 32])>,
     /// Whether it is a masked copy of a note that is here.
     pub(super) is_copy: bool,
 }
@@ -249,7 +249,7 @@ impl Facts {
     fn join(&mut self, head: usize, copy: usize) {
         let of = &mut self.all[copy];
         (of.is_copy, of.signature) = (true, None);
-        let (item, changed_at, added_at) = (of.item, of.changed_at, of.added_at);
+        let (item, changed_at, added_at) = ((of.item, of.version), of.changed_at, of.added_at);
         let (read_at, pinned, left) = (of.read_at, of.pinned, of.left);
         let (in_use, referred_to) = (of.in_use_past_end, of.referred_to);
         let head = &mut self.all[head];

@@ -98,13 +98,14 @@ impl Reading {
         let counts = |report: &Report| (since..=until).contains(&report.until());
         if let Some(from) = self.own_next {
             let own = &mut self.own;
-            self.own_next = node.own_reports_on_packs(from, SLICE_ENTRIES as u64, |pack, report| {
-                if let Some(of_pack) = own.get_mut(&pack)
-                    && counts(&report)
-                {
-                    of_pack.push(report);
-                }
-            })?;
+            self.own_next =
+                node.own_reports_on_packs(from, SLICE_ENTRIES as u64, |pack, report| {
+                    if let Some(of_pack) = own.get_mut(&pack)
+                        && counts(&report)
+                    {
+                        of_pack.push(report);
+                    }
+                })?;
             return Ok(false);
         }
         for _ in 0..SLICE_ENTRIES {

@@ -5,10 +5,13 @@
 //! where it was. What a go wrote, and what took it back, is no write of its own any more once it was
 //! taken back.
 
+use super::HygieneGo;
+use super::goes::Told;
 use crate::pens::Pens;
 use crate::replica::{Place, Replica};
 use crate::{Node, NodeError, read_list_up_to};
 use kitbag_core::codec;
+use kitbag_core::hygiene_receipt::PutAway;
 use kitbag_core::id::{EntryHash, LogId, PackId, Timestamp};
 use kitbag_store::Store;
 use minicbor::{Decode, Encode};
@@ -17,8 +20,8 @@ use minicbor::{Decode, Encode};
 const RUNS_MAX: usize = 32;
 /// Pieces of logs of one go, at most: one for each time that something else was written in between.
 const SPANS_MAX: usize = 2_048;
-/// Bytes of the list, at most: both lists of pieces of every go.
-const RUNS_BYTES_MAX: usize = RUNS_MAX * (2 * SPANS_MAX * 64 + 64) + 16;
+/// Bytes of the list, at most: both lists of pieces of every go, and how far it came.
+const RUNS_BYTES_MAX: usize = RUNS_MAX * (2 * SPANS_MAX * 64 + 1_024) + 16;
 
 /// Entries of one log, from one number to before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -52,13 +55,16 @@ pub(crate) struct Run {
     pub(crate) at: Timestamp,
     /// Notes that it changed, without those that went along.
     #[n(1)]
-    notes: u64,
+    pub(super) notes: u64,
     /// What it wrote and was not taken back, in the order of writing.
     #[n(2)]
     left: Vec<Span>,
     /// What of it was taken back, and what took it back.
     #[n(3)]
     past: Vec<Span>,
+    /// How far it came; of a few of the newest goes.
+    #[n(4)]
+    told: Option<Told>,
 }
 
 /// The goes of a pack, oldest first.
@@ -98,32 +104,49 @@ impl Runs {
         self.runs.iter().find(|run| run.at == at)
     }
 
-    /// Notes that a step wrote something for the go that began then.
-    fn wrote(&mut self, at: Timestamp, spans: &[Span], notes: u64) {
-        let known = self.runs.iter().position(|run| run.at == at);
-        let place = known.unwrap_or_else(|| {
-            let surplus = (self.runs.len() + 1).saturating_sub(RUNS_MAX);
-            self.runs.drain(..surplus);
-            self.runs.push(Run {
-                at,
-                notes: 0,
-                left: vec![],
-                past: vec![],
-            });
-            self.runs.len() - 1
-        });
+    /// The goes of which is known how far they came, oldest first, with the notes that each changed.
+    pub(super) fn told(&self) -> impl Iterator<Item = (&Run, &Told)> {
+        let runs = self.runs.iter();
+        runs.filter_map(|run| Some((run, run.told.as_ref()?)))
+    }
+
+    /// Notes what a step wrote for a go; gives the setting in which its notes are kept.
+    fn wrote(
+        &mut self,
+        pack: PackId,
+        go: &HygieneGo,
+        spans: &[Span],
+        notes: Vec<PutAway>,
+    ) -> Option<(String, Vec<u8>)> {
+        let place = match self.runs.iter().position(|run| run.at == go.at) {
+            Some(place) => place,
+            None => {
+                let surplus = (self.runs.len() + 1).saturating_sub(RUNS_MAX);
+                self.runs.drain(..surplus);
+                let slots = self.runs.iter_mut().map(|run| &mut run.told);
+                let told = Some(Told::begun(slots));
+                self.runs.push(Run {
+                    at: go.at,
+                    notes: 0,
+                    left: vec![],
+                    past: vec![],
+                    told,
+                });
+                self.runs.len() - 1
+            }
+        };
         let run = &mut self.runs[place];
-        run.notes += notes;
+        run.notes += notes.len() as u64;
         spans.iter().for_each(|span| join(&mut run.left, *span));
+        run.told.as_mut()?.went_on(pack, go, notes)
     }
 }
 
 /// Adds a piece to those of its log that it touches. If there is no room it is left out, and is a write of
 /// its own then.
 fn join(spans: &mut Vec<Span>, mut span: Span) {
-    let touches = |one: &Span, span: &Span| {
-        one.log == span.log && one.from <= span.to && span.from <= one.to
-    };
+    let touches =
+        |one: &Span, span: &Span| one.log == span.log && one.from <= span.to && span.from <= one.to;
     // It stays where the last of them stood: the order is that of writing.
     let mut place = None;
     while let Some(at) = spans.iter().rposition(|one| touches(one, &span)) {
@@ -213,33 +236,42 @@ pub(crate) fn check(
 }
 
 impl Node {
-    /// The moment of a go that begins now: later than every one before it in this pack.
+    /// A go that begins now, for so many actions. Its moment is later than that of every one before it in
+    /// this pack.
     ///
     /// # Errors
     /// [`NodeError::Store`].
-    pub fn begin_hygiene_run(&self, now: Timestamp, pack: PackId) -> Result<Timestamp, NodeError> {
+    pub fn begin_hygiene_run(
+        &self,
+        now: Timestamp,
+        pack: PackId,
+        planned: usize,
+    ) -> Result<HygieneGo, NodeError> {
         let runs = self.runs(pack)?;
         let after = runs.runs.iter().map(|run| run.at.as_millis() + 1).max();
-        Ok(Timestamp::from_millis(
-            now.as_millis().max(after.unwrap_or_default()),
-        ))
+        let at = now.as_millis().max(after.unwrap_or_default());
+        Ok(HygieneGo::new(Timestamp::from_millis(at), planned as u64))
     }
 
     pub(crate) fn runs(&self, pack: PackId) -> Result<Runs, NodeError> {
         read_runs(&self.store, pack, &mut Vec::new())
     }
 
-    /// The setting that says what a step wrote for a go.
+    /// The settings that say what a step did for a go; none if it did nothing, and none before it did.
     pub(super) fn with_written(
         &self,
         pack: PackId,
-        at: Timestamp,
+        go: &HygieneGo,
         spans: &[Span],
-        notes: u64,
-    ) -> Result<(String, Vec<u8>), NodeError> {
+        notes: Vec<PutAway>,
+    ) -> Result<Option<Vec<(String, Vec<u8>)>>, NodeError> {
         let mut runs = self.runs(pack)?;
-        runs.wrote(at, spans, notes);
-        Ok((name(pack), codec::encode(&runs)))
+        if notes.is_empty() && runs.begun_at(go.at).is_none() {
+            return Ok(None); // nor does it take the place of one that did something
+        }
+        let row = runs.wrote(pack, go, spans, notes);
+        let list = (name(pack), codec::encode(&runs));
+        Ok(Some(row.into_iter().chain([list]).collect()))
     }
 
     /// The newest entries of a go that are to be taken back.
@@ -302,6 +334,7 @@ mod tests {
             notes: 0,
             left: vec![],
             past: vec![],
+            told: Some(Told::full()),
         }
     }
 

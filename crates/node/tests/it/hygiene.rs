@@ -4,14 +4,15 @@ use super::admins::{change, remove};
 use super::support::*;
 use kitbag_core::content::report::{ReadPart, Via};
 use kitbag_core::filter::Filter;
+use kitbag_core::hygiene_receipt::SignedHygieneReceipt;
 use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::pack::DateEdit;
 use kitbag_core::pack::note::{Consent, ConsentStatus};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_crypto::MasterKey;
 use kitbag_node::hygiene::{
-    ActDone, DAY_MILLIS, HygieneAct, HygieneAction, HygieneKind, HygieneNote, HygieneOptions,
-    HygieneReport, KeptBecause, Left, Why,
+    ActDone, DAY_MILLIS, HygieneAct, HygieneAction, HygieneGo, HygieneKind, HygieneNote,
+    HygieneOptions, HygieneReport, KeptBecause, Left, Why,
 };
 use kitbag_node::undo::{Along, Undone};
 use kitbag_node::view::{NewNote, NewSource, NoteEdit};
@@ -92,6 +93,17 @@ fn of(report: &HygieneReport, kind: HygieneKind) -> Vec<ItemId> {
     ids(&report.kinds[&kind].notes)
 }
 
+fn action(note: &HygieneNote, act: HygieneAct) -> HygieneAction {
+    let along = note.along.iter().map(|with| (with.id, with.version));
+    HygieneAction {
+        note: note.id,
+        version: note.version,
+        act,
+        along: along.collect(),
+        why: Some("for a test".into()),
+    }
+}
+
 /// What a plan of the listed notes does.
 fn plan(report: &HygieneReport) -> Vec<HygieneAction> {
     let mut actions = Vec::new();
@@ -107,11 +119,7 @@ fn plan(report: &HygieneReport) -> Vec<HygieneAction> {
         actions.extend(
             notes
                 .filter(|note| note.left.is_none())
-                .map(|note| HygieneAction {
-                    note: note.id,
-                    version: note.version,
-                    act,
-                }),
+                .map(|note| action(note, act)),
         );
     }
     for group in &report.groups {
@@ -123,11 +131,7 @@ fn plan(report: &HygieneReport) -> Vec<HygieneAction> {
         actions.extend(
             others
                 .filter(|note| note.left.is_none())
-                .map(|note| HygieneAction {
-                    note: note.id,
-                    version: note.version,
-                    act,
-                }),
+                .map(|note| action(note, act)),
         );
     }
     actions
@@ -137,11 +141,17 @@ fn step(
     world: &mut World,
     who: Who,
     pack: PackId,
-    run: Timestamp,
+    go: &mut HygieneGo,
     actions: &[HygieneAction],
 ) -> Vec<ActDone> {
-    let done = world.call(who, |node, _| node.hygiene_step(run, pack, actions));
+    let done = world.call(who, |node, _| node.hygiene_step(go, pack, actions));
     done.done()
+}
+
+fn begin(world: &mut World, who: Who, pack: PackId, actions: &[HygieneAction]) -> HygieneGo {
+    let (now, planned) = (world.clock(who), actions.len());
+    let begun = world.node(who).begin_hygiene_run(now, pack, planned);
+    begun.unwrap()
 }
 
 fn put_away(
@@ -151,11 +161,10 @@ fn put_away(
     mut actions: &[HygieneAction],
 ) -> Vec<ActDone> {
     world.run(1);
-    let now = world.clock(who);
-    let run = world.node(who).begin_hygiene_run(now, pack).unwrap();
+    let mut go = begin(world, who, pack, actions);
     let mut all = Vec::new();
     while !actions.is_empty() {
-        let done = step(world, who, pack, run, actions);
+        let done = step(world, who, pack, &mut go, actions);
         assert!(!done.is_empty());
         actions = &actions[done.len()..];
         all.extend(done);
@@ -402,16 +411,15 @@ fn a_go_is_finished_after_a_crash_and_taken_back_as_one() {
     };
     let actions = plan(&look(&mut world, ana, &only));
     assert_eq!(actions.len(), 50);
-    let now = world.clock(ana);
-    let run = world.node(ana).begin_hygiene_run(now, pack).unwrap();
-    let done = step(&mut world, ana, pack, run, &actions);
+    let mut run = begin(&mut world, ana, pack, &actions);
+    let done = step(&mut world, ana, pack, &mut run, &actions);
     assert!(done.len() < 50 && done.iter().all(|one| one.left.is_none()));
     world.kill(ana);
     assert!(matches!(world.start(ana), Opened::Up));
     let rest = plan(&look(&mut world, ana, &only));
     assert_eq!(rest.len(), 50 - done.len());
     // A plan of before says of what was done that it was.
-    let again = step(&mut world, ana, pack, run, &actions);
+    let again = step(&mut world, ana, pack, &mut run, &actions);
     assert!(
         again.iter().all(|one| one.left == Some(Left::Done)),
         "{again:?}"
@@ -445,6 +453,64 @@ fn a_go_is_finished_after_a_crash_and_taken_back_as_one() {
     assert_eq!(undone.run, None);
     assert_eq!(look(&mut world, ana, &only).kinds[&LongExpired].total, 49);
     assert_no_violations(&mut world);
+}
+
+/// Goal: a go that was killed has a receipt of what it did, with how much it did not come to; doing it
+/// again has one of the rest, and both together name each note once.
+#[test]
+fn a_go_that_was_cut_off_has_a_receipt_of_what_it_did() {
+    let mut world = World::new(2910);
+    let ana = world.add(&secret("Ana"));
+    let pack = create(&mut world, ana, "plans");
+    for at in 0..40 {
+        put(&mut world, ana, pack, note(&format!("text {at}"), Internal));
+    }
+    world.run(40 * DAY_MILLIS);
+    let only = HygieneOptions {
+        kinds: [OverRetained].into(),
+        retention_days: Some(30),
+        ..options()
+    };
+    let mut actions = plan(&look(&mut world, ana, &only));
+    assert_eq!(actions.len(), 40);
+    actions[3].version = [7; 32];
+    let mut go = begin(&mut world, ana, pack, &actions);
+    let done = step(&mut world, ana, pack, &mut go, &actions);
+    assert_eq!(done[3].left, Some(Left::Changed));
+    world.kill(ana);
+    assert!(matches!(world.start(ana), Opened::Up));
+    let reached = done.len() as u64;
+    let goes = world.node(ana).hygiene_goes(pack).unwrap();
+    let [first] = &goes[..] else {
+        panic!("{goes:?}")
+    };
+    assert_eq!((first.at, first.planned), (go.at, 40));
+    assert_eq!((first.done, first.unreached), (reached - 1, 40 - reached));
+
+    let rest = plan(&look(&mut world, ana, &only));
+    put_away(&mut world, ana, pack, &rest);
+    let goes = world.node(ana).hygiene_goes(pack).unwrap();
+    let unreached: Vec<u64> = goes.iter().map(|go| go.unreached).collect();
+    assert_eq!(unreached, [0, 40 - reached], "the newest first");
+    let mut named: Vec<ItemId> = Vec::new();
+    for go in &goes {
+        let signed = world.call(ana, |node, now| node.sign_hygiene_receipt(now, pack, go.at));
+        let signed = SignedHygieneReceipt::verify(signed.done().bytes()).unwrap();
+        let says = signed.receipt();
+        assert_eq!((says.began, says.unreached), (go.at, Some(go.unreached)));
+        assert_eq!(says.notes.len() as u64, go.done);
+        for one in &says.notes {
+            let planned = actions.iter().chain(&rest).rev();
+            let planned = planned.filter(|action| action.note == one.note);
+            let version = planned.map(|action| action.version).next();
+            assert_eq!(Some(one.before), version);
+            assert_eq!(one.why.as_deref(), Some("for a test"));
+        }
+        named.extend(says.notes.iter().map(|one| one.note));
+    }
+    named.sort_unstable();
+    named.dedup();
+    assert_eq!(named.len(), 40);
 }
 
 /// Goal: a note that ends is not put in the place of one that stays, nor the other way round; texts that
@@ -705,16 +771,15 @@ fn a_made_up_plan_does_nothing() {
     let of_low = version(&mut world, ben, low).unwrap();
     assert_eq!(version(&mut world, ben, high), None);
     let of_high = version(&mut world, ana, high).unwrap();
-    let delete = |note, version| HygieneAction {
+    let of = |note, version, act| HygieneAction {
         note,
         version,
-        act: HygieneAct::Delete,
+        act,
+        along: vec![],
+        why: None,
     };
-    let supersede = |note, version, by| HygieneAction {
-        note,
-        version,
-        act: HygieneAct::Supersede { by, version },
-    };
+    let delete = |note, version| of(note, version, HygieneAct::Delete);
+    let supersede = |note, version, by| of(note, version, HygieneAct::Supersede { by, version });
     let actions = [
         delete(low, of_low),
         delete(high, of_high),
@@ -851,11 +916,11 @@ fn how_long_a_look_and_a_go_take() {
         let all = plan(&report);
         let mut actions = &all[..2_000.min(all.len())];
         let planned = actions.len();
-        let run = node.begin_hygiene_run(now, pack).unwrap();
+        let mut run = node.begin_hygiene_run(now, pack, planned).unwrap();
         let (begun, mut longest) = (Instant::now(), Duration::ZERO);
         while !actions.is_empty() {
             let step = Instant::now();
-            let done = node.hygiene_step(run, pack, actions).unwrap();
+            let done = node.hygiene_step(&mut run, pack, actions).unwrap();
             longest = longest.max(step.elapsed());
             actions = &actions[done.len()..];
         }
