@@ -378,4 +378,36 @@ mod tests {
         let read = codec::decode::<Runs>(&bytes, RUNS_BYTES_MAX).unwrap();
         assert_eq!(read.runs.len(), RUNS_MAX);
     }
+
+    /// As it was before it said how far a go came.
+    #[derive(Encode)]
+    #[cbor(map)]
+    struct RunBefore {
+        #[n(0)]
+        at: Timestamp,
+        #[n(1)]
+        notes: u64,
+        #[n(2)]
+        left: Vec<Span>,
+        #[n(3)]
+        past: Vec<Span>,
+    }
+
+    /// Goal: a list of an older build is read, and written again as it was.
+    #[test]
+    fn a_go_of_an_older_build_reads_back() {
+        let before = RunBefore {
+            at: Timestamp::from_millis(3),
+            notes: 2,
+            left: vec![span(1, 0, 2)],
+            past: vec![span(2, 5, 6)],
+        };
+        let bytes = codec::encode(&before);
+        let run: Run = codec::decode(&bytes, RUNS_BYTES_MAX).unwrap();
+        assert_eq!(
+            (run.notes, run.left, run.past),
+            (2, before.left, before.past)
+        );
+        assert!(run.told.is_none());
+    }
 }

@@ -678,7 +678,7 @@ fn nothing_above_the_clearance_is_found_or_counted() {
 }
 
 /// Goal: a report of a read of the year 2500 keeps no note out of what was never read or is stale, for
-/// nobody; neither one that others sent nor one of the own list. A clock that is some hours ahead counts.
+/// nobody; neither one that others sent nor one that waits here. A clock that is some hours ahead counts.
 #[test]
 fn a_read_that_is_reported_far_ahead_does_not_count() {
     let (mut world, ana, ben, pack) = two_in_one_pack(2908, Role::Reader, Internal);
