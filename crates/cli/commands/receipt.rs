@@ -49,7 +49,7 @@ pub(super) struct Verified {
 pub(super) async fn run(context: &Context, args: ReceiptArgs) -> anyhow::Result<()> {
     let ReceiptCommand::Verify { file, bundle } = args.command;
     let bytes = input::bytes(&file, RECEIPT_BYTES_MAX)?;
-    if let Ok(says) = read_hygiene_receipt(&bytes) {
+    if let Some(says) = read_hygiene_receipt(&bytes)? {
         return hygiene(context, says, bytes, bundle.is_some()).await;
     }
     let says = read_receipt(&bytes)?;

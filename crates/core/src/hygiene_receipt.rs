@@ -8,6 +8,7 @@
 use crate::attested::{Attested, Signed};
 use crate::id::{ItemId, PackId, Timestamp};
 use crate::receipt::ReceiptError;
+use crate::signed::Envelope;
 use kitbag_crypto::SignLabel;
 use minicbor::data::Type;
 use minicbor::decode::Error as DecodeError;
@@ -201,6 +202,25 @@ impl Attested for HygieneReceipt {
             None => Ok(()),
         }
     }
+}
+
+/// Whether bytes are meant as a receipt of hygiene, changed or not, and not as one of an export: the pack
+/// stands where that has a list. It proves nothing, and is for whoever says what is wrong with them.
+pub fn is_meant_as_one(bytes: &[u8]) -> bool {
+    let Ok(envelope) = Envelope::decode(bytes, HYGIENE_RECEIPT_BYTES_MAX) else {
+        return false;
+    };
+    let mut record = Decoder::new(envelope.record());
+    let mut pack = || -> Result<Option<Type>, DecodeError> {
+        for _ in 0..record.map()?.unwrap_or_default() {
+            if record.u8()? == 3 {
+                return record.datatype().map(Some);
+            }
+            record.skip()?;
+        }
+        Ok(None)
+    };
+    matches!(pack(), Ok(Some(Type::Bytes)))
 }
 
 fn word(text: &str) -> bool {

@@ -64,6 +64,7 @@ pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
 pub use kitbag_core::hygiene_receipt::{
     HYGIENE_ALONG_MAX, HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt,
+    is_meant_as_one as is_hygiene_receipt,
 };
 pub use kitbag_core::id::{DeviceId, EntryHash, ImportKey, ItemId, PackId, PersonId, Timestamp};
 pub use kitbag_core::inspect::{Inspection, NotARecord, Part, Value, inspect};

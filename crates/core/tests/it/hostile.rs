@@ -13,7 +13,9 @@ use kitbag_core::content::{
 use kitbag_core::epoch::{
     EPOCH_BYTES_MAX, Epoch, EpochError, SignedEpoch, WRAP_SET_BYTES_MAX, WrapSet,
 };
-use kitbag_core::hygiene_receipt::{HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt};
+use kitbag_core::hygiene_receipt::{
+    HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt, is_meant_as_one,
+};
 use kitbag_core::id::{EndpointId, EntryHash, SignatureBytes};
 use kitbag_core::person::{PERSON_OP_BYTES_MAX, PersonError, SignedPersonOp};
 use kitbag_core::policy::op::{OP_BYTES_MAX, OpError, REDEEM_BYTES_MAX, Redeem, SignedOp};
@@ -252,6 +254,28 @@ fn a_newer_receipt_is_told_apart() {
             ReceiptError::NewerVersion
         );
     }
+}
+
+/// Goal: of which kind a receipt was is known though it was changed, or is of a newer version.
+#[test]
+fn what_was_meant_as_a_receipt_of_hygiene_is_known() {
+    for (_, receipt) in samples::hygiene_receipts() {
+        let mut bytes = receipt.bytes().to_vec();
+        assert!(is_meant_as_one(&bytes));
+        let middle = bytes.len() * 3 / 4;
+        bytes[middle] ^= 1;
+        assert!(is_meant_as_one(&bytes));
+        for record in newer(&record_in(receipt.bytes())) {
+            assert!(is_meant_as_one(&envelope(
+                &record,
+                &[(&samples::ada().signing, SignLabel::HygieneReceipt)]
+            )));
+        }
+    }
+    for (_, receipt) in samples::receipts() {
+        assert!(!is_meant_as_one(receipt.bytes()));
+    }
+    assert!(!is_meant_as_one(b""));
 }
 
 #[test]
