@@ -395,3 +395,16 @@ fn is_past(since: Timestamp, days: u64, now: Timestamp) -> bool {
     let ago = now.as_millis().checked_sub(since.as_millis());
     ago.is_some_and(|ago| ago >= days.saturating_mul(DAY_MILLIS))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_notes_are_looked_at_as_there_is_room_for() {
+        let most = HYGIENE_NOTES_MAX as u64;
+        assert!(refuse_too_many(most).is_ok());
+        let refused = refuse_too_many(most + 1);
+        assert!(matches!(refused, Err(NodeError::BadInput { .. })));
+    }
+}

@@ -134,7 +134,8 @@ impl Node {
         }
         let spans: Vec<Span> = pens.spans().map(Span::from).collect();
         self.put_down_all(pens, &mut staged);
-        if let Some(settings) = self.with_written(pack, &after, &spans, put_away)? {
+        let settings = self.with_written(pack, &after, &spans, put_away)?;
+        if !settings.is_empty() {
             staged.settings.extend(settings);
             self.remember(pack, &mut staged)?;
             self.commit(pack, staged)?;

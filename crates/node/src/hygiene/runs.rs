@@ -264,14 +264,14 @@ impl Node {
         go: &HygieneGo,
         spans: &[Span],
         notes: Vec<PutAway>,
-    ) -> Result<Option<Vec<(String, Vec<u8>)>>, NodeError> {
+    ) -> Result<Vec<(String, Vec<u8>)>, NodeError> {
         let mut runs = self.runs(pack)?;
         if notes.is_empty() && runs.begun_at(go.at).is_none() {
-            return Ok(None); // nor does it take the place of one that did something
+            return Ok(vec![]); // nor does it take the place of one that did something
         }
         let row = runs.wrote(pack, go, spans, notes);
         let list = (name(pack), codec::encode(&runs));
-        Ok(Some(row.into_iter().chain([list]).collect()))
+        Ok(row.into_iter().chain([list]).collect())
     }
 
     /// The newest entries of a go that are to be taken back.
