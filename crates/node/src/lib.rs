@@ -121,6 +121,8 @@ pub struct Node {
     seen: BTreeMap<(EndpointId, PackId), BTreeMap<kitbag_core::id::LogId, u64>>,
     /// The search index.
     indexing: indexing::Indexing,
+    /// When the last go of hygiene began: no two have one moment.
+    hygiene_begun: Option<Timestamp>,
     /// Keys that a peer was asked for and did not give, until it has news.
     not_given: BTreeMap<(EndpointId, PackId), BTreeSet<kitbag_core::id::EpochId>>,
 }
@@ -251,6 +253,7 @@ impl Node {
             seen: BTreeMap::new(),
             not_given: BTreeMap::new(),
             indexing: indexing::Indexing::default(),
+            hygiene_begun: None,
             damaged,
         };
         node.catch_up()?;

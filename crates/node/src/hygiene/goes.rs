@@ -173,7 +173,7 @@ impl Node {
             unreached: told.unreached(run.notes),
         });
         let mut goes: Vec<GoKept> = goes.collect();
-        goes.reverse();
+        goes.sort_unstable_by_key(|go| std::cmp::Reverse(go.at));
         Ok(goes)
     }
 

@@ -242,15 +242,19 @@ impl Node {
     /// # Errors
     /// [`NodeError::Store`].
     pub fn begin_hygiene_run(
-        &self,
+        &mut self,
         now: Timestamp,
         pack: PackId,
         planned: usize,
     ) -> Result<HygieneGo, NodeError> {
         let runs = self.runs(pack)?;
-        let after = runs.runs.iter().map(|run| run.at.as_millis() + 1).max();
-        let at = now.as_millis().max(after.unwrap_or_default());
-        Ok(HygieneGo::new(Timestamp::from_millis(at), planned as u64))
+        let after = runs.runs.iter().map(|run| run.at).max();
+        let after = after.max(self.hygiene_begun); // one may have written nothing yet
+        let next = after.map_or(0, |at| at.as_millis().saturating_add(1));
+        let at = now.as_millis().max(next);
+        let at = Timestamp::from_millis(at);
+        self.hygiene_begun = Some(at);
+        Ok(HygieneGo::new(at, planned as u64))
     }
 
     pub(crate) fn runs(&self, pack: PackId) -> Result<Runs, NodeError> {

@@ -281,6 +281,39 @@ fn what_goes_along_goes_as_it_was_looked_at_or_nothing_does() {
     }
 }
 
+/// Goal: two goes that begin at one moment, and write in turns, are two, to undo and in their receipts.
+#[test]
+fn goes_that_begin_at_one_moment_are_two() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = open(dir.path());
+    let made = node.create_pack(NOW, "Acme", Sensitivity::Internal);
+    let pack = made.unwrap().id;
+    let notes = ["a", "b", "c"].map(|text| note(&mut node, pack, text));
+    let plan = notes.map(|note| action(&node, pack, note, HygieneAct::Delete));
+    let mut first = node.begin_hygiene_run(NOW, pack, 2).unwrap();
+    let mut second = node.begin_hygiene_run(NOW, pack, 1).unwrap();
+    node.hygiene_step(&mut first, pack, &plan[..1]).unwrap();
+    node.hygiene_step(&mut second, pack, &plan[1..2]).unwrap();
+    node.hygiene_step(&mut first, pack, &plan[2..]).unwrap();
+    let goes = node.hygiene_goes(pack).unwrap();
+    let goes: Vec<_> = goes
+        .iter()
+        .map(|go| (go.at, go.done, go.unreached))
+        .collect();
+    let mut expected = [(second.at, 1, 0), (first.at, 2, 0)];
+    expected.sort_unstable();
+    let mut sorted = goes.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, expected);
+    let of = |go: &HygieneGo| {
+        let signed = node.sign_hygiene_receipt(NOW, pack, go.at).unwrap();
+        let notes = signed.receipt().notes.iter();
+        notes.map(|one| one.note).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(of(&first), [notes[0], notes[2]].into());
+    assert_eq!(of(&second), [notes[1]].into());
+}
+
 /// Goal: what a go did is kept for the newest goes, is never that of another go, and if it cannot be read
 /// there is no receipt rather than a part of one.
 #[test]
