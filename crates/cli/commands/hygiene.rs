@@ -854,6 +854,28 @@ mod tests {
         assert!(!told.contains("Deleted in"), "{told}");
     }
 
+    /// Goal: what stopped in the middle says where to see how far it came; what was refused before anything
+    /// was done says nothing of it.
+    #[test]
+    fn an_error_in_the_middle_says_where_to_see_how_far_it_came() {
+        let pack = found().packs.remove(0);
+        let hint = |error| {
+            let failure = cut_off(error, &pack);
+            let failure = match failure.downcast::<ClientError>() {
+                Ok(error) => error.into_failure(),
+                Err(failure) => failure.downcast::<Failure>().unwrap(),
+            };
+            failure.hint.unwrap_or_default()
+        };
+        let goes = "what was done before it stopped: kitbag hygiene goes packpackpa";
+        assert_eq!(hint(ClientError::HungUp), goes);
+        let full = Failure::new(Code::Storage, "the disk is full").hint("make room");
+        let told = hint(ClientError::Failed(full));
+        assert_eq!(told, format!("make room; {goes}"));
+        let refused = Failure::new(Code::BadInput, "actions: too many");
+        assert_eq!(hint(ClientError::Failed(refused)), "");
+    }
+
     #[test]
     fn duplicates_are_replaced_by_what_stays_as_it_was_looked_at() {
         let mut found = found();
