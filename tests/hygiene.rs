@@ -227,6 +227,18 @@ fn pinned_and_selected_notes_stay_and_pairs_go_together() {
     let done = ada.json(&["hygiene", "duplicates", &pack, "--selected", "--yes"]);
     assert_eq!(done["done"], 1, "{done}");
     assert_eq!(count(&ada, &pack, "superseded"), 2, "with its masked copy");
+    assert_eq!(
+        done["notes"][0]["along"].as_array().unwrap().len(),
+        1,
+        "{done}"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("receipt");
+    let file = file.to_str().unwrap();
+    ada.json(&["hygiene", "goes", &pack, "--receipt", file]);
+    let verified = ada.json(&["receipt", "verify", file]);
+    let along = &verified["hygiene"]["notes"][0]["along"][0];
+    assert_eq!(along["before"], done["notes"][0]["along"][0]["version"]);
     let undone = ada.json(&["undo", &pack]);
     assert_eq!(undone["run"]["notes"], 1);
     assert_eq!(count(&ada, &pack, "superseded"), 0);
@@ -310,8 +322,41 @@ fn a_go_that_was_killed_is_finished_by_doing_it_again() {
     up_after_kill(&ada, pid);
     let gone = count(&ada, &pack, "archived");
     assert!(gone >= part && gone > 0);
-    let rest = ada.json(&["hygiene", "prune", &pack, "--yes"]);
+    let goes = ada.json(&["hygiene", "goes", &pack]);
+    assert_eq!(
+        (&goes["goes"][0]["done"], &goes["goes"][0]["unreached"]),
+        (&json!(gone), &json!(300 - gone)),
+        "{goes}"
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let files = ["all", "rest", "cut-off"].map(|name| dir.path().join(name));
+    let [all, rest_file, cut_off] = files.each_ref().map(|file| file.to_str().unwrap());
+    let told = ada.ok(&["hygiene", "goes", &pack, "--receipt", all]);
+    assert!(
+        told.ends_with(&format!("\t{gone}\t0\t{}\n", 300 - gone)),
+        "{told}"
+    );
+    let verified = ada.json(&["receipt", "verify", all]);
+    assert_eq!(verified["hygiene"]["unreached"], json!(300 - gone));
+    let prune = ["hygiene", "prune", &pack, "--yes", "--receipt", rest_file];
+    let rest = ada.json(&prune);
     assert_eq!(rest["done"], json!(300 - gone), "killed after {gone}");
+    // Both together name each note once, and one is of the go that was cut off.
+    if gone < 300 {
+        let of = ["--receipt", cut_off, "--number", "2"];
+        let goes = ada.json(&[&["hygiene", "goes", &pack][..], &of].concat());
+        assert_eq!(goes["goes"].as_array().unwrap().len(), 2, "{goes}");
+        let mut named: Vec<String> = Vec::new();
+        for (file, unreached) in [(rest_file, 0), (cut_off, 300 - gone)] {
+            let verified = ada.json(&["receipt", "verify", file]);
+            assert_eq!(verified["hygiene"]["unreached"], json!(unreached));
+            let notes = verified["hygiene"]["notes"].as_array().unwrap().iter();
+            named.extend(notes.map(|note| text(&note["id"])));
+        }
+        named.sort_unstable();
+        named.dedup();
+        assert_eq!(named.len(), 300);
+    }
     assert_eq!(count(&ada, &pack, "archived"), 300);
     let mut goes = 0;
     while count(&ada, &pack, "archived") > 0 {
@@ -354,6 +399,28 @@ fn wrong_arguments_are_refused() {
     ];
     let (exit, _) = ada.fails(&there, b"");
     assert_eq!(exit, 7);
+    let goes = ada.json(&["hygiene", "goes", &pack]);
+    assert_eq!(
+        (&goes["goes"], &goes["receipt"]),
+        (&json!([]), &Value::Null)
+    );
+    let name = file.to_str().unwrap();
+    let none = dir.path().join("none");
+    let none = none.to_str().unwrap();
+    for (args, exit) in [
+        (&["hygiene", "goes", &pack, "--receipt", name][..], 7),
+        (&["hygiene", "goes", &pack, "--receipt", none], 3),
+        (&["hygiene", "goes", &pack, "--number", "2"], 2),
+        (
+            &["hygiene", "goes", &pack, "--receipt", none, "--number", "0"],
+            2,
+        ),
+        (&["hygiene", "goes", "nopack"], 3),
+    ] {
+        let output = run_in(&ada.home, args, b"", &[]);
+        assert_eq!(output.status.code(), Some(exit), "{args:?}");
+    }
+    assert!(!std::path::Path::new(none).exists(), "no empty receipt");
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
     assert_eq!(count(&ada, &pack, "active"), 1);
 }

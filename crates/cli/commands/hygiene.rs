@@ -9,8 +9,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_rpc::{
-    DoHygiene, HygieneAct, HygieneAction, HygieneDone, HygieneFound, HygieneGroup, HygieneKind,
-    HygieneNote, LookForHygiene, PackRef, Time, V1,
+    ClientError, Code, DoHygiene, Failure, HygieneAct, HygieneAction, HygieneDone, HygieneFound,
+    HygieneGo, HygieneGroup, HygieneKind, HygieneNote, HygieneWith, LookAtHygieneGoes,
+    LookForHygiene, PackRef, Time, V1,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +63,17 @@ enum HygieneCommand {
         days: Days,
         #[command(flatten)]
         go: Go,
+    },
+    /// Show how far the newest of these came, and write a receipt of one, also if it was cut off
+    Goes {
+        /// The pack; of this directory if it is left out
+        pack: Option<String>,
+        /// Write a signed receipt of what was done to this file
+        #[arg(long, value_name = "FILE")]
+        receipt: Option<PathBuf>,
+        /// Of the one with this number in the list, in which the newest is 1
+        #[arg(long, value_name = "N", default_value_t = 1, requires = "receipt", value_parser = clap::value_parser!(u32).range(1..))]
+        number: u32,
     },
 }
 
@@ -234,6 +246,11 @@ pub(super) async fn run(context: &Context, args: HygieneArgs) -> anyhow::Result<
             };
             put_away(context, call, go, HygieneAct::Delete).await
         }
+        HygieneCommand::Goes {
+            pack,
+            receipt,
+            number,
+        } => goes(context, pack, receipt, number).await,
     }
 }
 
@@ -285,13 +302,119 @@ async fn put_away(
         actions: plan.notes.iter().filter_map(Row::action).collect(),
         receipt: receipt.is_some(),
     };
-    let done = client.call(&call).await?;
+    let done = client.call(&call).await;
+    let done = done.map_err(|error| cut_off(error, &plan.pack))?;
     let signed = note_done(&mut plan, done);
     if let (Some(mut file), Some(signed)) = (receipt, signed) {
         file.write(&signed)?;
         plan.receipt = Some(file.finish()?.display().to_string());
     }
     told(context, &plan, act)
+}
+
+/// An error in the middle of a go says where to see how far it came.
+fn cut_off(error: ClientError, pack: &PackRef) -> anyhow::Error {
+    let before_it = match &error {
+        ClientError::DaemonUnreachable { .. } => true,
+        ClientError::Failed(failure) => !matches!(
+            failure.code,
+            Code::Storage | Code::Integrity | Code::Internal
+        ),
+        _ => false,
+    };
+    if before_it {
+        return error.into();
+    }
+    let failure = error.into_failure();
+    let goes = format!(
+        "what was done before it stopped: kitbag hygiene goes {}",
+        words::short(&pack.id)
+    );
+    let hint = match &failure.hint {
+        Some(hint) => format!("{hint}; {goes}"),
+        None => goes,
+    };
+    failure.hint(hint).into()
+}
+
+/// How far goes came.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Goes {
+    v: V1,
+    /// The pack.
+    pack: PackRef,
+    /// Those that did something, the newest first; of the newest eight.
+    goes: Vec<HygieneGo>,
+    /// The file with the signed receipt, if one was asked for.
+    receipt: Option<String>,
+}
+
+async fn goes(
+    context: &Context,
+    pack: Option<String>,
+    receipt: Option<PathBuf>,
+    number: u32,
+) -> anyhow::Result<()> {
+    let file = receipt.as_deref().map(|path| NewFile::open(path, false));
+    let file = file.transpose()?;
+    let client = launch::client(context).await?;
+    let mut call = LookAtHygieneGoes {
+        v: V1,
+        pack: directory::pack(context, &client, pack).await?,
+        receipt_of: None,
+    };
+    let mut found = client.call(&call).await?;
+    let mut receipt = None;
+    if let Some(mut file) = file {
+        let of = found.goes.get(number as usize - 1).ok_or_else(|| {
+            let message = format!("there is no go with the number {number} in this pack");
+            Failure::new(Code::NotFound, message)
+                .hint("kitbag hygiene goes PACK lists the newest eight that did something")
+        })?;
+        call.receipt_of = Some(of.at);
+        call.pack.clone_from(&found.pack.id);
+        let signed = client.call(&call).await?;
+        let signed = signed.receipt.map(|signed| signed.0);
+        let signed = signed.ok_or_else(|| anyhow::anyhow!("the answer holds no receipt"))?;
+        file.write(&signed)?;
+        receipt = Some(file.finish()?.display().to_string());
+    }
+    let goes = Goes {
+        v: V1,
+        pack: found.pack,
+        goes: std::mem::take(&mut found.goes),
+        receipt,
+    };
+    if context.out.is_json() {
+        return context.out.document(&goes);
+    }
+    if goes.goes.is_empty() {
+        let pack = words::pack(&goes.pack);
+        context
+            .out
+            .say(format!("Nothing was put away in {pack} yet."));
+    }
+    let now = Zoned::now();
+    let mut table = Table::new(["number", "began", "put away", "stay", "not reached"], 1);
+    for (go, number) in goes.goes.iter().zip(1..) {
+        let [number, done, left, unreached]: [String; 4] =
+            [number, go.done, go.left.values().sum(), go.unreached].map(|of: u64| of.to_string());
+        let began = when::shown_in_full(go.at, &now);
+        table.row([&number, &began, &done, &left, &unreached]);
+    }
+    table.print(context.out)?;
+    if let Some(file) = &goes.receipt {
+        receipt_line(context, file);
+    }
+    Ok(())
+}
+
+fn receipt_line(context: &Context, file: &String) {
+    context.out.say(format!(
+        "Receipt: {file}. To check it: kitbag receipt verify {}",
+        words::shell(std::slice::from_ref(file))
+    ));
 }
 
 fn planned(found: HygieneFound, act: HygieneAct) -> anyhow::Result<PutAway> {
@@ -357,18 +480,29 @@ impl Row {
             why: Some(self.kind),
             by: self.by.clone(),
             by_version: self.by_version.clone(),
+            along: (self.note.along.iter())
+                .map(|with| HygieneWith {
+                    note: with.id.clone(),
+                    version: with.version.clone(),
+                })
+                .collect(),
         })
     }
 }
 
 /// Notes what was done in the plan; gives the receipt.
 fn note_done(plan: &mut PutAway, done: HygieneDone) -> Option<Vec<u8>> {
-    let acted: BTreeSet<&str> = done.done.iter().map(|one| one.note.as_str()).collect();
+    let acted: BTreeMap<&str, &[String]> = (done.done.iter())
+        .map(|one| (one.note.as_str(), &one.along[..]))
+        .collect();
     let left: BTreeMap<&str, &str> = (done.left.iter())
         .map(|one| (one.note.as_str(), one.why.as_str()))
         .collect();
     for row in &mut plan.notes {
-        row.done = acted.contains(row.note.id.as_str());
+        if let Some(went) = acted.get(row.note.id.as_str()) {
+            row.done = true;
+            row.note.along.retain(|with| went.contains(&with.id));
+        }
         if let Some(why) = left.get(row.note.id.as_str()) {
             row.note.left = Some((*why).to_owned());
         }
@@ -387,10 +521,7 @@ fn told(context: &Context, plan: &PutAway, act: HygieneAct) -> anyhow::Result<()
     }
     context.out.say(in_words(plan, act));
     if let Some(file) = &plan.receipt {
-        context.out.say(format!(
-            "Receipt: {file}. To check it: kitbag receipt verify {}",
-            words::shell(std::slice::from_ref(file))
-        ));
+        receipt_line(context, file);
     }
     Ok(())
 }
@@ -502,7 +633,7 @@ fn stays(left: &str) -> &str {
         "pinned" => "pinned (--pinned takes it too)",
         "selected" => "in a selection (--selected takes it too)",
         "not_allowed" => "you may not write there",
-        "changed" => "it changed meanwhile",
+        "changed" => "it, or what goes with it, changed meanwhile",
         "kept_changed" => "what should replace it changed meanwhile",
         "gone" => "it is gone",
         "unreadable" => "it, or a note that goes with it, cannot be read (kitbag doctor)",
@@ -719,8 +850,30 @@ mod tests {
         };
         assert_eq!(note_done(&mut plan, done), None);
         let told = in_words(&plan, HygieneAct::Delete);
-        assert!(told.contains("it changed meanwhile"), "{told}");
+        assert!(told.contains("goes with it, changed meanwhile"), "{told}");
         assert!(!told.contains("Deleted in"), "{told}");
+    }
+
+    /// Goal: what stopped in the middle says where to see how far it came; what was refused before anything
+    /// was done says nothing of it.
+    #[test]
+    fn an_error_in_the_middle_says_where_to_see_how_far_it_came() {
+        let pack = found().packs.remove(0);
+        let hint = |error| {
+            let failure = cut_off(error, &pack);
+            let failure = match failure.downcast::<ClientError>() {
+                Ok(error) => error.into_failure(),
+                Err(failure) => failure.downcast::<Failure>().unwrap(),
+            };
+            failure.hint.unwrap_or_default()
+        };
+        let goes = "what was done before it stopped: kitbag hygiene goes packpackpa";
+        assert_eq!(hint(ClientError::HungUp), goes);
+        let full = Failure::new(Code::Storage, "the disk is full").hint("make room");
+        let told = hint(ClientError::Failed(full));
+        assert_eq!(told, format!("make room; {goes}"));
+        let refused = Failure::new(Code::BadInput, "actions: too many");
+        assert_eq!(hint(ClientError::Failed(refused)), "");
     }
 
     #[test]

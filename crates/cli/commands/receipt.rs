@@ -49,7 +49,7 @@ pub(super) struct Verified {
 pub(super) async fn run(context: &Context, args: ReceiptArgs) -> anyhow::Result<()> {
     let ReceiptCommand::Verify { file, bundle } = args.command;
     let bytes = input::bytes(&file, RECEIPT_BYTES_MAX)?;
-    if let Ok(says) = read_hygiene_receipt(&bytes) {
+    if let Some(says) = read_hygiene_receipt(&bytes)? {
         return hygiene(context, says, bytes, bundle.is_some()).await;
     }
     let says = read_receipt(&bytes)?;
@@ -156,6 +156,12 @@ fn hygiene_in_words(verified: &HygieneVerified, now: &Zoned) -> String {
     for (why, notes) in &says.left {
         let notes = words::count(*notes, "note", "notes");
         lines.push(format!("stayed: {notes} ({})", words::inline(why)));
+    }
+    if let Some(unreached) = says.unreached.filter(|unreached| *unreached > 0) {
+        let notes = words::count(unreached, "note", "notes");
+        lines.push(format!(
+            "not reached: {notes} (it was cut off, or was under way)"
+        ));
     }
     lines.join("\n")
 }

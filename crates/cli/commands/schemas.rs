@@ -114,6 +114,7 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("hygiene-expire", schema_of::<hygiene::PutAway>()),
         ("hygiene-duplicates", schema_of::<hygiene::PutAway>()),
         ("hygiene-prune", schema_of::<hygiene::PutAway>()),
+        ("hygiene-goes", schema_of::<hygiene::Goes>()),
         ("inspect", schema_of::<Inspected>()),
         ("demo", schema_of::<demo::Told>()),
         ("completions", schema_of::<completions::Completions>()),

@@ -5,6 +5,7 @@
 //! known from a pack. Which rules a record keeps is its own.
 //! Spec: `docs/spec/receipt.md`, `docs/spec/hygiene.md`.
 
+use crate::id::{DeviceId, PersonId};
 use crate::person::{PERSON_OP_BYTES_MAX, SignedPersonOp};
 use crate::receipt::ReceiptError;
 use crate::signed::{BadSignature, Envelope, Unread};
@@ -12,7 +13,7 @@ use kitbag_crypto::{SignLabel, SigningKey};
 use minicbor::{Decode, Encode};
 
 /// A kind of record that names the person whose device signs it.
-pub(crate) trait Attested: Encode<()> + for<'b> Decode<'b, ()> {
+pub trait Attested: Encode<()> + for<'b> Decode<'b, ()> {
     /// What its signature is over, besides the record.
     const LABEL: SignLabel;
     /// The newest version that this program understands.
@@ -30,25 +31,66 @@ pub(crate) trait Attested: Encode<()> + for<'b> Decode<'b, ()> {
     fn check(&self) -> Result<(), ReceiptError>;
 }
 
-/// Signs a record; whether it keeps its rules, verifying it says.
-pub(crate) fn sign<T: Attested>(record: &T, key: &SigningKey) -> Vec<u8> {
-    Envelope::sign(record, T::LABEL, key).to_bytes()
+/// Such a record that the device which it names signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed<T> {
+    record: T,
+    person: SignedPersonOp,
+    bytes: Vec<u8>,
 }
 
-/// Decodes a record and checks its signature, that of its person, and its rules.
-pub(crate) fn verify<T: Attested>(bytes: &[u8]) -> Result<(T, SignedPersonOp), ReceiptError> {
-    let envelope = Envelope::decode(bytes, T::BYTES_MAX)?;
-    let record: T = envelope.read(T::VERSION)?;
-    if record.version() > T::VERSION {
-        return Err(ReceiptError::NewerVersion);
+impl<T: Attested> Signed<T> {
+    /// Signs a record with the key of the device that its person names.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] if nobody could verify it.
+    pub fn sign(record: &T, key: &SigningKey) -> Result<Signed<T>, ReceiptError> {
+        Signed::verify(&Envelope::sign(record, T::LABEL, key).to_bytes())
     }
-    if record.person().len() > PERSON_OP_BYTES_MAX {
-        return Err(ReceiptError::Rule("its person is too long"));
+
+    /// Decodes a record and checks its signature, that of its person, and its rules.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] by cause.
+    pub fn verify(bytes: &[u8]) -> Result<Signed<T>, ReceiptError> {
+        let envelope = Envelope::decode(bytes, T::BYTES_MAX)?;
+        let record: T = envelope.read(T::VERSION)?;
+        if record.version() > T::VERSION {
+            return Err(ReceiptError::NewerVersion);
+        }
+        if record.person().len() > PERSON_OP_BYTES_MAX {
+            return Err(ReceiptError::Rule("its person is too long"));
+        }
+        let person = SignedPersonOp::verify(record.person());
+        let person = person.map_err(|_| ReceiptError::BadSignature)?;
+        envelope.check(T::LABEL, person.certificate().device)?;
+        record.check()?;
+        Ok(Signed {
+            record,
+            person,
+            bytes: bytes.to_vec(),
+        })
     }
-    let person = SignedPersonOp::verify(record.person()).map_err(|_| ReceiptError::BadSignature)?;
-    envelope.check(T::LABEL, person.certificate().device)?;
-    record.check()?;
-    Ok((record, person))
+
+    /// What it says.
+    pub fn receipt(&self) -> &T {
+        &self.record
+    }
+
+    /// Whose device did it.
+    pub fn person(&self) -> PersonId {
+        self.person.person()
+    }
+
+    /// The device that did it, and signed.
+    pub fn device(&self) -> DeviceId {
+        self.person.certificate().device
+    }
+
+    /// The bytes that are kept and given away.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl From<Unread> for ReceiptError {

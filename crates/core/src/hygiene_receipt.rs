@@ -1,25 +1,30 @@
 //! A receipt of hygiene: what was put away in a pack, why, and what each note was before.
 //!
 //! It is made and signed by the device that did it, out of what it did: ids, versions and words, no text
-//! of any note. Why each note was chosen is the word of the program that asked.
+//! of any note. Why each note was chosen is the word of the program that asked. A go that was cut off has
+//! one as well, which says how many notes it did not come to.
 //! Spec: `docs/spec/hygiene.md`.
 
-use crate::attested::{self, Attested};
-use crate::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
-use crate::person::SignedPersonOp;
+use crate::attested::{Attested, Signed};
+use crate::id::{ItemId, PackId, Timestamp};
 use crate::receipt::ReceiptError;
-use kitbag_crypto::{SignLabel, SigningKey};
-use minicbor::{Decode, Encode};
+use crate::signed::Envelope;
+use kitbag_crypto::SignLabel;
+use minicbor::data::Type;
+use minicbor::decode::Error as DecodeError;
+use minicbor::{Decode, Decoder, Encode, Encoder, encode};
 
-/// The version of these receipts that this program writes and understands.
-pub const HYGIENE_RECEIPT_VERSION: u16 = 1;
+/// The version of these receipts that this program writes, and the newest that it understands.
+pub const HYGIENE_RECEIPT_VERSION: u16 = 2;
+/// The version that named what went along without what it was before, and no go that was cut off.
+const WITHOUT_VERSIONS: u16 = 1;
 /// Notes of one receipt, at most: those of one go.
 pub const HYGIENE_RECEIPT_NOTES_MAX: usize = 10_000;
 /// Notes that went along with one, at most.
 pub const HYGIENE_ALONG_MAX: usize = 64;
 /// Bytes of a word, at most.
 const WORD_BYTES_MAX: usize = 64;
-/// Bytes of one signed receipt, at most: 10,000 notes of some 150 bytes, and 34 for each that went along.
+/// Bytes of one signed receipt, at most: 10,000 notes of some 150 bytes, and 69 for each that went along.
 pub const HYGIENE_RECEIPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What was put away in one go.
@@ -48,6 +53,9 @@ pub struct HygieneReceipt {
     /// Notes that were to be put away and stay, by why: words ascending.
     #[n(6)]
     pub left: Vec<LeftAlone>,
+    /// Notes that were to be put away and were not come to: the go was cut off. Absent in version 1.
+    #[n(7)]
+    pub unreached: Option<u64>,
 }
 
 /// A note that was put away.
@@ -70,9 +78,52 @@ pub struct PutAway {
     /// What replaced it.
     #[n(4)]
     pub by: Option<ItemId>,
-    /// Its masked copies or original to which the same was done, ascending.
+    /// Its masked copies or original to which the same was done, ascending by note.
     #[n(5)]
-    pub along: Vec<ItemId>,
+    pub along: Vec<WentAlong>,
+}
+
+/// A masked copy or an original to which the same was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WentAlong {
+    /// The note.
+    pub note: ItemId,
+    /// Its version before. Absent in version 1.
+    pub before: Option<[u8; 32]>,
+}
+
+impl<C> Encode<C> for WentAlong {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        match &self.before {
+            None => e.encode(self.note)?.ok(),
+            Some(before) => e.array(2)?.encode(self.note)?.bytes(before)?.ok(),
+        }
+    }
+}
+
+impl<'b, C> Decode<'b, C> for WentAlong {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<WentAlong, DecodeError> {
+        if d.datatype()? != Type::Array {
+            return Ok(WentAlong {
+                note: d.decode()?,
+                before: None,
+            });
+        }
+        if d.array()? != Some(2) {
+            return Err(DecodeError::message("a note and its version"));
+        }
+        let note = d.decode()?;
+        let before = d.bytes()?.try_into();
+        let before = before.map_err(|_| DecodeError::message("wrong length of version"))?;
+        Ok(WentAlong {
+            note,
+            before: Some(before),
+        })
+    }
 }
 
 /// Notes that stay for one reason.
@@ -88,58 +139,7 @@ pub struct LeftAlone {
 }
 
 /// A receipt of hygiene that the device which it names signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedHygieneReceipt {
-    receipt: HygieneReceipt,
-    person: SignedPersonOp,
-    bytes: Vec<u8>,
-}
-
-impl SignedHygieneReceipt {
-    /// Signs a receipt with the key of the device that its person names.
-    ///
-    /// # Errors
-    /// [`ReceiptError`] if nobody could verify it.
-    pub fn sign(
-        receipt: &HygieneReceipt,
-        key: &SigningKey,
-    ) -> Result<SignedHygieneReceipt, ReceiptError> {
-        SignedHygieneReceipt::verify(&attested::sign(receipt, key))
-    }
-
-    /// Decodes a receipt and checks its signature and that of its person.
-    ///
-    /// # Errors
-    /// [`ReceiptError`] by cause.
-    pub fn verify(bytes: &[u8]) -> Result<SignedHygieneReceipt, ReceiptError> {
-        let (receipt, person) = attested::verify(bytes)?;
-        Ok(SignedHygieneReceipt {
-            receipt,
-            person,
-            bytes: bytes.to_vec(),
-        })
-    }
-
-    /// What it says.
-    pub fn receipt(&self) -> &HygieneReceipt {
-        &self.receipt
-    }
-
-    /// Who did it.
-    pub fn person(&self) -> PersonId {
-        self.person.person()
-    }
-
-    /// The device that did it, and signed.
-    pub fn device(&self) -> DeviceId {
-        self.person.certificate().device
-    }
-
-    /// The bytes that are kept and given away.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-}
+pub type SignedHygieneReceipt = Signed<HygieneReceipt>;
 
 impl Attested for HygieneReceipt {
     const LABEL: SignLabel = SignLabel::HygieneReceipt;
@@ -161,14 +161,21 @@ impl Attested for HygieneReceipt {
         };
         let along = |one: &PutAway| {
             one.along.len() <= HYGIENE_ALONG_MAX
-                && one.along.windows(2).all(|two| two[0] < two[1])
-                && !one.along.contains(&one.note)
+                && one.along.windows(2).all(|two| two[0].note < two[1].note)
+                && one.along.iter().all(|other| other.note != one.note)
         };
         let notes = &self.notes;
-        let rules: [(bool, &'static str); 6] = [
+        let is_newest = self.version == HYGIENE_RECEIPT_VERSION;
+        let mut alongs = notes.iter().flat_map(|one| &one.along);
+        let rules: [(bool, &'static str); 7] = [
             (
-                self.version == HYGIENE_RECEIPT_VERSION,
+                is_newest || self.version == WITHOUT_VERSIONS,
                 "its version is none",
+            ),
+            (
+                self.unreached.is_some() == is_newest
+                    && alongs.all(|other| other.before.is_some() == is_newest),
+                "what its version does not have, or lacks",
             ),
             (
                 (1..=HYGIENE_RECEIPT_NOTES_MAX).contains(&notes.len()),
@@ -197,6 +204,25 @@ impl Attested for HygieneReceipt {
     }
 }
 
+/// Whether bytes are meant as a receipt of hygiene, changed or not, and not as one of an export: the pack
+/// stands where that has a list. It proves nothing, and is for whoever says what is wrong with them.
+pub fn is_meant_as_one(bytes: &[u8]) -> bool {
+    let Ok(envelope) = Envelope::decode(bytes, HYGIENE_RECEIPT_BYTES_MAX) else {
+        return false;
+    };
+    let mut record = Decoder::new(envelope.record());
+    let mut pack = || -> Result<Option<Type>, DecodeError> {
+        for _ in 0..record.map()?.unwrap_or_default() {
+            if record.u8()? == 3 {
+                return record.datatype().map(Some);
+            }
+            record.skip()?;
+        }
+        Ok(None)
+    };
+    matches!(pack(), Ok(Some(Type::Bytes)))
+}
+
 fn word(text: &str) -> bool {
     !text.is_empty() && text.len() <= WORD_BYTES_MAX && !text.chars().any(char::is_control)
 }
@@ -205,6 +231,14 @@ fn word(text: &str) -> bool {
 mod tests {
     use super::*;
     use crate::attested::tests::person;
+    use kitbag_crypto::SigningKey;
+
+    fn along(n: u8) -> WentAlong {
+        WentAlong {
+            note: ItemId::from_bytes([n; 32]),
+            before: Some([n; 32]),
+        }
+    }
 
     fn receipt() -> (SigningKey, HygieneReceipt) {
         let (key, person) = person(1);
@@ -214,7 +248,7 @@ mod tests {
             act: act.into(),
             why: Some("duplicate".into()),
             by: by.map(|n| ItemId::from_bytes([n; 32])),
-            along: vec![ItemId::from_bytes([n + 100; 32])],
+            along: vec![along(n + 100)],
         };
         let receipt = HygieneReceipt {
             version: HYGIENE_RECEIPT_VERSION,
@@ -227,6 +261,7 @@ mod tests {
                 why: "changed".into(),
                 notes: 1,
             }],
+            unreached: Some(3),
         };
         (key, receipt)
     }
@@ -255,11 +290,35 @@ mod tests {
         );
     }
 
+    /// Goal: a receipt of version 1 is still one, and nothing of version 2 stands in it.
+    #[test]
+    fn a_receipt_of_the_first_version_still_verifies() {
+        let (key, mut first) = receipt();
+        (first.version, first.unreached) = (1, None);
+        for one in &mut first.notes {
+            one.along[0].before = None;
+        }
+        let signed = SignedHygieneReceipt::sign(&first, &key).unwrap();
+        assert_eq!(signed.receipt(), &first);
+        first.unreached = Some(0);
+        let mut along = first.clone();
+        (along.unreached, along.notes[0].along[0].before) = (None, Some([1; 32]));
+        for mixed in [first, along] {
+            let verdict = SignedHygieneReceipt::sign(&mixed, &key);
+            assert!(matches!(verdict, Err(ReceiptError::Rule(_))), "{verdict:?}");
+        }
+    }
+
     #[test]
     fn what_breaks_a_rule_is_refused_though_it_is_signed() {
         type Breaks = fn(&mut HygieneReceipt);
-        let table: [Breaks; 12] = [
+        let table: [Breaks; 17] = [
             |r| r.version = 0,
+            |r| r.version = 1,
+            |r| r.unreached = None,
+            |r| r.notes[1].along[0].before = None,
+            |r| r.notes[0].along.insert(0, along(200)),
+            |r| r.notes[0].along = vec![r.notes[0].along[0]; 2],
             |r| r.notes.clear(),
             |r| r.notes.reverse(),
             |r| r.notes.push(r.notes[1].clone()),
@@ -269,7 +328,7 @@ mod tests {
             |r| r.notes[0].by = None,
             |r| r.notes[1].by = Some(ItemId::from_bytes([7; 32])),
             |r| r.notes[0].by = Some(r.notes[0].note),
-            |r| r.notes[0].along = vec![r.notes[0].note],
+            |r| r.notes[0].along[0].note = r.notes[0].note,
             |r| r.left[0].notes = 0,
         ];
         for (number, breaks) in table.into_iter().enumerate() {

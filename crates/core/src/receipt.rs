@@ -6,12 +6,11 @@
 //! truth about what it wrote is the word of the device.
 //! Spec: `docs/spec/receipt.md`.
 
-use crate::attested::{self, Attested};
+use crate::attested::{Attested, Signed};
 use crate::codec::CodecError;
-use crate::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
-use crate::person::SignedPersonOp;
+use crate::id::{ItemId, PackId, Timestamp};
 use crate::policy::Sensitivity;
-use kitbag_crypto::{SignLabel, SigningKey};
+use kitbag_crypto::SignLabel;
 use minicbor::{Decode, Encode};
 use std::collections::BTreeSet;
 use thiserror::Error;
@@ -219,12 +218,7 @@ pub struct MaskedKind {
 }
 
 /// A receipt that the device which it names signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SignedReceipt {
-    receipt: Receipt,
-    person: SignedPersonOp,
-    bytes: Vec<u8>,
-}
+pub type SignedReceipt = Signed<Receipt>;
 
 /// Why bytes are no receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -242,49 +236,6 @@ pub enum ReceiptError {
     /// It breaks a rule that needs nothing else.
     #[error("the receipt breaks a rule: {0}")]
     Rule(&'static str),
-}
-
-impl SignedReceipt {
-    /// Signs a receipt with the key of the device that its person names.
-    ///
-    /// # Errors
-    /// [`ReceiptError`] if nobody could verify it.
-    pub fn sign(receipt: &Receipt, key: &SigningKey) -> Result<SignedReceipt, ReceiptError> {
-        SignedReceipt::verify(&attested::sign(receipt, key))
-    }
-
-    /// Decodes a receipt and checks its signature and that of its person.
-    ///
-    /// # Errors
-    /// [`ReceiptError`] by cause.
-    pub fn verify(bytes: &[u8]) -> Result<SignedReceipt, ReceiptError> {
-        let (receipt, person) = attested::verify(bytes)?;
-        Ok(SignedReceipt {
-            receipt,
-            person,
-            bytes: bytes.to_vec(),
-        })
-    }
-
-    /// What it says.
-    pub fn receipt(&self) -> &Receipt {
-        &self.receipt
-    }
-
-    /// Who exported.
-    pub fn person(&self) -> PersonId {
-        self.person.person()
-    }
-
-    /// The device that signed.
-    pub fn device(&self) -> DeviceId {
-        self.person.certificate().device
-    }
-
-    /// The bytes that are kept and given away.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
 }
 
 impl Attested for Receipt {
@@ -390,6 +341,7 @@ fn is_line(text: &str, bytes_max: usize) -> bool {
 mod tests {
     use super::*;
     use crate::attested::tests::person;
+    use kitbag_crypto::SigningKey;
 
     fn receipt() -> (SigningKey, Receipt) {
         let (key, person) = person(1);

@@ -112,6 +112,7 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(selections::delete)
         .on(hygiene::look)
         .on(hygiene::act)
+        .on(hygiene::goes)
         .on(hygiene::look_at_receipt)
         .on(audit::tell_export)
         .on(audit::read_audit)

@@ -9,12 +9,13 @@ use kitbag_rpc::{
     AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, CheckOrigin,
     CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote, ExplainPolicy,
     Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites, ListJoinRequests,
-    ListMembers, ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneReceipt,
-    LookAtReceipt, LookForHygiene, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory,
-    ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip,
-    ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote,
-    ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver,
-    TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
+    ListMembers, ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneGoes,
+    LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PlanExport, ReadAudit, ReadClip,
+    ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin,
+    RelabelNote, RememberClip, ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole,
+    SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop,
+    SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit,
+    WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -141,6 +142,15 @@ impl Asks for SharePack {
     fn operation(&self) -> Operation {
         Operation::Share {
             clearance: self.clearance,
+        }
+    }
+}
+
+impl Asks for LookAtHygieneGoes {
+    fn operation(&self) -> Operation {
+        match self.receipt_of {
+            Some(_) => Operation::Write, // the device signs, as for what it does
+            None => Operation::Read,
         }
     }
 }

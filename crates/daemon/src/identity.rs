@@ -125,14 +125,16 @@ pub fn read_receipt(bytes: &[u8]) -> Result<ReceiptShown, Failure> {
         .map_err(|error| convert::bad_receipt(&error))
 }
 
-/// Reads a receipt of hygiene and checks its signature.
+/// Reads a receipt of hygiene and checks its signature; nothing if it is meant as one of an export.
 ///
 /// # Errors
-/// [`Code::Integrity`] if it was changed or is none, [`Code::BadInput`] for one of a newer version.
-pub fn read_hygiene_receipt(bytes: &[u8]) -> Result<HygieneReceiptShown, Failure> {
-    engine::SignedHygieneReceipt::verify(bytes)
-        .map(|signed| convert::hygiene::receipt_shown(&signed))
-        .map_err(|error| convert::bad_receipt(&error))
+/// As [`read_receipt`].
+pub fn read_hygiene_receipt(bytes: &[u8]) -> Result<Option<HygieneReceiptShown>, Failure> {
+    match engine::SignedHygieneReceipt::verify(bytes) {
+        Ok(signed) => Ok(Some(convert::hygiene::receipt_shown(&signed))),
+        Err(error) if engine::is_hygiene_receipt(bytes) => Err(convert::bad_receipt(&error)),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Bytes of a receipt, at most.

@@ -2,9 +2,9 @@
 //! work.
 
 use crate::{Engine, EngineError, PackId, Timestamp};
-use kitbag_core::hygiene_receipt::{HygieneReceipt, SignedHygieneReceipt};
+use kitbag_core::hygiene_receipt::SignedHygieneReceipt;
 use kitbag_node::Node;
-use kitbag_node::hygiene::{ActDone, HygieneAction, HygieneOptions, HygieneReport};
+use kitbag_node::hygiene::{ActDone, GoKept, HygieneAction, HygieneOptions, HygieneReport};
 
 impl Engine {
     /// Looks for notes that are in the way; changes nothing.
@@ -37,43 +37,57 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::NotFound`] for the pack; [`EngineError::Storage`]. What was done before stays
-    /// done.
+    /// done: [`Engine::hygiene_goes`] says how far it came.
     pub async fn do_hygiene(
         &self,
         pack: PackId,
         mut actions: Vec<HygieneAction>,
     ) -> Result<(Timestamp, Vec<ActDone>), EngineError> {
         let worker = self.worker()?;
-        let begin = move |node: &mut Node, now| node.begin_hygiene_run(now, pack);
-        let run = worker.call(begin).await?;
+        let planned = actions.len();
+        let begin = move |node: &mut Node, now| node.begin_hygiene_run(now, pack, planned);
+        let mut go = worker.call(begin).await?;
         let mut all = Vec::with_capacity(actions.len());
         actions.reverse(); // taken from the end
         while !actions.is_empty() {
             let step: Vec<HygieneAction> =
                 actions.iter().rev().take(STEP_ACTIONS).cloned().collect();
-            let done = worker
-                .call(move |node, _| node.hygiene_step(run, pack, &step))
-                .await?;
+            let one = move |node: &mut Node, _| {
+                let done = node.hygiene_step(&mut go, pack, &step)?;
+                Ok((go, done))
+            };
+            let (after, done) = worker.call(one).await?;
+            go = after;
             if done.is_empty() {
                 break; // never: the first of a step is always dealt with
             }
             actions.truncate(actions.len().saturating_sub(done.len()));
             all.extend(done);
         }
-        Ok((run, all))
+        Ok((go.at, all))
     }
 
-    /// Signs a receipt of what was put away. Its time and its person are filled in.
+    /// How far the newest goes in a pack came, the newest first.
     ///
     /// # Errors
-    /// [`EngineError::BadInput`] for what breaks a rule.
+    /// [`EngineError::NotFound`] for the pack; [`EngineError::Storage`].
+    pub async fn hygiene_goes(&self, pack: PackId) -> Result<Vec<GoKept>, EngineError> {
+        let look = move |node: &mut Node, _| node.hygiene_goes(pack);
+        self.worker()?.call(look).await
+    }
+
+    /// Signs a receipt of the go in a pack that began then, as far as it came.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] for the pack, or for a go that is not kept; [`EngineError::Integrity`] if
+    /// what it did cannot be read any more; [`EngineError::BadInput`] for what breaks a rule.
     pub async fn sign_hygiene_receipt(
         &self,
-        receipt: HygieneReceipt,
+        pack: PackId,
+        began: Timestamp,
     ) -> Result<SignedHygieneReceipt, EngineError> {
-        self.worker()?
-            .call(move |node, now| node.sign_hygiene_receipt(now, receipt))
-            .await
+        let sign = move |node: &mut Node, now| node.sign_hygiene_receipt(now, pack, began);
+        self.worker()?.call(sign).await
     }
 
     /// What whoever signed a receipt of hygiene is called in its pack; none if the pack is not here, or

@@ -63,7 +63,8 @@ pub use kitbag_core::content::report::{
 pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
 pub use kitbag_core::hygiene_receipt::{
-    HYGIENE_RECEIPT_BYTES_MAX, HygieneReceipt, LeftAlone, PutAway, SignedHygieneReceipt,
+    HYGIENE_ALONG_MAX, HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt,
+    is_meant_as_one as is_hygiene_receipt,
 };
 pub use kitbag_core::id::{DeviceId, EntryHash, ImportKey, ItemId, PackId, PersonId, Timestamp};
 pub use kitbag_core::inspect::{Inspection, NotARecord, Part, Value, inspect};
@@ -96,8 +97,9 @@ pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;
 pub use kitbag_node::hygiene::{
-    ActDone, HygieneAct, HygieneAction, HygieneGroup, HygieneKind, HygieneNote, HygieneOptions,
-    HygieneReport, KeptBecause, KindFound, Left as HygieneLeft, RunUndone, Why as HygieneWhy,
+    ActDone, GoKept, HygieneAct, HygieneAction, HygieneAlong, HygieneGroup, HygieneKind,
+    HygieneNote, HygieneOptions, HygieneReport, KeptBecause, KindFound, Left as HygieneLeft,
+    RunUndone, Why as HygieneWhy,
 };
 pub use kitbag_node::receipts::{Signer, SignerIn, Since};
 pub use kitbag_node::receiving::LeftFrom;

@@ -205,15 +205,7 @@ impl Node {
                 reason: format!("at most {CAPTURE_NOTES_MAX} at once"),
             });
         }
-        // Of a copy, what is stated of it: something in the note's own may not stand there.
-        let consent = |note: &Incoming| {
-            let stated = note.record.consent.clone()?;
-            let masked = note.masked.as_ref();
-            let of_copy = masked.and_then(|masked| masked.0.consent.clone());
-            let of_copy = of_copy.unwrap_or_else(|| stated.clone());
-            Some((note.record.import?, stated, of_copy))
-        };
-        let consents: Vec<_> = notes.iter().map(consent).collect();
+        let consents: Vec<_> = notes.iter().map(consent_of_place).collect();
         let mut staged = crate::superseding::staged(plan);
         let mut notes = self.stage_captured(now, pack, notes, &mut staged)?;
         if !plan {
@@ -713,4 +705,14 @@ impl Writing {
         let (_, id, at) = self.written.iter().find(same)?;
         Some(Captured::known(*id, *at, false, wanted))
     }
+}
+
+/// What a note states for everything from its place in another system, and for masked copies of that. Of a
+/// copy, what is stated of it: something in the note's own may not stand there.
+pub(crate) fn consent_of_place(note: &Incoming) -> Option<(ImportKey, Consent, Consent)> {
+    let key = note.record.import?;
+    let stated = note.record.consent.clone()?;
+    let of_copy = note.masked.as_ref().and_then(|m| m.0.consent.clone());
+    let of_copy = of_copy.unwrap_or_else(|| stated.clone());
+    Some((key, stated, of_copy))
 }

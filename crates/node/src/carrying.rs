@@ -5,7 +5,7 @@
 //! decided like everything that leaves ([`kitbag_core::release`]).
 //! Spec: `docs/spec/notes.md`, "Into another pack".
 
-use crate::capturing::Incoming;
+use crate::capturing::{Incoming, consent_of_place};
 use crate::error::Denied;
 use crate::finding::ReadNote;
 use crate::long_text::set_text;
@@ -18,10 +18,10 @@ use crate::twins::Twin;
 use crate::view::{AudienceMember, Linked};
 use crate::{Node, NodeError};
 use kitbag_core::codec;
-use kitbag_core::id::{ImportKey, ItemId, PackId, Timestamp};
+use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::pack::Edit;
 use kitbag_core::pack::Record;
-use kitbag_core::pack::note::{Consent, Status, Trust};
+use kitbag_core::pack::note::{Status, Trust};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::release::{Destination, Facts, Request, Target, Verdict, crosses, decide};
 use minicbor::{Decode, Encode};
@@ -532,13 +532,4 @@ fn says_all(there: &ReadNote, wanted: &Record) -> bool {
         && built.claim(view) == wanted.claim
         && built.pii(view).is_superset(&wanted.pii)
         && consent.all(|stated| tightened(built, stated, true).is_none())
-}
-
-/// What a note states for everything from its place in another system, and for masked copies of that.
-fn consent_of_place(note: &Incoming) -> Option<(ImportKey, Consent, Consent)> {
-    let key = note.record.import?;
-    let stated = note.record.consent.clone()?;
-    let of_copy = note.masked.as_ref().and_then(|m| m.0.consent.clone());
-    let of_copy = of_copy.unwrap_or_else(|| stated.clone());
-    Some((key, stated, of_copy))
 }

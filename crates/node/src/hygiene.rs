@@ -11,15 +11,16 @@
 mod alike;
 mod doing;
 mod facts;
+mod goes;
 mod reads;
 mod rows;
 mod runs;
 
 pub use doing::{ActDone, HygieneAct, HygieneAction};
+pub use goes::{GoKept, HygieneGo};
 pub use runs::RunUndone;
-pub(crate) use runs::{Run, Runs};
+pub(crate) use runs::{Run, Runs, check as check_lists};
 
-use crate::view::Linked;
 use crate::{Node, NodeError};
 use alike::Alike;
 use facts::Facts;
@@ -182,10 +183,21 @@ pub struct HygieneNote {
     pub why: Why,
     /// Since when.
     pub since: Option<Timestamp>,
-    /// Its masked copies, or its original, that go with it.
-    pub along: Vec<Linked>,
+    /// Its masked copies, or its original, that may go with it.
+    pub along: Vec<HygieneAlong>,
     /// Why it stays as it is, if it does.
     pub left: Option<Left>,
+    /// Names it as it was looked at.
+    pub version: [u8; 32],
+}
+
+/// A masked copy or an original of a note, that may go with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HygieneAlong {
+    /// The note.
+    pub id: ItemId,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
     /// Names it as it was looked at.
     pub version: [u8; 32],
 }
@@ -222,7 +234,7 @@ pub enum Left {
     Selected,
     /// This person may not write there.
     NotAllowed,
-    /// It changed since it was looked at.
+    /// It, or what goes with it, changed since it was looked at.
     Changed,
     /// What should have replaced it changed, or is gone.
     KeptChanged,
@@ -232,6 +244,22 @@ pub enum Left {
     Unreadable,
     /// It is what it should become already.
     Done,
+}
+
+impl Left {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Left::Pinned => "pinned",
+            Left::Selected => "selected",
+            Left::NotAllowed => "not_allowed",
+            Left::Changed => "changed",
+            Left::KeptChanged => "kept_changed",
+            Left::Gone => "gone",
+            Left::Unreadable => "unreadable",
+            Left::Done => "done",
+        }
+    }
 }
 
 /// A look that is under way.
@@ -254,8 +282,8 @@ impl Node {
     /// Begins to look for what is in the way. What comes in afterwards may be missed.
     ///
     /// # Errors
-    /// [`NodeError::BadInput`] for the options; [`NodeError::NotFound`] for a pack;
-    /// [`NodeError::Store`].
+    /// [`NodeError::BadInput`] for the options, or for more than [`HYGIENE_NOTES_MAX`] notes that are not
+    /// deleted; [`NodeError::NotFound`] for a pack; [`NodeError::Store`].
     pub fn begin_hygiene(
         &mut self,
         now: Timestamp,
@@ -273,6 +301,8 @@ impl Node {
         if packs.iter().any(|pack| !self.packs.contains(pack)) {
             return Err(NodeError::NotFound("pack"));
         }
+        let notes = packs.iter().filter_map(|pack| self.packs.summary(pack));
+        refuse_too_many(notes.map(|summary| summary.notes).sum())?;
         let mut key = [0u8; 16];
         self.rng.fill_bytes(&mut key);
         let reading = Reading::new(self, now, packs.clone(), key);
@@ -350,8 +380,31 @@ impl HygieneOptions {
     }
 }
 
+fn refuse_too_many(notes: u64) -> Result<(), NodeError> {
+    match notes > HYGIENE_NOTES_MAX as u64 {
+        true => Err(NodeError::BadInput {
+            field: "packs",
+            reason: format!("more than {HYGIENE_NOTES_MAX} notes at once; name fewer packs"),
+        }),
+        false => Ok(()),
+    }
+}
+
 /// Whether so many days lie between two moments; none do, if a clock was ahead.
 fn is_past(since: Timestamp, days: u64, now: Timestamp) -> bool {
     let ago = now.as_millis().checked_sub(since.as_millis());
     ago.is_some_and(|ago| ago >= days.saturating_mul(DAY_MILLIS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_notes_are_looked_at_as_there_is_room_for() {
+        let most = HYGIENE_NOTES_MAX as u64;
+        assert!(refuse_too_many(most).is_ok());
+        let refused = refuse_too_many(most + 1);
+        assert!(matches!(refused, Err(NodeError::BadInput { .. })));
+    }
 }

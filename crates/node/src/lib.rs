@@ -121,6 +121,8 @@ pub struct Node {
     seen: BTreeMap<(EndpointId, PackId), BTreeMap<kitbag_core::id::LogId, u64>>,
     /// The search index.
     indexing: indexing::Indexing,
+    /// When the last go of hygiene began: no two have one moment.
+    hygiene_begun: Option<Timestamp>,
     /// Keys that a peer was asked for and did not give, until it has news.
     not_given: BTreeMap<(EndpointId, PackId), BTreeSet<kitbag_core::id::EpochId>>,
 }
@@ -224,6 +226,7 @@ impl Node {
         let waiting = waiting::load(&store, &mut damaged)?;
         let selections = selections::load(&store, &mut damaged)?;
         let audit = audit::Audit::load(&store, &mut damaged)?;
+        hygiene::check_lists(&store, &opened.packs.ids(), &mut damaged)?;
         let mut node = Node {
             store,
             rng,
@@ -250,6 +253,7 @@ impl Node {
             seen: BTreeMap::new(),
             not_given: BTreeMap::new(),
             indexing: indexing::Indexing::default(),
+            hygiene_begun: None,
             damaged,
         };
         node.catch_up()?;
@@ -705,13 +709,26 @@ pub(crate) fn read_list<T: Default + minicbor::Encode<()> + for<'b> minicbor::De
     what: &'static str,
     damaged: &mut Vec<&'static str>,
 ) -> Result<T, NodeError> {
+    read_list_up_to(store, setting, SETTING_BYTES_MAX, what, damaged)
+}
+
+/// The same, of a list of at most so many bytes.
+pub(crate) fn read_list_up_to<
+    T: Default + minicbor::Encode<()> + for<'b> minicbor::Decode<'b, ()>,
+>(
+    store: &Store,
+    setting: &str,
+    bytes_max: usize,
+    what: &'static str,
+    damaged: &mut Vec<&'static str>,
+) -> Result<T, NodeError> {
     let bytes = match store.setting(setting) {
         Ok(None) => return Ok(T::default()),
         Ok(Some(bytes)) => Some(bytes),
         Err(StoreError::Damaged { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let list = bytes.and_then(|bytes| codec::decode(&bytes, SETTING_BYTES_MAX).ok());
+    let list = bytes.and_then(|bytes| codec::decode(&bytes, bytes_max).ok());
     Ok(list.unwrap_or_else(|| {
         damaged.push(what);
         T::default()

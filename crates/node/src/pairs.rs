@@ -40,6 +40,14 @@ impl Links {
     pub(crate) fn originals(&self, of: &ItemId) -> &[ItemId] {
         self.originals.get(of).map_or(&[], Vec::as_slice)
     }
+
+    /// As [`Replica::partners_of`].
+    pub(crate) fn partners(&self, of: &ItemId) -> BTreeSet<ItemId> {
+        let originals = self.originals(of).iter();
+        let siblings = originals.clone().flat_map(|of| self.copies(of));
+        let all = siblings.chain(self.copies(of)).chain(originals);
+        all.copied().filter(|other| other != of).collect()
+    }
 }
 
 impl Replica {

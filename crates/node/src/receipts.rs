@@ -4,9 +4,6 @@
 //! Spec: `docs/spec/receipt.md`.
 
 use crate::{Node, NodeError};
-use kitbag_core::hygiene_receipt::{
-    HYGIENE_ALONG_MAX, HYGIENE_RECEIPT_VERSION, HygieneReceipt, SignedHygieneReceipt,
-};
 use kitbag_core::id::{DeviceId, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::receipt::{RECEIPT_VERSION, Receipt, SignedReceipt};
 
@@ -69,33 +66,6 @@ impl Node {
         SignedReceipt::sign(&receipt, &self.me.signing).map_err(|error| NodeError::BadInput {
             field: "receipt",
             reason: error.to_string(),
-        })
-    }
-
-    /// Signs a receipt of hygiene. Its version, time and person are filled in, and its notes put in order.
-    ///
-    /// # Errors
-    /// [`NodeError::BadInput`] for what breaks a rule of these receipts.
-    pub fn sign_hygiene_receipt(
-        &self,
-        now: Timestamp,
-        mut receipt: HygieneReceipt,
-    ) -> Result<SignedHygieneReceipt, NodeError> {
-        receipt.version = HYGIENE_RECEIPT_VERSION;
-        receipt.at = now;
-        receipt.person = self.me.person_op.bytes().to_vec();
-        receipt.notes.sort_unstable_by_key(|one| one.note);
-        receipt.notes.dedup_by_key(|one| one.note);
-        receipt.left.sort_unstable();
-        for one in &mut receipt.notes {
-            one.along.sort_unstable();
-            one.along.truncate(HYGIENE_ALONG_MAX);
-        }
-        SignedHygieneReceipt::sign(&receipt, &self.me.signing).map_err(|error| {
-            NodeError::BadInput {
-                field: "receipt",
-                reason: error.to_string(),
-            }
         })
     }
 

@@ -1,7 +1,7 @@
 //! What is in the way in packs, and putting it away.
 
 use crate::call::call;
-use crate::{Hex, NoteFilter, NoteRef, PackRef, Sensitivity, Time, V1};
+use crate::{Hex, NoteFilter, PackRef, Sensitivity, Time, V1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -204,10 +204,21 @@ pub struct HygieneNote {
     pub why: String,
     /// Since when.
     pub since: Option<Time>,
-    /// Its masked copies, or its original, that go with it.
-    pub along: Vec<NoteRef>,
+    /// Its masked copies, or its original, that may go with it.
+    pub along: Vec<HygieneAlong>,
     /// Why it stays as it is, whoever asks: pinned, selected or not_allowed; null if it does not.
     pub left: Option<String>,
+    /// Names it as it was looked at.
+    pub version: Hex,
+}
+
+/// A masked copy or an original of a note, that may go with it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct HygieneAlong {
+    /// The note.
+    pub id: String,
+    /// Its sensitivity.
+    pub sensitivity: Sensitivity,
     /// Names it as it was looked at.
     pub version: Hex,
 }
@@ -247,6 +258,20 @@ pub struct HygieneAction {
     /// Names that as it was looked at.
     #[serde(default)]
     pub by_version: Option<Hex>,
+    /// Its masked copies, or its original, as they were looked at, at most 64: if one changed since, or
+    /// another one would go with it, the note stays.
+    #[serde(default)]
+    pub along: Vec<HygieneWith>,
+}
+
+/// A masked copy or an original of a note in a plan.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HygieneWith {
+    /// The whole id of the note.
+    pub note: String,
+    /// Names it as it was looked at.
+    pub version: Hex,
 }
 
 /// What is to become of a note.
@@ -296,6 +321,48 @@ pub struct HygieneLeft {
     pub why: String,
 }
 
+/// Asks how far the newest goes in a pack came, and for a receipt of one of them.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LookAtHygieneGoes {
+    /// Version.
+    pub v: V1,
+    /// The pack.
+    pub pack: String,
+    /// A signed receipt of the go that began then.
+    #[serde(default)]
+    pub receipt_of: Option<Time>,
+}
+call!(post LookAtHygieneGoes, "/v1/hygiene/goes" => HygieneGoes);
+
+/// How far the newest goes of this device in a pack came.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct HygieneGoes {
+    /// Version.
+    pub v: V1,
+    /// The pack.
+    pub pack: PackRef,
+    /// The goes that did something, the newest first.
+    pub goes: Vec<HygieneGo>,
+    /// The receipt, if one was asked for.
+    pub receipt: Option<Hex>,
+}
+
+/// How far a go came.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct HygieneGo {
+    /// When it began: the time of everything that was written.
+    pub at: Time,
+    /// Notes that were to be put away.
+    pub planned: u64,
+    /// Those that were.
+    pub done: u64,
+    /// Those that stay as they were, by why.
+    pub left: BTreeMap<String, u64>,
+    /// Those that it did not come to: it was cut off, or is under way.
+    pub unreached: u64,
+}
+
 /// Asks who signed a receipt of hygiene.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -335,6 +402,8 @@ pub struct HygieneReceiptShown {
     pub notes: Vec<HygieneReceiptNote>,
     /// Notes that were to be put away and stay, by why.
     pub left: BTreeMap<String, u64>,
+    /// Notes that were to be put away and were not come to; null in a receipt of version 1.
+    pub unreached: Option<u64>,
 }
 
 /// A note that was put away.
@@ -351,5 +420,14 @@ pub struct HygieneReceiptNote {
     /// What replaced it.
     pub by: Option<String>,
     /// Its masked copies or original to which the same was done.
-    pub along: Vec<String>,
+    pub along: Vec<HygieneWent>,
+}
+
+/// A masked copy or an original to which the same was done.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct HygieneWent {
+    /// The note.
+    pub id: String,
+    /// Its version before; null in a receipt of version 1.
+    pub before: Option<Hex>,
 }

@@ -69,9 +69,10 @@ pub use export::{
 pub use failure::{ErrorDocument, Failure};
 pub use health::{EngineMeters, Health, Healthy, Meters, ReadMetrics, ServeState};
 pub use hygiene::{
-    DoHygiene, HygieneAct, HygieneActed, HygieneAction, HygieneDone, HygieneDuplicate,
-    HygieneFound, HygieneGroup, HygieneKind, HygieneLeft, HygieneNote, HygieneOfKind, HygieneReads,
-    HygieneReceiptKnown, HygieneReceiptNote, HygieneReceiptShown, LookAtHygieneReceipt,
+    DoHygiene, HygieneAct, HygieneActed, HygieneAction, HygieneAlong, HygieneDone,
+    HygieneDuplicate, HygieneFound, HygieneGo, HygieneGoes, HygieneGroup, HygieneKind, HygieneLeft,
+    HygieneNote, HygieneOfKind, HygieneReads, HygieneReceiptKnown, HygieneReceiptNote,
+    HygieneReceiptShown, HygieneWent, HygieneWith, LookAtHygieneGoes, LookAtHygieneReceipt,
     LookForHygiene,
 };
 pub use import::{

@@ -88,7 +88,9 @@ fn build() -> Vec<Decoder> {
                 let signed = named(SignedHygieneReceipt::verify(bytes));
                 signed.map(|one| one.bytes().to_vec())
             },
-            samples: vec![samples::hygiene_receipt().bytes().to_vec()],
+            samples: (samples::hygiene_receipts().iter())
+                .map(|(_, receipt)| receipt.bytes().to_vec())
+                .collect(),
             looks_inside: true,
         },
         Decoder {

@@ -13,7 +13,9 @@ use kitbag_core::content::{
 use kitbag_core::epoch::{
     EPOCH_BYTES_MAX, Epoch, EpochError, SignedEpoch, WRAP_SET_BYTES_MAX, WrapSet,
 };
-use kitbag_core::hygiene_receipt::{HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt};
+use kitbag_core::hygiene_receipt::{
+    HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt, is_meant_as_one,
+};
 use kitbag_core::id::{EndpointId, EntryHash, SignatureBytes};
 use kitbag_core::person::{PERSON_OP_BYTES_MAX, PersonError, SignedPersonOp};
 use kitbag_core::policy::op::{OP_BYTES_MAX, OpError, REDEEM_BYTES_MAX, Redeem, SignedOp};
@@ -179,7 +181,7 @@ fn newer(record: &[u8]) -> [Vec<u8>; 2] {
     let item = cbor::read(record).expect("a record is CBOR");
     let version = &item.inner[1];
     let mut same_shape = record.to_vec();
-    same_shape[version.start..version.end].copy_from_slice(&[2]);
+    same_shape[version.start..version.end].copy_from_slice(&[record[version.start] + 1]);
     let entries = &same_shape[item.body..item.end];
     let more = [
         &cbor::head(cbor::MAP, item.argument + 1),
@@ -254,9 +256,31 @@ fn a_newer_receipt_is_told_apart() {
     }
 }
 
+/// Goal: of which kind a receipt was is known though it was changed, or is of a newer version.
+#[test]
+fn what_was_meant_as_a_receipt_of_hygiene_is_known() {
+    for (_, receipt) in samples::hygiene_receipts() {
+        let mut bytes = receipt.bytes().to_vec();
+        assert!(is_meant_as_one(&bytes));
+        let middle = bytes.len() * 3 / 4;
+        bytes[middle] ^= 1;
+        assert!(is_meant_as_one(&bytes));
+        for record in newer(&record_in(receipt.bytes())) {
+            assert!(is_meant_as_one(&envelope(
+                &record,
+                &[(&samples::ada().signing, SignLabel::HygieneReceipt)]
+            )));
+        }
+    }
+    for (_, receipt) in samples::receipts() {
+        assert!(!is_meant_as_one(receipt.bytes()));
+    }
+    assert!(!is_meant_as_one(b""));
+}
+
 #[test]
 fn a_newer_receipt_of_hygiene_is_told_apart() {
-    for record in newer(&record_in(samples::hygiene_receipt().bytes())) {
+    for record in newer(&record_in(samples::hygiene_receipts()[1].1.bytes())) {
         let ada = samples::ada();
         let receipt = envelope(&record, &[(&ada.signing, SignLabel::HygieneReceipt)]);
         assert_eq!(

@@ -13,7 +13,7 @@ use kitbag_core::content::{
 };
 use kitbag_core::epoch::{EPOCH_VERSION, Epoch, SignedEpoch, WrapSet, seal_parent_key};
 use kitbag_core::hygiene_receipt::{
-    HYGIENE_RECEIPT_VERSION, HygieneReceipt, LeftAlone, PutAway, SignedHygieneReceipt,
+    HYGIENE_RECEIPT_VERSION, HygieneReceipt, LeftAlone, PutAway, SignedHygieneReceipt, WentAlong,
 };
 use kitbag_core::id::{
     EndpointId, EntryHash, EpochId, Incarnation, ItemId, ObjectTag, OpHash, PackId, PersonId,
@@ -959,34 +959,45 @@ pub(crate) fn hash_of(header: &EntryHeader) -> EntryHash {
 
 // ---- Receipts ----------------------------------------------------------------------------------
 
-/// A receipt of hygiene with everything in it.
-pub(crate) fn hygiene_receipt() -> SignedHygieneReceipt {
-    let ada = ada();
-    let note = |n: u8, act: &str, why: Option<&str>, by: Option<u8>, along: &[u8]| PutAway {
-        note: ItemId::from_bytes([n; 32]),
-        before: [n + 1; 32],
-        act: act.into(),
-        why: why.map(str::to_owned),
-        by: by.map(|n| ItemId::from_bytes([n; 32])),
-        along: along.iter().map(|n| ItemId::from_bytes([*n; 32])).collect(),
+/// A receipt of hygiene with everything in it; the first as it was before notes went along by version.
+pub(crate) fn hygiene_receipts() -> [(&'static str, SignedHygieneReceipt); 2] {
+    let of = |version: u16| {
+        let ada = ada();
+        let along = |n: &u8| WentAlong {
+            note: ItemId::from_bytes([*n; 32]),
+            before: (version > 1).then_some([n + 1; 32]),
+        };
+        let note = |n: u8, act: &str, why: Option<&str>, by: Option<u8>, with: &[u8]| PutAway {
+            note: ItemId::from_bytes([n; 32]),
+            before: [n + 1; 32],
+            act: act.into(),
+            why: why.map(str::to_owned),
+            by: by.map(|n| ItemId::from_bytes([n; 32])),
+            along: with.iter().map(along).collect(),
+        };
+        let receipt = HygieneReceipt {
+            version,
+            at: AT,
+            person: ada.person.bytes().to_vec(),
+            pack: pack(),
+            began: AT,
+            notes: vec![
+                note(0x51, "delete", Some("over_retained"), None, &[0x53, 0x54]),
+                note(0x61, "expire", None, None, &[]),
+                note(0x71, "supersede", Some("duplicate"), Some(0x73), &[]),
+            ],
+            left: vec![LeftAlone {
+                why: "changed".into(),
+                notes: 2,
+            }],
+            unreached: (version > 1).then_some(4),
+        };
+        SignedHygieneReceipt::sign(&receipt, &ada.signing).unwrap()
     };
-    let receipt = HygieneReceipt {
-        version: HYGIENE_RECEIPT_VERSION,
-        at: AT,
-        person: ada.person.bytes().to_vec(),
-        pack: pack(),
-        began: AT,
-        notes: vec![
-            note(0x51, "delete", Some("over_retained"), None, &[0x53, 0x54]),
-            note(0x61, "expire", None, None, &[]),
-            note(0x71, "supersede", Some("duplicate"), Some(0x73), &[]),
-        ],
-        left: vec![LeftAlone {
-            why: "changed".into(),
-            notes: 2,
-        }],
-    };
-    SignedHygieneReceipt::sign(&receipt, &ada.signing).unwrap()
+    [
+        ("hygiene receipt", of(1)),
+        ("hygiene receipt 2", of(HYGIENE_RECEIPT_VERSION)),
+    ]
 }
 
 /// A receipt of an export of two notes, with everything in it; and one with nothing that may be absent.

@@ -103,12 +103,13 @@ fn receipts_and_selections_are_as_frozen() {
         ];
         cases.push(Case::new(name, receipt.bytes(), gives));
     }
-    let receipt = samples::hygiene_receipt();
-    let gives = vec![
-        ("person", hex(receipt.person().as_bytes())),
-        ("device", hex(receipt.device().as_bytes())),
-    ];
-    cases.push(Case::new("hygiene receipt", receipt.bytes(), gives));
+    for (name, receipt) in samples::hygiene_receipts() {
+        let gives = vec![
+            ("person", hex(receipt.person().as_bytes())),
+            ("device", hex(receipt.device().as_bytes())),
+        ];
+        cases.push(Case::new(name, receipt.bytes(), gives));
+    }
     let selection = samples::selection();
     let gives = vec![("digest", hex(&selection.digest()))];
     cases.push(Case::new("selection", &selection.encode(), gives));

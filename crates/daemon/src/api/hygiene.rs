@@ -5,8 +5,8 @@ use crate::convert;
 use crate::failure::failed;
 use kitbag_engine as engine;
 use kitbag_rpc::{
-    Code, DoHygiene, Failure, Hex, HygieneActed, HygieneDone, HygieneFound, HygieneLeft,
-    HygieneReceiptKnown, LookAtHygieneReceipt, LookForHygiene, V1,
+    Code, DoHygiene, Failure, Hex, HygieneActed, HygieneDone, HygieneFound, HygieneGoes,
+    HygieneLeft, HygieneReceiptKnown, LookAtHygieneGoes, LookAtHygieneReceipt, LookForHygiene, V1,
 };
 
 pub(super) async fn look(served: Served, call: LookForHygiene) -> Answered<HygieneFound> {
@@ -42,8 +42,9 @@ pub(super) async fn act(served: Served, call: DoHygiene) -> Answered<HygieneDone
     let actions = convert::hygiene::actions(&call.actions)?;
     let done = served.engine.do_hygiene(pack, actions).await;
     let (at, all) = done.map_err(|e| failed(&e))?;
-    let receipt = match call.receipt {
-        true => receipt(&served, pack, at, &call, &all).await?,
+    let did = all.iter().any(|one| one.left.is_none());
+    let receipt = match call.receipt && did {
+        true => Some(receipt(&served, pack, at).await?),
         false => None,
     };
     let (mut done, mut left) = (Vec::new(), Vec::new());
@@ -55,7 +56,7 @@ pub(super) async fn act(served: Served, call: DoHygiene) -> Answered<HygieneDone
             }),
             Some(why) => left.push(HygieneLeft {
                 note: one.note.to_string(),
-                why: convert::hygiene::left(why).to_owned(),
+                why: why.as_str().to_owned(),
             }),
         }
     }
@@ -69,20 +70,30 @@ pub(super) async fn act(served: Served, call: DoHygiene) -> Answered<HygieneDone
     })
 }
 
-/// A signed receipt of what was done; none if nothing was.
-async fn receipt(
-    served: &Served,
-    pack: engine::PackId,
-    at: engine::Timestamp,
-    call: &DoHygiene,
-    all: &[engine::ActDone],
-) -> Answered<Option<Hex>> {
-    let Some(receipt) = convert::hygiene::receipt(pack, at, call, all) else {
-        return Ok(None);
-    };
-    let signed = served.engine.sign_hygiene_receipt(receipt).await;
+/// A signed receipt of what was done in the go that began then.
+async fn receipt(served: &Served, pack: engine::PackId, at: engine::Timestamp) -> Answered<Hex> {
+    let signed = served.engine.sign_hygiene_receipt(pack, at).await;
     let signed = signed.map_err(|e| failed(&e))?;
-    Ok(Some(Hex(signed.bytes().to_vec())))
+    Ok(Hex(signed.bytes().to_vec()))
+}
+
+pub(super) async fn goes(served: Served, call: LookAtHygieneGoes) -> Answered<HygieneGoes> {
+    let pack = served.pack(call.pack).await?;
+    let goes = served.engine.hygiene_goes(pack).await;
+    let goes = goes.map_err(|e| failed(&e))?;
+    let receipt = match call.receipt_of {
+        Some(at) => {
+            let at = engine::Timestamp::from_millis(at.as_millis());
+            Some(receipt(&served, pack, at).await?)
+        }
+        None => None,
+    };
+    Ok(HygieneGoes {
+        v: V1,
+        pack: served.pack_ref(pack).await?,
+        goes: goes.into_iter().map(convert::hygiene::go).collect(),
+        receipt,
+    })
 }
 
 pub(super) async fn look_at_receipt(

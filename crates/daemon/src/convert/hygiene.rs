@@ -1,6 +1,6 @@
 //! What is in the way in packs, as documents of the API, and back.
 
-use super::{filter, note_refs, sensitivity, time};
+use super::{filter, sensitivity, time};
 use kitbag_engine as engine;
 use kitbag_rpc::{self as rpc, Code, Failure, Hex, V1};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,8 +104,16 @@ fn note(note: engine::HygieneNote) -> rpc::HygieneNote {
         read_at: note.read_at.map(time),
         why: why(note.why).to_owned(),
         since: note.since.map(time),
-        along: note_refs(note.along),
-        left: note.left.map(|why| left(why).to_owned()),
+        along: note.along.iter().map(along).collect(),
+        left: note.left.map(|why| why.as_str().to_owned()),
+        version: Hex(note.version.to_vec()),
+    }
+}
+
+fn along(note: &engine::HygieneAlong) -> rpc::HygieneAlong {
+    rpc::HygieneAlong {
+        id: note.id.to_string(),
+        sensitivity: sensitivity(note.sensitivity),
         version: Hex(note.version.to_vec()),
     }
 }
@@ -121,19 +129,6 @@ fn why(why: engine::HygieneWhy) -> &'static str {
         engine::HygieneWhy::PastRetention => "past_retention",
         engine::HygieneWhy::NearlyTheSame => "nearly_the_same",
         engine::HygieneWhy::Kept => "kept",
-    }
-}
-
-pub(crate) fn left(left: engine::HygieneLeft) -> &'static str {
-    match left {
-        engine::HygieneLeft::Pinned => "pinned",
-        engine::HygieneLeft::Selected => "selected",
-        engine::HygieneLeft::NotAllowed => "not_allowed",
-        engine::HygieneLeft::Changed => "changed",
-        engine::HygieneLeft::KeptChanged => "kept_changed",
-        engine::HygieneLeft::Gone => "gone",
-        engine::HygieneLeft::Unreadable => "unreadable",
-        engine::HygieneLeft::Done => "done",
     }
 }
 
@@ -180,57 +175,32 @@ pub(crate) fn actions(
                 return Err(bad(what));
             }
         };
+        if action.along.len() > engine::HYGIENE_ALONG_MAX {
+            let most = engine::HYGIENE_ALONG_MAX;
+            return Err(bad(&format!("at most {most} go along with a note")));
+        }
+        let with = |with: &rpc::HygieneWith| Ok((id(&with.note)?, version(&with.version)?));
+        let along: Result<_, Failure> = action.along.iter().map(with).collect();
         Ok(engine::HygieneAction {
             note: id(&action.note)?,
             version: version(&action.version)?,
             act,
+            along: along?,
+            why: action.why.map(|why| why.as_str().to_owned()),
         })
     };
     actions.iter().map(one).collect()
 }
 
-/// What was done, to be signed; none if nothing was.
-pub(crate) fn receipt(
-    pack: engine::PackId,
-    began: engine::Timestamp,
-    call: &rpc::DoHygiene,
-    all: &[engine::ActDone],
-) -> Option<engine::HygieneReceipt> {
-    let (mut notes, mut stays) = (Vec::new(), BTreeMap::new());
-    for (one, action) in all.iter().zip(&call.actions) {
-        match (one.left, one.before) {
-            (Some(why), _) => *stays.entry(left(why)).or_default() += 1,
-            (None, Some(before)) => notes.push(engine::PutAway {
-                note: one.note,
-                before,
-                act: act(action.act).to_owned(),
-                why: action.why.map(|why| why.as_str().to_owned()),
-                by: action.by.as_ref().and_then(|by| by.parse().ok()),
-                along: one.along.clone(),
-            }),
-            (None, None) => {}
-        }
-    }
-    let stays = stays.into_iter().map(|(why, notes)| engine::LeftAlone {
-        why: str::to_owned(why),
-        notes,
-    });
-    (!notes.is_empty()).then(|| engine::HygieneReceipt {
-        version: 0,
-        at: began,
-        person: vec![],
-        pack,
-        began,
-        notes,
-        left: stays.collect(),
-    })
-}
-
-fn act(act: rpc::HygieneAct) -> &'static str {
-    match act {
-        rpc::HygieneAct::Expire => "expire",
-        rpc::HygieneAct::Supersede => "supersede",
-        rpc::HygieneAct::Delete => "delete",
+/// How far a go came.
+pub(crate) fn go(go: engine::GoKept) -> rpc::HygieneGo {
+    let left = go.stayed.into_iter().map(|one| (one.why, one.notes));
+    rpc::HygieneGo {
+        at: time(go.at),
+        planned: go.planned,
+        done: go.done,
+        left: left.collect(),
+        unreached: go.unreached,
     }
 }
 
@@ -243,7 +213,12 @@ pub(crate) fn receipt_shown(signed: &engine::SignedHygieneReceipt) -> rpc::Hygie
         act: one.act.clone(),
         why: one.why.clone(),
         by: one.by.map(|by| by.to_string()),
-        along: one.along.iter().map(ToString::to_string).collect(),
+        along: (one.along.iter())
+            .map(|with| rpc::HygieneWent {
+                id: with.note.to_string(),
+                before: with.before.map(|before| Hex(before.to_vec())),
+            })
+            .collect(),
     });
     rpc::HygieneReceiptShown {
         at: time(receipt.at),
@@ -253,5 +228,6 @@ pub(crate) fn receipt_shown(signed: &engine::SignedHygieneReceipt) -> rpc::Hygie
         began: time(receipt.began),
         notes: notes.collect(),
         left: (receipt.left.iter().map(|one| (one.why.clone(), one.notes))).collect(),
+        unreached: receipt.unreached,
     }
 }

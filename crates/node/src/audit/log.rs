@@ -615,24 +615,15 @@ impl Node {
         Ok(())
     }
 
-    /// The reports of this device on a pack that stand in none of its entries.
-    pub(crate) fn reports_to_come(
+    /// The reports of this device on a pack that wait to stand in one of its entries.
+    pub(crate) fn reports_that_wait(
         &self,
         pack: PackId,
         mut take: impl FnMut(&Report, Option<Sensitivity>),
-    ) -> Result<(), NodeError> {
+    ) {
         for waits in self.audit.waiting.iter().filter(|waits| waits.pack == pack) {
             take(&waits.report, Some(waits.sensitivity));
         }
-        for (_, row) in self.own_rows() {
-            if let OwnRow::Holds(row, _) = row?
-                && row.pack == Some(pack)
-                && let Ok(report) = Report::from_bytes(&row.report)
-            {
-                take(&report, None);
-            }
-        }
-        Ok(())
     }
 
     /// The acts of an operation, each as a row.

@@ -114,6 +114,28 @@ impl Node {
         (next.saturating_sub(OWN_MAX)..next).map(|seq| (seq, self.own_row(seq)))
     }
 
+    /// The reports on packs in so many rows of the list, from that row on; the row that comes next, if
+    /// there is one.
+    pub(crate) fn own_reports_on_packs(
+        &self,
+        from: u64,
+        rows: u64,
+        mut take: impl FnMut(PackId, Report),
+    ) -> Result<Option<u64>, NodeError> {
+        let end = self.audit.own.next;
+        let from = from.max(end.saturating_sub(OWN_MAX));
+        let until = end.min(from.saturating_add(rows));
+        for seq in from..until {
+            if let OwnRow::Holds(row, _) = self.own_row(seq)?
+                && let Some(pack) = row.pack
+                && let Ok(report) = Report::from_bytes(&row.report)
+            {
+                take(pack, report);
+            }
+        }
+        Ok((until < end).then_some(until))
+    }
+
     fn own_row(&self, seq: u64) -> Result<OwnRow, NodeError> {
         let bytes = match self.store.setting(&slot(seq)) {
             Err(StoreError::Damaged { .. }) => return Ok(OwnRow::Broken),

@@ -177,7 +177,8 @@ impl Alike {
                 Err(error) => return Err(error),
             };
             spent.add(&note);
-            let looked = self.facts.shingling.look(domain(&note), &compared(&note));
+            let shingling = &mut self.facts.shingling;
+            let looked = shingling.look(domain(shingling, &note), &compared(&note));
             let Some((shingles, signature)) = looked else {
                 continue;
             };

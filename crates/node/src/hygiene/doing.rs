@@ -1,17 +1,18 @@
 //! Putting away what was planned: ordinary edits, a few notes in one commit.
 //!
 //! Nothing is done to a note that is not in the version that was looked at, so whoever says yes to a plan
-//! says yes to what they saw. A device that dies in the middle has done some of it; planning again finds
+//! says yes to what they saw; so it is with what goes along. A device that dies in the middle has done some of it; planning again finds
 //! the rest.
 
-use super::Left;
 use super::runs::Span;
+use super::{HygieneGo, Left};
 use crate::error::Denied;
 use crate::objects::BuiltNote;
 use crate::pens::Pens;
 use crate::replica::Staged;
 use crate::{Node, NodeError};
-use kitbag_core::id::{ItemId, PackId, Timestamp};
+use kitbag_core::hygiene_receipt::{PutAway, WentAlong};
+use kitbag_core::id::{ItemId, PackId};
 use kitbag_core::pack::Edit;
 use kitbag_core::pack::note::Status;
 use kitbag_store::StoreError;
@@ -29,6 +30,10 @@ pub struct HygieneAction {
     pub version: [u8; 32],
     /// What is to become of it.
     pub act: HygieneAct,
+    /// Its masked copies, or its original, that may go with it, each as it was looked at: no other does.
+    pub along: Vec<(ItemId, [u8; 32])>,
+    /// Why, for a receipt.
+    pub why: Option<String>,
 }
 
 /// What is to become of a note.
@@ -47,6 +52,17 @@ pub enum HygieneAct {
     Delete,
 }
 
+impl HygieneAct {
+    /// Its word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HygieneAct::Expire => "expire",
+            HygieneAct::Supersede { .. } => "supersede",
+            HygieneAct::Delete => "delete",
+        }
+    }
+}
+
 /// What became of a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActDone {
@@ -56,8 +72,6 @@ pub struct ActDone {
     pub left: Option<Left>,
     /// Its masked copies or original that it was done to as well.
     pub along: Vec<ItemId>,
-    /// Names it as it was before; only if something was done.
-    pub before: Option<[u8; 32]>,
 }
 
 impl Node {
@@ -69,15 +83,26 @@ impl Node {
     /// A note that does not open is no error: it stays as it is, and that is told.
     pub fn hygiene_step(
         &mut self,
-        run: Timestamp,
+        go: &mut HygieneGo,
         pack: PackId,
         actions: &[HygieneAction],
     ) -> Result<Vec<ActDone>, NodeError> {
         self.refuse_if_failed()?;
         self.packs.need(pack)?; // a pack that does not open is an error, one note of it is none
         let (mut staged, mut pens) = (Staged::default(), Pens::default());
-        let (mut touched, mut done) = (BTreeSet::new(), Vec::new());
+        let (mut touched, mut done, mut put_away) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let mut after = go.clone();
         for action in actions.iter().take(STEP_NOTES_MAX) {
+            // A note is edited once in a step; what goes along, and what replaces another, is to be read as
+            // it is then.
+            let along = action.along.iter().map(|(id, _)| *id);
+            let mut names: Vec<ItemId> = along.chain([action.note]).collect();
+            if let HygieneAct::Supersede { by, .. } = action.act {
+                names.push(by);
+            }
+            if names.iter().any(|id| touched.contains(id)) {
+                break;
+            }
             let planned = match self.planned(pack, action) {
                 Err(error) if does_not_open(&error) => Err(Left::Unreadable),
                 other => other?,
@@ -85,43 +110,37 @@ impl Node {
             let planned = match planned {
                 Ok(planned) => planned,
                 Err(left) => {
+                    after.stays(left);
                     done.push(ActDone {
                         note: action.note,
                         left: Some(left),
                         along: vec![],
-                        before: None,
                     });
                     continue;
                 }
             };
-            // A note is edited once in a step; and what replaces another is to be read as it is then.
-            let mut names: Vec<ItemId> = planned.iter().map(|(id, _)| *id).collect();
-            if let HygieneAct::Supersede { by, .. } = action.act {
-                names.push(by);
-            }
-            if names.iter().any(|id| touched.contains(id)) {
-                break;
-            }
             for (id, edit) in &planned {
-                self.stage_edit_with(run, pack, *id, edit, None, &mut pens, &mut staged)?;
+                self.stage_edit_with(go.at, pack, *id, edit, None, &mut pens, &mut staged)?;
                 touched.insert(*id);
             }
             let along = planned.iter().map(|(id, _)| *id);
+            let along: Vec<ItemId> = along.filter(|id| *id != action.note).collect();
+            put_away.push(action.receipted(&along));
             done.push(ActDone {
                 note: action.note,
                 left: None,
-                along: along.filter(|id| *id != action.note).collect(),
-                before: Some(action.version),
+                along,
             });
         }
         let spans: Vec<Span> = pens.spans().map(Span::from).collect();
         self.put_down_all(pens, &mut staged);
-        if !staged.is_empty() {
-            let notes = done.iter().filter(|one| one.left.is_none()).count() as u64;
-            let runs = self.with_written(pack, run, &spans, notes)?;
-            staged.settings.push(runs);
+        let settings = self.with_written(pack, &after, &spans, put_away)?;
+        if !settings.is_empty() {
+            staged.settings.extend(settings);
+            self.remember(pack, &mut staged)?;
+            self.commit(pack, staged)?;
         }
-        self.keep(pack, staged)?;
+        *go = after;
         Ok(done)
     }
 
@@ -142,6 +161,11 @@ impl Node {
             Err(Some(_)) => return Ok(Err(Left::Changed)),
             Err(None) => return Ok(Err(Left::Gone)),
         };
+        for (id, version) in &action.along {
+            if self.as_it_was(pack, *id, version)?.is_err() {
+                return Ok(Err(Left::Changed));
+            }
+        }
         let planned = match action.act {
             HygieneAct::Supersede { by, version } => {
                 if self.as_it_was(pack, by, &version)?.is_err() {
@@ -184,6 +208,13 @@ impl Node {
         if planned.is_empty() {
             return Ok(Err(Left::Done));
         }
+        let in_plan = |id: &ItemId| action.along.iter().any(|(along, _)| along == id);
+        if !planned
+            .iter()
+            .all(|(id, _)| *id == action.note || in_plan(id))
+        {
+            return Ok(Err(Left::Changed)); // a masked copy that was made meanwhile
+        }
         let replica = self.packs.need(pack)?;
         let me = self.me.person();
         let may = |(id, _): &(ItemId, Edit)| {
@@ -210,6 +241,31 @@ impl Node {
                 Ok(Err(None))
             }
             Err(error) => Err(error),
+        }
+    }
+}
+
+impl HygieneAction {
+    /// As it stands in a receipt, with those to which the same was done.
+    fn receipted(&self, along: &[ItemId]) -> PutAway {
+        let went = self.along.iter().filter(|(id, _)| along.contains(id));
+        let went = went.map(|(id, version)| WentAlong {
+            note: *id,
+            before: Some(*version),
+        });
+        let mut went: Vec<WentAlong> = went.collect();
+        went.sort_unstable();
+        went.dedup();
+        PutAway {
+            note: self.note,
+            before: self.version,
+            act: self.act.as_str().to_owned(),
+            why: self.why.clone(),
+            by: match self.act {
+                HygieneAct::Supersede { by, .. } => Some(by),
+                HygieneAct::Expire | HygieneAct::Delete => None,
+            },
+            along: went,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is known of each note: read once, in slices, and put together with what belongs to it.
 
 use super::reads::{Reading, selected};
-use super::{HYGIENE_NOTES_MAX, HygieneKind, HygieneOptions, Left};
+use super::{HygieneKind, HygieneOptions, Left, refuse_too_many};
 use crate::finding::{ReadNote, Scan, admits};
 use crate::pairs::Links;
 use crate::replica::Replica;
@@ -12,7 +12,6 @@ use kitbag_core::pack::note::{NoteType, Status};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::resemblance::{Shingling, Signature};
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hasher};
 
 /// What is known of a note.
 pub(super) struct Fact {
@@ -43,8 +42,8 @@ pub(super) struct Fact {
     pub(super) ended: bool,
     /// Whether it is in use past its end, or a masked copy is that has ended as it has.
     pub(super) in_use_past_end: bool,
-    /// The others of an original and its masked copies; of a copy, none.
-    pub(super) family: Vec<ItemId>,
+    /// Of an original, its masked copies as they were looked at.
+    pub(super) family: Vec<(ItemId, [u8; 32])>,
     /// Whether it is a masked copy of a note that is here.
     pub(super) is_copy: bool,
 }
@@ -86,17 +85,18 @@ impl Joining {
 /// Names what texts are compared within: notes of one pack, one sensitivity, one consent, one trust, and
 /// with the same end. Something captured from outside never replaces what somebody wrote, and what ends
 /// soon never what stays.
-pub(super) fn domain(note: &ReadNote) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(note.pack.as_bytes());
-    hasher.write_u8(note.sensitivity as u8);
+pub(super) fn domain(shingling: &Shingling, note: &ReadNote) -> u64 {
     let consent = note.view.consent.as_ref().map(codec::encode);
-    hasher.write(&consent.unwrap_or_default());
-    hasher.write(note.built.record.source.trust.as_str().as_bytes());
-    for end in [note.view.expires_at, note.view.valid_to] {
-        hasher.write_u64(end.map_or(u64::MAX, Timestamp::as_millis));
-    }
-    hasher.finish()
+    let ends = [note.view.expires_at, note.view.valid_to];
+    let [expires, valid] = ends.map(|end| end.map(|end| end.as_millis().to_be_bytes()));
+    shingling.domain([
+        note.pack.as_bytes().as_slice(),
+        &[note.sensitivity as u8],
+        note.built.record.source.trust.as_str().as_bytes(),
+        consent.as_deref().unwrap_or_default(),
+        expires.as_ref().map_or(&[], |end| end),
+        valid.as_ref().map_or(&[], |end| end),
+    ])
 }
 
 /// What of a note is compared.
@@ -158,12 +158,7 @@ impl Facts {
         if !matches!(view.status, Status::Active | Status::Expired) {
             return Ok(());
         }
-        if self.all.len() == HYGIENE_NOTES_MAX {
-            return Err(NodeError::BadInput {
-                field: "packs",
-                reason: format!("more than {HYGIENE_NOTES_MAX} notes at once; name fewer packs"),
-            });
-        }
+        refuse_too_many(self.all.len() as u64 + 1)?; // some may have come in meanwhile
         let steps = built.steps.iter().map(|step| step.at);
         let moves = built.movers.iter().map(|mover| mover.at);
         let told = built.told.values().map(|told| told.at);
@@ -177,7 +172,10 @@ impl Facts {
             && admitted
             && view.status == Status::Active
             && (options.messages || !is_message);
-        let looked = compares.then(|| self.shingling.look(domain(note), &compared(note)));
+        let looked = compares.then(|| {
+            let domain = domain(&self.shingling, note);
+            self.shingling.look(domain, &compared(note))
+        });
         let ended = view.expires_at.is_some_and(|end| end <= now);
         self.all.push(Fact {
             pack: note.pack,
@@ -251,7 +249,7 @@ impl Facts {
     fn join(&mut self, head: usize, copy: usize) {
         let of = &mut self.all[copy];
         (of.is_copy, of.signature) = (true, None);
-        let (item, changed_at, added_at) = (of.item, of.changed_at, of.added_at);
+        let (item, changed_at, added_at) = ((of.item, of.version), of.changed_at, of.added_at);
         let (read_at, pinned, left) = (of.read_at, of.pinned, of.left);
         let (in_use, referred_to) = (of.in_use_past_end, of.referred_to);
         let head = &mut self.all[head];

@@ -1,23 +1,32 @@
 //! When notes were read last, as devices reported it and this one may know.
 
-use crate::replica::Replica;
+use super::DAY_MILLIS;
 use crate::{Node, NodeError};
 use kitbag_core::content::report::{NoteStart, Report, Reported};
 use kitbag_core::id::{EntryHash, ItemId, PackId, Timestamp};
 use kitbag_core::policy::Sensitivity;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Entries with reports that one slice opens, at most.
+/// Entries with reports that one slice opens, at most; and rows of this device's own list.
 const SLICE_ENTRIES: usize = 48;
+/// How far ahead of this clock a report may be and still count, in milliseconds. Clocks are wrong by hours,
+/// seldom by days; whoever reports a read of the year 2500 keeps a note from ever being in the way.
+const AHEAD_MILLIS_MAX: u64 = DAY_MILLIS;
 
 /// Reads of all packs, gathered one entry with reports after the other.
 pub(super) struct Reading {
     /// Draws the key of shingles.
     pub(super) key: [u8; 16],
+    /// Reports from before this are not known, those from after that do not count.
     pub(super) since: Timestamp,
+    until: Timestamp,
     pub(super) waiting: u64,
+    /// The row of this device's own list that comes next, until all were read.
+    own_next: Option<u64>,
+    /// What that list says of these packs.
+    own: BTreeMap<PackId, Vec<Report>>,
     packs: std::vec::IntoIter<PackId>,
-    pack: Option<(OfPack, std::vec::IntoIter<EntryHash>)>,
+    pack: Option<(PackId, Read, std::vec::IntoIter<EntryHash>)>,
     known: BTreeMap<PackId, Read>,
 }
 
@@ -29,61 +38,54 @@ struct Read {
     unnamed: BTreeMap<Sensitivity, Timestamp>,
 }
 
-struct OfPack {
-    pack: PackId,
+impl Read {
     /// Of those notes alone that are here: what a report says beside takes no room.
-    starts: BTreeMap<NoteStart, Vec<ItemId>>,
-    read: Read,
-}
-
-impl OfPack {
-    fn new(pack: PackId, replica: &Replica) -> OfPack {
-        let mut starts: BTreeMap<NoteStart, Vec<ItemId>> = BTreeMap::new();
-        for item in replica.notes.keys() {
-            starts.entry(NoteStart::of(item)).or_default().push(*item);
-        }
-        OfPack {
-            pack,
-            starts,
-            read: Read::default(),
-        }
-    }
-
-    fn take(&mut self, report: &Report, of: Option<Sensitivity>, since: Timestamp) {
+    fn take<T>(&mut self, here: &BTreeMap<ItemId, T>, report: &Report, of: Option<Sensitivity>) {
         let at = report.until();
-        if at < since {
-            return;
-        }
         if let (Reported::Export(export), Some(of)) = (&report.what, of)
             && export.held as usize > export.notes.len()
         {
-            let last = self.read.unnamed.entry(of).or_insert(at);
+            let last = self.unnamed.entry(of).or_insert(at);
             *last = at.max(*last);
         }
         let mut read = |item: ItemId| {
-            let last = self.read.notes.entry(item).or_insert(at);
+            let last = self.notes.entry(item).or_insert(at);
             *last = at.max(*last);
         };
-        let named: Vec<(NoteStart, Option<ItemId>)> = match &report.what {
-            Reported::Read { item, .. } => vec![(NoteStart::of(item), Some(*item))],
-            Reported::Export(export) => export.notes.iter().map(|start| (*start, None)).collect(),
-            _ => vec![],
-        };
-        for (start, only) in named {
-            let items = self.starts.get(&start).into_iter().flatten();
-            let items = items.filter(|item| only.is_none_or(|only| only == **item));
-            items.for_each(|item| read(*item));
+        match &report.what {
+            Reported::Read { item, .. } if here.contains_key(item) => read(*item),
+            Reported::Export(export) => {
+                for start in &export.notes {
+                    let items = here.range(beginning(start)).map(|(item, _)| *item);
+                    items.for_each(&mut read);
+                }
+            }
+            _ => {}
         }
     }
+}
+
+/// All ids that begin like this.
+fn beginning(start: &NoteStart) -> std::ops::RangeInclusive<ItemId> {
+    let filled = |with: u8| {
+        let mut id = [with; 32];
+        id[..start.as_bytes().len()].copy_from_slice(start.as_bytes());
+        ItemId::from_bytes(id)
+    };
+    filled(0)..=filled(u8::MAX)
 }
 
 impl Reading {
     pub(super) fn new(node: &Node, now: Timestamp, packs: Vec<PackId>, key: [u8; 16]) -> Reading {
         let kept = Timestamp::from_millis(now.as_millis().saturating_sub(node.audit_keep_millis()));
+        let until = now.as_millis().saturating_add(AHEAD_MILLIS_MAX);
         Reading {
             key,
             since: kept,
+            until: Timestamp::from_millis(until),
             waiting: 0,
+            own_next: Some(0),
+            own: packs.iter().map(|pack| (*pack, vec![])).collect(),
             packs: packs.into_iter(),
             pack: None,
             known: BTreeMap::new(),
@@ -92,36 +94,48 @@ impl Reading {
 
     /// Opens the entries of one slice. Returns whether none is left.
     pub(super) fn go_on(&mut self, node: &Node) -> Result<bool, NodeError> {
+        let (since, until) = (self.since, self.until);
+        let counts = |report: &Report| (since..=until).contains(&report.until());
+        if let Some(from) = self.own_next {
+            let own = &mut self.own;
+            self.own_next =
+                node.own_reports_on_packs(from, SLICE_ENTRIES as u64, |pack, report| {
+                    if let Some(of_pack) = own.get_mut(&pack)
+                        && counts(&report)
+                    {
+                        of_pack.push(report);
+                    }
+                })?;
+            return Ok(false);
+        }
         for _ in 0..SLICE_ENTRIES {
-            if self.pack.is_none() {
+            let Some((pack, mut read, mut entries)) = self.pack.take() else {
                 let Some(pack) = self.packs.next() else {
                     return Ok(true);
                 };
                 // One that cannot be read is counted when its notes are looked at.
                 if let Some(replica) = node.packs.get(&pack) {
                     let entries: Vec<EntryHash> = replica.reports.to_vec();
-                    self.pack = Some((OfPack::new(pack, replica), entries.into_iter()));
+                    self.pack = Some((pack, Read::default(), entries.into_iter()));
                 }
                 return Ok(false); // it may have been asleep
-            }
-            let Some((of, entries)) = &mut self.pack else {
-                continue;
             };
-            let since = self.since;
+            let replica = node.packs.need(pack)?;
+            let mut take = |report: &Report, level: Option<Sensitivity>| {
+                if counts(report) {
+                    read.take(&replica.notes, report, level);
+                }
+            };
             match entries.next() {
                 Some(entry) => {
-                    let replica = node.packs.need(of.pack)?;
-                    let waiting = &mut self.waiting;
-                    node.reports_of(replica, entry, waiting, |report, level| {
-                        of.take(report, level, since)
-                    })?;
+                    node.reports_of(replica, entry, &mut self.waiting, take)?;
+                    self.pack = Some((pack, read, entries));
                 }
                 None => {
-                    let pack = of.pack;
-                    node.reports_to_come(pack, |report, level| of.take(report, level, since))?;
-                    let read = std::mem::take(&mut of.read);
+                    node.reports_that_wait(pack, &mut take);
+                    let own = self.own.remove(&pack).unwrap_or_default();
+                    own.iter().for_each(|report| take(report, None));
                     self.known.insert(pack, read);
-                    self.pack = None;
                 }
             }
         }
@@ -178,36 +192,34 @@ mod tests {
     }
 
     /// Goal: what a report names is read, and nothing else; an export that does not name all that it held
-    /// may have held each note that was there, of its sensitivity; what is older than reports are kept is
-    /// not known; what is not here takes no room.
+    /// may have held each note that was there, of its sensitivity; what is not here takes
+    /// no room.
     #[test]
     fn a_report_is_a_read_of_what_it_names_or_may_have_held() {
         let [a, b, strange] = [1, 2, 3].map(|n| ItemId::from_bytes([n; 32]));
         let pack = PackId::from_bytes([9; 32]);
-        let mut of = OfPack {
-            pack,
-            starts: [a, b].map(|item| (NoteStart::of(&item), vec![item])).into(),
-            read: Read::default(),
-        };
+        let here: BTreeMap<ItemId, ()> = [(a, ()), (b, ())].into();
+        let mut known = Read::default();
         let level = Some(Sensitivity::Internal);
         let part = ReadPart::Now;
         let read = |at, item| Report::once(moment(at), Via::Command, Reported::Read { item, part });
-        of.take(&read(5, a), level, moment(10));
-        assert!(of.read.notes.is_empty(), "too old");
-        of.take(&read(20, a), level, moment(10));
-        of.take(&read(15, a), level, moment(10));
-        of.take(&export(30, 1, &[b]), level, moment(10));
-        of.take(&read(40, strange), level, moment(10));
-        assert_eq!(of.read.notes, [(a, moment(20)), (b, moment(30))].into());
-        assert!(of.read.unnamed.is_empty());
-        of.take(&export(50, 3_000, &[]), level, moment(10));
+        known.take(&here, &read(20, a), level);
+        known.take(&here, &read(15, a), level);
+        known.take(&here, &export(30, 1, &[b]), level);
+        known.take(&here, &read(40, strange), level);
+        assert_eq!(known.notes, [(a, moment(20)), (b, moment(30))].into());
+        assert!(known.unnamed.is_empty());
+        known.take(&here, &export(50, 3_000, &[]), level);
         let reading = Reading {
             key: [0; 16],
             since: moment(10),
+            until: moment(60),
             waiting: 0,
+            own_next: None,
+            own: BTreeMap::new(),
             packs: vec![].into_iter(),
             pack: None,
-            known: [(pack, of.read)].into(),
+            known: [(pack, known)].into(),
         };
         let at = |note, level, added| reading.read_at(&pack, &note, level, moment(added));
         assert_eq!(at(a, Sensitivity::Internal, 1), Some(moment(50)));

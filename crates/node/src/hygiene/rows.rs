@@ -4,13 +4,16 @@ use super::alike::Alike;
 use super::facts::Fact;
 use super::reads::Reading;
 use super::{
-    HygieneGroup, HygieneKind, HygieneNote, HygieneOptions, HygieneReport, KeptBecause, KindFound,
-    Why, is_past,
+    HygieneAlong, HygieneGroup, HygieneKind, HygieneNote, HygieneOptions, HygieneReport,
+    KeptBecause, KindFound, Why, is_past,
 };
 use crate::finding::Spent;
+use crate::pairs::Links;
 use crate::{Node, NodeError};
+use kitbag_core::hygiene_receipt::HYGIENE_ALONG_MAX;
 use kitbag_core::id::{PackId, Timestamp};
 use kitbag_core::pack::note::Status;
+use kitbag_store::StoreError;
 use std::collections::BTreeMap;
 
 /// Notes that are being told.
@@ -22,8 +25,10 @@ pub(super) struct Rows {
     groups: Vec<(usize, HygieneGroup)>,
     groups_total: u64,
     looked_at: u64,
+    /// What belongs together in each pack that a row is of.
+    links: BTreeMap<PackId, Links>,
     /// What is still to be read.
-    rest: std::vec::IntoIter<Row>,
+    rest: std::iter::Peekable<std::vec::IntoIter<Row>>,
 }
 
 /// A place among the facts, and where it goes.
@@ -115,7 +120,8 @@ impl Rows {
             groups: Vec::new(),
             groups_total,
             looked_at,
-            rest: rows.into_iter(),
+            links: BTreeMap::new(),
+            rest: rows.into_iter().peekable(),
         }
     }
 
@@ -123,12 +129,20 @@ impl Rows {
     pub(super) fn go_on(&mut self, node: &Node) -> Result<bool, NodeError> {
         let mut spent = Spent::default();
         while !spent.is_over() {
+            let Some(row) = self.rest.peek() else {
+                return Ok(true);
+            };
+            let fact = &self.alike.facts.all[row.fact as usize];
+            let Some(links) = self.links.get(&fact.pack) else {
+                let links = node.packs.get(&fact.pack).map(Links::of);
+                self.links.insert(fact.pack, links.unwrap_or_default());
+                return Ok(false); // one pass over its notes is a slice
+            };
             let Some(row) = self.rest.next() else {
                 return Ok(true);
             };
             spent.add_one();
-            let fact = &self.alike.facts.all[row.fact as usize];
-            let note = match told(node, fact, &row) {
+            let note = match told(node, fact, &row, links) {
                 Ok(note) => note,
                 // Gone meanwhile: it is not listed any more.
                 Err(NodeError::NotFound(_) | NodeError::Denied(_) | NodeError::Damaged(_)) => {
@@ -179,15 +193,29 @@ impl Rows {
 }
 
 /// A note as it is told.
-fn told(node: &Node, fact: &Fact, row: &Row) -> Result<HygieneNote, NodeError> {
+fn told(node: &Node, fact: &Fact, row: &Row, links: &Links) -> Result<HygieneNote, NodeError> {
     let (_, sensitivity, built) = node.read_note(fact.pack, fact.item)?;
     let meta = built.meta();
-    let replica = node.packs.need(fact.pack)?;
-    let me = node.me.person();
-    let mut along = replica.all_linked(&fact.family);
-    along.retain(|linked| {
-        replica.policy.member(&me).is_none() || replica.policy.may_open(&me, linked.sensitivity)
-    });
+    // Of one with more the rest is in no plan, and it stays.
+    let partners = links.partners(&fact.item).into_iter();
+    let mut along = Vec::new();
+    for id in partners.take(HYGIENE_ALONG_MAX) {
+        let (_, sensitivity, built) = match node.read_note(fact.pack, id) {
+            Err(NodeError::NotFound(_) | NodeError::Denied(_)) => continue,
+            // Unreadable, it keeps the note where it is once it comes to that.
+            Err(NodeError::Damaged(_) | NodeError::Store(StoreError::Damaged { .. })) => continue,
+            other => other?,
+        };
+        if matches!(built.view().status, Status::Archived | Status::Redacted) {
+            continue;
+        }
+        let looked_at = fact.family.iter().find(|(of, _)| *of == id);
+        along.push(HygieneAlong {
+            id,
+            sensitivity,
+            version: looked_at.map_or_else(|| built.version(), |(_, version)| *version),
+        });
+    }
     Ok(HygieneNote {
         pack: fact.pack,
         id: fact.item,

@@ -5,18 +5,23 @@
 //! where it was. What a go wrote, and what took it back, is no write of its own any more once it was
 //! taken back.
 
+use super::HygieneGo;
+use super::goes::Told;
 use crate::pens::Pens;
 use crate::replica::{Place, Replica};
-use crate::{Node, NodeError};
+use crate::{Node, NodeError, read_list_up_to};
 use kitbag_core::codec;
+use kitbag_core::hygiene_receipt::PutAway;
 use kitbag_core::id::{EntryHash, LogId, PackId, Timestamp};
+use kitbag_store::Store;
 use minicbor::{Decode, Encode};
 
 /// Goes of a pack that are known, at most. What an older one wrote is taken back note by note.
 const RUNS_MAX: usize = 32;
 /// Pieces of logs of one go, at most: one for each time that something else was written in between.
 const SPANS_MAX: usize = 2_048;
-const RUNS_BYTES_MAX: usize = RUNS_MAX * (2 * SPANS_MAX * 64 + 64) + 16;
+/// Bytes of the list, at most: both lists of pieces of every go, and how far it came.
+const RUNS_BYTES_MAX: usize = RUNS_MAX * (2 * SPANS_MAX * 64 + 1_024) + 16;
 
 /// Entries of one log, from one number to before another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -50,13 +55,16 @@ pub(crate) struct Run {
     pub(crate) at: Timestamp,
     /// Notes that it changed, without those that went along.
     #[n(1)]
-    notes: u64,
+    pub(super) notes: u64,
     /// What it wrote and was not taken back, in the order of writing.
     #[n(2)]
     left: Vec<Span>,
     /// What of it was taken back, and what took it back.
     #[n(3)]
     past: Vec<Span>,
+    /// How far it came; of a few of the newest goes.
+    #[n(4)]
+    told: Option<Told>,
 }
 
 /// The goes of a pack, oldest first.
@@ -96,32 +104,59 @@ impl Runs {
         self.runs.iter().find(|run| run.at == at)
     }
 
-    /// Notes that a step wrote something for the go that began then.
-    fn wrote(&mut self, at: Timestamp, spans: &[Span], notes: u64) {
-        let known = self.runs.iter().position(|run| run.at == at);
-        let place = known.unwrap_or_else(|| {
-            let surplus = (self.runs.len() + 1).saturating_sub(RUNS_MAX);
-            self.runs.drain(..surplus);
-            self.runs.push(Run {
-                at,
-                notes: 0,
-                left: vec![],
-                past: vec![],
-            });
-            self.runs.len() - 1
-        });
+    /// The goes of which is known how far they came, oldest first, with the notes that each changed.
+    pub(super) fn told(&self) -> impl Iterator<Item = (&Run, &Told)> {
+        let runs = self.runs.iter();
+        runs.filter_map(|run| Some((run, run.told.as_ref()?)))
+    }
+
+    /// Notes what a step wrote for a go; gives the setting in which its notes are kept.
+    fn wrote(
+        &mut self,
+        pack: PackId,
+        go: &HygieneGo,
+        spans: &[Span],
+        notes: Vec<PutAway>,
+    ) -> Option<(String, Vec<u8>)> {
+        let place = match self.runs.iter().position(|run| run.at == go.at) {
+            Some(place) => place,
+            None => {
+                let surplus = (self.runs.len() + 1).saturating_sub(RUNS_MAX);
+                self.runs.drain(..surplus);
+                let slots = self.runs.iter_mut().map(|run| &mut run.told);
+                let told = Some(Told::begun(slots));
+                self.runs.push(Run {
+                    at: go.at,
+                    notes: 0,
+                    left: vec![],
+                    past: vec![],
+                    told,
+                });
+                self.runs.len() - 1
+            }
+        };
         let run = &mut self.runs[place];
-        run.notes += notes;
+        run.notes += notes.len() as u64;
         spans.iter().for_each(|span| join(&mut run.left, *span));
+        run.told.as_mut()?.went_on(pack, go, notes)
     }
 }
 
-/// Adds a piece, to the one of its log that ends where it begins. If there is no room it is left out, and
-/// is a write of its own then.
-fn join(spans: &mut Vec<Span>, span: Span) {
-    let before = |one: &Span| one.log == span.log && one.to == span.from;
-    match spans.iter().rposition(before) {
-        Some(at) => spans[at].to = span.to,
+/// Adds a piece to those of its log that it touches. If there is no room it is left out, and is a write of
+/// its own then.
+fn join(spans: &mut Vec<Span>, mut span: Span) {
+    let touches =
+        |one: &Span, span: &Span| one.log == span.log && one.from <= span.to && span.from <= one.to;
+    // It stays where the last of them stood: the order is that of writing.
+    let mut place = None;
+    while let Some(at) = spans.iter().rposition(|one| touches(one, &span)) {
+        let one = spans.remove(at);
+        span.from = span.from.min(one.from);
+        span.to = span.to.max(one.to);
+        place = Some(place.map_or(at, |place: usize| place - 1));
+    }
+    match place {
+        Some(at) => spans.insert(at, span),
         None if spans.len() < SPANS_MAX => spans.push(span),
         None => {}
     }
@@ -159,14 +194,7 @@ impl Run {
                 }
             }
             self.left.retain(|span| span.from < span.to);
-            match self
-                .past
-                .iter_mut()
-                .find(|p| p.log == one.log && p.from == one.to)
-            {
-                Some(past) => past.from = one.from,
-                None => self.past.push(*one),
-            }
+            join(&mut self.past, *one);
         }
         by.iter().for_each(|span| join(&mut self.past, *span));
     }
@@ -183,39 +211,71 @@ fn name(pack: PackId) -> String {
     format!("hygiene/{pack}")
 }
 
+/// The goes of a pack. A list that cannot be read is begun anew, and told in `damaged`.
+fn read_runs(
+    store: &Store,
+    pack: PackId,
+    damaged: &mut Vec<&'static str>,
+) -> Result<Runs, NodeError> {
+    let what = "list of what hygiene wrote";
+    read_list_up_to(store, &name(pack), RUNS_BYTES_MAX, what, damaged)
+}
+
+/// Looks at the lists of all packs; what cannot be read is told in `damaged`, once.
+pub(crate) fn check(
+    store: &Store,
+    packs: &[PackId],
+    damaged: &mut Vec<&'static str>,
+) -> Result<(), NodeError> {
+    let mut found = Vec::new();
+    for pack in packs {
+        read_runs(store, *pack, &mut found)?;
+    }
+    damaged.extend(found.first());
+    Ok(())
+}
+
 impl Node {
-    /// The moment of a go that begins now: later than every one before it in this pack.
+    /// A go that begins now, for so many actions. Its moment is later than that of every one before it in
+    /// this pack.
     ///
     /// # Errors
     /// [`NodeError::Store`].
-    pub fn begin_hygiene_run(&self, now: Timestamp, pack: PackId) -> Result<Timestamp, NodeError> {
+    pub fn begin_hygiene_run(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        planned: usize,
+    ) -> Result<HygieneGo, NodeError> {
         let runs = self.runs(pack)?;
-        let after = runs.runs.iter().map(|run| run.at.as_millis() + 1).max();
-        Ok(Timestamp::from_millis(
-            now.as_millis().max(after.unwrap_or_default()),
-        ))
+        let after = runs.runs.iter().map(|run| run.at).max();
+        let after = after.max(self.hygiene_begun); // one may have written nothing yet
+        let next = after.map_or(0, |at| at.as_millis().saturating_add(1));
+        let at = now.as_millis().max(next);
+        let at = Timestamp::from_millis(at);
+        self.hygiene_begun = Some(at);
+        Ok(HygieneGo::new(at, planned as u64))
     }
 
     pub(crate) fn runs(&self, pack: PackId) -> Result<Runs, NodeError> {
-        let kept = self.store.setting(&name(pack))?;
-        let kept = kept.map(|bytes| codec::decode(&bytes, RUNS_BYTES_MAX));
-        let kept = kept.transpose();
-        Ok(kept
-            .map_err(|_| NodeError::Damaged("list of what hygiene wrote"))?
-            .unwrap_or_default())
+        read_runs(&self.store, pack, &mut Vec::new())
     }
 
-    /// The setting that says what a step wrote for a go.
+    /// The settings that say what a step did for a go; none if it did nothing, and none before it did.
     pub(super) fn with_written(
         &self,
         pack: PackId,
-        at: Timestamp,
+        go: &HygieneGo,
         spans: &[Span],
-        notes: u64,
-    ) -> Result<(String, Vec<u8>), NodeError> {
+        notes: Vec<PutAway>,
+    ) -> Result<Vec<(String, Vec<u8>)>, NodeError> {
         let mut runs = self.runs(pack)?;
-        runs.wrote(at, spans, notes);
-        Ok((name(pack), codec::encode(&runs)))
+        if notes.is_empty() && runs.begun_at(go.at).is_none() {
+            return Ok(vec![]); // nor does it take the place of one that did something
+        }
+        let row = runs.wrote(pack, go, spans, notes);
+        let list = (name(pack), codec::encode(&runs));
+        Ok(row.into_iter().chain([list]).collect())
     }
 
     /// The newest entries of a go that are to be taken back.
@@ -257,5 +317,101 @@ impl Run {
             notes: self.notes,
             rest,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(log: u8, from: u64, to: u64) -> Span {
+        Span {
+            log: LogId::from_bytes([log; 32]),
+            from,
+            to,
+        }
+    }
+
+    fn run() -> Run {
+        Run {
+            at: Timestamp::from_millis(1),
+            notes: 0,
+            left: vec![],
+            past: vec![],
+            told: Some(Told::full()),
+        }
+    }
+
+    /// Goal: pieces that touch are one, on whichever side; others stay apart, in the order of writing.
+    #[test]
+    fn pieces_that_touch_are_one() {
+        let mut spans = vec![];
+        let pieces = [
+            span(1, 4, 6),
+            span(2, 0, 3),
+            span(1, 10, 12),
+            span(1, 8, 10),
+            span(1, 6, 8),
+            span(2, 5, 6),
+        ];
+        for piece in pieces {
+            join(&mut spans, piece);
+        }
+        assert_eq!(spans, [span(2, 0, 3), span(1, 4, 12), span(2, 5, 6)]);
+    }
+
+    /// Goal: however often other writes come between, the list of a go stays as long as it may be, and
+    /// reads back.
+    #[test]
+    fn what_is_taken_back_never_makes_the_list_too_long_to_read() {
+        let mut full = run();
+        let far = u64::MAX - 2 * SPANS_MAX as u64 * 4;
+        for at in 0..2 * SPANS_MAX as u64 {
+            let (from, to) = (far + 4 * at, far + 4 * at + 1);
+            join(&mut full.left, span(1, from, to));
+        }
+        for at in 0..2 * SPANS_MAX as u64 {
+            let (from, to) = (far + 4 * at, far + 4 * at + 1);
+            full.took_back(&[span(2, from, to)], &[span(3, from, to)]);
+        }
+        assert_eq!((full.left.len(), full.past.len()), (SPANS_MAX, SPANS_MAX));
+        let runs = Runs {
+            runs: vec![full; RUNS_MAX],
+        };
+        let bytes = codec::encode(&runs);
+        let read = codec::decode::<Runs>(&bytes, RUNS_BYTES_MAX).unwrap();
+        assert_eq!(read.runs.len(), RUNS_MAX);
+    }
+
+    /// As it was before it said how far a go came.
+    #[derive(Encode)]
+    #[cbor(map)]
+    struct RunBefore {
+        #[n(0)]
+        at: Timestamp,
+        #[n(1)]
+        notes: u64,
+        #[n(2)]
+        left: Vec<Span>,
+        #[n(3)]
+        past: Vec<Span>,
+    }
+
+    /// Goal: a list of an older build is read, and written again as it was.
+    #[test]
+    fn a_go_of_an_older_build_reads_back() {
+        let before = RunBefore {
+            at: Timestamp::from_millis(3),
+            notes: 2,
+            left: vec![span(1, 0, 2)],
+            past: vec![span(2, 5, 6)],
+        };
+        let bytes = codec::encode(&before);
+        let run: Run = codec::decode(&bytes, RUNS_BYTES_MAX).unwrap();
+        assert_eq!(
+            (run.notes, run.left, run.past),
+            (2, before.left, before.past)
+        );
+        assert!(run.told.is_none());
     }
 }

@@ -1,16 +1,18 @@
 //! What is in the way in packs: found, put away, taken back; and nothing of what somebody may not read.
 
+use super::admins::{change, remove};
 use super::support::*;
 use kitbag_core::content::report::{ReadPart, Via};
 use kitbag_core::filter::Filter;
+use kitbag_core::hygiene_receipt::SignedHygieneReceipt;
 use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::pack::DateEdit;
 use kitbag_core::pack::note::{Consent, ConsentStatus};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_crypto::MasterKey;
 use kitbag_node::hygiene::{
-    ActDone, DAY_MILLIS, HygieneAct, HygieneAction, HygieneKind, HygieneNote, HygieneOptions,
-    HygieneReport, KeptBecause, Left, Why,
+    ActDone, DAY_MILLIS, HygieneAct, HygieneAction, HygieneGo, HygieneKind, HygieneNote,
+    HygieneOptions, HygieneReport, KeptBecause, Left, Why,
 };
 use kitbag_node::undo::{Along, Undone};
 use kitbag_node::view::{NewNote, NewSource, NoteEdit};
@@ -91,6 +93,17 @@ fn of(report: &HygieneReport, kind: HygieneKind) -> Vec<ItemId> {
     ids(&report.kinds[&kind].notes)
 }
 
+fn action(note: &HygieneNote, act: HygieneAct) -> HygieneAction {
+    let along = note.along.iter().map(|with| (with.id, with.version));
+    HygieneAction {
+        note: note.id,
+        version: note.version,
+        act,
+        along: along.collect(),
+        why: Some("for a test".into()),
+    }
+}
+
 /// What a plan of the listed notes does.
 fn plan(report: &HygieneReport) -> Vec<HygieneAction> {
     let mut actions = Vec::new();
@@ -106,11 +119,7 @@ fn plan(report: &HygieneReport) -> Vec<HygieneAction> {
         actions.extend(
             notes
                 .filter(|note| note.left.is_none())
-                .map(|note| HygieneAction {
-                    note: note.id,
-                    version: note.version,
-                    act,
-                }),
+                .map(|note| action(note, act)),
         );
     }
     for group in &report.groups {
@@ -122,11 +131,7 @@ fn plan(report: &HygieneReport) -> Vec<HygieneAction> {
         actions.extend(
             others
                 .filter(|note| note.left.is_none())
-                .map(|note| HygieneAction {
-                    note: note.id,
-                    version: note.version,
-                    act,
-                }),
+                .map(|note| action(note, act)),
         );
     }
     actions
@@ -136,11 +141,17 @@ fn step(
     world: &mut World,
     who: Who,
     pack: PackId,
-    run: Timestamp,
+    go: &mut HygieneGo,
     actions: &[HygieneAction],
 ) -> Vec<ActDone> {
-    let done = world.call(who, |node, _| node.hygiene_step(run, pack, actions));
+    let done = world.call(who, |node, _| node.hygiene_step(go, pack, actions));
     done.done()
+}
+
+fn begin(world: &mut World, who: Who, pack: PackId, actions: &[HygieneAction]) -> HygieneGo {
+    let (now, planned) = (world.clock(who), actions.len());
+    let begun = world.node(who).begin_hygiene_run(now, pack, planned);
+    begun.unwrap()
 }
 
 fn put_away(
@@ -150,11 +161,10 @@ fn put_away(
     mut actions: &[HygieneAction],
 ) -> Vec<ActDone> {
     world.run(1);
-    let now = world.clock(who);
-    let run = world.node(who).begin_hygiene_run(now, pack).unwrap();
+    let mut go = begin(world, who, pack, actions);
     let mut all = Vec::new();
     while !actions.is_empty() {
-        let done = step(world, who, pack, run, actions);
+        let done = step(world, who, pack, &mut go, actions);
         assert!(!done.is_empty());
         actions = &actions[done.len()..];
         all.extend(done);
@@ -401,16 +411,15 @@ fn a_go_is_finished_after_a_crash_and_taken_back_as_one() {
     };
     let actions = plan(&look(&mut world, ana, &only));
     assert_eq!(actions.len(), 50);
-    let now = world.clock(ana);
-    let run = world.node(ana).begin_hygiene_run(now, pack).unwrap();
-    let done = step(&mut world, ana, pack, run, &actions);
+    let mut run = begin(&mut world, ana, pack, &actions);
+    let done = step(&mut world, ana, pack, &mut run, &actions);
     assert!(done.len() < 50 && done.iter().all(|one| one.left.is_none()));
     world.kill(ana);
     assert!(matches!(world.start(ana), Opened::Up));
     let rest = plan(&look(&mut world, ana, &only));
     assert_eq!(rest.len(), 50 - done.len());
     // A plan of before says of what was done that it was.
-    let again = step(&mut world, ana, pack, run, &actions);
+    let again = step(&mut world, ana, pack, &mut run, &actions);
     assert!(
         again.iter().all(|one| one.left == Some(Left::Done)),
         "{again:?}"
@@ -444,6 +453,64 @@ fn a_go_is_finished_after_a_crash_and_taken_back_as_one() {
     assert_eq!(undone.run, None);
     assert_eq!(look(&mut world, ana, &only).kinds[&LongExpired].total, 49);
     assert_no_violations(&mut world);
+}
+
+/// Goal: a go that was killed has a receipt of what it did, with how much it did not come to; doing it
+/// again has one of the rest, and both together name each note once.
+#[test]
+fn a_go_that_was_cut_off_has_a_receipt_of_what_it_did() {
+    let mut world = World::new(2910);
+    let ana = world.add(&secret("Ana"));
+    let pack = create(&mut world, ana, "plans");
+    for at in 0..40 {
+        put(&mut world, ana, pack, note(&format!("text {at}"), Internal));
+    }
+    world.run(40 * DAY_MILLIS);
+    let only = HygieneOptions {
+        kinds: [OverRetained].into(),
+        retention_days: Some(30),
+        ..options()
+    };
+    let mut actions = plan(&look(&mut world, ana, &only));
+    assert_eq!(actions.len(), 40);
+    actions[3].version = [7; 32];
+    let mut go = begin(&mut world, ana, pack, &actions);
+    let done = step(&mut world, ana, pack, &mut go, &actions);
+    assert_eq!(done[3].left, Some(Left::Changed));
+    world.kill(ana);
+    assert!(matches!(world.start(ana), Opened::Up));
+    let reached = done.len() as u64;
+    let goes = world.node(ana).hygiene_goes(pack).unwrap();
+    let [first] = &goes[..] else {
+        panic!("{goes:?}")
+    };
+    assert_eq!((first.at, first.planned), (go.at, 40));
+    assert_eq!((first.done, first.unreached), (reached - 1, 40 - reached));
+
+    let rest = plan(&look(&mut world, ana, &only));
+    put_away(&mut world, ana, pack, &rest);
+    let goes = world.node(ana).hygiene_goes(pack).unwrap();
+    let unreached: Vec<u64> = goes.iter().map(|go| go.unreached).collect();
+    assert_eq!(unreached, [0, 40 - reached], "the newest first");
+    let mut named: Vec<ItemId> = Vec::new();
+    for go in &goes {
+        let signed = world.call(ana, |node, now| node.sign_hygiene_receipt(now, pack, go.at));
+        let signed = SignedHygieneReceipt::verify(signed.done().bytes()).unwrap();
+        let says = signed.receipt();
+        assert_eq!((says.began, says.unreached), (go.at, Some(go.unreached)));
+        assert_eq!(says.notes.len() as u64, go.done);
+        for one in &says.notes {
+            let planned = actions.iter().chain(&rest).rev();
+            let planned = planned.filter(|action| action.note == one.note);
+            let version = planned.map(|action| action.version).next();
+            assert_eq!(Some(one.before), version);
+            assert_eq!(one.why.as_deref(), Some("for a test"));
+        }
+        named.extend(says.notes.iter().map(|one| one.note));
+    }
+    named.sort_unstable();
+    named.dedup();
+    assert_eq!(named.len(), 40);
 }
 
 /// Goal: a note that ends is not put in the place of one that stays, nor the other way round; texts that
@@ -610,6 +677,76 @@ fn nothing_above_the_clearance_is_found_or_counted() {
     assert_eq!(told(true), told(false));
 }
 
+/// Goal: a report of a read of the year 2500 keeps no note out of what was never read or is stale, for
+/// nobody; neither one that others sent nor one that waits here. A clock that is some hours ahead counts.
+#[test]
+fn a_read_that_is_reported_far_ahead_does_not_count() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(2908, Role::Reader, Internal);
+    let [ahead, hours, own] = ["one", "two", "three"].map(|text| {
+        let text = format!("{text} {CALL}");
+        put(&mut world, ana, pack, note(&text, Internal))
+    });
+    settle(&mut world);
+    world.run(200 * DAY_MILLIS);
+    settle(&mut world);
+    let moment = world.clock(ben);
+    let years = later(moment, 475 * 365);
+    let some_hours = Timestamp::from_millis(moment.as_millis() + 5 * 60 * 60 * 1_000);
+    for (who, id, at) in [
+        (ben, ahead, years),
+        (ben, hours, some_hours),
+        (ana, own, years),
+    ] {
+        let read = world.call(who, |node, _| {
+            node.report_read(at, pack, id, ReadPart::Now, Via::Command)
+        });
+        read.done();
+    }
+    let wrote = world.call(ben, |node, now| node.write_reports(now, true));
+    wrote.done();
+    settle(&mut world);
+    for who in [ana, ben] {
+        let report = look(&mut world, who, &options());
+        for kind in [NeverRead, Stale] {
+            let found = of(&report, kind);
+            assert!(found.contains(&ahead) && found.contains(&own), "{kind:?}");
+            assert!(!found.contains(&hours), "{kind:?}");
+        }
+    }
+}
+
+/// Goal: what this device's own list says of reads is known for each pack, however many rows stand there.
+#[test]
+fn reads_in_the_own_list_are_known_in_each_pack() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(2909, Role::Reader, Internal);
+    let mut notes = Vec::new();
+    for at in 0..120 {
+        let text = format!("number {at} {CALL}");
+        notes.push(put(&mut world, ana, pack, note(&text, Internal)));
+    }
+    let other = create(&mut world, ben, "others");
+    let of_other = put(&mut world, ben, other, note(CALL, Internal));
+    settle(&mut world);
+    world.run(200 * DAY_MILLIS);
+    settle(&mut world);
+    for id in notes.iter().skip(1) {
+        let read = world.call(ben, |node, now| {
+            node.report_read(now, pack, *id, ReadPart::Now, Via::Command)
+        });
+        read.done();
+    }
+    // Nobody takes reports of one who is out: they stay in the own list.
+    let out = remove(&world, ben);
+    change(&mut world, ana, pack, &out);
+    settle(&mut world);
+    let wrote = world.call(ben, |node, now| node.write_reports(now, true));
+    wrote.done();
+    let report = look(&mut world, ben, &options());
+    let unread = of(&report, NeverRead);
+    assert_eq!(unread.len(), 2, "{unread:?}");
+    assert!(unread.contains(&notes[0]) && unread.contains(&of_other));
+}
+
 /// Goal: a reader who has a plan of somebody else, or makes one up, is refused note by note.
 #[test]
 fn a_made_up_plan_does_nothing() {
@@ -634,16 +771,15 @@ fn a_made_up_plan_does_nothing() {
     let of_low = version(&mut world, ben, low).unwrap();
     assert_eq!(version(&mut world, ben, high), None);
     let of_high = version(&mut world, ana, high).unwrap();
-    let delete = |note, version| HygieneAction {
+    let of = |note, version, act| HygieneAction {
         note,
         version,
-        act: HygieneAct::Delete,
+        act,
+        along: vec![],
+        why: None,
     };
-    let supersede = |note, version, by| HygieneAction {
-        note,
-        version,
-        act: HygieneAct::Supersede { by, version },
-    };
+    let delete = |note, version| of(note, version, HygieneAct::Delete);
+    let supersede = |note, version, by| of(note, version, HygieneAct::Supersede { by, version });
     let actions = [
         delete(low, of_low),
         delete(high, of_high),
@@ -780,11 +916,11 @@ fn how_long_a_look_and_a_go_take() {
         let all = plan(&report);
         let mut actions = &all[..2_000.min(all.len())];
         let planned = actions.len();
-        let run = node.begin_hygiene_run(now, pack).unwrap();
+        let mut run = node.begin_hygiene_run(now, pack, planned).unwrap();
         let (begun, mut longest) = (Instant::now(), Duration::ZERO);
         while !actions.is_empty() {
             let step = Instant::now();
-            let done = node.hygiene_step(run, pack, actions).unwrap();
+            let done = node.hygiene_step(&mut run, pack, actions).unwrap();
             longest = longest.max(step.elapsed());
             actions = &actions[done.len()..];
         }
