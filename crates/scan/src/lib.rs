@@ -17,9 +17,11 @@
 
 mod checksums;
 mod dates;
+mod forms;
 mod json;
 mod keys;
 mod mask;
+mod named;
 mod numbers;
 mod places;
 mod rules;
@@ -29,5 +31,6 @@ mod view;
 mod words;
 
 pub use mask::mask;
+pub use named::Named;
 pub use rules::{Pii, RuleError, Rules};
 pub use scanner::{Finding, Hint, Scanner};
