@@ -37,7 +37,7 @@ fn assert_held(device: &Device, added: &Value) {
     assert_eq!(copy["body"], "Refund [other] please.\nLoyalty ID: [other]");
     let original = device.json(&["show", &text(&added["note"]["id"])]);
     assert_eq!(original["note"]["pii"], json!(["other"]));
-    assert_eq!(original["note"]["body"], String::from_utf8_lossy(BODY));
+    assert_eq!(original["note"]["body"], *String::from_utf8_lossy(BODY));
 }
 
 /// Goal: what one pack names is personal data there, for every way in, on each device that heard of it;
