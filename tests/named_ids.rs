@@ -184,7 +184,7 @@ fn forms_that_are_none_are_refused_and_a_dry_run_names_nothing() {
         (["--id-field", "\u{202e}ab"], "a field's name"),
     ] {
         let (exit, error) = set(&[given[0], given[1], "--yes"]);
-        assert_eq!((exit, &error["code"]), (2, &json!("bad_input")), "{error}");
+        assert_eq!((exit, &error["code"]), (2, &json!("bad-input")), "{error}");
         assert!(text(&error["message"]).contains(told), "{error}");
     }
     for days in ["0", "-1", "36501", "soon"] {

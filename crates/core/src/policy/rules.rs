@@ -581,10 +581,17 @@ pub fn in_force(
             _ => Unreadable::Malformed,
         })
     };
+    together(policy.rules().iter().map(read))
+}
+
+/// What all of them allow together, or what keeps one of them from being read.
+fn together(
+    all: impl Iterator<Item = Result<Rules, Unreadable>>,
+) -> Result<ReleaseRules, Unreadable> {
     let mut worst = None;
     let mut together = ReleaseRules::default();
-    for sealed in policy.rules() {
-        match read(sealed) {
+    for rules in all {
+        match rules {
             Ok(rules) => together = together.and(&rules.into()),
             Err(unreadable) => worst = worst.max(Some(unreadable)),
         }

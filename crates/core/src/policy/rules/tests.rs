@@ -418,6 +418,23 @@ fn ids_that_are_named_apart_are_all_looked_for_and_a_change_says_which_if_they_a
     let fits = fits.fold(ReleaseRules::default(), |all, one| all.and(&one));
     assert!(!fits.names_too_many());
     assert!(fits.and(&naming(of(128, 1), None)).names_too_many());
+    // In force they shut the pack, and in no order another way.
+    let acts: Vec<Rules> = (0..5)
+        .map(|n| Rules {
+            ids: of(n * 32, if n == 4 { 1 } else { 32 }),
+            ..Rules::default()
+        })
+        .collect();
+    let in_force = |acts: &[Rules]| together(acts.iter().cloned().map(Ok));
+    assert_eq!(in_force(&acts[..4]), Ok(fits.clone()));
+    assert_eq!(in_force(&acts), Err(Unreadable::TooManyIds));
+    let turned: Vec<Rules> = acts.iter().rev().cloned().collect();
+    assert_eq!(in_force(&turned), Err(Unreadable::TooManyIds));
+    let unread = [Err(Unreadable::NoKey), Err(Unreadable::NewerVersion)];
+    for why in unread {
+        let worst = together(acts.iter().cloned().map(Ok).chain([why.clone()]));
+        assert_eq!(worst, Err(why.unwrap_err().max(Unreadable::TooManyIds)));
+    }
     let too_many = RulesChange {
         ids: Setting::To(of(0, 33)),
         ..RulesChange::default()
