@@ -266,7 +266,7 @@ fn ids_and_retentions_that_were_set_apart_hold_together() {
         assert_eq!((rules.ids, rules.retention_days), (all.into(), Some(30)));
     }
     set(&mut world, ben, pack, &naming(&["ORD-####"], 60));
-    settle(&mut world);
+    meet(&mut world, &all);
     for who in all {
         let rules = rules_at(&mut world, who, pack);
         let one = [id("ORD-####")];
