@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fs;
 
 const VALUES: [&str; 2] = ["CUST-AB12", "G-77-x"];
-const BODY: &[u8] = b"Refund CUST-AB12 please.\nLoyalty ID: G-77-x";
+const BODY: &str = "Refund CUST-AB12 please.\nLoyalty ID: G-77-x";
 
 fn add(device: &Device, pack: &str, body: &[u8]) -> Value {
     let add = ["add", pack, "--source", "call", "--title", "Refund"];
@@ -29,15 +29,19 @@ fn naming(device: &Device, title: &str) -> String {
 }
 
 /// The note is held, and its copy has no value.
-fn assert_held(device: &Device, added: &Value) {
+fn assert_held(device: &Device, added: &Value, body: &str) {
     assert_eq!(added["note"]["sensitivity"], "restricted", "{added}");
+    assert!(added["masked"].is_object(), "{added}");
     let copy = text(&added["masked"]["note"]["id"]);
     let copy = &device.json(&["show", &copy])["note"];
     assert_eq!(copy["sensitivity"], "internal", "{copy}");
-    assert_eq!(copy["body"], "Refund [other] please.\nLoyalty ID: [other]");
+    let masked = VALUES.iter().fold(body.to_owned(), |body, value| {
+        body.replace(value, "[other]")
+    });
+    assert_eq!(copy["body"], masked);
     let original = device.json(&["show", &text(&added["note"]["id"])]);
     assert_eq!(original["note"]["pii"], json!(["other"]));
-    assert_eq!(original["note"]["body"], *String::from_utf8_lossy(BODY));
+    assert_eq!(original["note"]["body"], body);
 }
 
 /// Goal: what one pack names is personal data there, for every way in, on each device that heard of it;
@@ -53,8 +57,8 @@ fn ids_that_a_pack_names_are_held_there_on_every_device_and_nowhere_else() {
             && shown.contains("fields of ids: loyalty_id"),
         "{shown}"
     );
-    assert_held(&ada, &add(&ada, &pack, BODY));
-    let free = add(&ada, &other, BODY);
+    assert_held(&ada, &add(&ada, &pack, BODY.as_bytes()), BODY);
+    let free = add(&ada, &other, BODY.as_bytes());
     assert_eq!(
         (&free["note"]["sensitivity"], &free["masked"]),
         (&json!("internal"), &Value::Null),
@@ -100,7 +104,8 @@ fn ids_that_a_pack_names_are_held_there_on_every_device_and_nowhere_else() {
             {"form": "VOUCHER-*", "kind": "payment_card"}
         ])
     );
-    assert_held(&ben, &add(&ben, &pack, BODY));
+    let of_ben = "CUST-AB12 called again.\nloyalty-id: G-77-x";
+    assert_held(&ben, &add(&ben, &pack, of_ben.as_bytes()), of_ben);
     // Taken back, it holds for what is added from then on.
     ada.ok(&[
         "policy",
@@ -124,7 +129,7 @@ fn ids_that_a_pack_names_do_not_leave_redacted() {
     let ada = Device::up("Ada");
     let (early, free) = (ada.create_pack("Call CUST-AB12"), ada.create_pack("Free"));
     for pack in [&early, &free] {
-        let added = add(&ada, pack, BODY);
+        let added = add(&ada, pack, BODY.as_bytes());
         assert_eq!(added["note"]["sensitivity"], "internal", "{added}");
     }
     let name = [
@@ -176,7 +181,7 @@ fn forms_that_are_none_are_refused_and_a_dry_run_names_nothing() {
         (["--id", "*"], "needs two letters or digits"),
         (["--id", "####"], "needs five"),
         (["--id", "@@@@@@"], "an id has a digit"),
-        (["--id", "-CUST-##"], "begins and ends"),
+        (["--id", ".CUST-##"], "begins and ends"),
         (["--id", long.as_str()], "32 characters"),
         (["--id", many.as_str()], "at most 32"),
         (["--id", "colour=CUST-##"], "kind of personal data"),
