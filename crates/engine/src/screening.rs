@@ -60,7 +60,7 @@ impl PackIds {
         })
     }
 
-    /// A scanner that finds them, too. Made for each call: that takes a fraction of a millisecond, once
+    /// A scanner that finds them, too. Made for each call: nothing is compiled for it, once
     /// the words of every pack are compiled.
     pub(crate) fn scanner(&self) -> Scanner {
         let ids = self.ids.iter();

@@ -93,8 +93,8 @@ impl Scanner {
         }
     }
 
-    /// The same scanner, with these ids in the place of those that it was given so before. Takes some
-    /// microseconds: words and patterns are shared.
+    /// The same scanner, with these ids in the place of those that it was given so before. Words and
+    /// patterns are shared, so nothing is compiled.
     #[must_use]
     pub fn naming(&self, named: Named) -> Scanner {
         let own = self.inner.rules.keys.iter().chain(&named.fields);
