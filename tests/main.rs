@@ -22,6 +22,7 @@ mod kill;
 mod leaving;
 mod long_text;
 mod members;
+mod named_ids;
 mod peers;
 mod protect;
 mod release;

@@ -30,8 +30,42 @@ fn points(rules: &PackRules) -> Vec<(&'static str, String)> {
         ("other packs", limits(&rules.pack)),
         ("agents", limits(&rules.agent)),
         ("hand-offs", limits(&rules.handoff)),
+        (
+            "ids",
+            named(rules.ids.iter().map(|id| (&id.form, &id.kind))),
+        ),
+        (
+            "fields of ids",
+            named(rules.id_fields.iter().map(|of| (&of.name, &of.kind))),
+        ),
+        (
+            "kept",
+            rules.retention_days.map_or("for ever".to_owned(), |days| {
+                let days = words::count(days.into(), "day", "days");
+                format!("for {days} after they were captured")
+            }),
+        ),
     ]
 }
+
+/// What is named, each with its kind, if that is said: `CUST-####, VOUCHER-* (payment card)`.
+fn named<'n>(all: impl Iterator<Item = (&'n String, &'n String)>) -> String {
+    let one = |(name, kind): (&String, &String)| match kind.as_str() {
+        OTHER => words::inline(name),
+        kind => {
+            let kind = words::inline(kind).replace('_', " ");
+            format!("{} ({kind})", words::inline(name))
+        }
+    };
+    let all: Vec<String> = all.map(one).collect();
+    match all.is_empty() {
+        true => "none".to_owned(),
+        false => all.join(", "),
+    }
+}
+
+/// The kind of what is named without one.
+pub(crate) const OTHER: &str = "other";
 
 fn limits(limits: &PackLimits) -> String {
     let list = |all: &[String]| {
@@ -94,7 +128,7 @@ pub(crate) fn changes(before: Option<&PackRules>, after: &PackRules) -> Vec<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kitbag_rpc::Sensitivity;
+    use kitbag_rpc::{NamedField, NamedId, Sensitivity};
 
     fn some() -> PackRules {
         PackRules {
@@ -109,7 +143,23 @@ mod tests {
                 require_consent: vec!["health".to_owned()],
                 redact_pii: true,
             },
+            ids: vec![
+                named_id("CUST-####", "other"),
+                named_id("VOUCHER-*", "payment_card"),
+            ],
+            id_fields: vec![NamedField {
+                name: "loyalty_id".to_owned(),
+                kind: "other".to_owned(),
+            }],
+            retention_days: Some(365),
             ..PackRules::default()
+        }
+    }
+
+    fn named_id(form: &str, kind: &str) -> NamedId {
+        NamedId {
+            form: form.to_owned(),
+            kind: kind.to_owned(),
         }
     }
 
@@ -123,6 +173,9 @@ mod tests {
                 "new notes: at least Confidential",
                 "exports: up to Internal; only as json, md; only for support; with a consent that was \
                  given, where there is health; without personal data",
+                "ids: CUST-####, VOUCHER-* (payment card)",
+                "fields of ids: loyalty_id",
+                "kept: for 365 days after they were captured",
             ]
         );
         assert!(lines(&PackRules::default()).is_empty());
@@ -146,8 +199,18 @@ mod tests {
             "{told:?}"
         );
         assert_eq!(told.len(), 2);
+        after.ids.remove(0);
+        after.retention_days = None;
+        let told = changes(Some(&some()), &after);
+        assert_eq!(
+            told[2..],
+            [
+                "ids: VOUCHER-* (payment card) (before: CUST-####, VOUCHER-* (payment card))",
+                "kept: for ever (before: for 365 days after they were captured)"
+            ]
+        );
         assert!(changes(Some(&some()), &some()).is_empty());
-        assert_eq!(changes(None, &some()).len(), 5);
+        assert_eq!(changes(None, &some()).len(), 8);
     }
 
     #[test]

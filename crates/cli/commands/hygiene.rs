@@ -54,7 +54,8 @@ enum HygieneCommand {
         #[command(flatten)]
         go: Go,
     },
-    /// Delete notes that expired long ago, or are older than --retention; others only by --kind
+    /// Delete notes that expired long ago, or are older than the pack's rules or --retention say; others
+    /// only by --kind
     Prune {
         /// Of this kind: long_expired, over_retained, stale or never_read; can be said several times
         #[arg(long = "kind", value_name = "KIND", value_parser = kind(&PRUNED))]
@@ -96,7 +97,7 @@ struct Days {
     /// Days after its end, at which a note expired long ago
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(0..=36_500))]
     ended: u32,
-    /// Days that notes may be kept after they were captured; without it, nothing is kept too long
+    /// Days that notes may be kept after they were captured, if the pack's rules do not say fewer
     #[arg(long, value_name = "DAYS", value_parser = days())]
     retention: Option<u32>,
 }
@@ -675,14 +676,14 @@ fn report(context: &Context, found: &HygieneFound, days: &Days) -> anyhow::Resul
             0 => String::new(),
             left => format!(" ({left} pinned, selected or not yours to change)"),
         };
-        lines.push(format!("{}: {}{left}", title(*kind, days), of.total));
+        lines.push(format!("{}: {}{left}", title(*kind, days, found), of.total));
     }
     out.data(lines.join("\n"))?;
     for (kind, of) in &found.kinds {
         if of.notes.is_empty() {
             continue;
         }
-        out.data(format!("\n{}", title(*kind, days)))?;
+        out.data(format!("\n{}", title(*kind, days, found)))?;
         let mut table = Table::new(["id", "sensitivity", "title", "why"], 2);
         for note in &of.notes {
             let id = words::listed_id(out, &note.id);
@@ -740,16 +741,27 @@ fn more(context: &Context, total: u64, listed: usize) {
     }
 }
 
-fn title(kind: HygieneKind, days: &Days) -> String {
+fn title(kind: HygieneKind, days: &Days, found: &HygieneFound) -> String {
     match kind {
         HygieneKind::Stale => format!("Stale ({} days, or review or validity is over)", days.stale),
         HygieneKind::NeverRead => format!("No read reported in {} days", days.unread),
         HygieneKind::Expired => "Expired and still in use".to_owned(),
         HygieneKind::LongExpired => format!("Expired {} days ago or more", days.ended),
-        HygieneKind::OverRetained => match days.retention {
-            Some(days) => format!("Captured more than {days} days ago"),
-            None => "Kept too long (say --retention DAYS)".to_owned(),
-        },
+        HygieneKind::OverRetained => {
+            // What the only pack says, or what is asked for: the lesser counts.
+            let ruled: Vec<u64> = found.retention_days.values().copied().collect();
+            match (ruled.as_slice(), days.retention.map(u64::from)) {
+                ([], None) => "Kept too long (no pack says how long: --retention DAYS)".to_owned(),
+                ([], Some(days)) => format!("Captured more than {days} days ago"),
+                ([days], None) if found.packs.len() == 1 => {
+                    format!("Captured more than {days} days ago, as the pack's rules say")
+                }
+                (_, None) => "Kept longer than the rules of the pack say".to_owned(),
+                (_, Some(days)) => {
+                    format!("Captured more than {days} days ago, or than the pack's rules say")
+                }
+            }
+        }
         HygieneKind::Duplicate => "Nearly the same as another".to_owned(),
     }
 }
@@ -817,6 +829,7 @@ mod tests {
             groups: vec![],
             groups_total: 0,
             not_compared: 0,
+            retention_days: BTreeMap::new(),
             reads: HygieneReads {
                 since: Time::from_millis(0),
                 waiting: 0,
@@ -874,6 +887,31 @@ mod tests {
         assert_eq!(told, format!("make room; {goes}"));
         let refused = Failure::new(Code::BadInput, "actions: too many");
         assert_eq!(hint(ClientError::Failed(refused)), "");
+    }
+
+    #[test]
+    fn what_is_kept_too_long_says_by_whose_word() {
+        let told = |ruled: &[(&str, u64)], asked: Option<u32>| {
+            let days = Days {
+                retention: asked,
+                ..Days::default()
+            };
+            let ruled = ruled.iter().map(|(pack, days)| ((*pack).to_owned(), *days));
+            let found = HygieneFound {
+                retention_days: ruled.collect(),
+                ..found()
+            };
+            title(HygieneKind::OverRetained, &days, &found)
+        };
+        assert!(told(&[], None).contains("--retention"));
+        assert_eq!(told(&[], Some(9)), "Captured more than 9 days ago");
+        let own = told(&[("packpackpack", 30)], None);
+        assert_eq!(
+            own,
+            "Captured more than 30 days ago, as the pack's rules say"
+        );
+        assert!(told(&[("packpackpack", 30)], Some(9)).contains("9 days ago, or than"));
+        assert!(told(&[("a", 3), ("b", 4)], None).contains("the rules of the pack"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Whoever serves others (the daemon) opens notes for them through these calls, which report before
 //! they answer. [`Engine::note`] and the like report nothing: they are for the program's own use.
 
-use crate::finding::{RedactedPage, redacted_plan};
+use crate::finding::{RedactedPage, ids_to_redact, redacted_plan};
 use crate::worker::Worker;
 use crate::{Engine, EngineError};
 use kitbag_core::content::report::{ReadPart, Via, Written};
@@ -140,16 +140,16 @@ impl Engine {
         via: Via,
     ) -> Result<ExportPlan, EngineError> {
         let worker = self.worker()?;
-        let redacts = options.redacts;
         let begin = {
             let (options, via) = (options.clone(), via.clone());
             move |node: &mut Node, now| {
                 let pack = options.pack;
+                let redacts = ids_to_redact(node, &options)?;
                 let begun = node.begin_export(now, options);
-                report_denied(node, now, pack, begun, via)
+                Ok((report_denied(node, now, pack, begun, via)?, redacts))
             }
         };
-        let mut exporting = worker.call(begin).await?;
+        let (mut exporting, redacts) = worker.call(begin).await?;
         loop {
             let slice = move |node: &mut Node, _| {
                 let plan = node.export_on(&mut exporting)?;
@@ -162,7 +162,7 @@ impl Engine {
                         node.report_export_planned(now, &options, &plan, via)?;
                         Ok(plan)
                     });
-                    return told.await.map(|plan| redacted_plan(plan, redacts));
+                    return told.await.map(|plan| redacted_plan(plan, redacts.as_ref()));
                 }
                 None => exporting = rest,
             }
@@ -179,15 +179,16 @@ impl Engine {
         notes: Vec<ItemId>,
         via: Via,
     ) -> Result<RedactedPage, EngineError> {
-        let redacts = options.redacts;
         let worker = self.worker()?;
         let page = worker.call(move |node, now| {
+            let redacts = ids_to_redact(node, &options)?;
             let page = node.export_page(now, &options, &notes);
             let page = report_denied(node, now, options.pack, page, via.clone())?;
             node.report_export_page(now, &options, &page, via)?;
-            Ok(page)
+            Ok((page, redacts))
         });
-        RedactedPage::of_page(page.await?, redacts).await
+        let (page, redacts) = page.await?;
+        RedactedPage::of_page(page, redacts).await
     }
 
     /// Somebody says what they wrote of an export.

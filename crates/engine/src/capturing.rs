@@ -1,6 +1,6 @@
 //! Taking notes in: looked through for personal data first, off the node's thread.
 
-use crate::screening::{Screened, Screening, noted, screen};
+use crate::screening::{PackIds, Screened, Screening, noted, screen};
 use crate::{
     AudienceMember, CaptureDone, Captured, Engine, EngineError, Incoming, LeftFrom, PackId, Pii,
     Sensitivity,
@@ -114,14 +114,17 @@ impl Engine {
         notes: Vec<ToCapture>,
         screening: Screening,
     ) -> Result<Vec<Screened>, EngineError> {
-        let default = move |node: &mut kitbag_node::Node, _| node.default_sensitivity(pack);
-        let default = self.worker()?.call(default).await?;
+        let default = move |node: &mut kitbag_node::Node, _| {
+            Ok((node.default_sensitivity(pack)?, PackIds::of(node, pack)?))
+        };
+        let (default, ids) = self.worker()?.call(default).await?;
         let look = move || {
+            let scanner = ids.scanner();
             let screen = |to: ToCapture| {
                 let asked = to.asked.as_deref().unwrap_or("");
                 match screening {
-                    Screening::Masked => screen(to.note, asked, default),
-                    Screening::Unmasked => noted(to.note, asked),
+                    Screening::Masked => screen(&scanner, to.note, asked, default),
+                    Screening::Unmasked => noted(&scanner, to.note, asked),
                 }
             };
             notes.into_iter().map(screen).collect()

@@ -1,6 +1,6 @@
 //! Changing a note: what is new is looked through for personal data first, off the node's thread.
 
-use crate::screening::{consent_of_copies, found_in};
+use crate::screening::{PackIds, consent_of_copies, found_in};
 use crate::{
     Carried, CarryOptions, EditedNote, Engine, EngineError, ItemId, NoteEdit, PackId, Pii,
     Redacted, Superseded,
@@ -28,11 +28,15 @@ impl Engine {
         id: ItemId,
         edit: NoteEdit,
     ) -> Result<Edited, EngineError> {
+        let ids = move |node: &mut kitbag_node::Node, _| PackIds::of(node, pack);
+        let ids = self.worker()?.call(ids).await?;
         let look = move || {
+            let scanner = ids.scanner();
             let mut edit = edit;
             let texts = edit.title.iter().chain(&edit.body).chain(&edit.add_tags);
-            edit.found.extend(found_in(texts));
-            edit.consent_of_copies = edit.consent.as_ref().map(consent_of_copies);
+            edit.found.extend(found_in(&scanner, texts));
+            let of_copies = |consent| consent_of_copies(&scanner, consent);
+            edit.consent_of_copies = edit.consent.as_ref().map(of_copies);
             edit
         };
         let edit = tokio::task::spawn_blocking(look).await;

@@ -329,7 +329,7 @@ impl From<Denied> for EngineError {
                         "wait until another member's device was reached: kitbag sync --wait"
                             .to_owned()
                     }
-                    Unreadable::Malformed => {
+                    Unreadable::Malformed | Unreadable::TooManyIds => {
                         "an admin sets them anew: kitbag policy set PACK --replace".to_owned()
                     }
                     Unreadable::NewerVersion | Unreadable::NewerOperation => {

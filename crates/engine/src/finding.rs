@@ -1,13 +1,14 @@
 //! Searching, and exporting in pages; both in slices, between which the device does its other work.
 
-use crate::screening::{redacted, redacted_text};
+use crate::screening::{PackIds, redacted, redacted_text};
 use crate::{Destination, Engine, EngineError, Pii, Withheld};
 use kitbag_core::id::ItemId;
 use kitbag_core::release::{Point, RuleName};
-use kitbag_node::Node;
 use kitbag_node::finding::{
     ExportOptions, ExportPage, ExportPlan, ExportedNote, Found, SearchOptions,
 };
+use kitbag_node::{Node, NodeError};
+use kitbag_scan::Scanner;
 use std::collections::BTreeMap;
 
 /// A page of an export, and what was taken out of it.
@@ -20,27 +21,28 @@ pub struct RedactedPage {
 }
 
 impl RedactedPage {
-    /// A page as it leaves: off the node's thread, if there is something to take out.
+    /// A page as it leaves: off the node's thread, if there is something to take out, with what the pack
+    /// names.
     pub(crate) async fn of_page(
         page: ExportPage,
-        redacts: bool,
+        redacts: Option<PackIds>,
     ) -> Result<RedactedPage, EngineError> {
-        if !redacts {
+        let Some(ids) = redacts else {
             let masked = vec![BTreeMap::new(); page.notes.len()];
             return Ok(RedactedPage { page, masked });
-        }
-        tokio::task::spawn_blocking(move || RedactedPage::of(page))
+        };
+        tokio::task::spawn_blocking(move || RedactedPage::of(page, &ids.scanner()))
             .await
             .map_err(|_| EngineError::Stopped)
     }
 
     /// Takes personal data out of a page. A note that states a kind of which none is found stays: it
     /// would leave with it.
-    fn of(mut page: ExportPage) -> RedactedPage {
+    fn of(mut page: ExportPage, scanner: &Scanner) -> RedactedPage {
         let mut masked = Vec::with_capacity(page.notes.len());
         let mut notes = Vec::with_capacity(page.notes.len());
         for note in std::mem::take(&mut page.notes) {
-            match redacted(note.record) {
+            match redacted(scanner, note.record) {
                 Some((record, counts)) => {
                     notes.push(ExportedNote { record, ..note });
                     masked.push(counts);
@@ -57,11 +59,21 @@ impl RedactedPage {
 }
 
 /// A plan without personal data of its own, if that is to be taken out.
-pub(crate) fn redacted_plan(mut plan: ExportPlan, redacts: bool) -> ExportPlan {
-    if redacts {
-        plan.title = redacted_text(&plan.title);
+pub(crate) fn redacted_plan(mut plan: ExportPlan, redacts: Option<&PackIds>) -> ExportPlan {
+    if let Some(ids) = redacts {
+        plan.title = redacted_text(&ids.scanner(), &plan.title);
     }
     plan
+}
+
+/// What the pack names, if an export leaves without personal data.
+pub(crate) fn ids_to_redact(
+    node: &Node,
+    options: &ExportOptions,
+) -> Result<Option<PackIds>, NodeError> {
+    (options.redacts)
+        .then(|| PackIds::of(node, options.pack))
+        .transpose()
 }
 
 impl Engine {
@@ -101,9 +113,11 @@ impl Engine {
     /// [`EngineError::BadInput`] for the purpose, or if there are too many; [`EngineError::Storage`].
     pub async fn plan_export(&self, options: ExportOptions) -> Result<ExportPlan, EngineError> {
         let worker = self.worker()?;
-        let redacts = options.redacts;
-        let begin = move |node: &mut Node, now| node.begin_export(now, options);
-        let mut exporting = worker.call(begin).await?;
+        let begin = move |node: &mut Node, now| {
+            let redacts = ids_to_redact(node, &options)?;
+            Ok((node.begin_export(now, options)?, redacts))
+        };
+        let (mut exporting, redacts) = worker.call(begin).await?;
         loop {
             let slice = move |node: &mut Node, _| {
                 let plan = node.export_on(&mut exporting)?;
@@ -111,7 +125,7 @@ impl Engine {
             };
             let (rest, plan) = worker.call(slice).await?;
             match plan {
-                Some(plan) => return Ok(redacted_plan(plan, redacts)),
+                Some(plan) => return Ok(redacted_plan(plan, redacts.as_ref())),
                 None => exporting = rest,
             }
         }
@@ -126,9 +140,11 @@ impl Engine {
         options: ExportOptions,
         notes: Vec<ItemId>,
     ) -> Result<RedactedPage, EngineError> {
-        let redacts = options.redacts;
-        let page = move |node: &mut Node, now| node.export_page(now, &options, &notes);
-        let page = self.worker()?.call(page).await?;
+        let page = move |node: &mut Node, now| {
+            let redacts = ids_to_redact(node, &options)?;
+            Ok((node.export_page(now, &options, &notes)?, redacts))
+        };
+        let (page, redacts) = self.worker()?.call(page).await?;
         RedactedPage::of_page(page, redacts).await
     }
 }

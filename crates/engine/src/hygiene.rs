@@ -5,6 +5,7 @@ use crate::{Engine, EngineError, PackId, Timestamp};
 use kitbag_core::hygiene_receipt::SignedHygieneReceipt;
 use kitbag_node::Node;
 use kitbag_node::hygiene::{ActDone, GoKept, HygieneAction, HygieneOptions, HygieneReport};
+use std::collections::BTreeMap;
 
 impl Engine {
     /// Looks for notes that are in the way; changes nothing.
@@ -30,6 +31,35 @@ impl Engine {
                 None => examining = rest,
             }
         }
+    }
+
+    /// Days that notes may be kept, as the rules of these packs say, or of all: of each that has such a
+    /// rule which can be read here.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] for a pack; [`EngineError::Storage`].
+    pub async fn retentions(
+        &self,
+        packs: Option<Vec<PackId>>,
+    ) -> Result<BTreeMap<PackId, u64>, EngineError> {
+        let worker = self.worker()?;
+        let packs = match packs {
+            Some(packs) => packs,
+            None => {
+                let all = |node: &mut Node, _| Ok(node.packs());
+                let all = worker.call(all).await?;
+                all.into_iter().map(|pack| pack.id).collect()
+            }
+        };
+        let mut retentions = BTreeMap::new();
+        for pack in packs {
+            // One at a time: a pack that sleeps is woken for it.
+            let rules = worker.call(move |node, _| node.release_rules(pack)).await?;
+            if let Some(days) = rules.ok().and_then(|rules| rules.retention_days) {
+                retentions.insert(pack, days.into());
+            }
+        }
+        Ok(retentions)
     }
 
     /// Puts notes away, each only if it is what it was looked at; what became of each, in their order,

@@ -75,8 +75,8 @@ pub use kitbag_core::pack::note::{
 pub use kitbag_core::pack::{DateEdit, Record};
 pub use kitbag_core::policy::op::LateDenials;
 pub use kitbag_core::policy::rules::{
-    Client, Limits, LimitsChange, PackKind, Purposes, ReleaseRules, Rules, RulesChange, RulesError,
-    Setting, Unreadable,
+    Client, FieldName, IdForm, Limits, LimitsChange, NamedField, NamedId, PackKind, Purposes,
+    ReleaseRules, Rules, RulesChange, RulesError, Setting, Unreadable,
 };
 pub use kitbag_core::policy::{Role, Sensitivity};
 pub use kitbag_core::receipt::{

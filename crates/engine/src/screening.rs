@@ -3,11 +3,14 @@
 //! A note that holds any keeps its text at restricted; beside it stands a copy in which a word takes
 //! the place of each value. What is found in a label, a tag or a reference counts like what is found in
 //! the text: nothing of it may stand in the copy.
+//! What is looked for is what every pack looks for, and the ids that the rules of this pack name.
 //! Spec: `docs/spec/personal-data.md`.
 
-use crate::{Consent, ConsentStatus, Incoming, NoteType, Pii, Record, Sensitivity};
+use crate::{Consent, ConsentStatus, Incoming, NoteType, PackId, Pii, Record, Sensitivity};
 use kitbag_core::pack::note::{LABEL_CHARS_MAX, TITLE_BYTES_MAX};
-use kitbag_scan::{Finding, Hint, Known, Rules, Scanner, Values, mask};
+use kitbag_core::policy::rules::{NamedField, NamedId};
+use kitbag_node::{Node, NodeError};
+use kitbag_scan::{Finding, Hint, Known, Named, Rules, Scanner, Values, mask};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -32,13 +35,65 @@ pub(crate) struct Screened {
     pub(crate) not_found: BTreeSet<Pii>,
 }
 
-static SCANNER: LazyLock<Scanner> = LazyLock::new(|| Scanner::new(&Rules::default()));
+/// What every pack looks for.
+static EVERY_PACK: LazyLock<Scanner> = LazyLock::new(|| Scanner::new(&Rules::default()));
+
+/// Ids that the rules of a pack name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PackIds {
+    ids: BTreeSet<NamedId>,
+    fields: BTreeSet<NamedField>,
+}
+
+impl PackIds {
+    /// Those of a pack, as far as its rules can be read here: where they cannot, a note goes in only if
+    /// somebody says how sensitive it is, and nothing leaves.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`].
+    pub(crate) fn of(node: &Node, pack: PackId) -> Result<PackIds, NodeError> {
+        let rules = node.release_rules(pack)?.unwrap_or_default();
+        Ok(PackIds {
+            ids: rules.ids,
+            fields: rules.id_fields,
+        })
+    }
+
+    /// A scanner that finds them, too. Made for each call: nothing is compiled for it, once
+    /// the words of every pack are compiled.
+    pub(crate) fn scanner(&self) -> Scanner {
+        let ids = self.ids.iter();
+        let fields = self.fields.iter();
+        let named = Named::new(
+            ids.map(|id| (id.form.as_str(), scanned(id.kind))),
+            fields.map(|field| (field.name.as_str(), scanned(field.kind))),
+        );
+        match named {
+            Ok(named) if !(self.ids.is_empty() && self.fields.is_empty()) => {
+                EVERY_PACK.naming(named)
+            }
+            _ => EVERY_PACK.clone(), // rules in force hold no more, and no other forms, than it takes
+        }
+    }
+}
+
+/// The kind as the scanner knows it.
+fn scanned(kind: Pii) -> kitbag_scan::Pii {
+    let mut all = kitbag_scan::Pii::ALL.into_iter();
+    let same = all.find(|one| one.word() == kind.as_str());
+    same.unwrap_or(kitbag_scan::Pii::Other)
+}
 
 /// Looks a note through. `asked` is the text that it answers, if it is a message; `default` is the
 /// pack's sensitivity.
-pub(crate) fn screen(note: Incoming, asked: &str, default: Sensitivity) -> Screened {
+pub(crate) fn screen(
+    scanner: &Scanner,
+    note: Incoming,
+    asked: &str,
+    default: Sensitivity,
+) -> Screened {
     let wanted = note.sensitivity;
-    let mut copy = Copy::of(note.record.clone(), asked);
+    let mut copy = Copy::of(scanner, note.record.clone(), asked);
     copy.mask();
     let Copy { record, found, .. } = copy;
     let mut note = note;
@@ -67,8 +122,8 @@ pub(crate) fn screen(note: Incoming, asked: &str, default: Sensitivity) -> Scree
 
 /// A note that stands where its writer puts it, with the kinds of personal data that are found in it:
 /// rules of the pack may ask for them.
-pub(crate) fn noted(note: Incoming, asked: &str) -> Screened {
-    let mut copy = Copy::of(note.record.clone(), asked);
+pub(crate) fn noted(scanner: &Scanner, note: Incoming, asked: &str) -> Screened {
+    let mut copy = Copy::of(scanner, note.record.clone(), asked);
     copy.mask();
     let mut note = note;
     note.record.pii.extend(&copy.found);
@@ -81,24 +136,27 @@ pub(crate) fn noted(note: Incoming, asked: &str) -> Screened {
 
 /// A record as it leaves without its personal data, and how many values of each kind were found in it.
 /// Nothing if it states a kind of which none was found: it would leave with it.
-pub(crate) fn redacted(record: Record) -> Option<(Record, BTreeMap<Pii, u64>)> {
+pub(crate) fn redacted(scanner: &Scanner, record: Record) -> Option<(Record, BTreeMap<Pii, u64>)> {
     let stated = record.pii.clone();
-    let mut copy = Copy::of(record, "");
+    let mut copy = Copy::of(scanner, record, "");
     copy.mask();
     let (record, found, counts) = (copy.record, copy.found, copy.counts);
     stated.is_subset(&found).then_some((record, counts))
 }
 
 /// A short text of ours around notes, without personal data.
-pub(crate) fn redacted_text(text: &str) -> String {
-    mask(text, &SCANNER.scan(text, Hint::default()))
+pub(crate) fn redacted_text(scanner: &Scanner, text: &str) -> String {
+    mask(text, &scanner.scan(text, Hint::default()))
 }
 
 /// Kinds of personal data in these texts.
-pub(crate) fn found_in<'t>(texts: impl IntoIterator<Item = &'t String>) -> BTreeSet<Pii> {
+pub(crate) fn found_in<'t>(
+    scanner: &Scanner,
+    texts: impl IntoIterator<Item = &'t String>,
+) -> BTreeSet<Pii> {
     let findings = texts
         .into_iter()
-        .flat_map(|text| SCANNER.scan(text, Hint::default()));
+        .flat_map(|text| scanner.scan(text, Hint::default()));
     findings
         .filter_map(|finding| finding.kind.word().parse().ok())
         .collect()
@@ -106,12 +164,12 @@ pub(crate) fn found_in<'t>(texts: impl IntoIterator<Item = &'t String>) -> BTree
 
 /// What a statement says for masked copies: not whom it is about, nor what shows it, nor a purpose that
 /// holds personal data.
-pub(crate) fn consent_of_copies(consent: &Consent) -> Consent {
+pub(crate) fn consent_of_copies(scanner: &Scanner, consent: &Consent) -> Consent {
     let mut consent = consent.clone();
     let named = !consent.purposes.is_empty();
     consent
         .purposes
-        .retain(|purpose| SCANNER.scan(purpose, Hint::default()).is_empty());
+        .retain(|purpose| scanner.scan(purpose, Hint::default()).is_empty());
     if named && consent.purposes.is_empty() && consent.status == ConsentStatus::Granted {
         consent.status = ConsentStatus::Limited; // without purposes it would allow all
     }
@@ -122,6 +180,7 @@ pub(crate) fn consent_of_copies(consent: &Consent) -> Consent {
 
 /// A record on its way to hold no personal data.
 struct Copy<'a> {
+    scanner: &'a Scanner,
     record: Record,
     asked: &'a str,
     found: BTreeSet<Pii>,
@@ -134,9 +193,10 @@ const VALUES_MAX: usize = 4_096;
 /// Bytes of such values of one note, at most.
 const VALUES_BYTES_MAX: usize = 1 << 20;
 
-impl Copy<'_> {
-    fn of(record: Record, asked: &str) -> Copy<'_> {
+impl<'a> Copy<'a> {
+    fn of(scanner: &'a Scanner, record: Record, asked: &'a str) -> Copy<'a> {
         Copy {
+            scanner,
             record,
             asked,
             found: BTreeSet::new(),
@@ -169,7 +229,7 @@ impl Copy<'_> {
         let mut values: Vec<(&str, kitbag_scan::Pii)> = Vec::new();
         let mut bytes = 0;
         for text in long.into_iter().chain(&others) {
-            for finding in SCANNER.scan(text, self.hint(None)) {
+            for finding in self.scanner.scan(text, self.hint(None)) {
                 let value = text.get(finding.range).unwrap_or_default();
                 bytes += value.len();
                 if values.len() < VALUES_MAX && bytes <= VALUES_BYTES_MAX {
@@ -237,7 +297,7 @@ impl Copy<'_> {
 
     /// Finds and counts.
     fn look(&mut self, text: &str, known: Known<'_>) -> Vec<Finding> {
-        let findings = SCANNER.scan(text, self.hint(Some(known)));
+        let findings = self.scanner.scan(text, self.hint(Some(known)));
         for finding in &findings {
             if let Ok(kind) = finding.kind.word().parse::<Pii>() {
                 self.found.insert(kind);
@@ -293,7 +353,7 @@ mod tests {
     #[test]
     fn a_note_without_personal_data_is_left_as_it_is() {
         let plain = note("Please rebook me on the later flight.");
-        let screened = screen(plain.clone(), "", Sensitivity::Internal);
+        let screened = screen(&EVERY_PACK, plain.clone(), "", Sensitivity::Internal);
         assert_eq!(screened.note, plain);
         assert!(screened.held.is_empty());
     }
@@ -306,7 +366,7 @@ mod tests {
         found.record.source.label = "mail of mia.li@example.com".into();
         found.record.source.author = Some("mia.li@example.com".into());
         found.record.source.locator = Some("message 3".into());
-        let screened = screen(found.clone(), "", Sensitivity::Internal);
+        let screened = screen(&EVERY_PACK, found.clone(), "", Sensitivity::Internal);
         let kinds: Vec<&str> = screened.held.iter().map(|kind| kind.as_str()).collect();
         assert_eq!(kinds, ["email", "date_of_birth", "payment_card"]);
         let note = screened.note;
@@ -343,7 +403,7 @@ mod tests {
             ..Consent::new(ConsentStatus::Granted)
         });
         found.record.pii = [Pii::Email].into();
-        let screened = screen(found, "", Sensitivity::Internal);
+        let screened = screen(&EVERY_PACK, found, "", Sensitivity::Internal);
         let (copy, _) = *screened.note.masked.expect("a copy");
         assert_eq!(copy.title, "[date of birth]");
         assert_eq!(copy.source.label, "Row of [email]… · [payment card]…");
@@ -366,7 +426,8 @@ mod tests {
         found.source.label = "born 1990-04-05".into();
         found.tags = ["vip".to_owned(), "mia.li@example.com".to_owned()].into();
         found.pii = [Pii::Email, Pii::DateOfBirth].into();
-        let (record, counts) = redacted(found.clone()).expect("all that it states is found");
+        let (record, counts) =
+            redacted(&EVERY_PACK, found.clone()).expect("all that it states is found");
         assert_eq!(record.body, "Write to [email], born [date of birth].");
         assert_eq!(record.title, "For [email]");
         assert_eq!(record.tags, ["vip".to_owned()].into());
@@ -374,10 +435,20 @@ mod tests {
         assert!(!all.contains("1990") && !all.contains("mia"), "{all}");
         assert_eq!(counts, [(Pii::Email, 3), (Pii::DateOfBirth, 2)].into());
         found.pii.insert(Pii::Health);
-        assert_eq!(redacted(found), None, "nobody knows where it stands");
+        assert_eq!(
+            redacted(&EVERY_PACK, found),
+            None,
+            "nobody knows where it stands"
+        );
         let plain = note("nothing").record;
-        assert_eq!(redacted(plain.clone()), Some((plain, BTreeMap::new())));
-        assert_eq!(redacted_text("Mia, mia.li@example.com"), "Mia, [email]");
+        assert_eq!(
+            redacted(&EVERY_PACK, plain.clone()),
+            Some((plain, BTreeMap::new()))
+        );
+        assert_eq!(
+            redacted_text(&EVERY_PACK, "Mia, mia.li@example.com"),
+            "Mia, [email]"
+        );
     }
 
     /// Goal: what one place of a note shows to be a value stands nowhere in what leaves, in whatever
@@ -392,8 +463,8 @@ mod tests {
         form.record.title.clone_from(&chat.record.title);
         form.record.tags.clone_from(&chat.record.tags);
         for note in [chat, form] {
-            let (leaves, _) = redacted(note.record.clone()).unwrap();
-            let (copy, _) = *screen(note, "", Sensitivity::Internal).note.masked.unwrap();
+            let (leaves, _) = redacted(&EVERY_PACK, note.record.clone()).unwrap();
+            let (copy, _) = *screen(&EVERY_PACK, note, "", Sensitivity::Internal).note.masked.unwrap();
             for record in [leaves, copy] {
                 let all = format!("{record:?}");
                 for value in ["hunter2", "1990", "1962", "55512399"] {
@@ -414,7 +485,7 @@ mod tests {
         many.record.tags = (0..64)
             .map(|at| format!("{at}{}", "…".repeat(30)))
             .collect();
-        let (copy, _) = *screen(many, "", Sensitivity::Internal).note.masked.unwrap();
+        let (copy, _) = *screen(&EVERY_PACK, many, "", Sensitivity::Internal).note.masked.unwrap();
         assert!(!copy.body.contains(&host));
     }
 
@@ -424,7 +495,7 @@ mod tests {
         let stated = |kinds: &[Pii], body: &str| {
             let mut stated = note(body);
             stated.record.pii = kinds.iter().copied().collect();
-            screen(stated, "", Sensitivity::Internal)
+            screen(&EVERY_PACK, stated, "", Sensitivity::Internal)
         };
         let kinds = [Pii::Email, Pii::DateOfBirth];
         for body in ["bob@example.com 1975-05-06", "1975-05-06"] {
@@ -439,7 +510,7 @@ mod tests {
 
     #[test]
     fn what_is_left_where_it_stands_says_what_it_holds() {
-        let left = noted(note("mia.li@example.com"), "").note;
+        let left = noted(&EVERY_PACK, note("mia.li@example.com"), "").note;
         assert_eq!((left.sensitivity, &left.masked), (None, &None));
         assert_eq!(left.record.pii, [Pii::Email].into());
         assert_eq!(left.record.body, "mia.li@example.com");
@@ -451,14 +522,14 @@ mod tests {
             sensitivity: Some(Sensitivity::Restricted),
             ..note("mia.li@example.com")
         };
-        let screened = screen(restricted, "", Sensitivity::Internal);
+        let screened = screen(&EVERY_PACK, restricted, "", Sensitivity::Internal);
         assert!(screened.note.masked.is_none() && screened.held.is_empty());
         assert_eq!(screened.note.record.pii.len(), 1);
         let confidential = Incoming {
             sensitivity: Some(Sensitivity::Confidential),
             ..note("mia.li@example.com")
         };
-        let screened = screen(confidential, "", Sensitivity::Internal);
+        let screened = screen(&EVERY_PACK, confidential, "", Sensitivity::Internal);
         let (_, at) = *screened.note.masked.expect("a copy");
         assert_eq!(at, Some(Sensitivity::Confidential));
     }
@@ -468,14 +539,60 @@ mod tests {
         let answer = note("It is the fifth: 1990-04-05.");
         let asked = "What is your date of birth?";
         assert!(
-            !screen(answer.clone(), asked, Sensitivity::Internal)
+            !screen(&EVERY_PACK, answer.clone(), asked, Sensitivity::Internal)
                 .held
                 .is_empty()
         );
         assert!(
-            screen(answer, "When do you fly?", Sensitivity::Internal)
-                .held
-                .is_empty()
+            screen(
+                &EVERY_PACK,
+                answer,
+                "When do you fly?",
+                Sensitivity::Internal
+            )
+            .held
+            .is_empty()
         );
+    }
+
+    /// Goal: what the rules of one pack name is found with them and by nothing else, in every field.
+    #[test]
+    fn ids_that_the_rules_name_are_held_and_stand_in_no_copy() {
+        let id = |form: &str, kind| NamedId {
+            form: kitbag_core::policy::rules::IdForm::new(form).unwrap(),
+            kind,
+        };
+        let field = NamedField {
+            name: kitbag_core::policy::rules::FieldName::new("loyalty_id").unwrap(),
+            kind: Pii::Other,
+        };
+        let own = PackIds {
+            ids: [
+                id("cust-@@##", Pii::Other),
+                id("VOUCHER-*", Pii::PaymentCard),
+            ]
+            .into(),
+            fields: [field].into(),
+        };
+        let mut found = note("CUST-AB12 has voucher-77x\nLoyalty ID: G7");
+        found.record.title = "Refund of CUST-AB12 (G7)".into();
+        found.record.tags = ["cust-ab12".to_owned(), "gold".to_owned()].into();
+        let other = screen(
+            &PackIds::default().scanner(),
+            found.clone(),
+            "",
+            Sensitivity::Internal,
+        );
+        assert_eq!((&other.note, other.held.len()), (&found, 0));
+        let screened = screen(&own.scanner(), found, "", Sensitivity::Internal);
+        assert_eq!(screened.held, [Pii::PaymentCard, Pii::Other].into());
+        assert_eq!(screened.note.sensitivity, Some(Sensitivity::Restricted));
+        let (copy, _) = *screened.note.masked.expect("a copy");
+        assert_eq!(copy.body, "[other] has [payment card]\nLoyalty ID: [other]");
+        assert_eq!(copy.title, "Refund of [other] ([other])");
+        assert_eq!(copy.tags, ["gold".to_owned()].into());
+        for kind in Pii::ALL {
+            assert_eq!(scanned(*kind).word(), kind.as_str());
+        }
     }
 }

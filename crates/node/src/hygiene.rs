@@ -83,8 +83,10 @@ pub struct HygieneOptions {
     pub unread_days: u64,
     /// Days after the end of a note, at which it expired long ago.
     pub ended_days: u64,
-    /// Days that a note may be kept after it was captured; nothing is kept too long if absent.
+    /// Days that a note may be kept after it was captured; as long as its pack says if absent.
     pub retention_days: Option<u64>,
+    /// The same as the rules of packs say, by pack. The lesser of both counts.
+    pub retention_of_packs: BTreeMap<PackId, u64>,
     /// How alike notes are, at least, that count as the same: 600 to 1,000 thousandths.
     pub similarity: u16,
     /// Whether messages are compared too. Out of a conversation they cannot be missed.
@@ -373,6 +375,12 @@ impl HygieneOptions {
             return bad("days", "have to be at least one".into());
         }
         Ok(())
+    }
+
+    /// Days that a note of this pack may be kept, if that is limited.
+    fn retention_in(&self, pack: &PackId) -> Option<u64> {
+        let ruled = self.retention_of_packs.get(pack).copied();
+        self.retention_days.into_iter().chain(ruled).min()
     }
 
     fn asks(&self, kind: HygieneKind) -> bool {

@@ -36,7 +36,8 @@ pub struct LookForHygiene {
     /// Days after its end, at which a note expired long ago; 30 if nobody says.
     #[serde(default)]
     pub ended_days: Option<u32>,
-    /// Days that notes may be kept after they were captured; nothing is kept too long if nobody says.
+    /// Days that notes may be kept after they were captured, if that is less than what the rules of their
+    /// pack say; as these say if nobody says.
     #[serde(default)]
     pub retention_days: Option<u32>,
     /// How alike notes are, at least, that count as the same, in percent: 60 to 100; 80 if nobody says.
@@ -123,6 +124,10 @@ pub struct HygieneFound {
     pub groups_total: u64,
     /// Notes that were not compared with everything that they could be like.
     pub not_compared: u64,
+    /// Days that notes may be kept as the rules of packs say, by the pack's id. Asked for only if notes
+    /// that are kept too long are.
+    #[serde(default)]
+    pub retention_days: BTreeMap<String, u64>,
     /// What is known of reads.
     pub reads: HygieneReads,
 }

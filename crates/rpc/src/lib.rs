@@ -106,7 +106,10 @@ pub use review::{
     Audience, Review, ReviewPack, SetAside, SetAsideKind, SetAsideWhy, TakeOver, TakeOverOutcome,
     Taken, TakenOver,
 };
-pub use rules::{PackLimits, PackRules, ReleaseShown, RulesChanged, SetLimits, SetRules, Setting};
+pub use rules::{
+    NamedField, NamedId, PackLimits, PackRules, ReleaseShown, RulesChanged, SetLimits, SetRules,
+    Setting,
+};
 pub use search::{
     EmptyReason, Found, Hit, NoteFilter, SEARCH_PACKS_MAX, Score, ScoreFactor, ScorePart,
     SearchNotes,

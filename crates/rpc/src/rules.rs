@@ -29,6 +29,15 @@ pub struct SetRules {
     /// By destination: export, pack, agent or handoff.
     #[serde(default)]
     pub limits: BTreeMap<String, SetLimits>,
+    /// Ids that count as personal data, by how they are written: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Setting<Vec<NamedId>>>,
+    /// Fields whose values count as personal data: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_fields: Option<Setting<Vec<NamedField>>>,
+    /// Days that notes may be kept after they were captured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<Setting<u32>>,
     /// Whether only to say what would happen.
     #[serde(default)]
     pub dry_run: bool,
@@ -43,6 +52,26 @@ pub enum Setting<T> {
     Clear,
     /// This.
     To(T),
+}
+
+/// Ids that a pack names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamedId {
+    /// How they are written: `#` is a digit, `@` a letter, `*` one or more of both, anything else itself.
+    pub form: String,
+    /// What kind of personal data they are.
+    pub kind: String,
+}
+
+/// A field whose values a pack names as ids.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamedField {
+    /// Its name.
+    pub name: String,
+    /// What kind of personal data they are.
+    pub kind: String,
 }
 
 /// What becomes of what may go to one destination.
@@ -101,6 +130,15 @@ pub struct PackRules {
     pub agent: PackLimits,
     /// What may be cited in a hand-off.
     pub handoff: PackLimits,
+    /// Ids that count as personal data.
+    #[serde(default)]
+    pub ids: Vec<NamedId>,
+    /// Fields whose values count as personal data.
+    #[serde(default)]
+    pub id_fields: Vec<NamedField>,
+    /// Days that notes may be kept after they were captured; null if that is not ruled.
+    #[serde(default)]
+    pub retention_days: Option<u32>,
 }
 
 /// What may go to one destination.

@@ -17,9 +17,11 @@
 
 mod checksums;
 mod dates;
+mod forms;
 mod json;
 mod keys;
 mod mask;
+mod named;
 mod numbers;
 mod places;
 mod rules;
@@ -30,6 +32,7 @@ mod view;
 mod words;
 
 pub use mask::mask;
+pub use named::Named;
 pub use rules::{Pii, RuleError, Rules};
 pub use scanner::{Finding, Hint, Scanner};
 pub use values::{Known, Values};

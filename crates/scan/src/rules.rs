@@ -101,6 +101,9 @@ pub enum RuleError {
     /// Not 2 to 64 letters and digits.
     #[error("a key is 2 to 64 letters, digits, '_' or '-'")]
     Key,
+    /// Not 1 to 32 ASCII characters.
+    #[error("a form of ids has 1 to 32 ASCII characters")]
+    Form,
     /// More than [`Rules::ENTRIES_MAX`].
     #[error("too many rules of a pack's own")]
     TooMany,

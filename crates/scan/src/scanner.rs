@@ -8,6 +8,7 @@ use regex::Regex;
 
 use crate::keys::{self, Key};
 use crate::mask;
+use crate::named::Named;
 use crate::rules::{Pii, Rules};
 use crate::values::Known;
 use crate::view::{Field, Place, View};
@@ -59,6 +60,9 @@ pub(crate) struct Found {
 #[derive(Clone, Debug)]
 pub struct Scanner {
     inner: Arc<Inner>,
+    named: Arc<Named>,
+    /// Names of fields: those of the rules and those that are named beside them.
+    keys: Arc<[(String, Pii)]>,
 }
 
 #[derive(Debug)]
@@ -87,6 +91,20 @@ impl Scanner {
                 words,
                 ids: OnceLock::new(),
             }),
+            named: Arc::default(),
+            keys: rules.keys.clone().into(),
+        }
+    }
+
+    /// The same scanner, with these ids in the place of those that it was given so before. Words and
+    /// patterns are shared, so nothing is compiled.
+    #[must_use]
+    pub fn naming(&self, named: Named) -> Scanner {
+        let own = self.inner.rules.keys.iter().chain(&named.fields);
+        Scanner {
+            inner: self.inner.clone(),
+            keys: own.cloned().collect(),
+            named: named.into(),
         }
     }
 
@@ -129,6 +147,7 @@ impl Scanner {
         dates::find(&context, &view.fields, self.asks(hint), &mut found);
         places::find(&context, &mut found);
         self.ids(&context, &mut found);
+        self.forms(&view.text, &mut found);
         names(&context, &mut found);
         self.fields(&view, &mut found);
         self.lines(&view.text, &mut found);
@@ -188,7 +207,7 @@ impl Scanner {
             return;
         }
         let text: &str = &view.text;
-        let own = &self.inner.rules.keys;
+        let own = &self.keys;
         let mut known: HashMap<&str, Option<Key>> = HashMap::new();
         let mut lookup = |range: &Range<usize>| {
             let name = &text[range.clone()];
@@ -240,7 +259,7 @@ impl Scanner {
 
     /// `key: value` lines of text, and quoted names in what is JSON no more, such as a part of it.
     fn lines(&self, text: &str, found: &mut Vec<Found>) {
-        let own = &self.inner.rules.keys;
+        let own = &self.keys;
         let mut at = 0;
         for line in text.split_inclusive('\n') {
             let start = at;
@@ -288,13 +307,8 @@ impl Scanner {
     /// The value of a line's name, if it looks like one; prose has lines with colons too.
     fn line_value(&self, text: &str, key: Key, value: Range<usize>) -> Option<Range<usize>> {
         let line = &text[value.clone()];
-        let own = self
-            .inner
-            .rules
-            .keys
-            .iter()
-            .any(|(_, kind)| *kind == key.kind)
-            && key.shape == keys::Shape::Any;
+        let own =
+            self.keys.iter().any(|(_, kind)| *kind == key.kind) && key.shape == keys::Shape::Any;
         let part = line
             .find([',', ';', '|', '\t', '(', '"'])
             .map_or(line, |cut| &line[..cut])
@@ -328,8 +342,7 @@ impl Scanner {
         if hint.field.is_empty() || !view.fields.is_empty() {
             return;
         }
-        let Some(key) = keys::lookup(hint.field, &self.inner.rules.keys).filter(|k| !k.company)
-        else {
+        let Some(key) = keys::lookup(hint.field, &self.keys).filter(|k| !k.company) else {
             return;
         };
         let whole = trimmed(&view.text, 0..view.text.len());
@@ -372,6 +385,17 @@ impl Scanner {
                 }
             }
         }
+    }
+
+    /// Ids by how they are written.
+    fn forms(&self, text: &str, found: &mut Vec<Found>) {
+        self.named.forms.find(text, |range, kind| {
+            found.push(Found {
+                range,
+                kind,
+                rule: "named-form",
+            });
+        });
     }
 
     /// The last resort: all of a text, or all strings and numbers of a JSON.

@@ -5,7 +5,9 @@ use crate::{args, input, rules, words};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use kitbag_render::Format;
-use kitbag_rpc::{Client, Code, Failure, Sensitivity, SetLimits, SetRules, Setting, V1};
+use kitbag_rpc::{
+    Client, Code, Failure, NamedField, NamedId, Sensitivity, SetLimits, SetRules, Setting, V1,
+};
 use std::collections::BTreeMap;
 
 /// Where something may go.
@@ -52,6 +54,16 @@ pub(crate) struct SetArgs {
     /// Whether notes with personal data stay unless it is taken out
     #[arg(long, value_name = "YES|NO", value_parser = PossibleValuesParser::new(["yes", "no"]))]
     redact_pii: Option<String>,
+    /// Ids that count as personal data: FORM or KIND=FORM, with # for a digit, @ a letter, * some of
+    /// both; can be said several times and names all of them; none for none
+    #[arg(long = "id", value_name = "FORM", value_delimiter = ',')]
+    ids: Vec<String>,
+    /// Fields whose values count as personal data: NAME or KIND=NAME; as --id
+    #[arg(long = "id-field", value_name = "NAME", value_delimiter = ',')]
+    id_fields: Vec<String>,
+    /// Days that notes may be kept after they were captured; none for no limit
+    #[arg(long, value_name = "DAYS", value_parser = retention)]
+    retention: Option<Retention>,
     /// To what purposes, consent and personal data apply; without it to all
     #[arg(long = "for", value_name = "DESTINATION", value_parser = PossibleValuesParser::new(DESTINATIONS))]
     destinations: Vec<String>,
@@ -64,6 +76,22 @@ pub(crate) struct SetArgs {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+}
+
+/// Days that notes may be kept.
+#[derive(Clone, Copy, Debug)]
+enum Retention {
+    Days(u32),
+    NoLimit,
+}
+
+fn retention(word: &str) -> Result<Retention, String> {
+    if word == NONE {
+        return Ok(Retention::NoLimit);
+    }
+    let days = word.parse().ok().filter(|days| (1..=36_500).contains(days));
+    let days = days.ok_or("days: a number from 1 to 36500, or none")?;
+    Ok(Retention::Days(days))
 }
 
 /// A sensitivity, or no limit.
@@ -131,6 +159,9 @@ fn call_of(args: SetArgs) -> Result<SetRules, Failure> {
     };
     let require_consent = list("--require-consent", args.require_consent)?;
     let redact_pii = args.redact_pii.map(|word| word == "yes");
+    let ids = list("--id", args.ids)?.map(|ids| named(ids, |form, kind| NamedId { form, kind }));
+    let id_fields = list("--id-field", args.id_fields)?
+        .map(|fields| named(fields, |name, kind| NamedField { name, kind }));
     let to = match args.destinations.is_empty() {
         true => DESTINATIONS.map(str::to_owned).to_vec(),
         false => args.destinations,
@@ -153,12 +184,21 @@ fn call_of(args: SetArgs) -> Result<SetRules, Failure> {
         kind: args.kind.map(Setting::To),
         default_sensitivity: args.sensitivity.map(Setting::To),
         limits,
+        ids,
+        id_fields,
+        retention_days: args.retention.map(|retention| match retention {
+            Retention::Days(days) => Setting::To(days),
+            Retention::NoLimit => Setting::Clear,
+        }),
         dry_run: true,
     };
     let says_nothing = call.client.is_none()
         && call.kind.is_none()
         && call.default_sensitivity.is_none()
         && call.limits.is_empty()
+        && call.ids.is_none()
+        && call.id_fields.is_none()
+        && call.retention_days.is_none()
         && !call.replace;
     if says_nothing {
         let failure = Failure::new(Code::Usage, "say what to change");
@@ -186,6 +226,18 @@ fn known_formats(formats: &Setting<Vec<String>>) -> Result<(), Failure> {
             Err(Failure::new(Code::Usage, message).hint(format!("there are: {known}")))
         }
     }
+}
+
+/// `KIND=NAME`, or a name alone, of what is of no kind that has a word.
+fn named<T>(all: Setting<Vec<String>>, one: impl Fn(String, String) -> T) -> Setting<Vec<T>> {
+    let Setting::To(all) = all else {
+        return Setting::Clear;
+    };
+    let all = all.into_iter().map(|given| match given.split_once('=') {
+        Some((kind, name)) => one(name.trim().to_owned(), kind.trim().to_owned()),
+        None => one(given, rules::OTHER.to_owned()),
+    });
+    Setting::To(all.collect())
 }
 
 /// Words of a list, or that it is no limit any more.
@@ -257,6 +309,32 @@ mod tests {
         let only = of(&["--redact-pii", "yes", "--for", "agent"]);
         assert_eq!(only.limits.len(), 1);
         assert_eq!(only.limits["agent"].redact_pii, Some(true));
+        let named = |form: &str, kind: &str| NamedId {
+            form: form.to_owned(),
+            kind: kind.to_owned(),
+        };
+        let ids = of(&[
+            "--id",
+            "CUST-####, payment_card=VOUCHER-*",
+            "--id",
+            "A-####",
+        ]);
+        let all = vec![
+            named("CUST-####", "other"),
+            named("VOUCHER-*", "payment_card"),
+            named("A-####", "other"),
+        ];
+        assert_eq!((ids.ids, ids.limits.len()), (Some(Setting::To(all)), 0));
+        assert_eq!(of(&["--id", "none"]).ids, Some(Setting::Clear));
+        let field = NamedField {
+            name: "loyalty_id".to_owned(),
+            kind: "other".to_owned(),
+        };
+        let fields = of(&["--id-field", "loyalty_id"]);
+        assert_eq!(fields.id_fields, Some(Setting::To(vec![field])));
+        let kept = |days: &str| of(&["--retention", days]).retention_days;
+        assert_eq!(kept("365"), Some(Setting::To(365)));
+        assert_eq!(kept("none"), Some(Setting::Clear));
         assert!(of(&["--replace"]).replace);
     }
 
@@ -269,6 +347,8 @@ mod tests {
             &["--formats", "md,none"],
             &["--formats", "md,pdf"],
             &["--purposes", "a,,b"],
+            &["--id", "CUST-####,none"],
+            &["--id-field", ""],
         ] {
             assert!(call(words).is_err(), "{words:?}");
         }

@@ -9,8 +9,13 @@
 //! What the rules decide is in [`crate::release`]. Spec: `docs/spec/release.md`.
 
 mod change;
+mod named;
 
 pub use change::{LimitsChange, RulesChange, Setting};
+pub use named::{
+    FIELD_BYTES_MAX, FORM_CHARS_MAX, FieldName, IDS_MAX, IDS_TOGETHER_MAX, IdForm, NamedField,
+    NamedId,
+};
 
 use crate::codec::{self, CodecError};
 use crate::content::{pack_frame, unpack_frame};
@@ -26,8 +31,11 @@ use std::str::FromStr;
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-/// The version of rules that this program writes and understands.
-pub const RULES_VERSION: u16 = 1;
+/// The newest version of rules that this program writes and understands: that of rules that name ids
+/// or a retention. All others are of the version before, so that older programs read them.
+pub const RULES_VERSION: u16 = 2;
+/// The version of rules that name neither.
+const PLAIN_VERSION: u16 = 1;
 /// Bytes of encoded rules, at most: with padding and seal they stay below [`SEALED_RULES_BYTES_MAX`].
 pub const RULES_BYTES_MAX: usize = 14 * 1024;
 /// Bytes of sealed rules, at most: a quarter of an operation.
@@ -43,11 +51,14 @@ pub const FORMAT_BYTES_MAX: usize = 16;
 /// Purposes that one limit lists, at most; each no longer than a tag. As many as in a consent.
 pub const RULE_PURPOSES_MAX: usize = 32;
 
+/// Days that notes may be kept, at most: a hundred years.
+pub const RETENTION_DAYS_MAX: u32 = 36_500;
+
 /// The rules that one act sets, all of them: what it does not say is not ruled.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Rules {
-    /// Format version.
+    /// Format version: the lowest that has what they say. [`RulesChange::of`] sets it.
     #[n(0)]
     pub version: u16,
     /// Whom the pack belongs to.
@@ -71,12 +82,21 @@ pub struct Rules {
     /// What may be cited in a hand-off.
     #[n(7)]
     pub handoff: Limits,
+    /// Ids that count as personal data, by how they are written.
+    #[cbor(n(8), with = "named::or_absent", has_nil)]
+    pub ids: BTreeSet<NamedId>,
+    /// Fields whose values count as personal data.
+    #[cbor(n(9), with = "named::or_absent", has_nil)]
+    pub id_fields: BTreeSet<NamedField>,
+    /// Days that notes may be kept after they were captured.
+    #[n(10)]
+    pub retention_days: Option<u32>,
 }
 
 impl Default for Rules {
     fn default() -> Rules {
         Rules {
-            version: RULES_VERSION,
+            version: PLAIN_VERSION,
             client: None,
             kind: None,
             default_sensitivity: None,
@@ -84,6 +104,9 @@ impl Default for Rules {
             pack: Limits::default(),
             agent: Limits::default(),
             handoff: Limits::default(),
+            ids: BTreeSet::new(),
+            id_fields: BTreeSet::new(),
+            retention_days: None,
         }
     }
 }
@@ -315,6 +338,12 @@ pub struct ReleaseRules {
     pub agent: Limits,
     /// What may be cited in a hand-off.
     pub handoff: Limits,
+    /// Ids that count as personal data: those of all.
+    pub ids: BTreeSet<NamedId>,
+    /// Fields whose values count as personal data: those of all.
+    pub id_fields: BTreeSet<NamedField>,
+    /// Days that notes may be kept after they were captured.
+    pub retention_days: Option<u32>,
 }
 
 impl ReleaseRules {
@@ -336,7 +365,17 @@ impl ReleaseRules {
             pack: self.pack.and(&other.pack),
             agent: self.agent.and(&other.agent),
             handoff: self.handoff.and(&other.handoff),
+            ids: &self.ids | &other.ids,
+            id_fields: &self.id_fields | &other.id_fields,
+            retention_days: both(&self.retention_days, &other.retention_days, |a, b| {
+                *a.min(b)
+            }),
         }
+    }
+
+    /// Whether more ids or fields are named together than a scanner takes.
+    fn names_too_many(&self) -> bool {
+        self.ids.len() > IDS_TOGETHER_MAX || self.id_fields.len() > IDS_TOGETHER_MAX
     }
 
     /// Whether nothing is ruled.
@@ -358,8 +397,14 @@ impl ReleaseRules {
             self.kinds.len() <= 1 || change.replace || change.kind != Setting::Keep,
             "admins named several kinds of pack at once: say which it is",
         )?;
+        let names_more = self.ids.len() > IDS_MAX && change.ids == Setting::Keep;
+        let more = self.id_fields.len() > IDS_MAX && change.id_fields == Setting::Keep;
+        rule(
+            change.replace || !(names_more || more),
+            "admins named more ids apart from each other than rules hold: say which they are",
+        )?;
         change.of(&Rules {
-            version: RULES_VERSION,
+            version: PLAIN_VERSION,
             client: self.clients.values().next().cloned(),
             kind: self.kinds.first().copied(),
             default_sensitivity: self.default_sensitivity,
@@ -367,6 +412,9 @@ impl ReleaseRules {
             pack: self.pack.clone(),
             agent: self.agent.clone(),
             handoff: self.handoff.clone(),
+            ids: self.ids.clone(),
+            id_fields: self.id_fields.clone(),
+            retention_days: self.retention_days,
         })
     }
 }
@@ -381,6 +429,9 @@ impl From<Rules> for ReleaseRules {
             pack: rules.pack,
             agent: rules.agent,
             handoff: rules.handoff,
+            ids: rules.ids,
+            id_fields: rules.id_fields,
+            retention_days: rules.retention_days,
         }
     }
 }
@@ -395,6 +446,9 @@ pub enum Unreadable {
     /// They open to what is no rules: an admin has to set them anew.
     #[error("this pack's rules are malformed")]
     Malformed,
+    /// Admins, apart from each other, named more ids than a device looks for: one has to set them anew.
+    #[error("this pack's admins named more ids, apart from each other, than a device looks for")]
+    TooManyIds,
     /// They are of a newer version.
     #[error("this pack's rules are of a newer version")]
     NewerVersion,
@@ -430,8 +484,27 @@ impl Rules {
         self.client.as_ref().map_or(Ok(()), Client::check)?;
         let all = [&self.export, &self.pack, &self.agent, &self.handoff];
         all.into_iter().try_for_each(Limits::check)?;
+        named::check(&self.ids, &self.id_fields)?;
+        rule(
+            (self.retention_days).is_none_or(|days| (1..=RETENTION_DAYS_MAX).contains(&days)),
+            "a retention has between one and 36500 days",
+        )?;
+        rule(
+            self.version == self.lowest_version(),
+            "rules have the lowest version that has what they say",
+        )?;
         let bytes = codec::encode(self).len();
         rule(bytes <= RULES_BYTES_MAX, "too many rules at once")
+    }
+
+    /// The lowest version that has what they say.
+    fn lowest_version(&self) -> u16 {
+        let plain =
+            self.ids.is_empty() && self.id_fields.is_empty() && self.retention_days.is_none();
+        match plain {
+            true => PLAIN_VERSION,
+            false => RULES_VERSION,
+        }
     }
 
     /// Seals them under an epoch of `public`, for an act of this device.
@@ -481,7 +554,6 @@ impl Rules {
         if rules.version > RULES_VERSION {
             return Err(RulesError::NewerVersion(rules.version));
         }
-        rule(rules.version == RULES_VERSION, "there is no such version")?;
         rules.check()?;
         Ok(rules)
     }
@@ -509,13 +581,23 @@ pub fn in_force(
             _ => Unreadable::Malformed,
         })
     };
+    together(policy.rules().iter().map(read))
+}
+
+/// What all of them allow together, or what keeps one of them from being read.
+fn together(
+    all: impl Iterator<Item = Result<Rules, Unreadable>>,
+) -> Result<ReleaseRules, Unreadable> {
     let mut worst = None;
     let mut together = ReleaseRules::default();
-    for sealed in policy.rules() {
-        match read(sealed) {
+    for rules in all {
+        match rules {
             Ok(rules) => together = together.and(&rules.into()),
             Err(unreadable) => worst = worst.max(Some(unreadable)),
         }
+    }
+    if together.names_too_many() {
+        worst = worst.max(Some(Unreadable::TooManyIds));
     }
     worst.map_or(Ok(together), Err)
 }

@@ -322,6 +322,7 @@ fn where_rules_cannot_be_read_nothing_leaves() {
         for unreadable in [
             Unreadable::NoKey,
             Unreadable::Malformed,
+            Unreadable::TooManyIds,
             Unreadable::NewerVersion,
             Unreadable::NewerOperation,
         ] {

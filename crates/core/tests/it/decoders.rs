@@ -70,7 +70,10 @@ fn build() -> Vec<Decoder> {
         Decoder {
             name: "release rules",
             decode: |bytes| named(Rules::decode(bytes)).map(|rules| codec::encode(&rules)),
-            samples: vec![codec::encode(&samples::rules())],
+            samples: vec![
+                codec::encode(&samples::rules()),
+                codec::encode(&samples::naming_rules()),
+            ],
             looks_inside: false,
         },
         Decoder {

@@ -31,7 +31,9 @@ use kitbag_core::policy::fold::Denial;
 use kitbag_core::policy::op::{
     Act, Body, Cutoff, GrantRef, LateDenials, OP_VERSION, Op, Redeem, SignedOp,
 };
-use kitbag_core::policy::rules::{Client, Limits, PackKind, Purposes, Rules};
+use kitbag_core::policy::rules::{
+    Client, FieldName, IdForm, Limits, NamedField, NamedId, PackKind, Purposes, Rules,
+};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::receipt::{
     Asked, AskedBudget, AskedFilter, AskedSelection, Bundle, MaskedKind, RECEIPT_VERSION, Receipt,
@@ -266,6 +268,29 @@ pub(crate) fn rules() -> Rules {
             ..Limits::default()
         },
         ..Rules::default()
+    }
+}
+
+/// The same with ids, fields and a retention.
+pub(crate) fn naming_rules() -> Rules {
+    let id = |form: &str, kind| NamedId {
+        form: IdForm::new(form).expect("a form"),
+        kind,
+    };
+    let field = |name: &str, kind| NamedField {
+        name: FieldName::new(name).expect("a name"),
+        kind,
+    };
+    Rules {
+        version: 2,
+        ids: [
+            id("CUST-@@##", Pii::Other),
+            id("VOUCHER-*", Pii::PaymentCard),
+        ]
+        .into(),
+        id_fields: [field("loyalty_id", Pii::Other)].into(),
+        retention_days: Some(730),
+        ..rules()
     }
 }
 

@@ -148,11 +148,17 @@ fn rules_are_as_frozen() {
         ("sealed", hex(&sealed)),
     ];
     let empty = Rules::default();
+    let naming = samples::naming_rules();
     let cases = [
         Case::new("rules", &codec::encode(&rules), gives),
         Case::new("no rules", &codec::encode(&empty), vec![]),
+        Case::new(
+            "rules that name ids, fields and a retention",
+            &codec::encode(&naming),
+            vec![],
+        ),
     ];
-    for (case, rules) in cases.iter().zip([rules, empty]) {
+    for (case, rules) in cases.iter().zip([rules, empty, naming]) {
         assert_eq!(Rules::decode(&case.bytes), Ok(rules), "{}", case.name);
     }
     assert_frozen("rules.json", include_str!("../vectors/rules.json"), &cases);

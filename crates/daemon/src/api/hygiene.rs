@@ -20,14 +20,19 @@ pub(super) async fn look(served: Served, call: LookForHygiene) -> Answered<Hygie
             Some(packs)
         }
     };
-    let options = convert::hygiene::options(call, packs)?;
+    let mut options = convert::hygiene::options(call, packs)?;
+    if (options.kinds).contains(&engine::HygieneKind::OverRetained) {
+        let ruled = served.engine.retentions(options.packs.clone()).await;
+        options.retention_of_packs = ruled.map_err(|e| failed(&e))?;
+    }
+    let retention = options.retention_of_packs.clone();
     let found = served.engine.look_for_hygiene(options).await;
     let found = found.map_err(|e| failed(&e))?;
     let mut packs = Vec::new();
     for pack in &found.packs {
         packs.push(served.pack_ref(*pack).await?);
     }
-    Ok(convert::hygiene::found(found, packs))
+    Ok(convert::hygiene::found(found, packs, &retention))
 }
 
 pub(super) async fn act(served: Served, call: DoHygiene) -> Answered<HygieneDone> {

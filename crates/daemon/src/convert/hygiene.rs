@@ -35,6 +35,7 @@ pub(crate) fn options(
         unread_days: call.unread_days.unwrap_or(UNREAD_DAYS).into(),
         ended_days: call.ended_days.unwrap_or(ENDED_DAYS).into(),
         retention_days: call.retention_days.map(u64::from),
+        retention_of_packs: BTreeMap::new(),
         similarity: similarity * 10,
         messages: call.messages,
         pinned: call.pinned,
@@ -43,7 +44,11 @@ pub(crate) fn options(
     })
 }
 
-pub(crate) fn found(report: engine::HygieneReport, packs: Vec<rpc::PackRef>) -> rpc::HygieneFound {
+pub(crate) fn found(
+    report: engine::HygieneReport,
+    packs: Vec<rpc::PackRef>,
+    retention: &BTreeMap<engine::PackId, u64>,
+) -> rpc::HygieneFound {
     let kinds: BTreeMap<_, _> = (report.kinds.into_iter())
         .map(|(of, found)| {
             let found = rpc::HygieneOfKind {
@@ -64,6 +69,9 @@ pub(crate) fn found(report: engine::HygieneReport, packs: Vec<rpc::PackRef>) -> 
         groups: report.groups.into_iter().map(group).collect(),
         groups_total: report.groups_total,
         not_compared: report.not_compared,
+        retention_days: (retention.iter())
+            .map(|(pack, days)| (pack.to_string(), *days))
+            .collect(),
         reads: rpc::HygieneReads {
             since: time(report.reads_since),
             waiting: report.reads_waiting,

@@ -45,6 +45,9 @@ pub(crate) fn rules_change(call: rpc::SetRules) -> Result<engine::RulesChange, F
         kind: setting(call.kind).try_map(|kind| word("kind", &kind))?,
         default_sensitivity: setting(call.default_sensitivity)
             .try_map(|s| Ok::<_, Failure>(engine_sensitivity(s)))?,
+        ids: setting(call.ids).try_map(|all| all.iter().map(named_id).collect())?,
+        id_fields: setting(call.id_fields).try_map(|all| all.iter().map(named_field).collect())?,
+        retention_days: setting(call.retention_days),
         ..engine::RulesChange::default()
     };
     for (name, limits) in call.limits {
@@ -56,6 +59,32 @@ pub(crate) fn rules_change(call: rpc::SetRules) -> Result<engine::RulesChange, F
     }
     Ok(change)
 }
+
+fn named_id(id: &rpc::NamedId) -> Result<engine::NamedId, Failure> {
+    let form = engine::IdForm::new(&id.form);
+    let form = form.map_err(|error| bad_name("ids", &id.form, &error))?;
+    let kind = word("ids", &id.kind)?;
+    Ok(engine::NamedId { form, kind })
+}
+
+fn named_field(field: &rpc::NamedField) -> Result<engine::NamedField, Failure> {
+    let name = engine::FieldName::new(&field.name);
+    let name = name.map_err(|error| bad_name("id_fields", &field.name, &error))?;
+    let kind = word("id_fields", &field.kind)?;
+    Ok(engine::NamedField { name, kind })
+}
+
+/// Names what was refused by its beginning: it can be long, and be anything.
+fn bad_name(field: &str, given: &str, error: &engine::RulesError) -> Failure {
+    let mut shown: String = given.chars().take(SHOWN_CHARS).collect();
+    if shown.len() < given.len() {
+        shown.push('…');
+    }
+    Failure::new(Code::BadInput, format!("{field}: {shown:?}: {error}"))
+}
+
+/// Characters of a name that was refused, in the error.
+const SHOWN_CHARS: usize = 40;
 
 fn limits_change(limits: rpc::SetLimits) -> Result<engine::LimitsChange, Failure> {
     let purposes = |listed: Vec<String>| match listed.is_empty() {
@@ -92,6 +121,19 @@ pub(crate) fn pack_rules(rules: engine::ReleaseRules) -> rpc::PackRules {
         pack: limits(rules.pack),
         agent: limits(rules.agent),
         handoff: limits(rules.handoff),
+        ids: (rules.ids.iter())
+            .map(|id| rpc::NamedId {
+                form: id.form.as_str().to_owned(),
+                kind: id.kind.as_str().to_owned(),
+            })
+            .collect(),
+        id_fields: (rules.id_fields.iter())
+            .map(|field| rpc::NamedField {
+                name: field.name.as_str().to_owned(),
+                kind: field.kind.as_str().to_owned(),
+            })
+            .collect(),
+        retention_days: rules.retention_days,
     }
 }
 

@@ -274,7 +274,7 @@ fn is_of(
             is_past(since, options.ended_days, now).then_some((why, since))
         }
         HygieneKind::OverRetained => {
-            let days = options.retention_days?;
+            let days = options.retention_in(&fact.pack)?;
             let at = fact.captured_at;
             is_past(at, days, now).then_some((Why::PastRetention, at))
         }

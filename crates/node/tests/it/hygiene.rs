@@ -20,6 +20,7 @@ use kitbag_node::{Node, NodeError};
 use kitbag_store::Store;
 use kitbag_testkit::{Dice, Opened, Who, World};
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,7 @@ fn options() -> HygieneOptions {
         unread_days: 90,
         ended_days: 30,
         retention_days: None,
+        retention_of_packs: BTreeMap::new(),
         similarity: 800,
         messages: false,
         pinned: false,
@@ -282,6 +284,21 @@ fn each_kind_is_found_for_its_reason_and_looking_changes_nothing() {
         ..options()
     };
     assert_eq!(look(&mut world, ana, &young).kinds[&OverRetained].total, 0);
+    for (asked, ruled, total) in [
+        (None, 150, 5),
+        (None, 250, 0),
+        (Some(250), 150, 5),
+        (Some(150), 250, 5),
+        (Some(250), 260, 0),
+    ] {
+        let both = HygieneOptions {
+            retention_days: asked,
+            retention_of_packs: [(pack, ruled)].into(),
+            ..options()
+        };
+        let kinds = look(&mut world, ana, &both).kinds;
+        assert_eq!(kinds[&OverRetained].total, total, "{asked:?} {ruled}");
+    }
     let few = HygieneOptions {
         limit: 1,
         ..options()

@@ -4,9 +4,9 @@ use super::admins::{change, meet, pack_of, remove, role};
 use super::support::*;
 use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
-use kitbag_core::pack::note::{Consent, ConsentStatus};
+use kitbag_core::pack::note::{Consent, ConsentStatus, Pii};
 use kitbag_core::policy::rules::{
-    Client, LimitsChange, PackKind, ReleaseRules, Rules, RulesChange, Setting,
+    Client, IdForm, LimitsChange, NamedId, PackKind, ReleaseRules, Rules, RulesChange, Setting,
 };
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::release::{ConsentGap, Destination, Point, RuleName, Verdict, Withheld};
@@ -226,6 +226,51 @@ fn rules_that_were_set_apart_hold_together_until_somebody_decides() {
     for who in all {
         assert_eq!(labels(&rules_at(&mut world, who, pack)), ["ACME"]);
         assert_eq!(leaves(&mut world, who, pack), (0, vec![(ABOVE, 1)]));
+    }
+    assert_no_violations(&mut world);
+}
+
+/// Goal: ids and retentions that two admins set apart from each other hold together on every device, the
+/// same after a start, until one of them says what it shall be.
+#[test]
+fn ids_and_retentions_that_were_set_apart_hold_together() {
+    let (mut world, all, pack) = pack_of(713, ["Ana", "Ben", "Cyn"]);
+    let [ana, ben, cyn] = all;
+    let to = role(&world, ben, Role::Admin, Sensitivity::Restricted);
+    change(&mut world, ana, pack, &to);
+    settle(&mut world);
+    let id = |form: &str| NamedId {
+        form: IdForm::new(form).unwrap(),
+        kind: Pii::Other,
+    };
+    let naming = |forms: &[&str], days: u32| RulesChange {
+        ids: Setting::To(forms.iter().map(|form| id(form)).collect()),
+        retention_days: Setting::To(days),
+        ..RulesChange::default()
+    };
+    world.set_cut(ana, ben, true);
+    set(&mut world, ana, pack, &naming(&["CUST-####", "INV-*"], 90));
+    set(
+        &mut world,
+        ben,
+        pack,
+        &naming(&["cust-####", "ORD-####"], 30),
+    );
+    world.heal();
+    meet(&mut world, &all);
+    world.kill(cyn);
+    world.start(cyn);
+    for who in all {
+        let rules = rules_at(&mut world, who, pack);
+        let all = [id("CUST-####"), id("INV-*"), id("ORD-####")];
+        assert_eq!((rules.ids, rules.retention_days), (all.into(), Some(30)));
+    }
+    set(&mut world, ben, pack, &naming(&["ORD-####"], 60));
+    meet(&mut world, &all);
+    for who in all {
+        let rules = rules_at(&mut world, who, pack);
+        let one = [id("ORD-####")];
+        assert_eq!((rules.ids, rules.retention_days), (one.into(), Some(60)));
     }
     assert_no_violations(&mut world);
 }

@@ -4,6 +4,7 @@
 mod airline;
 mod cases;
 mod json;
+mod named;
 mod properties;
 mod speed;
 mod support;

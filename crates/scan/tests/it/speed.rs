@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use kitbag_scan::{Hint, Rules, Scanner, mask};
+use kitbag_scan::{Hint, Named, Rules, Scanner, mask};
 
 use crate::support::SCANNER;
 
@@ -60,6 +60,34 @@ fn hostile(bytes: usize) -> Vec<(&'static str, String)> {
         .iter()
         .map(|(name, part)| (*name, part.repeat(bytes / part.len())))
         .collect()
+}
+
+/// As many forms as a pack's rules hold together, each alive for as long as it can be in that text.
+fn hostile_forms() -> (Scanner, String) {
+    let forms: Vec<String> = (0..128)
+        .map(|n| format!("*-*-*-*-*-*-*-*-*-Z{n:03}"))
+        .collect();
+    let forms = forms
+        .iter()
+        .map(|form| (form.as_str(), kitbag_scan::Pii::Other));
+    let named = Named::new(forms, []).unwrap();
+    (SCANNER.naming(named), "z1-".to_owned())
+}
+
+#[test]
+fn hostile_forms_take_time_in_proportion() {
+    let (scanner, part) = hostile_forms();
+    let time = |text: &str| {
+        let start = clock();
+        assert_eq!(scanner.scan(text, Hint::default()), []);
+        clock() - start
+    };
+    time(&part);
+    let (one, eight) = (time(&part.repeat(5_000)), time(&part.repeat(40_000)));
+    assert!(
+        eight < one * 30 + Duration::from_millis(400),
+        "{one:?}, eight times the text {eight:?}"
+    );
 }
 
 /// Twice the text may take little more than twice the time. Short enough for a debug build.
@@ -126,4 +154,30 @@ fn speed() {
             findings.len()
         );
     }
+    let named = Named::new((0..32).map(|_| ("CUST-####", kitbag_scan::Pii::Other)), []);
+    let start = Instant::now();
+    let own = scanner.naming(named.unwrap());
+    println!("a pack's own ids added in {:?}", start.elapsed());
+    let (worst, part) = hostile_forms();
+    let rows = [
+        (
+            "prose, 32 own forms",
+            own,
+            PROSE.repeat(4 * MEGA / PROSE.len()),
+        ),
+        (
+            "128 hostile forms",
+            worst,
+            part.repeat(4 * MEGA / part.len()),
+        ),
+    ];
+    for (name, scanner, text) in rows {
+        let start = clock();
+        scanner.scan(&text, Hint::default());
+        let rate = text.len() as f64 / MEGA as f64 / (clock() - start).as_secs_f64();
+        println!("{name:24} {:>8} bytes {rate:>7.1} MB/s", text.len());
+    }
 }
+
+const PROSE: &str =
+    "The customer called about an order that had not come; we looked at what was known. ";

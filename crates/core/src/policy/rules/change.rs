@@ -1,6 +1,6 @@
 //! What an admin changes in rules, point by point.
 
-use super::{Client, Limits, PackKind, Purposes, Rules, RulesError};
+use super::{Client, Limits, NamedField, NamedId, PackKind, Purposes, Rules, RulesError};
 use crate::pack::note::Pii;
 use crate::policy::Sensitivity;
 use crate::release::Destination;
@@ -24,6 +24,18 @@ impl<T: Clone> Setting<T> {
             Setting::Keep => {}
             Setting::Clear => *before = None,
             Setting::To(value) => *before = Some(value.clone()),
+        }
+    }
+
+    /// The same of what is never absent: not ruled is as good as none.
+    fn onto_set(&self, before: &mut T)
+    where
+        T: Default,
+    {
+        match self {
+            Setting::Keep => {}
+            Setting::Clear => *before = T::default(),
+            Setting::To(value) => *before = value.clone(),
         }
     }
 
@@ -53,6 +65,12 @@ pub struct RulesChange {
     pub default_sensitivity: Setting<Sensitivity>,
     /// What may go where.
     pub limits: BTreeMap<Destination, LimitsChange>,
+    /// Ids that count as personal data, all of them.
+    pub ids: Setting<BTreeSet<NamedId>>,
+    /// Fields whose values count as personal data, all of them.
+    pub id_fields: Setting<BTreeSet<NamedField>>,
+    /// Days that notes may be kept after they were captured.
+    pub retention_days: Setting<u32>,
 }
 
 /// A change of what may go to one destination.
@@ -92,6 +110,10 @@ impl RulesChange {
                 Destination::Handoff => &mut rules.handoff,
             });
         }
+        self.ids.onto_set(&mut rules.ids);
+        self.id_fields.onto_set(&mut rules.id_fields);
+        self.retention_days.onto(&mut rules.retention_days);
+        rules.version = rules.lowest_version();
         rules.check()?;
         Ok(rules)
     }
@@ -102,11 +124,7 @@ impl LimitsChange {
         self.max_sensitivity.onto(&mut limits.max_sensitivity);
         self.formats.onto(&mut limits.formats);
         self.purposes.onto(&mut limits.purposes);
-        match &self.require_consent {
-            Setting::Keep => {}
-            Setting::Clear => limits.require_consent.clear(),
-            Setting::To(kinds) => limits.require_consent.clone_from(kinds),
-        }
+        self.require_consent.onto_set(&mut limits.require_consent);
         match self.redact_pii {
             Setting::Keep => {}
             Setting::Clear => limits.redact_pii = false,

@@ -35,6 +35,33 @@ fn some_rules() -> Rules {
     }
 }
 
+fn id(form: &str, kind: Pii) -> NamedId {
+    let form = IdForm::new(form).unwrap();
+    NamedId { form, kind }
+}
+
+fn field(name: &str, kind: Pii) -> NamedField {
+    let name = FieldName::new(name).unwrap();
+    NamedField { name, kind }
+}
+
+/// With ids, fields and a retention beside the rest.
+fn naming_rules() -> Rules {
+    let change = RulesChange {
+        ids: Setting::To(
+            [
+                id("cust-@@##", Pii::Other),
+                id("VOUCHER-*", Pii::PaymentCard),
+            ]
+            .into(),
+        ),
+        id_fields: Setting::To([field("loyalty_id", Pii::Other)].into()),
+        retention_days: Setting::To(365),
+        ..RulesChange::default()
+    };
+    change.of(&some_rules()).unwrap()
+}
+
 struct Sealed {
     pack: PackId,
     key: EpochKey,
@@ -88,6 +115,9 @@ impl Sealed {
 
 #[test]
 fn rules_open_where_they_were_sealed_and_nowhere_else() {
+    for rules in [Rules::default(), naming_rules()] {
+        assert_eq!(sealed(&rules).open(), Ok(rules));
+    }
     let rules = some_rules();
     let sealed = sealed(&rules);
     assert_eq!(sealed.open(), Ok(rules));
@@ -156,8 +186,9 @@ fn whoever_holds_the_key_and_seals_something_else_has_made_malformed_rules() {
     for cut in 0..record.len() {
         assert!(is_codec(sealed_bytes(&record[..cut], framed).open()));
     }
-    let unknown_key = [&record[..], &[0x08, 0x01]].concat();
-    assert!(sealed_bytes(&unknown_key, framed).open().is_err());
+    let mut unknown_key = [&record[..], &[0x0b, 0x01]].concat();
+    unknown_key[0] += 1; // a map of one more
+    assert!(is_codec(sealed_bytes(&unknown_key, framed).open()));
 }
 
 #[test]
@@ -167,15 +198,248 @@ fn a_newer_version_is_told_from_nonsense() {
         ..some_rules()
     };
     let of = |rules: &Rules| sealed_bytes(&codec::encode(rules), framed).open();
-    assert_eq!(of(&newer), Err(RulesError::NewerVersion(2)));
+    assert_eq!(of(&newer), Err(RulesError::NewerVersion(3)));
     // Of another shape, too: key 0 says it.
-    let shaped = sealed_bytes(&[0xa2, 0x00, 0x03, 0x18, 0x63, 0xf5], framed);
-    assert_eq!(shaped.open(), Err(RulesError::NewerVersion(3)));
+    let shaped = sealed_bytes(&[0xa2, 0x00, 0x04, 0x18, 0x63, 0xf5], framed);
+    assert_eq!(shaped.open(), Err(RulesError::NewerVersion(4)));
     let none = Rules {
         version: 0,
         ..some_rules()
     };
     assert!(matches!(of(&none), Err(RulesError::Rule(_))));
+}
+
+/// Goal: rules that name no ids are, byte for byte, what older programs read; others say a version that
+/// they do not know, in the one way that both read.
+#[test]
+fn rules_say_the_lowest_version_that_has_what_they_say() {
+    assert_eq!((some_rules().version, naming_rules().version), (1, 2));
+    let plain = RulesChange {
+        ids: Setting::Clear,
+        id_fields: Setting::Clear,
+        retention_days: Setting::Clear,
+        ..RulesChange::default()
+    };
+    assert_eq!(plain.of(&naming_rules()), Ok(some_rules()));
+    let encoded = codec::encode(&naming_rules());
+    assert_eq!(codec::newer_version(&encoded, 1), Some(2));
+    let swapped = [
+        Rules {
+            version: 2,
+            ..some_rules()
+        },
+        Rules {
+            version: 1,
+            ..naming_rules()
+        },
+    ];
+    for rules in swapped {
+        let opened = sealed_bytes(&codec::encode(&rules), framed).open();
+        assert!(matches!(opened, Err(RulesError::Rule(_))), "{opened:?}");
+        assert!(rules.check().is_err());
+    }
+    // An empty list, and one that does not ascend, are no valid encodings.
+    let only = |retention_days| Rules {
+        version: 2,
+        retention_days,
+        ..Rules::default()
+    };
+    let mut empty = codec::encode(&only(None));
+    empty[0] += 1;
+    empty.extend([0x08, 0x80]);
+    assert!(matches!(Rules::decode(&empty), Err(RulesError::Codec(_))));
+    for days in [0, RETENTION_DAYS_MAX + 1] {
+        let read = Rules::decode(&codec::encode(&only(Some(days))));
+        assert!(matches!(read, Err(RulesError::Rule(_))), "{days}");
+    }
+    let most = only(Some(RETENTION_DAYS_MAX));
+    assert_eq!(Rules::decode(&codec::encode(&most)), Ok(most));
+    let mut turned = codec::encode(&Rules {
+        ids: [id("AAAAA-#", Pii::Other), id("BBBBB-#", Pii::Other)].into(),
+        ..only(None)
+    });
+    let at = |bytes: &[u8], of: &[u8]| bytes.windows(of.len()).position(|w| w == of).unwrap();
+    let (a, b) = (at(&turned, b"AAAAA-#"), at(&turned, b"BBBBB-#"));
+    assert!(Rules::decode(&turned).is_ok());
+    for n in 0..7 {
+        turned.swap(a + n, b + n);
+    }
+    assert!(matches!(Rules::decode(&turned), Err(RulesError::Codec(_))));
+}
+
+#[test]
+fn forms_of_ids_are_what_people_can_write_and_nothing_hostile() {
+    let longest = format!("{}#", "A".repeat(31));
+    for form in [
+        "CUST-####",
+        "cust-@@##",
+        "INV-*",
+        "E######",
+        "K-####",
+        "DE ### ###",
+        "a.b/c_1#",
+        "*-AB",
+        "##-###",
+        longest.as_str(),
+    ] {
+        let made = IdForm::new(form).unwrap();
+        assert_eq!(made.as_str(), form.to_ascii_uppercase());
+        assert_eq!(IdForm::new(&format!(" {made} ")), Ok(made));
+    }
+    let long = "A".repeat(33) + "#";
+    let bomb = "#".repeat(1 << 20);
+    for form in [
+        "",
+        " ",
+        "####",
+        "@@@@@",
+        "CUSTOMER",
+        "*",
+        "A*",
+        "**-CUST",
+        "CUST-**",
+        "-CUST-##",
+        "CUST-##-",
+        "CUST  ####",
+        "(a+)+$ ##",
+        "CUST-[0-9]{4}",
+        "CUST-\\d+1",
+        "CUST-\u{661}\u{661}##",
+        "K\u{dc}CHE-####",
+        "CUST-####\n",
+        "CUST\n-####",
+        "CUST\0####",
+        "CUST\u{202e}####",
+        "CUST:####",
+        "CUST,####",
+        "CUST=####",
+        long.as_str(),
+        bomb.as_str(),
+    ] {
+        let shown = form.chars().take(40).collect::<String>();
+        match form.trim() == form {
+            true => {
+                let refused = IdForm::new(form);
+                assert!(matches!(refused, Err(RulesError::Rule(_))), "{shown:?}");
+            }
+            false => assert!(form.trim().is_empty() || IdForm::new(form).is_ok()),
+        }
+        // Nor does one arrive from somebody who does not keep to it.
+        let rules = Rules {
+            version: 2,
+            ids: [NamedId {
+                form: IdForm(form.to_owned()),
+                kind: Pii::Other,
+            }]
+            .into(),
+            ..Rules::default()
+        };
+        assert!(Rules::decode(&codec::encode(&rules)).is_err(), "{shown:?}");
+    }
+    let small = Rules {
+        version: 2,
+        ids: [NamedId {
+            form: IdForm("cust-####".to_owned()),
+            kind: Pii::Other,
+        }]
+        .into(),
+        ..Rules::default()
+    };
+    assert!(
+        Rules::decode(&codec::encode(&small)).is_err(),
+        "one spelling"
+    );
+    for name in ["loyalty_id", "Kundennummer", "Führer-Nr. 2", "ab"] {
+        assert!(FieldName::new(name).is_ok(), "{name}");
+    }
+    let long = "a".repeat(65);
+    for name in [
+        "",
+        "a",
+        "_-_",
+        "a\nb",
+        "a:b",
+        "a\u{200b}b",
+        "\u{202e}ab",
+        "{ab}",
+        long.as_str(),
+    ] {
+        assert!(FieldName::new(name).is_err(), "{name:?}");
+    }
+    for name in ["", " ab", "a\nb", "a\u{200b}b", long.as_str()] {
+        let rules = Rules {
+            version: 2,
+            id_fields: [NamedField {
+                name: FieldName(name.to_owned()),
+                kind: Pii::Other,
+            }]
+            .into(),
+            ..Rules::default()
+        };
+        assert!(Rules::decode(&codec::encode(&rules)).is_err(), "{name:?}");
+    }
+}
+
+#[test]
+fn ids_that_are_named_apart_are_all_looked_for_and_a_change_says_which_if_they_are_too_many() {
+    let of = |from: usize, n: usize| -> BTreeSet<NamedId> {
+        (from..from + n)
+            .map(|n| id(&format!("C{n:04}-#"), Pii::Other))
+            .collect()
+    };
+    let naming = |ids: BTreeSet<NamedId>, retention_days| {
+        ReleaseRules::from(Rules {
+            ids,
+            retention_days,
+            ..Rules::default()
+        })
+    };
+    let (a, b) = (naming(of(0, 20), Some(30)), naming(of(10, 22), Some(400)));
+    let both = a.and(&b);
+    assert_eq!((both.ids.len(), both.retention_days), (32, Some(30)));
+    assert_eq!(a.and(&naming(BTreeSet::new(), None)), a);
+    let keep = RulesChange::default();
+    assert_eq!(both.changed(&keep).unwrap().ids, both.ids);
+    let more = both.and(&naming(of(40, 1), None));
+    assert!(!more.names_too_many(), "they are looked for");
+    assert!(more.changed(&keep).is_err());
+    let which = RulesChange {
+        ids: Setting::To(of(0, 1)),
+        ..RulesChange::default()
+    };
+    let changed = more.changed(&which).unwrap();
+    assert_eq!((changed.ids, changed.retention_days), (of(0, 1), Some(30)));
+    let anew = RulesChange {
+        replace: true,
+        ..RulesChange::default()
+    };
+    assert_eq!(more.changed(&anew), Ok(Rules::default()));
+    let fits = (0..4).map(|n| naming(of(n * 32, 32), None));
+    let fits = fits.fold(ReleaseRules::default(), |all, one| all.and(&one));
+    assert!(!fits.names_too_many());
+    assert!(fits.and(&naming(of(128, 1), None)).names_too_many());
+    // In force they shut the pack, and in no order another way.
+    let acts: Vec<Rules> = (0..5)
+        .map(|n| Rules {
+            ids: of(n * 32, if n == 4 { 1 } else { 32 }),
+            ..Rules::default()
+        })
+        .collect();
+    let in_force = |acts: &[Rules]| together(acts.iter().cloned().map(Ok));
+    assert_eq!(in_force(&acts[..4]), Ok(fits.clone()));
+    assert_eq!(in_force(&acts), Err(Unreadable::TooManyIds));
+    let turned: Vec<Rules> = acts.iter().rev().cloned().collect();
+    assert_eq!(in_force(&turned), Err(Unreadable::TooManyIds));
+    let unread = [Err(Unreadable::NoKey), Err(Unreadable::NewerVersion)];
+    for why in unread {
+        let worst = together(acts.iter().cloned().map(Ok).chain([why.clone()]));
+        assert_eq!(worst, Err(why.unwrap_err().max(Unreadable::TooManyIds)));
+    }
+    let too_many = RulesChange {
+        ids: Setting::To(of(0, 33)),
+        ..RulesChange::default()
+    };
+    assert!(too_many.of(&Rules::default()).is_err());
 }
 
 #[test]
@@ -245,6 +509,14 @@ fn rules_keep_to_their_limits_when_made_and_when_read() {
         pack: longest.clone(),
         agent: longest.clone(),
         handoff: longest,
+        version: RULES_VERSION,
+        ids: (0..IDS_MAX)
+            .map(|n| id(&format!("{n:031}#"), Pii::Other))
+            .collect(),
+        id_fields: (0..IDS_MAX)
+            .map(|n| field(&format!("{n:064}"), Pii::Other))
+            .collect(),
+        retention_days: Some(RETENTION_DAYS_MAX),
         ..some_rules()
     };
     assert!(sealed(&most).of.sealed.len() <= SEALED_RULES_BYTES_MAX);
@@ -362,6 +634,21 @@ fn any_limits() -> impl Strategy<Value = Limits> {
         })
 }
 
+fn any_ids() -> impl Strategy<Value = (BTreeSet<NamedId>, BTreeSet<NamedField>, Option<u32>)> {
+    let kind = || (0usize..3).prop_map(|at| Pii::ALL[at]);
+    let one = ("CUST-[#@*1]", kind()).prop_filter_map("no form", |(form, kind)| {
+        let form = IdForm::new(&form).ok()?;
+        Some(NamedId { form, kind })
+    });
+    let name = ("[a-c]{2}", kind()).prop_map(|(name, kind)| field(&name, kind));
+    let days = proptest::option::of(1u32..4);
+    (
+        proptest::collection::btree_set(one, 0..3),
+        proptest::collection::btree_set(name, 0..3),
+        days,
+    )
+}
+
 fn any_rules() -> impl Strategy<Value = ReleaseRules> {
     let clients = proptest::option::of(prop_oneof!["[aA]", Just("b".to_owned())]);
     (
@@ -370,15 +657,24 @@ fn any_rules() -> impl Strategy<Value = ReleaseRules> {
         proptest::option::of(0usize..4),
         any_limits(),
         any_limits(),
+        any_ids(),
     )
-        .prop_map(|(label, kind, default, export, agent)| {
-            ReleaseRules::from(Rules {
+        .prop_map(|(label, kind, default, export, agent, named)| {
+            let (ids, id_fields, retention_days) = named;
+            let rules = Rules {
+                ids,
+                id_fields,
+                retention_days,
                 client: label.map(|label| client(&label)),
                 kind: kind.map(|at| PackKind::ALL[at]),
                 default_sensitivity: default.map(|at| Sensitivity::ALL[at]),
                 export,
                 agent,
                 ..Rules::default()
+            };
+            ReleaseRules::from(Rules {
+                version: rules.lowest_version(),
+                ..rules
             })
         })
 }
