@@ -22,6 +22,7 @@ mod kill;
 mod leaving;
 mod long_text;
 mod members;
+mod packs;
 mod peers;
 mod protect;
 mod release;

@@ -56,6 +56,8 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("pack-create", schema_of::<PackAnswer>()),
         ("pack-show", schema_of::<PackAnswer>()),
         ("pack-list", schema_of::<Packs>()),
+        ("pack-archive", schema_of::<PackArchived>()),
+        ("pack-rename", schema_of::<PackRenamed>()),
         ("use", schema_of::<use_pack::Used>()),
         ("add", schema_of::<NoteWritten>()),
         ("search", schema_of::<Found>()),

@@ -1,0 +1,31 @@
+//! What a pack is to this person alone: its name here, and whether it is put away.
+
+use crate::{Engine, EngineError};
+use kitbag_core::id::PackId;
+
+impl Engine {
+    /// Puts a pack away on this device, or takes it out again. Says whether that changed anything.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`], [`EngineError::BadInput`], [`EngineError::Storage`].
+    pub async fn set_archived(&self, pack: PackId, archived: bool) -> Result<bool, EngineError> {
+        self.worker()?
+            .call(move |node, _| node.set_archived(pack, archived))
+            .await
+    }
+
+    /// Gives a pack another name of this person's own, or none. Says which it had, if that changed.
+    ///
+    /// # Errors
+    /// [`EngineError::Conflict`] if another pack goes by that; [`EngineError::BadInput`],
+    /// [`EngineError::NotFound`], [`EngineError::Storage`].
+    pub async fn name_pack(
+        &self,
+        pack: PackId,
+        name: Option<String>,
+    ) -> Result<Option<Option<String>>, EngineError> {
+        self.worker()?
+            .call(move |node, _| node.name_pack(pack, name.as_deref()))
+            .await
+    }
+}
