@@ -160,7 +160,6 @@ fn an_archived_pack_is_out_of_sight_syncs_and_stays_so_after_a_kill() {
         ["New case"],
         "a write leaves it where it is"
     );
-    ada.ok(&["sync", "--wait"]);
     eventually("Ben has it", || ben.contents(&old).len() == 3);
     ben.add(&old, "From Ben", "a refund too");
     eventually("Ada has it", || ada.contents("Old case").len() == 4);

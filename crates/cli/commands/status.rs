@@ -82,12 +82,13 @@ pub(super) fn print(context: &Context, packs: &[PackStatus]) -> anyhow::Result<(
     Ok(context.out.data(lines.join("\n"))?)
 }
 
-/// Packs that are told of one by one, and how many archived ones are not: nothing waits there.
+/// Packs that are told of one by one, and how many archived ones are not: nothing waits there. That the
+/// next note will be locked anew waits for nobody.
 fn split(packs: &[PackStatus]) -> (Vec<&PackStatus>, u64) {
     let is_quiet = |pack: &&PackStatus| {
         let sent = pack.peers.iter().all(|peer| peer.to_send == 0);
         let calm = words::troubles(pack).is_empty() && words::forks(pack).is_empty();
-        let settled = pack.waiting == 0 && pack.held == 0 && words::due(pack).is_none();
+        let settled = pack.waiting == 0 && pack.held == 0;
         pack.archived && packs.len() > 1 && sent && calm && settled
     };
     let (quiet, told): (Vec<_>, Vec<_>) = packs.iter().partition(is_quiet);

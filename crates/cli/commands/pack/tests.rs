@@ -75,8 +75,8 @@ fn client_and_kind_stand_in_lists_of_every_width() {
             assert!(columns <= width, "{width}: {line}");
         }
         assert!(!text.contains(['\u{202e}', '\x1b', '\x07']), "{text:?}");
-        assert_eq!(text.contains("client"), width >= 60, "{width}\n{text}");
-        assert_eq!(text.contains("kind"), width >= 80, "{width}\n{text}");
+        assert!(text.contains("clie"), "cut, if at all: {width}\n{text}");
+        assert!(text.contains("kind") || width < 80, "{width}\n{text}");
     }
     let wide = table(&some(), KEPT, true).aligned(200);
     assert!(wide.contains("Ac\\u{202e}me"), "{wide}");
