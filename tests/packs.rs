@@ -266,3 +266,47 @@ fn a_pack_is_renamed_for_oneself() {
         (&Value::Null, &json!("Acme"))
     );
 }
+
+/// Goal: whoever made a pack changes its title for everybody in it, after a look at who sees that; nobody
+/// else does.
+#[test]
+fn a_pack_has_another_title_for_everybody() {
+    let (ada, ben) = (Device::up("Ada"), Device::up("Ben"));
+    let pack = ada.create_pack("Acme");
+    ben.json_with(&["join", "-"], ada.share(&pack).as_bytes());
+    ben.ok(&["sync", "--wait"]);
+    let rename = ["pack", "rename", "Acme", "--title", "Acme AG"];
+    let planned = ada.json(&[&rename[..], &["--dry-run"]].concat());
+    assert_eq!(
+        (
+            &planned["changed"],
+            &planned["dry_run"],
+            &planned["sensitivity"]
+        ),
+        (&json!(true), &json!(true), &json!("internal"))
+    );
+    assert_eq!(
+        planned["audience"].as_array().unwrap().len(),
+        2,
+        "{planned}"
+    );
+    let (exit, error) = ada.fails(&rename, b"");
+    assert_eq!((exit, &error["code"]), (2, &json!("confirmation-required")));
+    assert_eq!(listed(&ada, &[]), ["Acme"]);
+    let done = ada.json(&[&rename[..], &["--yes"]].concat());
+    assert_eq!(
+        (&done["changed"], &done["dry_run"]),
+        (&json!(true), &json!(false))
+    );
+    ben.ok(&["sync", "--wait"]);
+    for device in [&ada, &ben] {
+        assert_eq!(listed(device, &[]), ["Acme AG"]);
+    }
+    ada.add("Acme AG", "by its new title", "text");
+    let (exit, error) = ben.fails(&["pack", "rename", &pack, "--title", "Ben's", "--yes"], b"");
+    assert_eq!((exit, &error["code"]), (4, &json!("denied")), "{error}");
+    assert!(
+        text(&error["hint"]).contains("pack rename PACK NAME"),
+        "{error}"
+    );
+}

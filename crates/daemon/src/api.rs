@@ -67,6 +67,7 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(show_pack)
         .on(packs::archive)
         .on(packs::rename)
+        .on(packs::retitle)
         .on(list_members)
         .on(review_pack)
         .on(take_over)

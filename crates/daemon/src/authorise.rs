@@ -12,10 +12,10 @@ use kitbag_rpc::{
     ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections, LockHome,
     LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PlanExport, ReadAudit, ReadClip,
     ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin,
-    RelabelNote, RememberClip, RenamePack, ReviewPack, SaveSelection, SearchNotes, Sensitivity,
-    SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop,
-    SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit,
-    WhoAmI,
+    RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack, SaveSelection, SearchNotes,
+    Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection,
+    SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome,
+    UnsharePack, VerifyAudit, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -131,7 +131,7 @@ asks! {
     Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
     Arrange: ArchivePack, RenamePack;
-    Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver, DoHygiene;
+    Write: CreatePack, RetitlePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver, DoHygiene;
     ChangeMembers: UnsharePack, SetRole;
     ChangeRules: SetRules;
     Join: JoinPack, ForgetJoin;

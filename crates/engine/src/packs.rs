@@ -1,6 +1,6 @@
-//! What a pack is to this person alone: its name here, and whether it is put away.
+//! What a pack is called, and whether it is put away here.
 
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, Sensitivity};
 use kitbag_core::id::PackId;
 
 impl Engine {
@@ -26,6 +26,24 @@ impl Engine {
     ) -> Result<Option<Option<String>>, EngineError> {
         self.worker()?
             .call(move |node, _| node.name_pack(pack, name.as_deref()))
+            .await
+    }
+
+    /// Gives a pack that this person made another title, which its members see; with `dry_run` only says
+    /// at which sensitivities it has one that would change.
+    ///
+    /// # Errors
+    /// [`EngineError::Denied`] for a pack that somebody else made; [`EngineError::Conflict`] if another
+    /// pack of this person goes by that; [`EngineError::BadInput`], [`EngineError::NotFound`],
+    /// [`EngineError::Storage`].
+    pub async fn retitle_pack(
+        &self,
+        pack: PackId,
+        title: String,
+        dry_run: bool,
+    ) -> Result<Vec<Sensitivity>, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.retitle_pack(now, pack, &title, dry_run))
             .await
     }
 }

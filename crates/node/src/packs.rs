@@ -159,7 +159,7 @@ impl Node {
             .unwrap_or_default()
     }
 
-    fn stage_title(
+    pub(crate) fn stage_title(
         &mut self,
         pack: PackId,
         title: &str,

@@ -97,7 +97,7 @@ pub use note::{
 };
 pub use pack::{
     ArchivePack, CreatePack, ListPacks, Pack, PackAnswer, PackArchived, PackRef, PackRenamed,
-    Packs, RenamePack, RulesUnclear, ShowPack,
+    PackRetitled, Packs, RenamePack, RetitlePack, RulesUnclear, ShowPack,
 };
 pub use receipt::{
     Hex, LookAtReceipt, NotesSince, RECEIPT_REQUEST_BYTES_MAX, ReceiptAsked, ReceiptBundle,

@@ -1,7 +1,7 @@
 //! Packs: create, list, show, put away, name.
 
 use crate::call::call;
-use crate::{Role, Sensitivity, V1, WaitingJoin};
+use crate::{AudienceMember, Role, Sensitivity, V1, WaitingJoin};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -165,6 +165,41 @@ pub struct PackRenamed {
     pub before: Option<String>,
     /// Whether that was another.
     pub changed: bool,
+}
+
+/// Gives a pack that one made another title, or says what that would do.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetitlePack {
+    /// Version.
+    pub v: V1,
+    /// The pack.
+    pub pack: String,
+    /// Its title, as its members will see it.
+    pub title: String,
+    /// Whether only to say what would happen.
+    #[serde(default)]
+    pub dry_run: bool,
+}
+call!(post RetitlePack, "/v1/pack/retitle" => PackRetitled);
+
+/// What a pack's title is now, or would be.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct PackRetitled {
+    /// Version.
+    pub v: V1,
+    /// The pack as it was before.
+    pub pack: PackRef,
+    /// Its title afterwards.
+    pub title: String,
+    /// Whether that is another.
+    pub changed: bool,
+    /// Whether nothing was done.
+    pub dry_run: bool,
+    /// The highest sensitivity at which it has a title that changes; null if none changes.
+    pub sensitivity: Option<Sensitivity>,
+    /// Who opens that.
+    pub audience: Vec<AudienceMember>,
 }
 
 /// A pack by its id and names, beside something else.

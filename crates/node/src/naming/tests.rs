@@ -72,6 +72,46 @@ fn a_pack_goes_by_its_new_name() {
     assert!(node.packs_called("office").is_empty());
 }
 
+/// Goal: a pack that I made has another title everywhere, for every member, and after a restart; nobody
+/// else's has.
+#[test]
+fn a_pack_that_i_made_has_another_title() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = open(dir.path(), 1);
+    let (pack, other) = (create(&mut node, "Acme"), create(&mut node, "Beta"));
+    let at = vec![Sensitivity::Internal];
+    let titled = |node: &Node| node.pack(pack).unwrap().title;
+    assert_eq!(node.retitle_pack(NOW, pack, "Acme AG", true).unwrap(), at);
+    assert_eq!(titled(&node), "Acme", "only planned");
+    assert_eq!(node.retitle_pack(NOW, pack, "Acme AG", false).unwrap(), at);
+    assert_eq!(titled(&node), "Acme AG");
+    assert!(
+        node.retitle_pack(NOW, pack, "Acme AG", false)
+            .unwrap()
+            .is_empty()
+    );
+    assert_eq!(node.packs_called("Acme AG"), [pack]);
+    assert!(node.packs_called("Acme").is_empty());
+    for (bad, is_taken) in [("Beta", true), ("a\nb", false), ("", false)] {
+        match node.retitle_pack(NOW, pack, bad, false) {
+            Err(NodeError::Stale(_)) => assert!(is_taken, "{bad}"),
+            Err(NodeError::BadInput { field: "title", .. }) => assert!(!is_taken, "{bad}"),
+            done => panic!("{bad:?}: {done:?}"),
+        }
+    }
+    // As if somebody else had made it.
+    node.packs.get_mut(&other).unwrap().row.own = false;
+    let refused = node.retitle_pack(NOW, other, "Mine", false);
+    assert!(
+        matches!(refused, Err(NodeError::Denied(Denied::NotItsMaker))),
+        "{refused:?}"
+    );
+    drop(node);
+    let mut node = open(dir.path(), 2);
+    assert_eq!(titled(&node), "Acme AG");
+    assert!(node.differing_summaries().is_empty());
+}
+
 /// Goal: no word means two packs because somebody gave it twice.
 #[test]
 fn a_name_that_another_pack_goes_by_is_refused() {

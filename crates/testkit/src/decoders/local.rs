@@ -10,8 +10,8 @@ use kitbag_rpc::{
     AddNote, ApproveJoin, ArchivePack, AskWho, Call, Caller, CancelInvite, CheckPack, CreatePack,
     EditNote, ExplainPolicy, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests,
     ListMembers, ListNotes, ListPacks, LockHome, Method, ReadHistory, ReadMetrics, ReadStatus,
-    ReadWhy, RefuseJoin, RelabelNote, RenamePack, ReviewPack, SetRole, SharePack, ShowNote,
-    ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver, UnlockHome, UnsharePack, WhoAmI,
+    ReadWhy, RefuseJoin, RelabelNote, RenamePack, RetitlePack, ReviewPack, SetRole, SharePack,
+    ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver, UnlockHome, UnsharePack, WhoAmI,
     decode_request,
 };
 use kitbag_store::{LogRow, PackRow, Store};
@@ -35,6 +35,7 @@ pub(super) fn request(bytes: &[u8]) -> Verdict {
         call::<ShowPack>,
         call::<ArchivePack>,
         call::<RenamePack>,
+        call::<RetitlePack>,
         call::<UnsharePack>,
         call::<SetRole>,
         call::<ReadWhy>,
