@@ -1,7 +1,7 @@
 //! Search and export with real daemons, on real conversations with all four sensitivities.
 
 use crate::sample::{Piece, split_conversations};
-use crate::support::{Device, eventually, text};
+use crate::support::{Device, eventually, text, up_after_kill};
 use kitbag_engine::Sensitivity;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -273,10 +273,7 @@ fn a_home_with_many_notes_answers_from_its_index() {
     let named = pid.unwrap().to_string();
     let killed = Command::new("kill").args(["-9", &named]).status().unwrap();
     assert!(killed.success());
-    eventually("the daemon is gone", || {
-        let up = ada.run(&["up", "--detach", "--listen", "loopback"], b"");
-        up.status.success() && running(&ada) != pid
-    });
+    up_after_kill(&ada, pid.unwrap());
     assert_eq!(
         ids(&ada.json(&["search", "\"nightingale refund\""])),
         std::slice::from_ref(&note)
@@ -356,8 +353,13 @@ fn hostile_notes_leave_as_text_and_files_are_not_overwritten() {
         );
         assert_eq!(std::fs::read_to_string(&file).unwrap(), markdown);
     }
-    let (exit, error) = ana.fails(&["export", &pack, "--out", "/proc/x.md"], b"");
-    assert_ne!(exit, 3, "the directory is there: {error}");
+    // Below a file nothing can be written, whoever asks and wherever this runs.
+    let below = format!("{name}/x.md");
+    let (exit, error) = ana.fails(&["export", &pack, "--out", &below], b"");
+    assert_eq!((exit, &error["code"]), (1, &json!("storage")), "{error}");
+    assert!(text(&error["message"]).contains(&below), "{error}");
+    assert!(!text(&error["message"]).contains(".tmp"), "{error}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), markdown);
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let (exit, error) = ana.fails(&["export", &pack, "--out", name], b"");
     assert_eq!((exit, &error["code"]), (7, &json!("conflict")));

@@ -23,6 +23,7 @@ mod leaving;
 mod long_text;
 mod members;
 mod named_ids;
+mod packs;
 mod peers;
 mod protect;
 mod release;

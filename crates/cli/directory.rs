@@ -147,6 +147,7 @@ pub(crate) fn reference(pack: &Pack) -> PackRef {
         id: pack.id.clone(),
         title: pack.title.clone(),
         name: pack.name.clone(),
+        archived: pack.archived,
     }
 }
 

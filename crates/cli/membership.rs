@@ -309,6 +309,7 @@ mod tests {
                 id: "abcdefghijklm".to_owned(),
                 title: "Acme".to_owned(),
                 name: None,
+                archived: false,
             },
             person: person("1", name),
             changes: true,

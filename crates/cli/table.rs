@@ -19,6 +19,10 @@ pub(crate) struct Table {
     /// The column that gives way when a line is too long for the terminal.
     gives_way: usize,
     rows: Vec<Vec<String>>,
+    /// Whether a person sees no column in which nothing stands.
+    without_empty: bool,
+    /// Columns that a person does not see if the terminal is too narrow for all, the first first.
+    given_up: &'static [&'static str],
 }
 
 impl Table {
@@ -27,6 +31,24 @@ impl Table {
             header: header.to_vec(),
             gives_way,
             rows: Vec::new(),
+            without_empty: false,
+            given_up: &[],
+        }
+    }
+
+    /// The same, of which a person sees no column in which nothing stands.
+    pub(crate) fn without_empty(self) -> Table {
+        Table {
+            without_empty: true,
+            ..self
+        }
+    }
+
+    /// The same, of which a person sees these columns only if the terminal is wide enough for them.
+    pub(crate) fn giving_up(self, columns: &'static [&'static str]) -> Table {
+        Table {
+            given_up: columns,
+            ..self
         }
     }
 
@@ -55,7 +77,7 @@ impl Table {
         }
     }
 
-    fn separated(&self) -> String {
+    pub(crate) fn separated(&self) -> String {
         let rows: Vec<_> = self.rows.iter().map(|row| row.join("\t")).collect();
         rows.join("\n")
     }
@@ -78,19 +100,49 @@ impl Table {
         }
     }
 
-    fn aligned(mut self, width: usize) -> String {
-        self.rows
-            .insert(0, self.header.iter().map(|&name| name.to_owned()).collect());
+    /// Takes a column out.
+    fn leave_out(&mut self, column: usize) {
+        self.header.remove(column);
+        for row in &mut self.rows {
+            row.remove(column);
+        }
+        if column < self.gives_way {
+            self.gives_way -= 1;
+        }
+    }
+
+    /// The widths of all columns, made to fit as far as they can be.
+    fn fitted(&self, width: usize) -> Vec<usize> {
         let mut columns: Vec<usize> = (0..self.header.len())
             .map(|i| {
-                self.rows
-                    .iter()
-                    .map(|row| row[i].width())
-                    .max()
-                    .unwrap_or(0)
+                let cells = self.rows.iter().map(|row| row[i].width());
+                cells.max().unwrap_or(0)
             })
             .collect();
         self.fit(&mut columns, width);
+        columns
+    }
+
+    pub(crate) fn aligned(mut self, width: usize) -> String {
+        self.rows
+            .insert(0, self.header.iter().map(|&name| name.to_owned()).collect());
+        if self.without_empty {
+            for i in (1..self.header.len()).rev() {
+                if self.rows[1..].iter().all(|row| row[i].is_empty()) {
+                    self.leave_out(i);
+                }
+            }
+        }
+        let mut columns = self.fitted(width);
+        for name in self.given_up {
+            if excess(&columns, width) == 0 {
+                break;
+            }
+            if let Some(i) = self.header.iter().position(|column| column == name) {
+                self.leave_out(i);
+                columns = self.fitted(width);
+            }
+        }
         let lines: Vec<_> = self.rows.iter().map(|row| line(row, &columns)).collect();
         lines.join("\n")
     }

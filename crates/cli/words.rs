@@ -81,14 +81,15 @@ pub(crate) fn inline(text: &str) -> String {
     escape(text, Lines::One).into_owned()
 }
 
-/// `Acme · Internal · readable by you, Ben; not Cleo`.
+/// `Acme · Internal · readable by you, Ben; not Cleo`; of an archived pack, that it is.
 pub(crate) fn audience(
     pack_ref: &PackRef,
     sensitivity: Sensitivity,
     audience: &[AudienceMember],
 ) -> String {
+    let archived = if pack_ref.archived { " (archived)" } else { "" };
     format!(
-        "{} · {} · {}",
+        "{}{archived} · {} · {}",
         pack(pack_ref),
         sensitivity.title(),
         readers(audience)
@@ -347,6 +348,7 @@ mod tests {
             id: "abcdefghijklmnop".to_owned(),
             title: title.to_owned(),
             name: name.map(str::to_owned),
+            archived: false,
         }
     }
 
@@ -450,6 +452,7 @@ mod tests {
             id: String::new(),
             title: String::new(),
             name: None,
+            archived: false,
             peers: Vec::new(),
             waiting: 0,
             set_aside: 0,
@@ -498,6 +501,7 @@ mod tests {
                 id: String::new(),
                 title: String::new(),
                 name: None,
+                archived: false,
                 peers: Vec::new(),
                 waiting: 0,
                 set_aside: 0,

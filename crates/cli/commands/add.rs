@@ -237,6 +237,7 @@ mod tests {
                 id: "qrstuvwxyz234567".to_owned(),
                 title: "Acme".to_owned(),
                 name: None,
+                archived: false,
             },
             existing: true,
             audience: vec![],
@@ -268,6 +269,10 @@ mod tests {
             role,
             clearance,
             default_sensitivity: Internal,
+            client: None,
+            kind: None,
+            rules_unclear: None,
+            archived: false,
         };
         let editor = pack(Some(Role::Editor), Some(Public));
         assert_eq!(writes_up_to(&editor, None), Some(Public));

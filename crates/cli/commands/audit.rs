@@ -650,6 +650,7 @@ mod tests {
                 id: "packpackpack".into(),
                 title: "Acme".into(),
                 name: None,
+                archived: false,
             },
             holds: true,
             devices: vec![device],

@@ -193,6 +193,7 @@ mod tests {
                 id: "abc".into(),
                 title: "Acme".into(),
                 name: None,
+                archived: false,
             },
             who: Named {
                 person: "p".into(),

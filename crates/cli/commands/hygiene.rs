@@ -815,6 +815,7 @@ mod tests {
                 id: "packpackpack".into(),
                 title: "Acme".into(),
                 name: None,
+                archived: false,
             }],
             looked_at: 9,
             unreadable: 0,

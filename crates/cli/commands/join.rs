@@ -148,6 +148,7 @@ mod tests {
                 id: "abcdefghijklm".to_owned(),
                 title: "Ac\x1bme".to_owned(),
                 name: None,
+                archived: false,
             },
             role: Role::Reader,
             clearance: Sensitivity::Public,

@@ -21,6 +21,8 @@ pub(crate) struct Overview {
     offline: bool,
     /// Number of packs; none if no daemon runs to say it, or it is locked.
     packs: Option<usize>,
+    /// How many of them are archived; what needs somebody there is told all the same.
+    archived: usize,
     needs_you: Vec<String>,
     /// What waits for somebody else.
     waiting: Vec<String>,
@@ -73,6 +75,7 @@ impl Overview {
             locked: false,
             offline: false,
             packs: None,
+            archived: 0,
             needs_you: Vec::new(),
             waiting: Vec::new(),
             next: next.to_owned(),
@@ -95,7 +98,8 @@ impl Overview {
                 .map(move |need| format!("{title}: {need}"))
         });
         // Nothing can be added to, or shared of, a pack that this person is out of.
-        let packs_of_mine: Vec<&Pack> = packs.iter().filter(|pack| pack.role.is_some()).collect();
+        let in_use = |pack: &&Pack| pack.role.is_some() && !pack.archived;
+        let packs_of_mine: Vec<&Pack> = packs.iter().filter(in_use).collect();
         let next = match &packs_of_mine[..] {
             [] => "kitbag pack create TITLE, or kitbag join if somebody sent you a ticket",
             packs if packs.iter().all(|pack| pack.notes == 0) => "kitbag add PACK --source LABEL",
@@ -109,6 +113,7 @@ impl Overview {
             locked: false,
             offline: false,
             packs: Some(packs.len()),
+            archived: packs.iter().filter(|pack| pack.archived).count(),
             needs_you: needs_you.collect(),
             waiting: Vec::new(),
             next: next.to_owned(),
@@ -149,8 +154,12 @@ impl Overview {
             }
             (true, None) => "This device is set up; its daemon does not run.".to_owned(),
             (true, Some(packs)) => format!(
-                "This device runs, with {}.",
-                words::count(packs as u64, "pack", "packs")
+                "This device runs, with {}{}.",
+                words::count(packs as u64, "pack", "packs"),
+                match self.archived {
+                    0 => String::new(),
+                    some => format!(", {some} archived"),
+                }
             ),
         };
         let mut lines = vec![state];
@@ -206,6 +215,10 @@ mod tests {
             role: Some(kitbag_rpc::Role::Admin),
             clearance: None,
             default_sensitivity,
+            client: None,
+            kind: None,
+            rules_unclear: None,
+            archived: false,
         }
     }
 
@@ -254,6 +267,7 @@ mod tests {
                 id: "abcdefghijklm".to_owned(),
                 title: "Acme".to_owned(),
                 name: None,
+                archived: false,
             },
             person: String::new(),
             name: name.to_owned(),
@@ -295,6 +309,7 @@ mod tests {
             id: String::new(),
             title: "Ac\nme".to_owned(),
             name: None,
+            archived: false,
             peers: Vec::new(),
             waiting: 0,
             set_aside: 2,

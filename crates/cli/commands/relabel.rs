@@ -145,6 +145,7 @@ mod tests {
                 id: "p".to_owned(),
                 title: "Acme".to_owned(),
                 name: None,
+                archived: false,
             },
             from: Sensitivity::Internal,
             changed: true,

@@ -256,6 +256,7 @@ mod tests {
             id: "packpackpackpack".into(),
             title: "Acme".into(),
             name: None,
+            archived: false,
         }
     }
 

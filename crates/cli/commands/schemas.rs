@@ -56,6 +56,11 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("pack-create", schema_of::<PackAnswer>()),
         ("pack-show", schema_of::<PackAnswer>()),
         ("pack-list", schema_of::<Packs>()),
+        ("pack-archive", schema_of::<PackArchived>()),
+        (
+            "pack-rename",
+            schema_of::<Either<PackRenamed, PackRetitled>>(),
+        ),
         ("use", schema_of::<use_pack::Used>()),
         ("add", schema_of::<NoteWritten>()),
         ("search", schema_of::<Found>()),

@@ -205,6 +205,16 @@ fn in_words(found: &Found, listed: Listed) -> String {
             }
         ));
     }
+    if found.archived_packs > 0 && found.results.is_empty() && !is_all_archived(found) {
+        said.push_str(&format!(
+            "\n{} not looked in; --pack PACK looks in one",
+            words::count(
+                found.archived_packs,
+                "archived pack was",
+                "archived packs were"
+            )
+        ));
+    }
     if !found.total_is_exact {
         said.push_str(&format!(
             "\n{} could not be read on this device, and may hold them too",
@@ -214,8 +224,16 @@ fn in_words(found: &Found, listed: Listed) -> String {
     said
 }
 
+/// Whether there was no pack to look in because all of them are archived.
+fn is_all_archived(found: &Found) -> bool {
+    found.empty_reason == Some(EmptyReason::NoPacks) && found.archived_packs > 0
+}
+
 fn nothing(found: &Found, reason: EmptyReason, listed: Listed) -> String {
     match reason {
+        EmptyReason::NoPacks if is_all_archived(found) => {
+            "All packs here are archived; --pack PACK looks in one".to_owned()
+        }
         EmptyReason::NoPacks => {
             "There is no pack here yet. Next: kitbag pack create TITLE, or kitbag join".to_owned()
         }
@@ -257,6 +275,7 @@ mod tests {
                 id: "p".into(),
                 title: "Acme".into(),
                 name: None,
+                archived: false,
             },
             note_type: "note".into(),
             status: "active".into(),
@@ -279,6 +298,7 @@ mod tests {
             outside_filters: 2,
             deleted: 0,
             unreadable: 0,
+            archived_packs: 0,
             left_out: vec![],
             approximate: vec![],
         }

@@ -251,6 +251,7 @@ mod tests {
                 id: "abcdefghijklm".to_owned(),
                 title: "Acme".to_owned(),
                 name: Some("mine".to_owned()),
+                archived: false,
             },
             joiner_title: "Acme".to_owned(),
             role: Role::Editor,

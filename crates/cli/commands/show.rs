@@ -235,6 +235,7 @@ mod tests {
                 id: "p".to_owned(),
                 title: "Acme".to_owned(),
                 name: None,
+                archived: false,
             },
             note_type: "note".to_owned(),
             title: "T\nsensitivity: public".to_owned(),

@@ -76,8 +76,29 @@ pub(super) fn print(context: &Context, packs: &[PackStatus]) -> anyhow::Result<(
         return Ok(());
     }
     let now = Zoned::now();
-    let packs: Vec<_> = packs.iter().map(|pack| in_words(pack, &now)).collect();
-    Ok(context.out.data(packs.join("\n"))?)
+    let (told, quiet) = split(packs);
+    let mut lines: Vec<_> = told.into_iter().map(|pack| in_words(pack, &now)).collect();
+    lines.extend(quiet_in_words(quiet));
+    Ok(context.out.data(lines.join("\n"))?)
+}
+
+/// Packs that are told of one by one, and how many archived ones are not: nothing waits there. That the
+/// next note will be locked anew waits for nobody.
+fn split(packs: &[PackStatus]) -> (Vec<&PackStatus>, u64) {
+    let is_quiet = |pack: &&PackStatus| {
+        let sent = pack.peers.iter().all(|peer| peer.to_send == 0);
+        let calm = words::troubles(pack).is_empty() && words::forks(pack).is_empty();
+        let settled = pack.waiting == 0 && pack.held == 0;
+        pack.archived && packs.len() > 1 && sent && calm && settled
+    };
+    let (quiet, told): (Vec<_>, Vec<_>) = packs.iter().partition(is_quiet);
+    (told, quiet.len() as u64)
+}
+
+/// That there are archived packs of which nothing is to be told.
+fn quiet_in_words(quiet: u64) -> Option<String> {
+    let packs = words::count(quiet, "archived pack", "archived packs");
+    (quiet > 0).then(|| format!("{packs}, where nothing waits: kitbag pack list --archived"))
 }
 
 fn in_words(pack: &PackStatus, now: &Zoned) -> String {
@@ -97,7 +118,12 @@ fn in_words(pack: &PackStatus, now: &Zoned) -> String {
 }
 
 fn title(pack: &PackStatus) -> String {
-    format!("{} ({})", words::status_name(pack), words::short(&pack.id))
+    let archived = if pack.archived { ", archived" } else { "" };
+    format!(
+        "{} ({}{archived})",
+        words::status_name(pack),
+        words::short(&pack.id)
+    )
 }
 
 fn print_why(context: &Context, packs: &[PackStatus], why: &[PackWhy]) -> anyhow::Result<()> {
@@ -258,6 +284,7 @@ mod tests {
             id: "a".into(),
             title: "Acme".into(),
             name: None,
+            archived: false,
             peers: vec![],
             waiting: 0,
             set_aside: 0,

@@ -130,6 +130,7 @@ mod tests {
             id: "p".to_owned(),
             title: "Acme".to_owned(),
             name: None,
+            archived: false,
             peers,
             waiting: 0,
             set_aside: 0,

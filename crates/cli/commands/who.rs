@@ -186,6 +186,7 @@ mod tests {
                 id: "abc".into(),
                 title: "Acme".into(),
                 name: None,
+                archived: false,
             },
             note: Some("n".into()),
             people: vec![PersonOpens {

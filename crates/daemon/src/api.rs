@@ -9,6 +9,7 @@ mod hygiene;
 mod importing;
 mod keeping;
 mod membership;
+mod packs;
 mod receipts;
 mod rules;
 mod selections;
@@ -64,6 +65,9 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(create_pack)
         .on(list_packs)
         .on(show_pack)
+        .on(packs::archive)
+        .on(packs::rename)
+        .on(packs::retitle)
         .on(list_members)
         .on(review_pack)
         .on(take_over)
@@ -169,6 +173,7 @@ async fn list_packs(served: Served, _: ListPacks) -> Answered<Packs> {
     let packs = served.engine.packs().await.map_err(|e| failed(&e))?;
     Ok(Packs {
         v: V1,
+        archived: packs.iter().filter(|pack| pack.archived).count() as u64,
         packs: packs.into_iter().map(convert::pack).collect(),
         joins: served.waiting_joins().await?,
     })
@@ -519,6 +524,7 @@ async fn join_pack(served: Served, call: JoinPack) -> Answered<Joined> {
             id: joined.pack.to_string(),
             title: String::new(),
             name,
+            archived: false,
         },
     };
     let audience = match &waiting {
@@ -601,11 +607,11 @@ impl Served {
     /// Packs by the names that this person gave them.
     async fn named(&self, packs: Vec<engine::PackStatus>) -> Answered<Vec<PackStatus>> {
         let known = self.engine.packs().await.map_err(|e| failed(&e))?;
-        let mut names: HashMap<PackId, Option<String>> =
-            known.into_iter().map(|pack| (pack.id, pack.name)).collect();
+        let own = known.into_iter().map(|of| (of.id, (of.name, of.archived)));
+        let mut own: HashMap<PackId, (Option<String>, bool)> = own.collect();
         let named = packs.into_iter().map(|pack| {
-            let name = names.remove(&pack.id).flatten();
-            convert::pack_status(pack, name)
+            let (name, archived) = own.remove(&pack.id).unwrap_or_default();
+            convert::pack_status(pack, name, archived)
         });
         Ok(named.collect())
     }

@@ -6,16 +6,7 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, ApproveJoin, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, CheckOrigin,
-    CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote, ExplainPolicy,
-    Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites, ListJoinRequests,
-    ListMembers, ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneGoes,
-    LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PlanExport, ReadAudit, ReadClip,
-    ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin,
-    RelabelNote, RememberClip, ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole,
-    SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop,
-    SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit,
-    WhoAmI,
+    AddNote, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, CheckOrigin, CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -53,6 +44,8 @@ pub(crate) enum Operation {
     },
     /// Puts notes together on this device, where nobody else learns of it.
     Select,
+    /// Names packs and puts them away on this device, where nobody else learns of it.
+    Arrange,
     /// Creates a pack, adds, edits or relabels a note.
     Write,
     /// Gives others access, up to this sensitivity.
@@ -128,7 +121,8 @@ asks! {
     Unlock: UnlockHome;
     Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
-    Write: CreatePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver, DoHygiene;
+    Arrange: ArchivePack, RenamePack;
+    Write: CreatePack, RetitlePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver, DoHygiene;
     ChangeMembers: UnsharePack, SetRole;
     ChangeRules: SetRules;
     Join: JoinPack, ForgetJoin;
@@ -193,8 +187,9 @@ impl Asks for ReadExport {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 18] = [
+    const OPERATIONS: [Operation; 19] = [
         Operation::Select,
+        Operation::Arrange,
         Operation::LookAtDaemon,
         Operation::StopDaemon,
         Operation::Lock,

@@ -46,6 +46,15 @@ pub(crate) fn pack(pack: engine::PackSummary) -> rpc::Pack {
         role: pack.role.map(role),
         clearance: pack.clearance.map(sensitivity),
         default_sensitivity: sensitivity(pack.default_sensitivity),
+        client: pack.client,
+        kind: pack.kind.map(|kind| kind.as_str().to_owned()),
+        rules_unclear: pack.rules_unclear.map(|why| match why {
+            engine::RulesUnclear::SeveralClients => rpc::RulesUnclear::SeveralClients,
+            engine::RulesUnclear::SeveralKinds => rpc::RulesUnclear::SeveralKinds,
+            engine::RulesUnclear::SeveralOfBoth => rpc::RulesUnclear::SeveralOfBoth,
+            engine::RulesUnclear::Unreadable => rpc::RulesUnclear::Unreadable,
+        }),
+        archived: pack.archived,
     }
 }
 
@@ -54,6 +63,7 @@ pub(crate) fn pack_ref(pack: engine::PackSummary) -> rpc::PackRef {
         id: pack.id.to_string(),
         title: pack.title,
         name: pack.name,
+        archived: pack.archived,
     }
 }
 
@@ -440,6 +450,7 @@ pub(crate) fn waiting_join(join: engine::WaitingJoinView) -> rpc::WaitingJoin {
             id: join.pack.to_string(),
             title: String::new(),
             name: join.name,
+            archived: false,
         },
         since: time(join.since),
         asked: asked.collect(),
@@ -492,11 +503,16 @@ pub(crate) fn engine_meters(meters: engine::Meters) -> rpc::EngineMeters {
     }
 }
 
-pub(crate) fn pack_status(pack: engine::PackStatus, name: Option<String>) -> rpc::PackStatus {
+pub(crate) fn pack_status(
+    pack: engine::PackStatus,
+    name: Option<String>,
+    archived: bool,
+) -> rpc::PackStatus {
     rpc::PackStatus {
         id: pack.id.to_string(),
         title: pack.title,
         name,
+        archived,
         peers: pack.peers.into_iter().map(peer_status).collect(),
         waiting: pack.waiting,
         set_aside: pack.set_aside,

@@ -317,6 +317,9 @@ impl From<Denied> for EngineError {
             Denied::NoKeyYet => Some(
                 "wait until another member's device was reached: kitbag sync --wait".to_owned(),
             ),
+            Denied::NotItsMaker => Some(
+                "a name of your own, which nobody else sees: kitbag pack rename PACK NAME".to_owned(),
+            ),
             Denied::LoweringNeedsAdmin => {
                 Some("ask an admin of the pack to do it: kitbag members PACK".to_owned())
             }

@@ -34,6 +34,7 @@ mod keyring;
 mod members;
 mod meters;
 mod network;
+mod packs;
 mod places;
 mod protect;
 mod random;

@@ -65,6 +65,9 @@ pub enum Denied {
     /// The note would stand above the own clearance.
     #[error("that is above your clearance in this pack")]
     AboveClearance,
+    /// The title of a pack is what its members know it by.
+    #[error("only whoever made a pack gives it another title")]
+    NotItsMaker,
     /// Only an admin lets more people read a note.
     #[error("only an admin of this pack makes a note less sensitive")]
     LoweringNeedsAdmin,

@@ -45,16 +45,17 @@ impl Node {
         options: SearchOptions,
         up_to: Sensitivity,
     ) -> Result<Searching, NodeError> {
-        let packs: Vec<PackId> = match &options.packs {
-            Some(packs) => BTreeSet::from_iter(packs.iter().copied())
-                .into_iter()
-                .collect(),
-            None => self.packs.ids(),
+        let (packs, archived) = match &options.packs {
+            Some(packs) => {
+                let packs = BTreeSet::from_iter(packs.iter().copied());
+                (packs.into_iter().collect::<Vec<PackId>>(), 0)
+            }
+            None => self.packs_in_view(),
         };
         if packs.iter().any(|pack| !self.packs.contains(pack)) {
             return Err(NodeError::NotFound("pack"));
         }
-        Searching::new(options, packs, up_to)
+        Ok(Searching::new(options, packs, up_to)?.without(archived))
     }
 
     /// Begins a search that looks at every note, as if there were no index. The answer is the same.

@@ -9,6 +9,7 @@
 #[cfg(test)]
 mod after_removal;
 mod applying;
+pub mod archive;
 mod aside;
 mod asking;
 mod asleep;
@@ -42,6 +43,7 @@ mod links;
 mod logs;
 pub mod long_text;
 mod membership;
+mod naming;
 mod notes;
 mod objects;
 mod packs;
@@ -107,6 +109,7 @@ pub struct Node {
     asking: asking::Asking,
     waiting: Vec<waiting::WaitingJoin>,
     selections: selections::Rows,
+    archived: BTreeSet<PackId>,
     audit: audit::Audit,
     /// Lists that could not be read when this was opened.
     damaged: Vec<&'static str>,
@@ -225,6 +228,7 @@ impl Node {
         let asking = asking::Asking::load(&store, &mut damaged)?;
         let waiting = waiting::load(&store, &mut damaged)?;
         let selections = selections::load(&store, &mut damaged)?;
+        let archived = archive::load(&store, &mut damaged)?;
         let audit = audit::Audit::load(&store, &mut damaged)?;
         hygiene::check_lists(&store, &opened.packs.ids(), &mut damaged)?;
         let mut node = Node {
@@ -243,6 +247,7 @@ impl Node {
             asking,
             waiting,
             selections,
+            archived,
             audit,
             changed: BTreeSet::new(),
             unsettled: BTreeSet::new(),

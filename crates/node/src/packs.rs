@@ -104,14 +104,32 @@ impl Node {
     /// [`NodeError::NotFound`].
     pub fn pack(&self, pack: PackId) -> Result<PackSummary, NodeError> {
         match self.packs.summary(&pack) {
-            Some(summary) => Ok(pack_summary(summary)),
+            Some(summary) => Ok(self.pack_summary(summary)),
             None => Err(self.packs.why_not(&pack)),
         }
     }
 
     /// All packs that can be read, in order of arrival.
     pub fn packs(&self) -> Vec<PackSummary> {
-        self.packs.summaries().map(pack_summary).collect()
+        let summaries = self.packs.summaries();
+        summaries.map(|of| self.pack_summary(of)).collect()
+    }
+
+    fn pack_summary(&self, of: &Summary) -> PackSummary {
+        PackSummary {
+            id: of.id(),
+            title: of.title.clone(),
+            name: of.row.name.clone(),
+            notes: of.notes,
+            members: of.members,
+            role: of.role,
+            clearance: of.clearance,
+            default_sensitivity: of.default_sensitivity,
+            client: of.client.clone(),
+            kind: of.kind,
+            rules_unclear: of.rules_unclear,
+            archived: self.is_archived(&of.id()),
+        }
     }
 
     /// Packs that cannot be read, and what of them. The others go on.
@@ -123,15 +141,8 @@ impl Node {
     /// gave it or the title of a pack they made. Never a title that somebody else chose.
     pub fn packs_called(&self, word: &str) -> Vec<PackId> {
         let lower = word.to_ascii_lowercase();
-        let named = |of: &&Summary| {
-            of.row.name.as_deref() == Some(word) || (of.row.own && of.title == word)
-        };
-        let by_name: Vec<PackId> = self
-            .packs
-            .summaries()
-            .filter(named)
-            .map(Summary::id)
-            .collect();
+        let named = self.packs.summaries().filter(|of| goes_by(of, word));
+        let by_name: Vec<PackId> = named.map(Summary::id).collect();
         if !by_name.is_empty() || lower.is_empty() {
             return by_name;
         }
@@ -148,7 +159,7 @@ impl Node {
             .unwrap_or_default()
     }
 
-    fn stage_title(
+    pub(crate) fn stage_title(
         &mut self,
         pack: PackId,
         title: &str,
@@ -507,17 +518,9 @@ impl Node {
     }
 }
 
-fn pack_summary(of: &Summary) -> PackSummary {
-    PackSummary {
-        id: of.id(),
-        title: of.title.clone(),
-        name: of.row.name.clone(),
-        notes: of.notes,
-        members: of.members,
-        role: of.role,
-        clearance: of.clearance,
-        default_sensitivity: of.default_sensitivity,
-    }
+/// Whether this person calls a pack by exactly this word.
+pub(crate) fn goes_by(of: &Summary, word: &str) -> bool {
+    of.row.name.as_deref() == Some(word) || (of.row.own && of.title == word)
 }
 
 /// Who can know whom an invite was meant for: who made it, and, if it asks, who said yes.

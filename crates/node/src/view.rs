@@ -8,6 +8,7 @@ use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::DateEdit;
 use kitbag_core::pack::note::{Claim, Consent, NoteType, Pii};
 use kitbag_core::policy::op::GrantRef;
+use kitbag_core::policy::rules::PackKind;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::wire::JoinRefusal;
 use minicbor::{Decode, Encode};
@@ -47,6 +48,32 @@ pub struct PackSummary {
     pub clearance: Option<Sensitivity>,
     /// Sensitivity of a note for which nobody says another.
     pub default_sensitivity: Sensitivity,
+    /// The client that it belongs to, if its rules name one.
+    pub client: Option<String>,
+    /// What kind of pack it is, if its rules name one.
+    pub kind: Option<PackKind>,
+    /// Why there may be no client or kind although the rules name some.
+    pub rules_unclear: Option<RulesUnclear>,
+    /// Whether this person put it away on this device.
+    pub archived: bool,
+}
+
+/// Why a pack's rules do not say one client and one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum RulesUnclear {
+    /// Admins named several clients at once; one of them has to say which.
+    #[n(0)]
+    SeveralClients,
+    /// The same for kinds.
+    #[n(1)]
+    SeveralKinds,
+    /// The same for both.
+    #[n(2)]
+    SeveralOfBoth,
+    /// They cannot be read here.
+    #[n(3)]
+    Unreadable,
 }
 
 /// Where a note comes from, as a person or program states it.

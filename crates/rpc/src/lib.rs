@@ -96,7 +96,10 @@ pub use note::{
     NewSource, Note, NoteAnswer, NoteEdited, NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes,
     ReadHistory, Redaction, RelabelNote, Revision, ShowNote, Source,
 };
-pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
+pub use pack::{
+    ArchivePack, CreatePack, ListPacks, Pack, PackAnswer, PackArchived, PackRef, PackRenamed,
+    PackRetitled, Packs, RenamePack, RetitlePack, RulesUnclear, ShowPack,
+};
 pub use receipt::{
     Hex, LookAtReceipt, NotesSince, RECEIPT_REQUEST_BYTES_MAX, ReceiptAsked, ReceiptBundle,
     ReceiptFilter, ReceiptKnown, ReceiptNote, ReceiptPack, ReceiptSelection, ReceiptShown,

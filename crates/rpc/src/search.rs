@@ -14,7 +14,7 @@ pub struct SearchNotes {
     pub v: V1,
     /// Words, `"phrases"`, `beginnings*`, and `-words` that must not be there; at most 16 KiB.
     pub query: String,
-    /// In these packs; in all of this device if empty.
+    /// In these packs; in all of this device that are not archived if empty.
     #[serde(default)]
     pub packs: Vec<String>,
     /// Whether deleted notes are looked at; those that are kept, unless something else is said.
@@ -97,6 +97,9 @@ pub struct Found {
     pub deleted: u64,
     /// Notes that do not open from disk.
     pub unreadable: u64,
+    /// Archived packs that were not looked in, because none was named.
+    #[serde(default)]
+    pub archived_packs: u64,
     /// Words of the query that say little and were left out.
     pub left_out: Vec<String>,
     /// Words of the query that no note holds, and for which nearly equal ones were taken.
@@ -107,7 +110,7 @@ pub struct Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EmptyReason {
-    /// This device has no pack.
+    /// There is no pack to look in: this device has none, or all are archived.
     NoPacks,
     /// There is no note to read there; or no deleted one, or only deleted ones, as was asked.
     NoNotes,

@@ -109,6 +109,9 @@ pub struct PackStatus {
     pub title: String,
     /// The name that this person gave it.
     pub name: Option<String>,
+    /// Whether it is archived on this device.
+    #[serde(default)]
+    pub archived: bool,
     /// The other members' devices.
     pub peers: Vec<PeerStatus>,
     /// Entries and operations that wait for an earlier one.

@@ -15,6 +15,7 @@ mod content;
 mod files;
 mod keys;
 mod local;
+mod receipts;
 mod records;
 mod wire;
 
@@ -92,6 +93,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "report",
         run: content::report,
+    },
+    Target {
+        name: "receipt",
+        run: receipts::receipt,
     },
     Target {
         name: "note_change",

@@ -38,6 +38,7 @@ fn report() -> Report {
         id: "abcdefghijkl".into(),
         title: "Acme".into(),
         name: None,
+        archived: false,
     };
     Report::new(pack, false)
 }
@@ -208,6 +209,7 @@ fn the_report_says_what_became_of_everything() {
             id: "abcdefghijkl".into(),
             title: "Acme".into(),
             name: None,
+            archived: false,
         },
         notes,
         audiences: vec![ImportAudience {
@@ -256,6 +258,7 @@ fn if_all_was_refused_the_command_fails() {
             id: String::new(),
             title: String::new(),
             name: None,
+            archived: false,
         },
         notes: vec![became(Became::Refused)],
         audiences: vec![],
@@ -290,6 +293,7 @@ fn a_file_that_breaks_off_fails_after_its_report() {
             id: "abcdefghijkl".into(),
             title: "Acme".into(),
             name: None,
+            archived: false,
         },
         notes: vec![became(Became::Added), became(Became::Added)],
         audiences: vec![],

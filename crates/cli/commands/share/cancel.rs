@@ -95,6 +95,7 @@ mod tests {
                 id: "abcdefghijklm".to_owned(),
                 title: "Acme".to_owned(),
                 name: None,
+                archived: false,
             },
             invite: Invite {
                 id: "qrstuvwxyz".to_owned(),

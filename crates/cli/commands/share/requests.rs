@@ -174,6 +174,7 @@ mod tests {
                 id: "abcdefghijklm".to_owned(),
                 title: "Acme".to_owned(),
                 name: None,
+                archived: false,
             },
             person: "abcdefghijk".to_owned(),
             name: "Ben\x1b[2J\u{202e}".to_owned(),

@@ -182,7 +182,8 @@ impl Served {
         let Some(query) = matching.query else {
             if packs.is_empty() {
                 let known = self.engine.packs().await.map_err(|e| failed(&e))?;
-                packs.extend(known.into_iter().map(|pack| pack.id));
+                let known = known.into_iter().filter(|pack| !pack.archived);
+                packs.extend(known.map(|pack| pack.id));
             }
             let like = engine::ReadFilter { listed, filter };
             let found = self.engine.choose(packs, like).await;
@@ -218,6 +219,7 @@ impl Served {
                 id: pack.to_string(),
                 title: String::new(),
                 name: None,
+                archived: false,
             })
         };
         Ok(selection.packs().into_iter().map(named).collect())

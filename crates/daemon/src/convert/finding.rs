@@ -52,6 +52,7 @@ pub(crate) fn found(found: engine::Found, names: &HashMap<PackId, rpc::PackRef>)
         id: pack.to_string(),
         title: String::new(),
         name: None,
+        archived: false,
     };
     let hit = |hit: engine::Hit| rpc::Hit {
         id: hit.id.to_string(),
@@ -84,6 +85,7 @@ pub(crate) fn found(found: engine::Found, names: &HashMap<PackId, rpc::PackRef>)
         outside_filters: found.outside_filters,
         deleted: found.deleted,
         unreadable: found.unreadable,
+        archived_packs: found.archived_packs,
         left_out: found.left_out,
         approximate: found.approximate,
     }

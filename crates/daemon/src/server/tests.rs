@@ -100,6 +100,10 @@ async fn create(handled: Arc<AtomicUsize>, call: CreatePack) -> Result<PackAnswe
         role: None,
         clearance: None,
         default_sensitivity,
+        client: None,
+        kind: None,
+        rules_unclear: None,
+        archived: false,
     };
     Ok(PackAnswer { v: V1, pack })
 }

@@ -154,13 +154,7 @@ async fn shutdown_ends_everything() {
     let waiting = soon(ada.net.dial(&address))
         .await
         .expect("admitted, and not yet taken from the queue");
-    let start = std::time::Instant::now();
     soon(ben.net.shutdown()).await;
-    assert!(
-        start.elapsed() < std::time::Duration::from_secs(2),
-        "{:?}",
-        start.elapsed()
-    );
 
     for theirs in [outgoing, waiting] {
         let end = soon(theirs.into_split().1.receive()).await;

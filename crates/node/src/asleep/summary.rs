@@ -6,11 +6,13 @@ use crate::invites::answers_until;
 use crate::joining::name_in;
 use crate::objects::ObjectState;
 use crate::replica::Replica;
+use crate::view::RulesUnclear;
 use kitbag_core::codec;
 use kitbag_core::content::Profile;
 use kitbag_core::id::{DeviceId, EndpointId, EpochId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::index::index_tag;
 use kitbag_core::policy::fold::{InviteState, Member, Standing};
+use kitbag_core::policy::rules::PackKind;
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::sync::tree::LeafHash;
 use kitbag_store::PackRow;
@@ -21,7 +23,7 @@ use std::sync::Arc;
 /// Packs in one block, at most.
 pub(crate) const BLOCK_PACKS: u32 = 128;
 /// Whatever changes what is derived, or how a block is written, changes this.
-const BLOCK_VERSION: u32 = 1;
+const BLOCK_VERSION: u32 = 2;
 
 /// One pack as it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +35,12 @@ pub(crate) struct Summary {
     pub(crate) role: Option<Role>,
     pub(crate) clearance: Option<Sensitivity>,
     pub(crate) default_sensitivity: Sensitivity,
+    /// The one client that its rules name.
+    pub(crate) client: Option<String>,
+    /// The one kind that they name.
+    pub(crate) kind: Option<PackKind>,
+    /// Why there may be none although the rules name some.
+    pub(crate) rules_unclear: Option<RulesUnclear>,
     /// Other devices that the policy names.
     pub(crate) peers: Vec<PeerIn>,
     /// For each clearance that this person shares with somebody.
@@ -170,6 +178,7 @@ impl Summary {
             hash: replica.leaf(clearance),
             entries: replica.entries_up_to(clearance),
         };
+        let (client, kind, rules_unclear) = belongs(replica);
         Summary {
             row: replica.row.clone(),
             title: title_of(replica),
@@ -178,6 +187,9 @@ impl Summary {
             role: membership.map(Member::role),
             clearance: membership.and_then(Member::clearance),
             default_sensitivity: replica.known_default_sensitivity(),
+            client,
+            kind,
+            rules_unclear,
             peers,
             leaves: shared.into_iter().map(leaf).collect(),
             lacking: replica.lacking(Sensitivity::Restricted),
@@ -226,6 +238,27 @@ pub(crate) fn title_up_to(replica: &Replica, clearance: Sensitivity) -> String {
             },
         );
     titles.last().unwrap_or_default()
+}
+
+/// Whose a pack is and of what kind, as far as its rules say one thing and are read here.
+fn belongs(replica: &Replica) -> (Option<String>, Option<PackKind>, Option<RulesUnclear>) {
+    let Ok(rules) = replica.release_rules() else {
+        return (None, None, Some(RulesUnclear::Unreadable));
+    };
+    let (clients, kinds) = (&rules.clients, &rules.kinds);
+    let client = clients.values().next().filter(|_| clients.len() == 1);
+    let kind = kinds.first().copied().filter(|_| kinds.len() == 1);
+    let unclear = match (clients.len() > 1, kinds.len() > 1) {
+        (false, false) => None,
+        (true, false) => Some(RulesUnclear::SeveralClients),
+        (false, true) => Some(RulesUnclear::SeveralKinds),
+        (true, true) => Some(RulesUnclear::SeveralOfBoth),
+    };
+    (
+        client.map(|client| client.label().to_owned()),
+        kind,
+        unclear,
+    )
 }
 
 /// When the next invite is over, if this person has to say so.
@@ -284,6 +317,12 @@ struct Kept {
     /// The rows of its logs.
     #[n(15)]
     logs: Vec<u32>,
+    #[n(16)]
+    client: Option<String>,
+    #[n(17)]
+    kind: Option<PackKind>,
+    #[n(18)]
+    rules_unclear: Option<RulesUnclear>,
 }
 
 #[derive(Encode, Decode)]
@@ -346,6 +385,10 @@ impl<T: Ord + Clone> Table<T> {
 pub(crate) fn encode_block<'a>(
     packs: impl IntoIterator<Item = (u32, &'a Summary, &'a [u32])>,
 ) -> Vec<u8> {
+    codec::encode(&block_of(packs))
+}
+
+fn block_of<'a>(packs: impl IntoIterator<Item = (u32, &'a Summary, &'a [u32])>) -> Block {
     let (mut peers, mut contacts) = (Table::new(), Table::new());
     let mut kept = Vec::new();
     for (number, summary, logs) in packs {
@@ -372,14 +415,17 @@ pub(crate) fn encode_block<'a>(
             asked_until: of.asked_until,
             is_calm: of.is_calm,
             logs: logs.to_vec(),
+            client: of.client,
+            kind: of.kind,
+            rules_unclear: of.rules_unclear,
         });
     }
-    codec::encode(&Block {
+    Block {
         version: BLOCK_VERSION,
         peers: peers.list,
         contacts: contacts.list,
         packs: kept,
-    })
+    }
 }
 
 /// Nothing of a block that another version wrote, or that is none.
@@ -409,6 +455,9 @@ pub(crate) fn decode_block(bytes: &[u8]) -> Vec<InBlock> {
                 role: of.role,
                 clearance: of.clearance,
                 default_sensitivity: of.default_sensitivity,
+                client: of.client,
+                kind: of.kind,
+                rules_unclear: of.rules_unclear,
                 leaves: of.leaves,
                 lacking: of.lacking,
                 is_out: of.is_out,
@@ -441,3 +490,6 @@ impl Summary {
         self.row.id
     }
 }
+
+#[cfg(test)]
+mod tests;

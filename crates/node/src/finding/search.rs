@@ -27,7 +27,7 @@ pub const RESULTS_MAX: usize = 100;
 pub struct SearchOptions {
     /// Words, phrases, and what must not be there.
     pub query: String,
-    /// In these packs; in all of this device if absent.
+    /// In these packs; in all of this device that are not archived if absent.
     pub packs: Option<Vec<PackId>>,
     /// Whether deleted notes are looked at.
     pub listed: Listed,
@@ -60,6 +60,8 @@ pub struct Found {
     pub deleted: u64,
     /// Notes that do not open from disk.
     pub unreadable: u64,
+    /// Archived packs that were not looked in, because none was named.
+    pub archived_packs: u64,
     /// Words of the query that say little and were left out.
     pub left_out: Vec<String>,
     /// Words of the query that no note holds, and for which near ones were taken.
@@ -69,7 +71,7 @@ pub struct Found {
 /// Why a search finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmptyReason {
-    /// This device has no pack.
+    /// There is no pack to look in: this device has none, or all are archived.
     NoPacks,
     /// There is no note to read there; or no deleted one, or only deleted ones, as was asked.
     NoNotes,
@@ -123,6 +125,8 @@ pub struct Searching {
     query: Query,
     options: SearchOptions,
     packs: Vec<PackId>,
+    /// Archived packs that are not looked in.
+    archived: u64,
     /// What is read, once it is known what the index answers.
     parts: Vec<(PackId, Part)>,
     up_to: Sensitivity,
@@ -179,12 +183,18 @@ impl Searching {
             query,
             options,
             packs,
+            archived: 0,
             parts: Vec::new(),
             up_to,
             asks_index: true,
             scratch: Scratch::default(),
             counts: Counts::default(),
         })
+    }
+
+    /// The same, with how many archived packs it leaves out.
+    pub(super) fn without(self, archived: u64) -> Searching {
+        Searching { archived, ..self }
     }
 
     /// The same, of which the index is not asked.
@@ -220,6 +230,7 @@ impl Searching {
             asks_index,
             scratch,
             counts,
+            ..
         } = self;
         let next = match stage {
             Stage::Beginning => {
@@ -328,6 +339,7 @@ impl Searching {
             outside_filters: self.counts.outside_filters,
             deleted: self.counts.deleted,
             unreadable: self.counts.unreadable,
+            archived_packs: self.archived,
             left_out: self.query.left_out().to_vec(),
             approximate,
         }

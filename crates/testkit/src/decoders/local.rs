@@ -7,11 +7,12 @@ use kitbag_core::content::{LogOpening, SMALL_RECORD_BYTES_MAX, SignedHead};
 use kitbag_crypto::MasterKey;
 use kitbag_node::Node;
 use kitbag_rpc::{
-    AddNote, ApproveJoin, AskWho, Call, Caller, CancelInvite, CheckPack, CreatePack, EditNote,
-    ExplainPolicy, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests, ListMembers,
-    ListNotes, ListPacks, LockHome, Method, ReadHistory, ReadMetrics, ReadStatus, ReadWhy,
-    RefuseJoin, RelabelNote, ReviewPack, SetRole, SharePack, ShowNote, ShowPack, ShowPolicy, Stop,
-    SyncPacks, TakeOver, UnlockHome, UnsharePack, WhoAmI, decode_request,
+    AddNote, ApproveJoin, ArchivePack, AskWho, Call, Caller, CancelInvite, CheckPack, CreatePack,
+    EditNote, ExplainPolicy, ForgetJoin, Health, JoinPack, ListInvites, ListJoinRequests,
+    ListMembers, ListNotes, ListPacks, LockHome, Method, ReadHistory, ReadMetrics, ReadStatus,
+    ReadWhy, RefuseJoin, RelabelNote, RenamePack, RetitlePack, ReviewPack, SetRole, SharePack,
+    ShowNote, ShowPack, ShowPolicy, Stop, SyncPacks, TakeOver, UnlockHome, UnsharePack, WhoAmI,
+    decode_request,
 };
 use kitbag_store::{LogRow, PackRow, Store};
 use minicbor::{Decode, Encode};
@@ -32,6 +33,9 @@ pub(super) fn request(bytes: &[u8]) -> Verdict {
         call::<CreatePack>,
         call::<ListPacks>,
         call::<ShowPack>,
+        call::<ArchivePack>,
+        call::<RenamePack>,
+        call::<RetitlePack>,
         call::<UnsharePack>,
         call::<SetRole>,
         call::<ReadWhy>,
@@ -139,7 +143,7 @@ fn setting(name: &str, value: &[u8]) -> Verdict {
 }
 
 /// The settings that a start reads.
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 9] = [
     "identity",
     "life",
     "joining",
@@ -148,5 +152,6 @@ const SETTINGS: [&str; 8] = [
     "audit/waiting",
     "audit/own-end",
     "audit/keep",
+    "archived",
 ];
 const ROW_BYTES_MAX: usize = 64 * 1024;

@@ -2,7 +2,7 @@
 //! is never changed, only extended; [`print_vectors`] wrote it.
 
 use super::*;
-use crate::codec::CodecError;
+use crate::codec::{self, CodecError};
 use crate::id::{ImportKey, PackId};
 use crate::pack::index::index_tag;
 use crate::pack::long_text::{LongText, beginning};
@@ -187,8 +187,110 @@ fn frozen_edits_are_accepted_and_show_what_they_did() {
             (text(&vector, "title"), text(&vector, "body"))
         );
         assert_eq!(view.status.as_str(), text(&vector, "status"));
-        let tags: Vec<String> = view.tags.into_iter().collect();
-        assert_eq!(json!(tags), vector["tags"]);
+        assert_eq!(json!(view.tags), vector["tags"]);
+        if vector["view"].is_object() {
+            assert_eq!(view_json(&view), vector["view"], "{}", vector["name"]);
+            document = in_other_order(&document, &checked, item, note);
+            assert_eq!(view_json(&document.view()), vector["view"]);
+        }
+    }
+}
+
+/// The same changes on a document of their note in another order: the last that can go first.
+fn in_other_order(
+    document: &NoteDocument,
+    changes: &[CheckedChange],
+    item: ItemId,
+    note: &Value,
+) -> NoteDocument {
+    let mut other = NoteDocument::derive(item, &record_of(note));
+    let mut rest: Vec<&CheckedChange> = changes.iter().collect();
+    while !rest.is_empty() {
+        let before = rest.len();
+        for at in (0..rest.len()).rev() {
+            if other.apply(rest[at]).is_ok() {
+                rest.remove(at);
+            }
+        }
+        assert!(rest.len() < before, "each waits for one that is here");
+    }
+    assert_eq!(other.heads(), document.heads());
+    other
+}
+
+/// Everything that a document says, by the words and numbers of the page.
+fn view_json(view: &NoteView) -> Value {
+    let at = |at: Option<Timestamp>| at.map(Timestamp::as_millis);
+    let words = |kinds: &BTreeSet<Pii>| -> Vec<&str> { kinds.iter().map(|k| k.as_str()).collect() };
+    let names = view.superseded_by.iter().map(|id| to_hex(id.as_bytes()));
+    json!({
+        "title": view.title,
+        "body": view.body,
+        "tags": view.tags,
+        "status": view.status.as_str(),
+        "pinned": view.pinned,
+        "consent": view.consent.as_ref().map(|consent| to_hex(codec::encode(consent))),
+        "valid_from": at(view.valid_from),
+        "valid_to": at(view.valid_to),
+        "review_after": at(view.review_after),
+        "expires_at": at(view.expires_at),
+        "type": view.note_type.map(NoteType::as_str),
+        "claim": view.claim.map(Claim::as_str),
+        "pii": words(&view.pii),
+        "superseded_by": names.collect::<Vec<_>>(),
+        "redacted": view.redacted,
+    })
+}
+
+/// Goal: no key of a record or of an edit, and no word, is without a vector.
+#[test]
+fn every_key_and_every_word_of_the_page_has_a_vector() {
+    let notes = vectors("notes");
+    let records: Vec<Record> = notes.iter().map(record_of).collect();
+    let all =
+        |what: &str, words: BTreeSet<&'static str>, has: &dyn Fn(&Record) -> Vec<&'static str>| {
+            let seen: BTreeSet<&str> = records.iter().flat_map(has).collect();
+            assert_eq!(seen, words, "{what}");
+        };
+    let of = |words: &[&'static str]| words.iter().copied().collect::<BTreeSet<_>>();
+    let types: Vec<_> = NoteType::ALL.iter().map(|w| w.as_str()).collect();
+    all("type", of(&types), &|r| vec![r.note_type.as_str()]);
+    let kinds: Vec<_> = SourceKind::ALL.iter().map(|w| w.as_str()).collect();
+    all("source kind", of(&kinds), &|r| vec![r.source.kind.as_str()]);
+    let trusts: Vec<_> = Trust::ALL.iter().map(|w| w.as_str()).collect();
+    all("trust", of(&trusts), &|r| vec![r.source.trust.as_str()]);
+    let pii: Vec<_> = Pii::ALL.iter().map(|w| w.as_str()).collect();
+    all("personal data", of(&pii), &|r| {
+        r.pii.iter().map(|w| w.as_str()).collect()
+    });
+    let consents: Vec<_> = ConsentStatus::ALL.iter().map(|w| w.as_str()).collect();
+    all("consent", of(&consents), &|r| {
+        r.consent.iter().map(|c| c.status.as_str()).collect()
+    });
+    let claims: Vec<_> = Claim::ALL.iter().map(|w| w.as_str()).collect();
+    all("claim", of(&claims), &|r| {
+        r.claim.iter().map(|w| w.as_str()).collect()
+    });
+    let statuses: Vec<_> = Status::ALL.iter().map(|w| w.as_str()).collect();
+    all("status", of(&statuses), &|r| vec![r.status.as_str()]);
+
+    // Each optional field stands alone in one record, so that its key and type are seen by themselves.
+    for (name, _) in alone() {
+        let vector = notes.iter().find(|note| note["name"] == name);
+        assert!(vector.is_some(), "no record with {name} alone");
+    }
+    let edits = vectors("edits");
+    for key in view_json(&NoteView::from(&record("", "")))
+        .as_object()
+        .unwrap()
+        .keys()
+    {
+        let name = match key.as_str() {
+            "title" | "body" | "tags" => continue, // in the first vector
+            key => format!("{key} alone"),
+        };
+        let vector = edits.iter().find(|edit| edit["name"] == json!(name));
+        assert!(vector.is_some(), "no edit of {name}");
     }
 }
 
@@ -514,6 +616,359 @@ fn to_hex(bytes: impl AsRef<[u8]>) -> String {
     HEXLOWER.encode(bytes.as_ref())
 }
 
+/// A record with the words at this place in each list, as far as a list goes; then its last.
+fn with_words(at: usize) -> Record {
+    fn word<T: Copy>(all: &[T], at: usize) -> T {
+        all[at.min(all.len() - 1)]
+    }
+    let mut record = record("words", "one of each");
+    record.note_type = word(NoteType::ALL, at);
+    record.source.kind = word(SourceKind::ALL, at);
+    record.source.trust = word(Trust::ALL, at);
+    record.pii = BTreeSet::from([word(Pii::ALL, at)]);
+    record.consent = Some(Consent::new(word(ConsentStatus::ALL, at)));
+    record.claim = Some(word(Claim::ALL, at));
+    record.status = word(Status::ALL, at);
+    record
+}
+
+/// The least record with one field more, for each field that may be absent or empty.
+fn alone() -> Vec<(&'static str, Record)> {
+    let all = everything();
+    let source = all.source.clone();
+    let (made, said) = (all.produced_by.clone(), all.consent.clone());
+    let (made, said) = (made.expect("just set"), said.expect("just set"));
+    let none = ProducedBy {
+        agent: None,
+        model: None,
+        prompt: None,
+    };
+    let produced = |by: ProducedBy| move |r: &mut Record| r.produced_by = Some(by);
+    let stated = |more: Consent| move |r: &mut Record| r.consent = Some(more);
+    let granted = || Consent::new(ConsentStatus::Granted);
+    type Change = Box<dyn FnOnce(&mut Record)>;
+    let fields: Vec<(&'static str, Change)> = vec![
+        ("tags", Box::new(|r| r.tags = everything().tags)),
+        ("source uri", Box::new(move |r| r.source.uri = source.uri)),
+        (
+            "source app",
+            Box::new(|r| r.source.app = Some("CRM".into())),
+        ),
+        (
+            "source author",
+            Box::new(|r| r.source.author = Some("Yusuf".into())),
+        ),
+        (
+            "source locator",
+            Box::new(|r| r.source.locator = Some("row 14".into())),
+        ),
+        (
+            "observed at",
+            Box::new(|r| r.source.observed_at = Some(Timestamp::from_millis(7))),
+        ),
+        (
+            "produced by an agent",
+            Box::new(produced(ProducedBy {
+                agent: made.agent,
+                ..none.clone()
+            })),
+        ),
+        (
+            "produced by a model",
+            Box::new(produced(ProducedBy {
+                model: made.model,
+                ..none.clone()
+            })),
+        ),
+        (
+            "produced by a prompt",
+            Box::new(produced(ProducedBy {
+                prompt: made.prompt,
+                ..none.clone()
+            })),
+        ),
+        ("produced by something", Box::new(produced(none))),
+        (
+            "personal data",
+            Box::new(|r| r.pii = Pii::ALL.iter().copied().collect()),
+        ),
+        ("consent", Box::new(stated(granted()))),
+        (
+            "consent for purposes",
+            Box::new(stated(Consent {
+                purposes: BTreeSet::from(["support".into(), "éclair".into()]),
+                ..granted()
+            })),
+        ),
+        (
+            "consent of a subject",
+            Box::new(stated(Consent {
+                subject: said.subject,
+                ..granted()
+            })),
+        ),
+        (
+            "consent given at",
+            Box::new(stated(Consent {
+                given_at: said.given_at,
+                ..granted()
+            })),
+        ),
+        (
+            "consent until",
+            Box::new(stated(Consent {
+                expires_at: said.expires_at,
+                ..granted()
+            })),
+        ),
+        (
+            "consent by evidence",
+            Box::new(stated(Consent {
+                evidence: said.evidence,
+                ..granted()
+            })),
+        ),
+        ("claim", Box::new(|r| r.claim = Some(Claim::Observation))),
+        ("confidence", Box::new(|r| r.confidence = Some(0))),
+        ("whole confidence", Box::new(|r| r.confidence = Some(1000))),
+        ("pinned", Box::new(|r| r.pinned = true)),
+        (
+            "supersedes",
+            Box::new(|r| r.supersedes = [item(3), item(4)].into()),
+        ),
+        (
+            "derived from",
+            Box::new(|r| r.derived_from = [item(4), item(5)].into()),
+        ),
+        (
+            "valid from",
+            Box::new(|r| r.valid_from = Some(Timestamp::from_millis(0))),
+        ),
+        (
+            "valid to",
+            Box::new(|r| r.valid_to = Some(Timestamp::from_millis(23))),
+        ),
+        (
+            "review after",
+            Box::new(|r| r.review_after = Some(Timestamp::from_millis(24))),
+        ),
+        ("expires at", Box::new(|r| r.expires_at = Some(DATE_MAX))),
+    ];
+    let with = fields.into_iter().map(|(name, change)| {
+        let mut record = record("", "");
+        change(&mut record);
+        (name, record)
+    });
+    with.collect()
+}
+
+/// One edit of one key for each that an edit may put, of the least note.
+fn one_key_each() -> Vec<(&'static str, Edit)> {
+    let at = |millis| DateEdit::Set(Timestamp::from_millis(millis));
+    let of = |name, edit| (name, edit);
+    let none = Edit::default;
+    vec![
+        of(
+            "status alone",
+            Edit {
+                status: Some(Status::Expired),
+                ..none()
+            },
+        ),
+        of(
+            "pinned alone",
+            Edit {
+                pinned: Some(true),
+                ..none()
+            },
+        ),
+        of(
+            "consent alone",
+            Edit {
+                consent: everything().consent,
+                ..none()
+            },
+        ),
+        of(
+            "valid_from alone",
+            Edit {
+                valid_from: at(0),
+                ..none()
+            },
+        ),
+        of(
+            "valid_to alone",
+            Edit {
+                valid_to: at(127),
+                ..none()
+            },
+        ),
+        of(
+            "review_after alone",
+            Edit {
+                review_after: at(128),
+                ..none()
+            },
+        ),
+        of(
+            "expires_at alone",
+            Edit {
+                expires_at: DateEdit::Set(DATE_MAX),
+                ..none()
+            },
+        ),
+        of(
+            "type alone",
+            Edit {
+                note_type: FieldEdit::Set(NoteType::Template),
+                ..none()
+            },
+        ),
+        of(
+            "claim alone",
+            Edit {
+                claim: FieldEdit::Set(Claim::Directive),
+                ..none()
+            },
+        ),
+        of(
+            "pii alone",
+            Edit {
+                pii: FieldEdit::Set([Pii::Name, Pii::Other].into()),
+                ..none()
+            },
+        ),
+        of(
+            "superseded_by alone",
+            Edit {
+                superseded_by: FieldEdit::Set([item(3), item(9)].into()),
+                ..none()
+            },
+        ),
+        of(
+            "redacted alone",
+            Edit {
+                redacted: FieldEdit::Set("asked by Mia".into()),
+                ..none()
+            },
+        ),
+    ]
+}
+
+/// Edits of the same keys by two who did not know of each other, what comes of them, and their end.
+fn at_once() -> [Edit; 3] {
+    let at = |millis| DateEdit::Set(Timestamp::from_millis(millis));
+    let said = |status, purposes: &[&str], until| Consent {
+        purposes: purposes.iter().map(|word| (*word).to_owned()).collect(),
+        expires_at: Some(Timestamp::from_millis(until)),
+        ..Consent::new(status)
+    };
+    let one = Edit {
+        status: Some(Status::Expired),
+        pinned: Some(true),
+        consent: Some(said(ConsentStatus::Granted, &["a", "b"], 9)),
+        valid_from: at(10),
+        valid_to: at(20),
+        review_after: at(30),
+        expires_at: at(40),
+        note_type: FieldEdit::Set(NoteType::Decision),
+        claim: FieldEdit::Set(Claim::Verified),
+        pii: FieldEdit::Set([Pii::Email].into()),
+        superseded_by: FieldEdit::Set([item(3)].into()),
+        redacted: FieldEdit::Set("b".into()),
+        ..Edit::default()
+    };
+    let two = Edit {
+        status: Some(Status::Superseded),
+        pinned: Some(true),
+        consent: Some(said(ConsentStatus::Granted, &["b", "c"], 8)),
+        valid_from: at(11),
+        valid_to: at(19),
+        review_after: at(31),
+        expires_at: at(39),
+        note_type: FieldEdit::Set(NoteType::Prompt),
+        claim: FieldEdit::Set(Claim::Inference),
+        pii: FieldEdit::Set([Pii::Phone].into()),
+        superseded_by: FieldEdit::Set([item(2)].into()),
+        redacted: FieldEdit::Set("a".into()),
+        ..Edit::default()
+    };
+    let end = Edit {
+        status: Some(Status::Active),
+        pinned: Some(false),
+        valid_from: DateEdit::Clear,
+        valid_to: DateEdit::Clear,
+        review_after: DateEdit::Clear,
+        expires_at: DateEdit::Clear,
+        note_type: FieldEdit::Clear,
+        claim: FieldEdit::Clear,
+        pii: FieldEdit::Clear,
+        superseded_by: FieldEdit::Clear,
+        redacted: FieldEdit::Clear,
+        ..Edit::default()
+    };
+    [one, two, end]
+}
+
+/// A vector of these changes on this note, and all that it says after them.
+fn edit_vector(
+    name: &str,
+    note: &str,
+    document: &NoteDocument,
+    changes: &[(u8, NewChange)],
+) -> Value {
+    let view = document.view();
+    let changes = changes.iter().map(|(log, new)| {
+        json!({ "log": to_hex([*log; 32]), "hash": to_hex(new.hash.0), "change": to_hex(&new.bytes) })
+    });
+    json!({
+        "name": name,
+        "note": note,
+        "changes": changes.collect::<Vec<_>>(),
+        "title": view.title,
+        "body": view.body,
+        "status": view.status.as_str(),
+        "tags": view.tags,
+        "view": view_json(&view),
+    })
+}
+
+/// The vectors of [`one_key_each`] and [`at_once`].
+fn more_edits() -> Vec<Value> {
+    let least = record("", "");
+    let derived = || {
+        NoteDocument::derive(
+            item_id(LogId::from_bytes([0x11; 32]), 258, &least.salt),
+            &least,
+        )
+    };
+    let mut vectors = Vec::new();
+    for (name, of) in one_key_each() {
+        let mut document = derived();
+        let change = edit(&document, 1, &of);
+        document.apply(&change.checked).expect("applies");
+        vectors.push(edit_vector(name, "empty", &document, &[(1, change)]));
+    }
+    let base = derived();
+    let [one, two, end] = at_once();
+    let (one, two) = (edit(&base, 1, &one), edit(&base, 2, &two));
+    let mut merged = base.clone();
+    let both = [one.checked.clone(), two.checked.clone()];
+    merged.try_apply(&both).expect("applies");
+    let mut changes = vec![(1, one), (2, two)];
+    vectors.push(edit_vector("every key at once", "empty", &merged, &changes));
+    let end = edit(&merged, 2, &end);
+    merged.apply(&end.checked).expect("applies");
+    changes.push((2, end));
+    vectors.push(edit_vector(
+        "every key taken away",
+        "empty",
+        &merged,
+        &changes,
+    ));
+    vectors
+}
+
 fn note_vector(name: &str, record: &Record, body_times: Option<usize>) -> Value {
     let (log, seq) = ([0x11; 32], 258);
     let mut long = record.clone();
@@ -577,6 +1032,16 @@ fn print_vectors() {
         ),
         ("imported", imported(), None),
     ];
+    let words = (0..Pii::ALL.len()).map(|at| (format!("words {at}"), with_words(at), None));
+    let alone = alone()
+        .into_iter()
+        .map(|(name, record)| (name.to_owned(), record, None));
+    let notes: Vec<(String, Record, Option<usize>)> = notes
+        .into_iter()
+        .map(|(name, record, times)| (name.to_owned(), record, times))
+        .chain(words)
+        .chain(alone)
+        .collect();
     let edited = NoteDocument::derive(
         item_id(LogId::from_bytes([0x11; 32]), 258, &everything().salt),
         &everything(),
@@ -644,14 +1109,14 @@ fn print_vectors() {
         "notes": notes.iter().map(|(name, record, times)| note_vector(name, record, *times)).collect::<Vec<_>>(),
         "tags": tags.collect::<Vec<_>>(),
         "index": index.collect::<Vec<_>>(),
-        "edits": [{
+        "edits": std::iter::once(json!({
             "note": "every field",
             "changes": [change(1, &one), change(2, &two), change(1, &three)],
             "title": view.title,
             "body": view.body,
             "status": view.status.as_str(),
             "tags": view.tags,
-        }],
+        })).chain(more_edits()).collect::<Vec<_>>(),
         "refused": [
             refused("WrongActor", 2, &one.bytes),
             refused("BadChecksum", 1, &broken),
