@@ -336,11 +336,11 @@ fn verify_ends_with_10_for_what_was_changed_on_the_disk() {
             Box::new(|| damage::turn_bit(&database, "contents.2", content).unwrap()),
         ),
         (
-            "it is not there",
+            "entry breaks a rule: a body matches its header",
             Box::new(|| damage::remove(&database, "contents.2", content).unwrap()),
         ),
         (
-            "no signed end covers it",
+            "a signed end",
             Box::new(|| batch(&|batch| batch.remove_head(log, end).unwrap())),
         ),
         (
@@ -358,6 +358,14 @@ fn verify_ends_with_10_for_what_was_changed_on_the_disk() {
         let error: Value = serde_json::from_str(stderr.trim()).unwrap();
         crate::schemas::check_error(&error);
         assert_eq!(error["error"]["code"], "integrity", "{reason}: {error}");
+        if output.stdout.is_empty() {
+            assert_eq!(
+                reason, "a signed end",
+                "only then the pack itself is not read"
+            );
+            ada.ok(&["down"]);
+            continue;
+        }
         let found: Value = serde_json::from_slice(&output.stdout).unwrap();
         crate::schemas::check(&["audit", "verify"], &found);
         assert_eq!(found["holds"], false, "{reason}: {found}");

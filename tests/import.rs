@@ -365,7 +365,7 @@ fn stored(name: &str, bytes: &[u8]) -> Vec<u8> {
     facts.extend(name_length.to_le_bytes());
     facts.extend([0, 0]);
     let file = [b"PK\x03\x04", &facts[..], name.as_bytes(), bytes].concat();
-    let rest = [0; 12]; // comment, disk, attributes, where its own header is
+    let rest = [0; 14]; // comment, disk, attributes, where its own header is
     let listed = [b"PK\x01\x02\x14\x00", &facts[..], &rest, name.as_bytes()].concat();
     let mut end = b"PK\x05\x06\0\0\0\0\x01\0\x01\0".to_vec();
     for number in [listed.len() as u32, file.len() as u32] {
