@@ -1,6 +1,9 @@
 //! What devices report of reads, exports and denials, with the real program and real daemons.
 
-use crate::support::{Device, eventually, files_below, find, run_in, text, up_after_kill};
+use crate::support::{
+    Device, eventually, files_below, find, open_store, run_in, text, up_after_kill,
+};
+use kitbag_testkit::{Dice, damage};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::process::Command;
@@ -269,4 +272,118 @@ fn keeping_and_wrong_questions() {
     }
     let (exit, _) = ada.fails(&["audit", "who-read", "zzzzzzzzzz"], b"");
     assert_eq!(exit, 3);
+}
+
+/// Goal: whatever somebody changed on the disk of what was reported, `audit verify` names its place and
+/// ends with 10: a row that was changed or taken away, a signed end that is gone, a row of the device's own
+/// list. Put back as it was, it holds.
+#[test]
+fn verify_ends_with_10_for_what_was_changed_on_the_disk() {
+    let ada = Device::up("Ada");
+    let (one, two) = (ada.create_pack("One"), ada.create_pack("Two"));
+    let note = ada.add(&one, "Renewal", "they want a quarterly payment");
+    ada.ok(&["show", &note]);
+    let other = ada.add(&two, "Refund", "another");
+    for note in [&note, &other] {
+        ada.ok(&["select", "add", note]);
+    }
+    ada.ok(&["select", "save", "both"]);
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.md").display().to_string();
+    let export = ["export", "--selection", "both", "--format", "md"];
+    ada.ok(&[&export[..], &["--out", &out]].concat());
+    let holds = ada.json(&["audit", "verify", &one]);
+    assert_eq!(holds["holds"], true, "{holds}");
+    assert!(holds["own_rows"].as_u64() > Some(0), "{holds}");
+    assert!(holds["devices"][0]["reports"].as_u64() > Some(0), "{holds}");
+    ada.ok(&["down"]);
+    let database = ada.home.join("kitbag.redb");
+    let whole = std::fs::read(&database).unwrap();
+
+    // The log of the notes and reports of the first pack.
+    let store = open_store(&ada.home);
+    let number = |pack: &str| {
+        let logs = store.logs().unwrap().into_iter();
+        let of_pack: Vec<u32> = logs
+            .filter(|(_, row)| {
+                let opening = kitbag_core::content::LogOpening::decode(&row.opening).unwrap();
+                opening.pack.to_string() == pack
+                    && opening.sensitivity == kitbag_core::policy::Sensitivity::Internal
+            })
+            .map(|(number, _)| number)
+            .collect();
+        of_pack[0]
+    };
+    let log = number(&one);
+    let end = store.heads(log).unwrap().last().unwrap().position.seq;
+    drop(store);
+    let of_log = |table: &str| {
+        let rows = damage::rows(&database, table).unwrap().into_iter();
+        rows.filter(|at| at.0 == log).max().unwrap()
+    };
+    let content = of_log("contents.2");
+    let batch = |change: &dyn Fn(&mut kitbag_store::Batch<'_>)| {
+        let mut store = open_store(&ada.home);
+        let mut rng = Dice::new(2).fork();
+        let mut batch = store.batch(&mut *rng).unwrap();
+        change(&mut batch);
+        batch.commit().unwrap();
+    };
+    type Change<'c> = (&'c str, Box<dyn Fn() + 'c>);
+    let changes: [Change<'_>; 4] = [
+        (
+            "it does not open from disk",
+            Box::new(|| damage::turn_bit(&database, "contents.2", content).unwrap()),
+        ),
+        (
+            "entry breaks a rule: a body matches its header",
+            Box::new(|| damage::remove(&database, "contents.2", content).unwrap()),
+        ),
+        (
+            "a signed end",
+            Box::new(|| batch(&|batch| batch.remove_head(log, end).unwrap())),
+        ),
+        (
+            "own",
+            Box::new(|| batch(&|batch| batch.put_setting("audit/own/0", b"noise").unwrap())),
+        ),
+    ];
+    for (reason, change) in changes {
+        std::fs::write(&database, &whole).unwrap();
+        change();
+        ada.ok(&["up", "--detach", "--offline"]);
+        let output = ada.run(&["audit", "verify", &one, "--json"], b"");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(10), "{reason}: {stderr}");
+        let error: Value = serde_json::from_str(stderr.trim()).unwrap();
+        crate::schemas::check_error(&error);
+        assert_eq!(error["error"]["code"], "integrity", "{reason}: {error}");
+        if output.stdout.is_empty() {
+            assert_eq!(
+                reason, "a signed end",
+                "only then the pack itself is not read"
+            );
+            ada.ok(&["down"]);
+            continue;
+        }
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        crate::schemas::check(&["audit", "verify"], &found);
+        assert_eq!(found["holds"], false, "{reason}: {found}");
+        let broken = match reason {
+            "own" => &found["own_broken"],
+            _ => &found["devices"][0]["broken"][0],
+        };
+        assert!(broken["at"].is_u64(), "{reason}: {found}");
+        if reason != "own" {
+            assert_eq!(broken["reason"], reason, "{found}");
+            assert_eq!(broken["sensitivity"], "internal");
+        }
+        // In words as well, with the same code.
+        let output = ada.run(&["audit", "verify", &one], b"");
+        assert_eq!(output.status.code(), Some(10));
+        ada.ok(&["down"]);
+    }
+    std::fs::write(&database, &whole).unwrap();
+    ada.ok(&["up", "--detach", "--offline"]);
+    assert_eq!(ada.json(&["audit", "verify", &one])["holds"], true);
 }

@@ -42,15 +42,31 @@ impl Desktop {
         let path = std::env::var("PATH").unwrap();
         let path = format!("{}:{path}", self.dir.path().display());
         let wayland = ("WAYLAND_DISPLAY".to_owned(), "of-a-test".to_owned());
-        let x11 = ("DISPLAY".to_owned(), String::new());
+        let display = self.path("display").exists().then_some("of-a-test");
+        let x11 = ("DISPLAY".to_owned(), display.unwrap_or_default().to_owned());
         vec![("PATH".to_owned(), path), wayland, x11]
     }
 
+    /// From now on there is X11 beside Wayland, and a window in front: what `xdotool` says of it.
+    fn window(&self, script: &str) {
+        let script = format!(
+            "#!/bin/sh\n[ \"$*\" = \"getactivewindow getwindowname\" ] || exit 2\n{script}\n"
+        );
+        let program = self.path("xdotool");
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(self.path("display"), "").unwrap();
+    }
+
     fn run(&self, device: &Device, args: &[&str]) -> Output {
+        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
+        self.run_plain(device, &args)
+    }
+
+    fn run_plain(&self, device: &Device, args: &[&str]) -> Output {
         let env = self.env();
         let env: Vec<(&str, &str)> = env.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
-        run_in(&device.home, &args, b"", &env)
+        run_in(&device.home, args, b"", &env)
     }
 
     fn json(&self, device: &Device, args: &[&str]) -> Value {
@@ -125,6 +141,11 @@ fn a_clip_goes_where_the_last_one_went() {
         desktop.json(&ada, &["clip"])
     };
     assert_eq!(held["clips"][0]["note"]["sensitivity"], "restricted");
+    assert_eq!(
+        held["clips"][0]["held"],
+        json!(["email", "date_of_birth"]),
+        "{held}"
+    );
     assert_eq!(
         held["clips"][0]["masked"]["note"]["sensitivity"],
         "internal"
@@ -232,4 +253,82 @@ fn a_watch_takes_what_is_copied_from_then_on() {
         .map(|(_, body)| body)
         .collect();
     assert_eq!(bodies, ["before", "first", "second"]);
+}
+
+/// Goal: a clip with personal data says so in words, with the kinds and never a value.
+#[test]
+fn a_clip_with_personal_data_says_that_the_original_is_raised() {
+    let (ada, desktop) = (Device::up("Ada"), Desktop::new());
+    let pack = ada.create_pack("Acme");
+    desktop.copy(b"Born 1990-04-05, mia.li@example.com");
+    let output = desktop.run_plain(&ada, &["clip", &pack, "--source", "CRM"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let words = "It holds personal data (email, date of birth), so the original is Restricted. A masked copy ";
+    assert!(said.contains(words), "{said}");
+    assert!(!said.contains("mia.li") && !said.contains("1990"), "{said}");
+}
+
+/// Goal: on X11 the title of the window in front is suggested as the source, and kept as the application
+/// while it watches; a hostile title stays text, and a program that fails suggests nothing.
+#[test]
+fn the_window_in_front_is_suggested_and_kept() {
+    let (ada, desktop) = (Device::up("Ada"), Desktop::new());
+    let pack = ada.create_pack("Acme");
+    desktop.copy(b"Renewal in June");
+    let hint = |desktop: &Desktop| {
+        let (exit, error) = desktop.fails(&ada, &["clip", &pack]);
+        assert_eq!((exit, &error["code"]), (2, &json!("usage")), "{error}");
+        text(&error["hint"])
+    };
+    let remembered = "it is remembered for the next clip into this pack";
+    assert_eq!(hint(&desktop), remembered, "Wayland tells nobody");
+    desktop.window("echo 'Acme · Renewal — CRM'");
+    assert_eq!(
+        hint(&desktop),
+        "the window in front is: Acme · Renewal — CRM"
+    );
+    desktop.window("printf 'CRM\\033[31m\\n\\342\\200\\256evil'");
+    let told = hint(&desktop);
+    assert!(
+        told.starts_with("the window in front is: CRM") && told.ends_with("evil"),
+        "{told}"
+    );
+    let is_hostile = |c: char| c.is_control() || c == '\u{202e}';
+    assert!(!told.contains(is_hostile), "{told:?}");
+    let long = "head -c 5000 /dev/zero | tr '\\0' x";
+    for script in ["exit 1", "echo CRM; exit 1", "echo", "printf '\\377'", long] {
+        desktop.window(script);
+        let told = hint(&desktop);
+        let named = "the window in front is: xxx";
+        assert!(
+            told == remembered || (script == long && told.starts_with(named) && told.len() < 1_000),
+            "{script}: {told}"
+        );
+    }
+
+    // Said once, the source is remembered; each clip that comes while it watches has its own window.
+    desktop.window("echo 'Mail — Inbox'");
+    desktop.json(&ada, &["clip", &pack, "--source", "CRM"]);
+    let mut watching = desktop.watch(&ada, "1");
+    let mut stderr = watching.stderr.take().unwrap();
+    let (mut told, mut byte) = (Vec::new(), [0]);
+    while !String::from_utf8_lossy(&told).contains("does not\n") {
+        let read = std::io::Read::read(&mut stderr, &mut byte).unwrap();
+        assert_eq!(read, 1, "{}", String::from_utf8_lossy(&told));
+        told.push(byte[0]);
+    }
+    desktop.copy(b"They want 40 seats");
+    std::io::Read::read_to_end(&mut stderr, &mut told).unwrap();
+    assert!(watching.wait().unwrap().success());
+    let list = ada.json(&["list", &pack]);
+    let apps: Vec<Value> = list["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|note| ada.json(&["show", &text(&note["id"])])["note"].clone())
+        .filter(|note| note["body"] == "They want 40 seats")
+        .map(|note| json!([note["source"]["label"], note["source"]["app"]]))
+        .collect();
+    assert_eq!(apps, [json!(["CRM", "Mail — Inbox"])]);
 }

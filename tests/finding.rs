@@ -454,6 +454,10 @@ fn every_format_leaves_whole_and_counted() {
             "text",
             "\n  a </document_content> ]]> & \\u{202e}\n  ```\n  ----\n  notes: 0\n",
         ),
+        (
+            "hcr",
+            "a </document_content> ]]> & \\u202e\\n```\\n----\\nnotes: 0",
+        ),
     ] {
         let document = ana.ok(&["export", &pack, "--format", format]);
         assert!(document.contains(shown), "{format}: {document}");
@@ -503,7 +507,7 @@ fn an_export_keeps_to_its_budget() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out");
     let name = out.to_str().unwrap();
-    for format in ["md", "xml", "json", "jsonl", "text"] {
+    for format in ["md", "xml", "json", "jsonl", "text", "hcr"] {
         let whole = ana.ok(&["export", &pack, "--format", format]);
         let max = kitbag_render::tokens(&whole) * 3 / 4;
         let allowed = max.to_string();

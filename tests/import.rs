@@ -5,7 +5,7 @@ use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const CONTACTS: &str = include_str!("../crates/import/tests/fixtures/contacts.csv");
@@ -265,6 +265,158 @@ fn an_export_comes_in_as_it_left() {
     }
 }
 
+/// Goal: mail, notes as Markdown and the exports of ChatGPT and Claude come in through the daemon with what
+/// they say, as files, folders and archives; a second time nothing is added.
+#[test]
+fn every_other_kind_comes_in_once() {
+    let ana = Device::up("Ana");
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let mail = |id: u8, subject: &str, text: &str| {
+        format!(
+            "From: Cy <cy@example.net>\r\nSubject: {subject}\r\nMessage-ID: <{id}@example.net>\r\n\
+             Date: Sat, 14 Jun 2025 10:00:00 +0000\r\n\r\n{text}\r\n"
+        )
+    };
+    fs::write(path("one.eml"), mail(1, "Renewal", "They renew in June")).unwrap();
+    let two = [
+        mail(2, "Seats", "Forty seats"),
+        mail(3, "Price", "Too high"),
+    ];
+    let mbox: String = two
+        .iter()
+        .map(|mail| format!("From cy@example.net Sat Jun 14 10:00:00 2025\r\n{mail}\r\n"))
+        .collect();
+    fs::write(path("all.mbox"), mbox).unwrap();
+    fs::create_dir_all(path("vault/below")).unwrap();
+    fs::create_dir_all(path("vault/.obsidian")).unwrap();
+    fs::write(
+        path("vault/a.md"),
+        "---\ntags: [vip]\n---\n# Plan\nSee [[b]]\n",
+    )
+    .unwrap();
+    fs::write(path("vault/below/b.md"), "# Notes\nForty seats\n").unwrap();
+    fs::write(path("vault/.obsidian/c.md"), "# Settings\n").unwrap();
+    let node = |id: &str, parent: Option<&str>, role: &str, said: &str| {
+        json!({"id": id, "parent": parent, "children": [], "message": {
+            "id": id, "author": {"role": role}, "create_time": 1_749_895_200.5,
+            "content": {"content_type": "text", "parts": [said]}}})
+    };
+    let chatgpt = json!([{"title": "Cats", "conversation_id": "c-1", "current_node": "a2", "mapping": {
+        "u1": node("u1", None, "user", "What is this?"),
+        "a1": node("a1", Some("u1"), "assistant", "An answer that was made anew"),
+        "a2": node("a2", Some("u1"), "assistant", "A cat"),
+    }}]);
+    fs::write(path("conversations.json"), chatgpt.to_string()).unwrap();
+    let claude = json!([{"uuid": "c", "name": "Plan", "chat_messages": [
+        {"uuid": "a", "sender": "human", "text": "Read this"},
+        {"uuid": "b", "sender": "assistant", "text": "", "content": [{"type": "text", "text": "Done"}]},
+    ]}]);
+    fs::write(path("claude.json"), claude.to_string()).unwrap();
+    fs::write(
+        path("claude.zip"),
+        stored("conversations.json", claude.to_string().as_bytes()),
+    )
+    .unwrap();
+    let cases: [(&str, &str, &[&str]); 6] = [
+        ("mail", "one.eml", &["They renew in June"]),
+        ("mail", "all.mbox", &["Forty seats", "Too high"]),
+        ("markdown", "vault", &["See [[b]]", "Forty seats"]),
+        ("chatgpt", "conversations.json", &["What is this?", "A cat"]),
+        ("claude", "claude.json", &["Read this", "Done"]),
+        ("claude", "claude.zip", &["Read this", "Done"]),
+    ];
+    for (kind, file, said) in cases {
+        let pack = ana.create_pack(file);
+        let import = ["import", kind, &path(file), "--pack", &pack];
+        let first = ana.json(&import);
+        assert_eq!(
+            (number(&first, "added"), number(&first, "skipped_total")),
+            (said.len() as u64, 0),
+            "{file}: {first}"
+        );
+        let contents = ana.contents(&pack);
+        for text in said {
+            let held = contents.iter().any(|(_, body)| body.contains(text));
+            assert!(held, "{text} of {file}: {contents:?}");
+        }
+        let again = ana.json(&import);
+        assert_eq!(
+            (number(&again, "added"), number(&again, "unchanged")),
+            (0, number(&first, "added")),
+            "{file}: {again}"
+        );
+        assert_eq!(ana.contents(&pack), contents, "{file}");
+    }
+}
+
+/// An archive with one file in it that is not compressed.
+fn stored(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let crc = bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 }
+        })
+    });
+    let (length, name_length) = (bytes.len() as u32, name.len() as u16);
+    let mut facts = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0]; // version, flags, method, time, 1980-01-01
+    for number in [!crc, length, length] {
+        facts.extend(number.to_le_bytes());
+    }
+    facts.extend(name_length.to_le_bytes());
+    facts.extend([0, 0]);
+    let file = [b"PK\x03\x04", &facts[..], name.as_bytes(), bytes].concat();
+    let rest = [0; 14]; // comment, disk, attributes, where its own header is
+    let listed = [b"PK\x01\x02\x14\x00", &facts[..], &rest, name.as_bytes()].concat();
+    let mut end = b"PK\x05\x06\0\0\0\0\x01\0\x01\0".to_vec();
+    for number in [listed.len() as u32, file.len() as u32] {
+        end.extend(number.to_le_bytes());
+    }
+    end.extend([0, 0]);
+    [file, listed, end].concat()
+}
+
+/// Rows of the tables whose import is killed: so many that it takes a while.
+const ROWS: usize = 3_000;
+
+/// A table, as a file.
+fn table_of_rows(dir: &std::path::Path) -> String {
+    let file = dir.join("rows.csv");
+    let mut rows = String::from("name,plan\n");
+    for row in 0..ROWS {
+        rows.push_str(&format!("Person {row},plan {}\n", row % 7));
+    }
+    fs::write(&file, rows).unwrap();
+    file.display().to_string()
+}
+
+fn notes_in(device: &Device, pack: &str) -> usize {
+    let list = device.json(&["list", pack]);
+    list["notes"].as_array().unwrap().len()
+}
+
+/// Begins an import, and waits until some of it is there, and not all.
+fn import_half(device: &Device, import: &[&str], pack: &str) -> (Child, usize) {
+    let mut importing = Command::new(env!("CARGO_BIN_EXE_kitbag"))
+        .args(import)
+        .env("KITBAG_HOME", &device.home)
+        .env_remove("DBUS_SESSION_BUS_ADDRESS")
+        .env("XDG_RUNTIME_DIR", device.home.with_extension("run"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    loop {
+        let ended = importing.try_wait().unwrap();
+        let there = notes_in(device, pack);
+        if there > 0 {
+            assert!(ended.is_none() && there < ROWS, "{there}: {ended:?}");
+            return (importing, there);
+        }
+        assert!(ended.is_none(), "{ended:?}");
+    }
+}
+
 /// Goal: an import whose daemon is killed in the middle ends, once it is started again, as if nothing
 /// had happened.
 #[test]
@@ -272,34 +424,62 @@ fn an_import_that_is_killed_goes_on_where_it_was() {
     let ana = Device::up("Ana");
     let pack = ana.create_pack("Rows");
     let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("rows.csv");
-    const ROWS: usize = 3_000;
-    let mut rows = String::from("name,plan\n");
-    for row in 0..ROWS {
-        rows.push_str(&format!("Person {row},plan {}\n", row % 7));
-    }
-    fs::write(&file, rows).unwrap();
-    let file = file.display().to_string();
+    let file = table_of_rows(dir.path());
     let import = ["import", "csv", &file, "--pack", &pack];
     let pid = ana.json(&["daemon", "status"])["pid"].as_u64().unwrap();
-    let killer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(700));
-        let kill = Command::new("kill").args(["-9", &pid.to_string()]).status();
-        assert!(kill.unwrap().success());
-    });
-    let interrupted = ana.run(&import, b"");
-    killer.join().unwrap();
+    let (mut importing, part) = import_half(&ana, &import, &pack);
+    let kill = Command::new("kill").args(["-9", &pid.to_string()]).status();
+    assert!(kill.unwrap().success());
+    let ended = importing.wait().unwrap();
+    assert!(!ended.success(), "{part} of {ROWS} were there");
     up_after_kill(&ana, pid);
-    let listed = ana.json(&["list", &pack])["notes"]
-        .as_array()
-        .unwrap()
-        .len();
-    // A machine that is faster than the killer has interrupted nothing.
-    assert!(listed < ROWS || interrupted.status.success(), "{listed}");
-    let report = ana.json(&import);
+    let listed = notes_in(&ana, &pack);
+    assert!(part <= listed && listed < ROWS, "{part} {listed}");
+    ends_the_same(&ana, &import, &pack, listed);
+}
+
+/// Goal: the same, if it is the command that is killed.
+#[test]
+fn an_import_whose_command_is_killed_goes_on_where_it_was() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("Rows");
+    let dir = tempfile::tempdir().unwrap();
+    let file = table_of_rows(dir.path());
+    let import = ["import", "csv", &file, "--pack", &pack];
+    let (mut importing, part) = import_half(&ana, &import, &pack);
+    importing.kill().unwrap();
+    assert!(!importing.wait().unwrap().success());
+    // What the daemon was asked last it may still do.
+    let mut listed = notes_in(&ana, &pack);
+    loop {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = notes_in(&ana, &pack);
+        if now == listed {
+            break;
+        }
+        listed = now;
+    }
+    assert!(part <= listed && listed < ROWS, "{part} {listed}");
+    ends_the_same(&ana, &import, &pack, listed);
+}
+
+/// The rest comes, and then nothing more; every row is there once.
+fn ends_the_same(device: &Device, import: &[&str], pack: &str, listed: usize) {
+    let report = device.json(import);
     assert_eq!(number(&report, "unchanged"), listed as u64, "{report}");
     assert_eq!(number(&report, "added") as usize, ROWS - listed, "{report}");
-    assert_eq!(number(&ana.json(&import), "added"), 0);
+    let list = device.json(&["list", pack]);
+    let notes = list["notes"].as_array().unwrap().iter();
+    let titles: BTreeSet<String> = notes.map(|note| text(&note["title"])).collect();
+    assert_eq!(
+        (titles.len(), list["notes"].as_array().unwrap().len()),
+        (ROWS, ROWS)
+    );
+    let again = device.json(import);
+    assert_eq!(
+        (number(&again, "added"), number(&again, "unchanged")),
+        (0, ROWS as u64)
+    );
 }
 
 /// Goal: of a file that breaks off what is whole is taken in; the report comes, and then the code

@@ -2,11 +2,8 @@
 //! stands only in those 47 reaches them in any way. The data is that of
 //! `crates/core/tests/fixtures/README.md`.
 
-use crate::support::{Device, files_below, text};
-use data_encoding::BASE32_NOPAD;
-use kitbag_crypto::MasterKey;
-use kitbag_store::Store;
-use kitbag_testkit::{Dice, Loot, Records};
+use crate::support::{Device, eventually, files_below, open_store, text};
+use kitbag_testkit::{IndexLoot, Loot, Records};
 use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -84,6 +81,7 @@ fn look(device: &Device, pack: &str, words: &BTreeSet<String>) -> Vec<String> {
         &["export", pack, "--format", "xml"],
         &["export", pack, "--json"],
         &["export", pack, "--format", "jsonl"],
+        &["export", pack, "--format", "hcr"],
         &[
             "export",
             pack,
@@ -117,16 +115,18 @@ fn look(device: &Device, pack: &str, words: &BTreeSet<String>) -> Vec<String> {
     found
 }
 
-/// Every row of a home that nobody has open, in plain, and what the keys in it open.
-fn plunder(home: &Path, mut see: impl FnMut(&str, &[u8])) {
-    let key = std::fs::read_to_string(home.join("key")).unwrap();
-    let (_, encoded) = key.trim().rsplit_once([' ', '-', ':']).unwrap();
-    let bytes = BASE32_NOPAD
-        .decode(encoded.to_ascii_uppercase().as_bytes())
-        .unwrap();
-    let master = MasterKey::from_bytes(bytes[..].try_into().unwrap());
-    let mut rng = Dice::new(1).fork();
-    let store = Store::open(&home.join("kitbag.redb"), &master, &mut *rng).unwrap();
+/// Waits until the search index of a device holds so many notes.
+fn await_index(device: &Device, notes: u64) {
+    eventually("the index holds all", || {
+        let status = device.json(&["daemon", "status"]);
+        status["meters"]["engine"]["index_notes"] == notes
+    });
+}
+
+/// Every row of a home that nobody has open, in plain, what the keys in it open, and every text of its
+/// search index, whose files hold few words whole.
+fn plunder(home: &Path, mut see: impl FnMut(&str, &[u8])) -> IndexLoot {
+    let store = open_store(home);
     let checks = store
         .walk_rows(&mut |table, plain| see(table, plain))
         .unwrap();
@@ -139,6 +139,44 @@ fn plunder(home: &Path, mut see: impl FnMut(&str, &[u8])) {
         };
         see("entries", &said);
     }
+    let index = IndexLoot::of(&store).unwrap();
+    for text in index.texts.keys() {
+        see("texts of the index", text);
+    }
+    index
+}
+
+/// A word as somebody types it in haste: two letters in the middle have changed places, if that is
+/// another word.
+fn mistyped(word: &str) -> Option<String> {
+    let mut letters = word.as_bytes().to_vec();
+    let middle = letters.len() / 2;
+    letters.swap(middle - 1, middle);
+    let typed = String::from_utf8(letters).unwrap();
+    (typed != word).then_some(typed)
+}
+
+/// What a search answers beside ids, moments and the query: how many, of what kind, and which titles.
+fn answered(device: &Device, query: &str) -> Value {
+    let found = device.json(&["search", query, "--all", "--limit", "100"]);
+    let hits = found["results"].as_array().unwrap().iter();
+    let mut titles: Vec<&str> = hits.map(|hit| hit["title"].as_str().unwrap()).collect();
+    titles.sort_unstable();
+    // Of so many, those that are shown may be others where the moments of import are others.
+    let titles = if titles.len() < 100 { titles } else { vec![] };
+    let told = [
+        "total",
+        "total_is_exact",
+        "relaxed",
+        "approximate",
+        "empty_reason",
+        "searched",
+        "outside_filters",
+        "deleted",
+        "unreadable",
+    ];
+    let told: Vec<&Value> = told.iter().map(|field| &found[field]).collect();
+    json!([titles, told])
 }
 
 #[test]
@@ -186,7 +224,7 @@ fn no_word_of_the_articles_for_staff_reaches_a_reader_cleared_for_public() {
         651
     );
 
-    // One question with all of these words, and some alone; as typed, and with near words let in.
+    // One question with all of these words, and some alone, each exactly as it stands.
     let quoted: Vec<String> = articles
         .secret
         .iter()
@@ -216,11 +254,37 @@ fn no_word_of_the_articles_for_staff_reaches_a_reader_cleared_for_public() {
         );
     }
 
+    // The same with near words let in, as typed and mistyped: the answer is that of somebody who has the
+    // articles for everybody in a pack without any others. Ana is led to what stands only in the others.
+    let cleo = Device::up("Cleo");
+    let hers = cleo.create_pack("Help desk");
+    let args = [
+        "import",
+        "jsonl",
+        "-",
+        "--pack",
+        &hers,
+        "--sensitivity",
+        "public",
+        "--unmasked",
+    ];
+    cleo.json_with(&args, articles.public.as_bytes());
+    for (device, notes) in [(&ana, 698), (&ben, 651), (&cleo, 651)] {
+        await_index(device, notes);
+    }
+    let mut led = 0;
+    for word in articles.secret.iter().step_by(articles.secret.len() / 8) {
+        for query in [Some(word.clone()), mistyped(word)].into_iter().flatten() {
+            assert_eq!(answered(&ben, &query), answered(&cleo, &query), "{query}");
+            let found = ana.json(&["search", &query]);
+            let near = found["approximate"].as_array().unwrap();
+            led += usize::from(query != *word && !near.is_empty());
+        }
+    }
+    assert!(led > 0, "near words are let in");
+
     // Whatever else he asks: no answer, document, file or line of the log says one of them, but for words
     // that the program says to whoever has nothing to do with these articles.
-    let cleo = Device::up("Cleo");
-    let hers = cleo.create_pack("Nothing");
-    cleo.add(&hers, "A note", "close account");
     let own = look(&cleo, &hers, &articles.secret);
     let own: BTreeSet<&str> = own.iter().filter_map(|one| one.split(' ').next()).collect();
     assert!(own.len() < 10, "{own:?}");
@@ -231,21 +295,31 @@ fn no_word_of_the_articles_for_staff_reaches_a_reader_cleared_for_public() {
         .collect();
     let mut found = look(&ben, &pack, &secret);
     let mut rows = 0;
-    plunder(&ben.home, |table, plain| {
+    let index = plunder(&ben.home, |table, plain| {
         rows += 1;
         told(&secret, table, plain, &mut found);
     });
     assert!(rows > 651, "{rows} rows are a look at nothing");
+    assert!(index.docs >= 651 && index.texts.len() > 1_000, "{index:?}");
     assert_eq!(found, Vec::<String>::new());
 
     // The same look at whoever may know finds them, or it would find nothing anywhere.
     ana.ok(&["down"]);
-    plunder(&ana.home, |table, plain| {
+    let index = plunder(&ana.home, |table, plain| {
         told(&secret, table, plain, &mut found)
     });
-    let seen: BTreeSet<&str> = found
-        .iter()
-        .filter_map(|one| one.split(' ').next())
-        .collect();
-    assert_eq!(seen.len(), secret.len());
+    let seen = |place: &str| -> BTreeSet<&str> {
+        let in_place = found.iter().filter(|one| one.ends_with(place));
+        in_place.filter_map(|one| one.split(' ').next()).collect()
+    };
+    assert_eq!(seen("").len(), secret.len());
+    assert_eq!(seen("texts of the index").len(), secret.len());
+    // What stands there is of the articles for staff, and in no segment beside others.
+    let mut held = Vec::new();
+    for (text, at) in &index.texts {
+        let before = held.len();
+        told(&secret, "", text, &mut held);
+        let only = [kitbag_engine::Sensitivity::Internal];
+        assert!(held.len() == before || *at == only, "{text:?} {at:?}");
+    }
 }

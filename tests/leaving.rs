@@ -194,7 +194,7 @@ fn a_selection_exports_its_notes_in_its_order() {
     assert_eq!(exported["packs"].as_array().unwrap().len(), 2);
     assert_eq!(exported["notes"][0]["pack"], json!(two));
     let (_dir, at) = outside();
-    for format in ["md", "xml", "json", "jsonl", "text"] {
+    for format in ["md", "xml", "json", "jsonl", "text", "hcr"] {
         let bytes = |name: &str| {
             let (out, receipt) = (
                 at(&format!("{name}.{format}")),
@@ -327,7 +327,7 @@ fn what_leaves_redacted_holds_no_value() {
     .concat();
     ada.json_with(&unmasked, body);
     let (_dir, at) = outside();
-    for format in ["md", "xml", "json", "jsonl", "text"] {
+    for format in ["md", "xml", "json", "jsonl", "text", "hcr"] {
         let (out, receipt) = (
             at(&format!("out.{format}")),
             at(&format!("receipt.{format}")),

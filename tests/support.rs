@@ -1,5 +1,9 @@
 //! Devices as a person has them: a home each, and the `kitbag` program.
 
+use data_encoding::BASE32_NOPAD;
+use kitbag_crypto::MasterKey;
+use kitbag_store::Store;
+use kitbag_testkit::Dice;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -182,6 +186,18 @@ pub(crate) fn up_after_kill(device: &Device, killed: u64) {
         let status: Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
         up.status.success() && status["pid"].as_u64().is_some_and(|pid| pid != killed)
     });
+}
+
+/// The database of a home that nobody has open, opened with the home's key.
+pub(crate) fn open_store(home: &Path) -> Store {
+    let key = std::fs::read_to_string(home.join("key")).unwrap();
+    let (_, encoded) = key.trim().rsplit_once([' ', '-', ':']).unwrap();
+    let bytes = BASE32_NOPAD
+        .decode(encoded.to_ascii_uppercase().as_bytes())
+        .unwrap();
+    let master = MasterKey::from_bytes(bytes[..].try_into().unwrap());
+    let mut rng = Dice::new(1).fork();
+    Store::open(&home.join("kitbag.redb"), &master, &mut *rng).unwrap()
 }
 
 /// All files below a directory.

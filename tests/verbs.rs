@@ -87,6 +87,42 @@ fn a_pair_is_shown_deleted_undone_and_exported_as_one() {
     );
 }
 
+/// Goal: what is piped in and holds personal data is raised, and that is said: which kinds, and where the
+/// copy is, never a value; in a document the same. What holds none, or is not to be looked through, is told
+/// as any other.
+#[test]
+fn a_pipe_with_personal_data_says_that_the_original_is_raised() {
+    let ada = Device::up("Ada");
+    let pack = ada.create_pack("Acme");
+    let body = "mia.li@example.com was born 1990-04-05";
+    let args = ["add", &pack, "--source", "call"];
+    let (exit, out, said) = run(&ada, &args, body.as_bytes());
+    assert_eq!((exit, out.lines().count()), (0, 1), "{out} {said}");
+    let words = "It holds personal data (email, date of birth), so the original is Restricted. A masked copy ";
+    assert!(said.contains(words), "{said}");
+    assert!(!said.contains("mia.li") && !said.contains("1990"), "{said}");
+    let original = note(&ada, out.trim());
+    assert_eq!(original["sensitivity"], "restricted");
+    let copy = text(&ada.json(&["list", &pack])["notes"][0]["masked_copies"][0]);
+    let where_to = format!("A masked copy {} is in Acme", &copy[..10]);
+    assert!(said.contains(&where_to), "{said}");
+
+    let added = add(&ada, &pack, "bob@example.com called", &[]);
+    assert_eq!(added["held"], json!(["email"]), "{added}");
+    assert_eq!(added["note"]["sensitivity"], "restricted");
+    assert_eq!(added["masked"]["note"]["sensitivity"], "internal");
+    let (_, _, said) = run(&ada, &args, b"a refund");
+    assert!(!said.contains("personal data"), "{said}");
+    let added = add(&ada, &pack, "a refund of another order", &[]);
+    assert_eq!(
+        (&added["held"], &added["masked"]),
+        (&json!([]), &json!(null))
+    );
+    let unmasked = [&args[..], &["--unmasked"]].concat();
+    let (_, _, said) = run(&ada, &unmasked, b"cy@example.com called");
+    assert!(!said.contains("so the original is Restricted"), "{said}");
+}
+
 /// Goal: personal data in an edit is warned of by kind, stated in the note, and seen by the pack's rules;
 /// the note stays where it is.
 #[test]

@@ -6,7 +6,16 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, CheckOrigin, CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
+    AddNote, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection,
+    CheckOrigin, CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote,
+    ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites,
+    ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections, LockHome,
+    LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PlanExport, ReadAudit,
+    ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote,
+    RefuseJoin, RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack, SaveSelection,
+    SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy,
+    ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo,
+    UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.

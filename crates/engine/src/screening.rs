@@ -464,7 +464,10 @@ mod tests {
         form.record.tags.clone_from(&chat.record.tags);
         for note in [chat, form] {
             let (leaves, _) = redacted(&EVERY_PACK, note.record.clone()).unwrap();
-            let (copy, _) = *screen(&EVERY_PACK, note, "", Sensitivity::Internal).note.masked.unwrap();
+            let (copy, _) = *screen(&EVERY_PACK, note, "", Sensitivity::Internal)
+                .note
+                .masked
+                .unwrap();
             for record in [leaves, copy] {
                 let all = format!("{record:?}");
                 for value in ["hunter2", "1990", "1962", "55512399"] {
@@ -485,7 +488,10 @@ mod tests {
         many.record.tags = (0..64)
             .map(|at| format!("{at}{}", "…".repeat(30)))
             .collect();
-        let (copy, _) = *screen(&EVERY_PACK, many, "", Sensitivity::Internal).note.masked.unwrap();
+        let (copy, _) = *screen(&EVERY_PACK, many, "", Sensitivity::Internal)
+            .note
+            .masked
+            .unwrap();
         assert!(!copy.body.contains(&host));
     }
 

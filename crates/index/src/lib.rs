@@ -13,6 +13,7 @@ mod bits;
 mod blocks;
 mod build;
 mod files;
+mod listing;
 mod near;
 mod segment;
 mod segments;

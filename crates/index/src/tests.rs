@@ -433,6 +433,71 @@ fn indexed(notes: &[Note], cuts: &[usize]) -> (Memory, Segments, Vec<Note>) {
     (memory, segments, now.into_values().collect())
 }
 
+/// Goal: a listing shows each token and each whole label, author and tag, at the sensitivity of its notes,
+/// also of notes that count no more, and nothing else.
+#[test]
+fn a_listing_shows_every_text_of_every_segment() {
+    let note = |item, sensitivity, body: &str, tag: &str| Note {
+        pack: 0,
+        item: ItemId::from_bytes([item; 32]),
+        sensitivity,
+        title: "Opening hours".into(),
+        body: body.into(),
+        tags: [tag.to_owned()].into(),
+        source: "Help desk".into(),
+        author: Some("Ada Lovelace".into()),
+        facts: Facts {
+            captured_at: Timestamp::from_millis(1),
+            pinned: false,
+            claim: None,
+        },
+        note_type: NoteType::ALL[0],
+        source_kind: SourceKind::ALL[0],
+        status: Status::ALL[0],
+    };
+    let memory = Memory::default();
+    let mut segments = empty(&memory);
+    let notes = [
+        note(1, Sensitivity::Public, "zeppelin", "big wheel"),
+        note(2, Sensitivity::Internal, "nightingale zeppelins", "owl"),
+    ];
+    memory.add(&mut segments, &notes);
+    kill(&mut segments, &notes[1..]);
+    let mut shown: BTreeMap<Sensitivity, BTreeSet<String>> = BTreeMap::new();
+    let opened = memory.reopened(&segments, BLOCK_BYTES);
+    opened
+        .each_text(|at, text| {
+            let text = String::from_utf8(text.to_vec()).unwrap();
+            shown.entry(at).or_default().insert(text);
+        })
+        .unwrap();
+    let both = [
+        "opening",
+        "hours",
+        "help",
+        "desk",
+        "help desk",
+        "ada lovelace",
+    ];
+    let texts = |own: &[&str]| -> BTreeSet<String> {
+        both.iter()
+            .chain(own)
+            .map(|text| (*text).to_owned())
+            .collect()
+    };
+    let expected = BTreeMap::from([
+        (
+            Sensitivity::Public,
+            texts(&["zeppelin", "big", "wheel", "big wheel"]),
+        ),
+        (
+            Sensitivity::Internal,
+            texts(&["nightingale", "zeppelins", "owl"]),
+        ),
+    ]);
+    assert_eq!(shown, expected);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 160, ..ProptestConfig::default() })]
 

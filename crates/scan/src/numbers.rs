@@ -26,6 +26,25 @@ impl Block {
 
 /// A word explains a number that stands this close behind it, in bytes.
 const NEAR: usize = 48;
+/// Words that a hyphen may tie to a phone number.
+const LINES: [&[u8]; 16] = [
+    b"tel",
+    b"home",
+    b"work",
+    b"office",
+    b"direct",
+    b"main",
+    b"desk",
+    b"private",
+    b"privat",
+    b"dienstlich",
+    b"number",
+    b"no",
+    b"nr",
+    b"num",
+    b"call",
+    b"on",
+];
 
 pub(crate) fn find(context: &Context<'_>, out: &mut Vec<Found>) {
     digits(context, out);
@@ -391,7 +410,7 @@ impl Digits<'_, '_> {
         if let Some(found) = self.american(i) {
             return Some(found);
         }
-        let told = self.context.before(start, Word::Phone, 32);
+        let told = self.context.before(start, Word::Phone, 32) && !self.named(i);
         if i > 0 && matches!(self.gap(i - 1), b" " | b"-" | b"." | b"/") {
             return None; // the rest of a longer number
         }
@@ -423,6 +442,28 @@ impl Digits<'_, '_> {
             return Some((used, found));
         }
         None
+    }
+
+    /// Whether a hyphen ties this number to a word, as in `ACME-778812`, which makes it an id: not if it
+    /// begins as phones do (0171…, 555-0123), nor if the word says whose or which line it is.
+    fn named(&self, i: usize) -> bool {
+        let start = self.blocks[i].start;
+        let letter = |b: &u8| b.is_ascii_alphabetic() || *b >= 0x80;
+        let text = &self.text[..start];
+        let tie = text.iter().rev().take(NEAR);
+        let length = tie.take_while(|b| letter(b) || **b == b'-').count();
+        let tie = &text[start - length..];
+        let Some(word) = tie.strip_suffix(b"-") else {
+            return false;
+        };
+        let lengths = self.blocks[i..].iter().take(2).map(Block::len);
+        let local = self.gap(i) == b"-" && lengths.eq([3, 4]);
+        let of_a_line = |word: &[u8]| LINES.iter().any(|line| word.eq_ignore_ascii_case(line));
+        word.last().is_some_and(letter)
+            && self.text[start] != b'0'
+            && !local
+            && !word.split(|b| *b == b'-').any(of_a_line)
+            && !self.context.before(start, Word::Phone, length - 1)
     }
 
     /// (212) 555-0123, 212-555-0123, 1.212.555.0123: the plan of North America.

@@ -2,8 +2,10 @@
 
 use crate::chunks::{CONTENT_CHUNKS, HEADER_CHUNKS};
 use crate::tables::{
-    ByNumber, ByPosition, CONTENTS, EPOCH_KEYS, EPOCHS, HEADERS, HEADS, LOGS, NOTE_NAMES,
-    NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS, SUMMARIES, SUMMARIES_NAME,
+    ByNumber, ByPosition, CONTENTS, EPOCH_KEYS, EPOCHS, HEADERS, HEADS, INDEX, INDEX_BLOCKS,
+    INDEX_BLOCKS_NAME, INDEX_MARKS, INDEX_MARKS_NAME, INDEX_NAME, LOGS, MARKS, MARKS_NAME,
+    NOTE_NAMES, NOTE_NAMES_NAME, OPS, PACKS, PERSONS, QUARANTINE, SETTINGS, SUMMARIES,
+    SUMMARIES_NAME,
 };
 use crate::{Reader, StoreError, disk, position};
 use redb::{ReadableDatabase, ReadableTable, TableError};
@@ -37,7 +39,7 @@ impl Reader {
     /// # Errors
     /// As of [`Reader::check_rows`].
     pub fn walk_rows(&self, see: See<'_>) -> Result<Vec<TableCheck>, StoreError> {
-        let by_position: [(ByPosition, &'static str); 8] = [
+        let by_position: [(ByPosition, &'static str); 9] = [
             (OPS, "ops.1"),
             (PERSONS, "persons.1"),
             (EPOCHS, "epochs.1"),
@@ -46,12 +48,16 @@ impl Reader {
             (HEADERS, HEADER_CHUNKS.name),
             (CONTENTS, CONTENT_CHUNKS.name),
             (QUARANTINE, "quarantine.1"),
+            (INDEX_BLOCKS, INDEX_BLOCKS_NAME),
         ];
-        let by_number: [(ByNumber, &'static str); 4] = [
+        let by_number: [(ByNumber, &'static str); 7] = [
             (PACKS, "packs.1"),
             (LOGS, "logs.1"),
             (SUMMARIES, SUMMARIES_NAME),
             (NOTE_NAMES, NOTE_NAMES_NAME),
+            (MARKS, MARKS_NAME),
+            (INDEX, INDEX_NAME),
+            (INDEX_MARKS, INDEX_MARKS_NAME),
         ];
         let mut checks = vec![self.check_settings(see)?];
         for (table, name) in by_number {
@@ -103,7 +109,10 @@ impl Reader {
     ) -> Result<TableCheck, StoreError> {
         let mut check = TableCheck::of(name);
         let read = self.db.begin_read().map_err(disk("read"))?;
-        let table = read.open_table(table).map_err(disk("read"))?;
+        let table = match read.open_table(table) {
+            Err(TableError::TableDoesNotExist(_)) if name == INDEX_BLOCKS_NAME => return Ok(check),
+            other => other.map_err(disk("read"))?,
+        };
         for row in table.iter().map_err(disk("read"))? {
             let (key, sealed) = row.map_err(disk("read"))?;
             let (owner, at) = key.value();
@@ -180,5 +189,51 @@ mod tests {
                 damaged: 1
             }]
         );
+    }
+
+    /// Goal: rows of the search index are looked at like all others, and a home without one is whole.
+    #[test]
+    fn rows_of_the_index_are_looked_at() {
+        let home = tempfile::tempdir().unwrap();
+        let mut store = open(&home.path().join("db"));
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let names = [INDEX_BLOCKS_NAME, INDEX_NAME, INDEX_MARKS_NAME, MARKS_NAME];
+        let of_index = |checks: Vec<TableCheck>| -> Vec<TableCheck> {
+            let of = |name| checks.iter().find(|check| check.table == name).copied();
+            names.into_iter().filter_map(of).collect()
+        };
+        let none = names.map(TableCheck::of);
+        assert_eq!(of_index(store.check_rows().unwrap()), none);
+        let mut batch = store.batch(&mut rng).unwrap();
+        batch.put_index_block(1, 0, b"block").unwrap();
+        batch.put_index_row(0, b"row").unwrap();
+        batch.mark_for_index(4).unwrap();
+        batch.mark(4).unwrap();
+        batch.commit().unwrap();
+        let mut seen = Vec::new();
+        let checks = store.walk_rows(&mut |table, plain| {
+            if names.contains(&table) {
+                seen.push((table, plain.to_vec()));
+            }
+        });
+        let one = none.map(|check| TableCheck { rows: 1, ..check });
+        assert_eq!(of_index(checks.unwrap()), one);
+        seen.sort();
+        let expected: [(&str, &[u8]); 4] = [
+            (INDEX_BLOCKS_NAME, b"block"),
+            (INDEX_MARKS_NAME, b""),
+            (INDEX_NAME, b"row"),
+            (MARKS_NAME, b""),
+        ];
+        assert_eq!(seen, expected.map(|(name, plain)| (name, plain.to_vec())));
+
+        let write = store.db.begin_write().unwrap();
+        {
+            let mut table = write.open_table(INDEX_BLOCKS).unwrap();
+            table.insert((1, 0), &b"noise"[..]).unwrap();
+        }
+        write.commit().unwrap();
+        let damaged = of_index(store.check_rows().unwrap());
+        assert_eq!((damaged[0].damaged, damaged[1].damaged), (1, 0));
     }
 }

@@ -8,13 +8,15 @@
 //! See `docs/design/0003-simulator.md`.
 //!
 //! Beside it stand the [`decoders`], as targets for a fuzzer, and [`chunk`], with which tests forge
-//! Automerge changes.
+//! Automerge changes, and [`damage`], with which they spoil rows on a disk.
 
 pub mod chunk;
+pub mod damage;
 pub mod decoders;
 mod dice;
 mod disk;
 mod hostile;
+mod index_loot;
 mod ledger;
 mod loot;
 mod trace;
@@ -23,6 +25,7 @@ mod world;
 pub use dice::Dice;
 pub use disk::{DiskImage, Fault, SimDisk};
 pub use hostile::{Hostile, Trick};
+pub use index_loot::IndexLoot;
 pub use ledger::{CANARY, holds_canary};
 pub use loot::{Identity, Loot, Opened as LootOpened, Records};
 pub use trace::Trace;

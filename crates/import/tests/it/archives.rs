@@ -1,7 +1,7 @@
 //! Exports as they are downloaded, and archives that lie.
 
 use crate::{Read, good, read_bytes};
-use kitbag_import::{ImportError, Kind};
+use kitbag_import::{ENTRIES_MAX, ImportError, Kind};
 use std::io::{Cursor, Write};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -86,6 +86,69 @@ fn a_list_of_entries_without_end_is_refused_before_it_is_read() {
         .unwrap();
     bytes[end + 12..end + 16].copy_from_slice(&0x7fff_ffffu32.to_le_bytes());
     refused(&read_bytes(Kind::Claude, &bytes), "too many entries");
+}
+
+/// Goal: a directory with one entry more than is read is refused by its count, where the count stands in
+/// the long form; of whoever says fewer than there are, no more than these are looked at.
+#[test]
+fn more_entries_than_are_read_are_refused() {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    writer.start_file("conversations.json", options).unwrap();
+    writer.write_all(EXPORT.as_bytes()).unwrap();
+    for at in 0..ENTRIES_MAX {
+        writer.start_file(format!("{at}"), options).unwrap();
+    }
+    let bytes = writer.finish().unwrap().into_inner();
+    let all = read_bytes(Kind::Claude, &bytes);
+    refused(&all, "too many entries");
+    assert!(all.notes.is_empty());
+    let mut few = bytes;
+    let long = few
+        .windows(4)
+        .rposition(|four| four == b"PK\x06\x06")
+        .unwrap();
+    let told = u64::from_le_bytes(few[long + 32..long + 40].try_into().unwrap());
+    assert_eq!(told, ENTRIES_MAX + 1);
+    for field in [long + 24, long + 32] {
+        few[field..field + 8].copy_from_slice(&1u64.to_le_bytes());
+    }
+    let all = read_bytes(Kind::Claude, &few);
+    assert!(all.error.is_none(), "{:?}", all.error);
+    assert_eq!((all.notes.len(), all.unknown.len()), (1, 0));
+}
+
+/// Goal: what a password locks is refused with that reason; beside a file of another kind that is locked,
+/// what is open is read.
+#[test]
+fn a_locked_archive_is_refused() {
+    let mut bytes = archive(&[("conversations.json", EXPORT.as_bytes()), ("x.pdf", b"x")]);
+    let of = |bytes: &[u8], magic: &[u8], last: bool| {
+        let mut places = bytes.windows(4).enumerate();
+        let mut found = places.by_ref().filter(|(_, four)| *four == magic);
+        let place = if last { found.last() } else { found.next() };
+        place.unwrap().0
+    };
+    // The bit of the general flags that says so, in the file's own header and in the directory's.
+    let lock = |bytes: &mut Vec<u8>, last: bool| {
+        let (local, listed) = (
+            of(bytes, b"PK\x03\x04", last),
+            of(bytes, b"PK\x01\x02", last),
+        );
+        bytes[local + 6] |= 1;
+        bytes[listed + 8] |= 1;
+    };
+    lock(&mut bytes, true);
+    let all = read_bytes(Kind::Claude, &bytes);
+    assert!(all.error.is_none(), "{:?}", all.error);
+    assert_eq!(all.notes.len(), 1);
+    lock(&mut bytes, false);
+    let all = read_bytes(Kind::Claude, &bytes);
+    refused(&all, "locked with a password");
+    assert!(all.notes.is_empty());
+    // As Info-ZIP locks it.
+    let all = read_bytes(Kind::Claude, include_bytes!("../fixtures/locked.zip"));
+    refused(&all, "locked with a password");
 }
 
 #[test]

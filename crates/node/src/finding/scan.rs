@@ -1,9 +1,11 @@
 //! Reading the notes of packs one after the other, a slice at a time.
 
-use crate::objects::BuiltNote;
+use crate::authority::Authority;
+use crate::objects::{BuiltNote, ObjectState, epoch_key, read};
 use crate::replica::Replica;
 use crate::{Denied, Node, NodeError};
-use kitbag_core::id::{ItemId, PackId};
+use kitbag_core::content::EntryKind;
+use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId};
 use kitbag_core::pack::NoteView;
 use kitbag_core::policy::Sensitivity;
 use kitbag_store::StoreError;
@@ -19,6 +21,8 @@ const EDITS_PER_NOTE: u64 = 4;
 pub(crate) struct Scan {
     packs: std::vec::IntoIter<(PackId, Part)>,
     pack: Option<(PackId, std::vec::IntoIter<ItemId>)>,
+    /// Of that pack, what may be notes whose rows do not open, if all of it is read.
+    waiting: std::vec::IntoIter<ObjectTag>,
     /// Notes that do not open from disk.
     pub(crate) unreadable: u64,
 }
@@ -79,6 +83,7 @@ impl Scan {
         Scan {
             packs: packs.into_iter(),
             pack: None,
+            waiting: vec![].into_iter(),
             unreadable: 0,
         }
     }
@@ -88,6 +93,7 @@ impl Scan {
         Scan {
             packs: vec![].into_iter(),
             pack: Some((pack, notes.into_iter())),
+            waiting: vec![].into_iter(),
             unreadable: 0,
         }
     }
@@ -111,6 +117,10 @@ impl Scan {
         while !spent.is_over() {
             let (pack, item) = match self.next(node, spent)? {
                 Next::Note(pack, item) => (pack, item),
+                Next::Waiting(pack, tag) => {
+                    self.unreadable += u64::from(node.is_lost(pack, tag, spent)?);
+                    continue;
+                }
                 Next::Pause => return Ok(false),
                 Next::End => return Ok(true),
             };
@@ -135,6 +145,9 @@ impl Scan {
             {
                 return Ok(Next::Note(*pack, note));
             }
+            if let (Some((pack, _)), Some(tag)) = (&self.pack, self.waiting.next()) {
+                return Ok(Next::Waiting(*pack, tag));
+            }
             if spent.is_over() {
                 return Ok(Next::Pause); // however many packs have nothing in them
             }
@@ -148,7 +161,10 @@ impl Scan {
             };
             spent.notes += NOTES_PER_WAKING;
             let notes: Vec<ItemId> = match node.packs.need(pack) {
-                Ok(replica) => only.unwrap_or_else(|| as_stored(replica)),
+                Ok(replica) => only.unwrap_or_else(|| {
+                    self.waiting = waiting(replica, node.me.person()).into_iter();
+                    as_stored(replica)
+                }),
                 Err(NodeError::Damaged(_) | NodeError::Store(StoreError::Damaged { .. })) => {
                     self.unreadable += 1;
                     vec![]
@@ -167,9 +183,25 @@ fn as_stored(replica: &Replica) -> Vec<ItemId> {
     notes.into_iter().map(|(item, _)| *item).collect()
 }
 
+/// What may be a note that this person reads, if it opened: it has not, for whatever reason.
+fn waiting(replica: &Replica, me: PersonId) -> Vec<ObjectTag> {
+    let is_member = replica.policy.member(&me).is_some();
+    let objects = replica.objects.iter();
+    objects
+        .filter(|(tag, object)| {
+            matches!(object.state, ObjectState::Waiting)
+                && (!is_member || replica.policy.may_open(&me, object.sensitivity))
+                && replica.placements.item(tag).is_none() // a move of it says what it is
+        })
+        .map(|(tag, _)| *tag)
+        .collect()
+}
+
 /// What a scan comes to next.
 enum Next {
     Note(PackId, ItemId),
+    /// Something that may be a note.
+    Waiting(PackId, ObjectTag),
     /// Enough for one slice.
     Pause,
     End,
@@ -179,6 +211,34 @@ enum Next {
 const NOTES_PER_WAKING: u64 = 4;
 
 impl Node {
+    /// Whether something that waits is a note that counts, came whole, and does not open from disk: then it
+    /// is not known by its id, which stands in what does not open.
+    fn is_lost(&self, pack: PackId, tag: ObjectTag, spent: &mut Spent) -> Result<bool, NodeError> {
+        let replica = self.packs.need(pack)?;
+        spent.add_one();
+        let Some(object) = replica.objects.get(&tag) else {
+            return Ok(false);
+        };
+        let counts = |hash: &EntryHash| {
+            let place = replica.places.get(hash)?;
+            let is_valid = replica.authority(place, *hash) == Authority::Valid;
+            let is_out = replica.quarantined.contains_key(hash);
+            (is_valid && !is_out && epoch_key(replica, place).is_some()).then_some(place)
+        };
+        let places: Vec<_> = object.entries.iter().filter_map(counts).collect();
+        if places.iter().all(|place| place.kind != EntryKind::Create) {
+            return Ok(false);
+        }
+        for place in places {
+            spent.add_one();
+            let is_here = replica.row_of(place).is_some();
+            if is_here && read(replica, &self.store, place)?.is_none() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// A note; nothing if this person does not see it, for whatever reason.
     pub(crate) fn note_to_read(
         &self,

@@ -16,6 +16,7 @@ use kitbag_core::pack::note::{
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::{ItemKey, MasterKey};
 use kitbag_store::Store;
+use kitbag_testkit::damage;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use std::collections::BTreeSet;
@@ -30,6 +31,13 @@ fn ana(dir: &std::path::Path) -> (Node, PackId) {
     let mut node = Node::open(store, Box::new(rng), None, |_| Ok(())).unwrap();
     let pack = create(&mut node, "Acme");
     (node, pack)
+}
+
+fn reopened(dir: &std::path::Path, seed: u64) -> Node {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let master = MasterKey::from_bytes([7; 32]);
+    let store = Store::open(&dir.join("db"), &master, &mut rng).unwrap();
+    Node::open(store, Box::new(rng), None, |_| Ok(())).unwrap()
 }
 
 fn create(node: &mut Node, title: &str) -> PackId {
@@ -407,6 +415,64 @@ fn what_cannot_be_asked_is_refused() {
         ..options("x")
     };
     assert!(matches!(refused(nowhere), NodeError::NotFound("pack")));
+}
+
+/// Goal: a note whose row does not open from disk is counted as unreadable, and a total without it is no
+/// exact one; notes of other rows are found as ever, and whoever asks for no note of that pack is told
+/// nothing of it.
+#[test]
+fn a_note_that_does_not_open_is_counted_and_the_total_is_not_exact() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut node, pack) = ana(dir.path());
+    let other = create(&mut node, "Other");
+    let whole = add(&mut node, pack, 1, "whole", "zeppelin");
+    let lost = NewNote {
+        sensitivity: Some(Sensitivity::Public),
+        ..draft("lost", "zeppelin")
+    };
+    let lost = node.add_notes(NOW, pack, &[lost]).unwrap()[0].id;
+    let replica = node.packs.need(pack).unwrap();
+    let of = |log: &&crate::logs::Log| log.opening.sensitivity == Sensitivity::Public;
+    let log = replica.logs.values().find(of).unwrap();
+    let number = log.trunk().unwrap().number;
+    let found = search(&node, options("zeppelin"));
+    assert_eq!(
+        (found.total, found.total_is_exact, found.unreadable),
+        (2, true, 0)
+    );
+    drop(node);
+
+    let database = dir.path().join("db");
+    let rows = damage::rows(&database, "contents.2").unwrap();
+    let of_log: Vec<_> = rows.into_iter().filter(|at| at.0 == number).collect();
+    assert!(!of_log.is_empty());
+    for at in of_log {
+        damage::turn_bit(&database, "contents.2", at).unwrap();
+    }
+    let mut node = reopened(dir.path(), 13);
+    let everywhere = search(&node, options("zeppelin"));
+    let not_here = search(&node, options("nightingale"));
+    for (found, expected) in [(&everywhere, &[whole][..]), (&not_here, &[])] {
+        assert_eq!(ids(found), expected);
+        assert_eq!(
+            (found.total, found.total_is_exact, found.unreadable),
+            (expected.len() as u64, false, 1)
+        );
+    }
+    let elsewhere = search(
+        &node,
+        SearchOptions {
+            packs: Some(vec![other]),
+            ..options("zeppelin")
+        },
+    );
+    assert!(elsewhere.total_is_exact && elsewhere.unreadable == 0);
+    let planned = plan(&node, &wish(pack));
+    assert_eq!(
+        (planned.notes, planned.withheld.unreadable),
+        (vec![whole], 1)
+    );
+    assert!(node.note(pack, lost).is_err());
 }
 
 /// Goal: whatever the person concerned did not allow, and what is over, stays, with its reason; and a

@@ -142,6 +142,14 @@ fn phones() {
             "0171 1234567",
             "06 12 34 56 78",
             "my phone number is 5550123",
+            "phone-5550123",
+            "my phones: work-5550123",
+            "call me at Home-5550123",
+            "Phone-No-5550123",
+            "call me, Anna-555-0123",
+            "call me, Anna-212-555-0123",
+            "call me, Anna-01711234567",
+            "call me - 5550123",
             "+４９ １７１ １２３４５６７",
         ],
     );
@@ -155,7 +163,15 @@ fn phones() {
         "1,234,567.89",
         "HAT136",
         "192-168",
+        "call me at the desk, loyal id ACME-778812",
+        "call me about ACME-2024-778812",
+        "text me the state of ticket-1234567",
+        "reach me by Fall-Ä-778812",
     ]);
+    assert_eq!(
+        masked("call me: 5550123, id ACME-778812"),
+        "call me: [phone], id ACME-778812"
+    );
 }
 
 #[test]
