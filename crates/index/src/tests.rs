@@ -454,6 +454,7 @@ fn a_listing_shows_every_text_of_every_segment() {
         note_type: NoteType::ALL[0],
         source_kind: SourceKind::ALL[0],
         status: Status::ALL[0],
+        consent: None,
     };
     let memory = Memory::default();
     let mut segments = empty(&memory);

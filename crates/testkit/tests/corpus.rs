@@ -259,9 +259,14 @@ fn receipts() -> Vec<Seed> {
             ]
         })
         .collect();
-    let hygiene = samples::hygiene_receipt();
-    seeds.push(seed("hygiene", hygiene.bytes()));
-    seeds.push(seed("hygiene record", codec::encode(hygiene.receipt())));
+    for (name, signed) in samples::hygiene_receipts() {
+        seeds.push(seed(&format!("hygiene {name}"), signed.bytes()));
+        seeds.push(seed(
+            &format!("hygiene {name} record"),
+            codec::encode(signed.receipt()),
+        ));
+    }
+    let [_, (_, hygiene)] = samples::hygiene_receipts();
     // What breaks one rule of each kind, rightly signed: refused, and near to what is not.
     let ada = samples::ada();
     let of_export = SignedReceipt::verify(&seeds[0].bytes).unwrap();
