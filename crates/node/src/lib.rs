@@ -41,6 +41,7 @@ mod joining;
 mod links;
 mod logs;
 pub mod long_text;
+pub mod made_from;
 mod membership;
 mod notes;
 mod objects;

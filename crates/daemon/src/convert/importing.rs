@@ -40,6 +40,11 @@ pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::ToCapture, Failu
     record.pii = all("pii", note.pii)?;
     record.consent = note.consent.map(consent).transpose()?;
     record.claim = optional("claim", note.claim)?;
+    let names = |by: &engine::RecordProducedBy| by.agent.is_some() || by.model.is_some();
+    if note.confidence.is_some() && !record.produced_by.as_ref().is_some_and(names) {
+        let message = "confidence: only what an agent wrote has one; name it in produced_by";
+        return Err(Failure::new(Code::BadInput, message));
+    }
     record.confidence = note.confidence;
     record.status = word("status", note.status, engine::NoteStatus::Active)?;
     if record.status.is_deleted() {
