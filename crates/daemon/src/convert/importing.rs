@@ -161,3 +161,38 @@ fn all<T: FromStr<Err: Display> + Ord>(
 ) -> Result<BTreeSet<T>, Failure> {
     texts.iter().map(|text| parsed(field, text)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: how sure something was is what an agent says, and nobody else.
+    #[test]
+    fn a_confidence_without_an_agent_is_refused() {
+        let with = |produced_by: Option<rpc::ProducedBy>| {
+            let note = rpc::ImportNote {
+                key: "00112233445566778899aabbccddeeff".into(),
+                title: "T".into(),
+                source: rpc::ImportSource {
+                    label: "L".into(),
+                    ..Default::default()
+                },
+                confidence: Some(750),
+                produced_by,
+                ..Default::default()
+            };
+            incoming(note).map(|read| read.note.record.confidence)
+        };
+        let by = |agent: Option<&str>, prompt: Option<&str>| rpc::ProducedBy {
+            agent: agent.map(str::to_owned),
+            model: None,
+            prompt: prompt.map(str::to_owned),
+        };
+        for nobody in [None, Some(by(None, Some("p")))] {
+            let refused = with(nobody).unwrap_err();
+            assert_eq!(refused.code, Code::BadInput);
+            assert!(refused.message.starts_with("confidence: "), "{refused}");
+        }
+        assert_eq!(with(Some(by(Some("helper"), None))).unwrap(), Some(750));
+    }
+}
