@@ -258,6 +258,9 @@ fn assert_same(left: &Value, came: &Value) {
                 .collect();
             led.sort();
             expected[links] = json!(led);
+            let mut here: Vec<String> = found[links].as_array().unwrap().iter().map(text).collect();
+            here.sort();
+            found[links] = json!(here);
         }
         for own in ["id", "added_by", "edits"] {
             expected[own] = Value::Null;
@@ -336,9 +339,11 @@ fn notes_of_every_state_come_in_as_they_left() {
             .clone()
     };
     assert_eq!(of("First")["status"], "superseded");
-    let mut both = [first.clone(), third.clone()];
-    both.sort();
-    assert_eq!(of("Second")["supersedes"], json!(both));
+    let replaced = of("Second")["supersedes"].as_array().unwrap().clone();
+    assert_eq!(replaced.len(), 2);
+    for old in [&first, &third] {
+        assert!(replaced.contains(&json!(old)), "{replaced:?}");
+    }
     assert_eq!(of("Older")["supersedes"], json!([newer]));
     assert_eq!(of("Front")["pinned"], true);
     assert_eq!(of("Long")["body"], long.as_str());

@@ -97,14 +97,16 @@ fn a_withdrawn_consent_blocks_the_other_device_offline() {
         shown.contains("consent: granted for support until"),
         "{shown}"
     );
-    let without = exported(&ben, &pack, &[]);
+    let without = ben.run(&["export", &pack, "--format", "json"], b"");
+    assert_eq!(without.status.code(), Some(5), "no purpose was named");
+    let without: Value = serde_json::from_slice(&without.stdout).unwrap();
     assert_eq!(without["withheld"]["consent"], json!({"purpose": 1}));
 
     ada.json(&["edit", &note, "--consent", "withdrawn"]);
     ben.ok(&["sync", "--wait"]);
     ben.offline();
     for device in [&ada, &ben] {
-        let export = ["export", &pack, "--purpose", "support", "--json"];
+        let export = ["export", &pack, "--purpose", "support", "--format", "json"];
         let export = device.run(&export, b"");
         assert_eq!(export.status.code(), Some(5), "consent alone keeps it");
         let after: Value = serde_json::from_slice(&export.stdout).unwrap();

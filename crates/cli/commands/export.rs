@@ -164,8 +164,8 @@ fn lacks_consent(written: &Written) -> Option<Failure> {
     if !kept_back || consents == 0 || consents != withheld.notes {
         return None;
     }
-    let notes = words::count(consents, "note", "notes");
-    let message = format!("nothing left the pack: {notes} stay for want of a consent");
+    let notes = words::count(consents, "note stays", "notes stay");
+    let message = format!("nothing left the pack: {notes} for want of a consent");
     let hint = match withheld.consent.contains_key("purpose") {
         true => "say what it is for with --purpose; what a consent is for: kitbag show NOTE",
         false => {
