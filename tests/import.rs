@@ -346,7 +346,7 @@ fn notes_of_every_state_come_in_as_they_left() {
     }
     assert_eq!(of("Older")["supersedes"], json!([newer]));
     assert_eq!(of("Front")["pinned"], true);
-    assert_eq!(of("Long")["body"], long.as_str());
+    assert!(of("Long")["body"] == long.trim_end(), "all of a long text");
     assert_eq!(
         (&left["withheld"]["redacted"], &left["withheld"]["expired"]),
         (&json!(1), &json!(1))
