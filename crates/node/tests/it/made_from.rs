@@ -156,7 +156,7 @@ fn what_was_made_from_a_note_of_another_client_is_refused_alone() {
         ..draft("by hand", Internal)
     };
     let refused = world.call(ana, |node, now| {
-        node.add_notes(now, globex, &[by_hand.clone()])
+        node.add_notes(now, globex, std::slice::from_ref(&by_hand))
     });
     assert!(matches!(
         refused,
