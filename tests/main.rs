@@ -21,6 +21,7 @@ mod keeping;
 mod kill;
 mod leaving;
 mod long_text;
+mod made_from;
 mod members;
 mod named_ids;
 mod packs;

@@ -97,14 +97,19 @@ fn a_withdrawn_consent_blocks_the_other_device_offline() {
         shown.contains("consent: granted for support until"),
         "{shown}"
     );
-    let without = exported(&ben, &pack, &[]);
+    let without = ben.run(&["export", &pack, "--format", "json"], b"");
+    assert_eq!(without.status.code(), Some(5), "no purpose was named");
+    let without: Value = serde_json::from_slice(&without.stdout).unwrap();
     assert_eq!(without["withheld"]["consent"], json!({"purpose": 1}));
 
     ada.json(&["edit", &note, "--consent", "withdrawn"]);
     ben.ok(&["sync", "--wait"]);
     ben.offline();
     for device in [&ada, &ben] {
-        let after = exported(device, &pack, &support);
+        let export = ["export", &pack, "--purpose", "support", "--format", "json"];
+        let export = device.run(&export, b"");
+        assert_eq!(export.status.code(), Some(5), "consent alone keeps it");
+        let after: Value = serde_json::from_slice(&export.stdout).unwrap();
         assert_eq!(after["notes"], json!([]));
         assert_eq!(
             after["withheld"]["consent"],
@@ -122,10 +127,10 @@ fn a_withdrawn_consent_blocks_the_other_device_offline() {
             "support",
         ];
         let explained = device.json(&explain);
-        let expected = json!([
-            {"destination": "export", "allowed": false, "rule": "consent withdrawn"}
-        ]);
-        assert_eq!(explained["release"], expected);
+        let ways = ["export", "pack", "agent", "handoff"];
+        let expected = ways
+            .map(|way| json!({"destination": way, "allowed": false, "rule": "consent withdrawn"}));
+        assert_eq!(explained["release"], json!(expected));
         let told = device.ok(&explain);
         assert!(told.contains("it stays: consent withdrawn"), "{told}");
     }

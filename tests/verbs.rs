@@ -155,7 +155,13 @@ fn an_edit_with_personal_data_is_told_and_stated_and_rules_see_it() {
         "email",
         "--yes",
     ]);
-    let export = ada.json(&["export", &pack]);
+    let export = ada.run(&["export", &pack, "--format", "json"], b"");
+    assert_eq!(
+        export.status.code(),
+        Some(5),
+        "a rule that asks for a consent"
+    );
+    let export: serde_json::Value = serde_json::from_slice(&export.stdout).unwrap();
     assert_eq!(export["notes"], json!([]), "{export}");
     assert_eq!(export["withheld"]["rule"]["export.require_consent"], 1);
     let undone = ada.json(&["undo", &id]);

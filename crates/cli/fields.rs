@@ -89,7 +89,8 @@ fn date(
     }
 }
 
-fn moment(text: &str, option: &str, now: &Zoned) -> Result<Time, Failure> {
+/// A moment, past or to come, for `option`.
+pub(crate) fn moment(text: &str, option: &str, now: &Zoned) -> Result<Time, Failure> {
     let bad = || {
         Failure::new(Code::BadInput, format!("{option}: not a time"))
             .hint("times look like 2d, yesterday, 2026-11-23 or 2026-11-23T10:00")

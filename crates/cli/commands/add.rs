@@ -2,7 +2,7 @@
 
 use crate::consent::ConsentArgs;
 use crate::context::Context;
-use crate::fields::FieldArgs;
+use crate::fields::{self, FieldArgs};
 use crate::input::{Standard, standard};
 use crate::{args, directory, editor, input, launch, words};
 use clap::Args;
@@ -55,6 +55,15 @@ pub(crate) struct AddArgs {
     /// A note of this pack that it replaces; may be given several times
     #[arg(long, value_name = "NOTE")]
     supersedes: Vec<String>,
+    /// A note that it was made from, of this pack or another; may be given several times
+    #[arg(long, value_name = "NOTE")]
+    derived_from: Vec<String>,
+    /// Take in what was made from a note of another client all the same
+    #[arg(long, requires = "derived_from")]
+    across_clients: bool,
+    /// When it was true or was said, if not now
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    observed: Option<String>,
     #[command(flatten)]
     consent: ConsentArgs,
 }
@@ -69,6 +78,9 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
     };
     let consent = args.consent.statement(&Zoned::now())?; // before anything is typed
     let dates = args.fields.dates(&Zoned::now())?;
+    let observed = args.observed.as_deref();
+    let observed = observed.map(|text| fields::moment(text, "--observed", &Zoned::now()));
+    let observed_at = observed.transpose()?;
     let body = body(context, args.file.as_deref()).await?;
     let title = args.title.unwrap_or_default();
     if body.trim().is_empty() && title.trim().is_empty() {
@@ -89,6 +101,7 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
             app: args.app,
             author: args.author,
             locator: args.locator,
+            observed_at,
         },
         sensitivity: args.sensitivity,
         tags: args.tags,
@@ -102,6 +115,8 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         review_after: dates.review_after,
         expires_at: dates.expires_at,
         supersedes: args.supersedes,
+        derived_from: args.derived_from,
+        across_clients: args.across_clients,
     };
     let client = launch::client(context).await?;
     let written = match client.call(&call).await {

@@ -274,10 +274,8 @@ async fn add(
         source: NewSource {
             label: clipped.source.clone(),
             kind: Some("clipboard".to_owned()),
-            uri: None,
             app: window,
-            author: None,
-            locator: None,
+            ..NewSource::default()
         },
         sensitivity: args.sensitivity,
         tags: args.tags.clone(),

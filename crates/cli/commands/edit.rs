@@ -6,9 +6,27 @@ use crate::fields::FieldArgs;
 use crate::input::{Standard, standard};
 use crate::{args, editor, input, launch, words};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use jiff::Zoned;
 use kitbag_rpc::{Client, Code, EditNote, Failure, NoteEdited, Sensitivity, ShowNote, V1};
 use std::path::{Path, PathBuf};
+
+/// The words of kinds of personal data.
+const PII: [&str; 13] = [
+    "name",
+    "email",
+    "phone",
+    "address",
+    "date_of_birth",
+    "payment_card",
+    "bank_account",
+    "national_id",
+    "health",
+    "location",
+    "device_identifier",
+    "credential",
+    "other",
+];
 
 #[derive(Debug, Args)]
 pub(crate) struct EditArgs {
@@ -39,14 +57,17 @@ pub(crate) struct EditArgs {
     status: Option<String>,
     #[command(flatten)]
     consent: ConsentArgs,
+    /// A kind of personal data that it holds besides those that are known: email, phone, …; may be given several times
+    #[arg(long = "pii", value_name = "KIND", value_parser = PossibleValuesParser::new(PII))]
+    pii: Vec<String>,
     /// Make the note more or less sensitive: who can open it changes. A step of its own
-    #[arg(long, value_parser = args::sensitivity(), conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent", "unpin", "status", "note_type", "claim", "pin", "expires", "review_after", "valid_from", "valid_to"])]
+    #[arg(long, value_parser = args::sensitivity(), conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent", "pii", "unpin", "status", "note_type", "claim", "pin", "expires", "review_after", "valid_from", "valid_to"])]
     sensitivity: Option<Sensitivity>,
     /// Say who gains and who loses the note, and change nothing
-    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent", "unpin", "status", "note_type", "claim", "pin", "expires", "review_after", "valid_from", "valid_to"])]
+    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent", "pii", "unpin", "status", "note_type", "claim", "pin", "expires", "review_after", "valid_from", "valid_to"])]
     dry_run: bool,
     /// Do not ask
-    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent", "unpin", "status", "note_type", "claim", "pin", "expires", "review_after", "valid_from", "valid_to"])]
+    #[arg(long, requires = "sensitivity", conflicts_with_all = ["title", "file", "add_tags", "remove_tags", "seen", "consent", "pii", "unpin", "status", "note_type", "claim", "pin", "expires", "review_after", "valid_from", "valid_to"])]
     yes: bool,
 }
 
@@ -69,6 +90,7 @@ pub(super) async fn run(context: &Context, args: EditArgs) -> anyhow::Result<()>
         || args.fields.claim.is_some()
         || !args.add_tags.is_empty()
         || !args.remove_tags.is_empty()
+        || !args.pii.is_empty()
         || consent.is_some();
     let mut call = EditNote {
         v: V1,
@@ -88,6 +110,7 @@ pub(super) async fn run(context: &Context, args: EditArgs) -> anyhow::Result<()>
         expires_at: dates.expires_at,
         clear: dates.clear,
         reactivate: args.status.is_some(),
+        pii: args.pii,
     };
     let client = match args.file {
         Some(file) => {

@@ -139,10 +139,40 @@ pub(super) async fn run(context: &Context, args: ExportArgs) -> anyhow::Result<(
         std::process::exit(INTERRUPTED);
     };
     if is_json && args.out.is_some() {
-        return context.out.document(&written);
+        context.out.document(&written)?;
+    } else {
+        context.out.say(in_words(&written, args.out.as_deref()));
     }
-    context.out.say(in_words(&written, args.out.as_deref()));
-    Ok(())
+    match lacks_consent(&written) {
+        Some(failure) => Err(failure.into()),
+        None => Ok(()),
+    }
+}
+
+/// That nothing left, and that consent alone kept all of it back. The document is written all the same:
+/// its receipt says what stayed.
+fn lacks_consent(written: &Written) -> Option<Failure> {
+    let withheld = &written.withheld;
+    let of_rules = withheld.rule.iter();
+    let of_rules = of_rules.filter(|(rule, _)| rule.ends_with(".require_consent"));
+    let consents: u64 = withheld
+        .consent
+        .values()
+        .chain(of_rules.map(|(_, n)| n))
+        .sum();
+    let kept_back = written.notes == 0 && written.over_budget.is_empty();
+    if !kept_back || consents == 0 || consents != withheld.notes {
+        return None;
+    }
+    let notes = words::count(consents, "note stays", "notes stay");
+    let message = format!("nothing left the pack: {notes} for want of a consent");
+    let hint = match withheld.consent.contains_key("purpose") {
+        true => "say what it is for with --purpose; what a consent is for: kitbag show NOTE",
+        false => {
+            "ask the persons concerned, and state what they say: kitbag edit NOTE --consent STATUS"
+        }
+    };
+    Some(Failure::new(Code::ConsentRequired, message).hint(hint))
 }
 
 /// What to write where.

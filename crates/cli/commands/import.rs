@@ -94,6 +94,7 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
         origin: None,
         across_clients: args.across_clients,
         keeps_ids: matches!(args.kind, Kind::Kitbag | Kind::Hcr),
+        may_be_ours: args.kind == Kind::Jsonl,
     };
     let mut report = Report::new(directory::reference(&shown), args.dry_run);
     let done = AtomicU64::new(0);
@@ -222,7 +223,10 @@ struct Sending<'c> {
     tags: Vec<String>,
     unmasked: bool,
     dry_run: bool,
+    /// Whether its ids are those of our export: references are led to what its notes are here.
     keeps_ids: bool,
+    /// Whether a file that says where it comes from is our export, as lines.
+    may_be_ours: bool,
     across_clients: bool,
     links: Links,
     /// The end of the message before, if it was one.
@@ -246,6 +250,7 @@ impl Sending<'_> {
         };
         let checked = self.client.call(&call).await;
         checked.map_err(|error| error.into_failure())?;
+        self.keeps_ids |= self.may_be_ours;
         self.origin = Some(ImportOrigin {
             from: origin.packs,
             client: origin.client,

@@ -82,10 +82,16 @@ fn in_words(explained: &Explained, now: &Zoned) -> String {
         .map(|rule| format!("{who} {}", reasons::rule(rule, now)))
         .collect();
     lines.extend(explained.release.iter().map(|release| {
-        let to = words::inline(&release.destination);
+        let way = match release.destination.as_str() {
+            "export" => format!("in an export by {who}"),
+            "pack" => format!("into another pack, by {who},"),
+            "agent" => format!("to an agent of {who}"),
+            "handoff" => format!("in a hand-off by {who}"),
+            other => format!("to {} by {who}", words::inline(other)),
+        };
         match &release.rule {
-            None => format!("in an {to} by {who} it may leave"),
-            Some(rule) => format!("in an {to} by {who} it stays: {}", words::inline(rule)),
+            None => format!("{way} it may leave"),
+            Some(rule) => format!("{way} it stays: {}", words::inline(rule)),
         }
     }));
     lines.join("\n")

@@ -94,6 +94,24 @@ fn in_words(note: &Note) -> String {
         "added",
         format!("{} by {}", note.captured_at, words::inline(&note.added_by)),
     ));
+    if let Some(observed) = note.source.observed_at {
+        head.push(("observed", observed.to_string()));
+    }
+    if let Some(by) = &note.produced_by {
+        let parts = [
+            ("", &by.agent),
+            ("model ", &by.model),
+            ("prompt ", &by.prompt),
+        ];
+        let parts = parts.into_iter();
+        let said: Vec<String> = parts
+            .filter_map(|(what, text)| Some(format!("{what}{}", words::inline(text.as_deref()?))))
+            .collect();
+        head.push(("produced by", said.join(", ")));
+    }
+    if let Some(thousandths) = note.confidence {
+        head.push(("confidence", format!("{thousandths} of 1000")));
+    }
     head.push(("captured by", words::inline(&note.captured_by)));
     head.push(("trust", words::inline(&note.trust)));
     head.push(("status", status(note)));
@@ -249,7 +267,14 @@ mod tests {
                 app: None,
                 author: None,
                 locator: None,
+                observed_at: Some(Time::from_millis(0)),
             },
+            produced_by: Some(kitbag_rpc::ProducedBy {
+                agent: Some("helper\n".to_owned()),
+                model: Some("m".to_owned()),
+                prompt: None,
+            }),
+            confidence: Some(750),
             captured_by: "kitbag".to_owned(),
             trust: "own".to_owned(),
             sensitivity: Sensitivity::Restricted,
@@ -291,6 +316,9 @@ mod tests {
             "personal data: date of birth",
             "pinned: yes",
             "claim: verified",
+            "observed: 1970-01-01T00:00:00Z",
+            "produced by: helper\\n, model m",
+            "confidence: 750 of 1000",
         ] {
             assert!(head.lines().any(|one| one == line), "{line}: {head}");
         }

@@ -211,6 +211,18 @@ impl Point {
 }
 
 impl Withheld {
+    /// Whether what is missing is a consent: the note's own, or one that a rule asks for.
+    pub const fn asks_for_consent(self) -> bool {
+        matches!(
+            self,
+            Withheld::Consent(_)
+                | Withheld::Rule(RuleName {
+                    point: Point::RequireConsent,
+                    ..
+                })
+        )
+    }
+
     /// The name of what decides: a rule of the pack, the wall between clients, or what the note or the
     /// request itself says.
     pub fn rule(self) -> String {
@@ -286,12 +298,10 @@ pub fn refuses(
     request: &Request<'_>,
     rules: Result<&ReleaseRules, Unreadable>,
 ) -> Option<Withheld> {
-    let rules = match (rules, &request.target) {
-        (Err(why), _) => return Some(Withheld::Unreadable(why)),
-        (Ok(_), Target::Unreadable(why)) => return Some(Withheld::Unreadable(*why)),
-        (Ok(rules), _) => rules,
-    };
-    let limits = limits(rules, request.destination);
+    if let Some(walls) = walls(request, rules) {
+        return Some(walls);
+    }
+    let limits = limits(rules.ok()?, request.destination);
     let ruled = |point| {
         Some(Withheld::Rule(RuleName {
             destination: request.destination,
@@ -299,9 +309,7 @@ pub fn refuses(
         }))
     };
     let fits = |formats: &BTreeSet<String>| request.format.is_some_and(|one| formats.contains(one));
-    if crosses(request, rules) && !request.across_clients {
-        Some(Withheld::Client)
-    } else if limits.formats.as_ref().is_some_and(|all| !fits(all)) {
+    if limits.formats.as_ref().is_some_and(|all| !fits(all)) {
         ruled(Point::Formats)
     } else if limits
         .purposes
@@ -312,6 +320,16 @@ pub fn refuses(
     } else {
         None
     }
+}
+
+/// The first part of that: rules that cannot be read, and the wall between clients.
+pub fn walls(request: &Request<'_>, rules: Result<&ReleaseRules, Unreadable>) -> Option<Withheld> {
+    let rules = match (rules, &request.target) {
+        (Err(why), _) => return Some(Withheld::Unreadable(why)),
+        (Ok(_), Target::Unreadable(why)) => return Some(Withheld::Unreadable(*why)),
+        (Ok(rules), _) => rules,
+    };
+    (crosses(request, rules) && !request.across_clients).then_some(Withheld::Client)
 }
 
 /// Whether a request takes something of one client to another, or puts two together. A pack of no

@@ -23,8 +23,8 @@ use crate::home::Home;
 use crate::routes::{Routes, Serves};
 use axum::Router;
 use kitbag_engine::{
-    self as engine, Added, Became, CapturedNote, Engine, EntryHash, Incoming, ItemId, PackId,
-    PackSummary,
+    self as engine, Added, Arriving, Became, CapturedNote, Engine, EntryHash, Incoming, ItemId,
+    PackId, PackSummary,
 };
 use kitbag_rpc::{
     AddNote, ApproveJoin, Audience, AudienceMember, Call, Caller, CancelInvite, Code, CreatePack,
@@ -268,9 +268,19 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
     for note in &call.supersedes {
         supersedes.push(served.note_of(id, note.clone()).await?);
     }
-    let note = Incoming::stated(&convert::new_note(call, supersedes)?);
+    let mut derived_from = Vec::new();
+    for note in &call.derived_from {
+        let found = served.engine.resolve_note(note.clone()).await;
+        derived_from.push(found.map_err(|e| failed(&e))?.1);
+    }
+    let note = Incoming::stated(&convert::new_note(call, supersedes, derived_from)?);
     let note = note.map_err(|e| failed(&e.into()))?;
-    let done = served.engine.capture(id, vec![note.into()], screening);
+    let arriving = Arriving {
+        via: Some(served.via()),
+        ..Arriving::default()
+    };
+    let engine = &served.engine;
+    let done = engine.capture_from(id, vec![note.into()], screening, arriving);
     let mut done = done.await.map_err(|e| failed(&e))?;
     let Some(CapturedNote { outcome, held, .. }) = done.notes.pop() else {
         return Err(Failure::new(Code::Internal, "no note came back"));

@@ -70,6 +70,7 @@ pub(crate) fn pack_ref(pack: engine::PackSummary) -> rpc::PackRef {
 pub(crate) fn new_note(
     note: rpc::AddNote,
     supersedes: Vec<engine::ItemId>,
+    derived_from: Vec<engine::ItemId>,
 ) -> Result<engine::NewNote, rpc::Failure> {
     Ok(engine::NewNote {
         title: note.title,
@@ -81,6 +82,7 @@ pub(crate) fn new_note(
             app: note.source.app,
             author: note.source.author,
             locator: note.source.locator,
+            observed_at: note.source.observed_at.map(moment),
         },
         sensitivity: note.sensitivity.map(engine_sensitivity),
         tags: note.tags,
@@ -93,6 +95,8 @@ pub(crate) fn new_note(
         review_after: note.review_after.map(moment),
         expires_at: note.expires_at.map(moment),
         supersedes,
+        derived_from,
+        across_clients: note.across_clients,
     })
 }
 
@@ -108,6 +112,16 @@ fn stated<T: std::str::FromStr<Err: std::fmt::Display>>(
     let word = word.map(|word| word.parse());
     word.transpose()
         .map_err(|e: T::Err| rpc::Failure::new(rpc::Code::BadInput, format!("{field}: {e}")))
+}
+
+/// Words of a kind.
+fn all_stated<T: std::str::FromStr<Err: std::fmt::Display> + Ord>(
+    words: Vec<String>,
+    field: &str,
+) -> Result<std::collections::BTreeSet<T>, rpc::Failure> {
+    let words = words.into_iter().map(|word| stated(Some(word), field));
+    let words: Result<Vec<Option<T>>, rpc::Failure> = words.collect();
+    Ok(words?.into_iter().flatten().collect())
 }
 
 /// The dates that an edit may change.
@@ -134,6 +148,7 @@ pub(crate) fn note_edit(edit: rpc::EditNote) -> Result<engine::NoteEdit, rpc::Fa
         expires_at: date("expires_at", edit.expires_at),
         note_type: stated(edit.note_type, "type")?,
         claim: stated(edit.claim, "claim")?,
+        found: all_stated(edit.pii, "pii")?,
         pinned: edit.pinned,
         reactivate: edit.reactivate,
         title: edit.title,
@@ -194,7 +209,14 @@ pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
             app: note.source.app,
             author: note.source.author,
             locator: note.source.locator,
+            observed_at: note.source.observed_at.map(time),
         },
+        produced_by: note.produced_by.map(|by| rpc::ProducedBy {
+            agent: by.agent,
+            model: by.model,
+            prompt: by.prompt,
+        }),
+        confidence: note.confidence,
         captured_by: note.captured_by,
         trust: note.trust,
         sensitivity: sensitivity(note.sensitivity),

@@ -35,6 +35,11 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
             message: reason.clone(),
             hint: hint.clone(),
         },
+        EngineError::NeedsConsent { reason, hint } => Failure {
+            code: Code::ConsentRequired,
+            message: reason.clone(),
+            hint: hint.clone(),
+        },
         EngineError::Ended(ending) => Failure::new(
             Code::Denied,
             format!(

@@ -3,8 +3,9 @@
 use crate::screening::{PackIds, Screened, Screening, noted, screen};
 use crate::{
     AudienceMember, CaptureDone, Captured, Engine, EngineError, Incoming, LeftFrom, PackId, Pii,
-    Sensitivity,
+    Sensitivity, Via,
 };
+use kitbag_node::{Denied, NodeError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A note to be taken in.
@@ -51,6 +52,8 @@ pub struct Arriving {
     pub across_clients: bool,
     /// Only say what would become of them.
     pub dry_run: bool,
+    /// Through what they come: what a pack does not let go is reported there then.
+    pub via: Option<Via>,
 }
 
 impl Engine {
@@ -84,14 +87,25 @@ impl Engine {
         let screened = self.screened(pack, notes, screening).await?;
         let mut held = Vec::with_capacity(screened.len());
         let mut incoming = Vec::with_capacity(screened.len());
-        for one in screened {
+        for mut one in screened {
             held.push((one.held, one.not_found));
+            one.note.crossing.across_clients |= arriving.across_clients;
             incoming.push(one.note);
         }
         let capture = move |node: &mut kitbag_node::Node, now| {
             // In the same step: what the rules say now is what holds.
             node.may_receive(pack, &arriving.from, arriving.across_clients)?;
-            node.capture_or_plan(now, pack, incoming, arriving.dry_run)
+            let done = node.capture_or_plan(now, pack, incoming, arriving.dry_run)?;
+            for outcome in &done.notes {
+                if let (Some(via), Err(NodeError::Denied(denied))) = (&arriving.via, outcome)
+                    && let Denied::MadeFrom(kept) = denied
+                {
+                    let rule = kitbag_node::Node::denied_by(denied);
+                    let (of, note) = (kept.pack, kept.note);
+                    node.report_denial_of_note(now, of, note, "derive", &rule, via.clone())?;
+                }
+            }
+            Ok(done)
         };
         let CaptureDone { notes, audiences } = self.worker()?.call(capture).await?;
         let captured = notes

@@ -3,7 +3,7 @@
 use kitbag_core::id::Timestamp;
 use kitbag_core::policy::fold::Refused;
 use kitbag_core::policy::rules::Unreadable;
-use kitbag_core::release::Withheld;
+use kitbag_core::release::{ConsentGap, Withheld};
 use kitbag_core::ticket::TicketError;
 use kitbag_core::wire::JoinRefusal;
 use kitbag_node::undo::Beyond;
@@ -38,6 +38,14 @@ pub enum EngineError {
     /// The pack's policy says no.
     #[error("{reason}")]
     Denied {
+        /// Why, in words.
+        reason: String,
+        /// What could be done instead.
+        hint: Option<String>,
+    },
+    /// Something stays because of a consent that is not there: the note's own, or one that a rule asks for.
+    #[error("{reason}")]
+    NeedsConsent {
         /// Why, in words.
         reason: String,
         /// What could be done instead.
@@ -318,7 +326,8 @@ impl From<Denied> for EngineError {
                 "wait until another member's device was reached: kitbag sync --wait".to_owned(),
             ),
             Denied::NotItsMaker => Some(
-                "a name of your own, which nobody else sees: kitbag pack rename PACK NAME".to_owned(),
+                "a name of your own, which nobody else sees: kitbag pack rename PACK NAME"
+                    .to_owned(),
             ),
             Denied::LoweringNeedsAdmin => {
                 Some("ask an admin of the pack to do it: kitbag members PACK".to_owned())
@@ -326,34 +335,52 @@ impl From<Denied> for EngineError {
             Denied::NotAWriter | Denied::AboveClearance => {
                 Some("ask an admin of the pack for more: kitbag members PACK".to_owned())
             }
-            Denied::RulesUnreadable(why) | Denied::Release(Withheld::Unreadable(why)) => {
-                Some(match why {
-                    Unreadable::NoKey => {
-                        "wait until another member's device was reached: kitbag sync --wait"
-                            .to_owned()
-                    }
-                    Unreadable::Malformed | Unreadable::TooManyIds => {
-                        "an admin sets them anew: kitbag policy set PACK --replace".to_owned()
-                    }
-                    Unreadable::NewerVersion | Unreadable::NewerOperation => {
-                        "a newer Kitbag reads them".to_owned()
-                    }
-                })
-            }
-            Denied::Release(Withheld::Client) => Some(
-                "if that is meant, say so with --across-clients; whose the pack is: kitbag policy show PACK"
-                    .to_owned(),
-            ),
-            Denied::Release(_) => Some("what it allows: kitbag policy show PACK".to_owned()),
+            Denied::RulesUnreadable(why) => Some(to_read_rules(*why).to_owned()),
+            Denied::Release(why) => Some(to_release(why).to_owned()),
+            Denied::MadeFrom(kept) => Some(to_release(&kept.why).to_owned()),
             Denied::Policy(Refused::AdmitsAboveClearance) => {
                 Some("somebody who opens as much as the ticket gives has to answer".to_owned())
             }
             _ => None,
         };
-        EngineError::Denied {
-            reason: denied.to_string(),
-            hint,
+        let reason = denied.to_string();
+        match &denied {
+            Denied::Release(why) if why.asks_for_consent() => {
+                EngineError::NeedsConsent { reason, hint }
+            }
+            Denied::MadeFrom(kept) if kept.why.asks_for_consent() => {
+                EngineError::NeedsConsent { reason, hint }
+            }
+            _ => EngineError::Denied { reason, hint },
         }
+    }
+}
+
+/// What lets a note leave that stays for this reason, if anything does.
+fn to_release(why: &Withheld) -> &'static str {
+    match why {
+        Withheld::Unreadable(why) => to_read_rules(*why),
+        Withheld::Client => {
+            "if that is meant, say so with --across-clients; whose the pack is: kitbag policy show PACK"
+        }
+        Withheld::Consent(ConsentGap::Purpose) => {
+            "say what it is for with --purpose; what the consent is for: kitbag show NOTE"
+        }
+        why if why.asks_for_consent() => {
+            "ask the person concerned, and state what they say: kitbag edit NOTE --consent STATUS"
+        }
+        _ => "what it allows: kitbag policy show PACK",
+    }
+}
+
+/// What makes rules readable.
+fn to_read_rules(why: Unreadable) -> &'static str {
+    match why {
+        Unreadable::NoKey => "wait until another member's device was reached: kitbag sync --wait",
+        Unreadable::Malformed | Unreadable::TooManyIds => {
+            "an admin sets them anew: kitbag policy set PACK --replace"
+        }
+        Unreadable::NewerVersion | Unreadable::NewerOperation => "a newer Kitbag reads them",
     }
 }
 

@@ -55,8 +55,8 @@ impl Engine {
             .await
     }
 
-    /// Whether a note may leave in an export that this person makes, and what decides; nothing for a
-    /// note that this device does not open.
+    /// Whether a note may leave by each way for this person, and what decides; nothing for a note that
+    /// this device does not open.
     ///
     /// # Errors
     /// [`EngineError::NotFound`], [`EngineError::Storage`].
@@ -66,7 +66,7 @@ impl Engine {
         person: PersonId,
         note: ItemId,
         purpose: Option<String>,
-    ) -> Result<Option<ReleaseView>, EngineError> {
+    ) -> Result<Vec<ReleaseView>, EngineError> {
         self.worker()?
             .call(move |node, now| {
                 node.explain_release(now, pack, person, note, purpose.as_deref())

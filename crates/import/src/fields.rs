@@ -163,7 +163,8 @@ pub(crate) fn note_of(
         (Kind::Jsonl, Some(id)) => id.clone(),
         _ => place,
     };
-    if out.kind() == Kind::Jsonl && std::mem::take(&mut draft.pinned) {
+    // What stands in front is for people here to say, unless they said so: it is our export.
+    if out.kind() == Kind::Jsonl && !out.is_ours() && std::mem::take(&mut draft.pinned) {
         out.left_out(&place, "that it is kept in front")?;
     }
     // Our notes are the same in whatever they are carried.

@@ -10,6 +10,8 @@ pub(crate) struct Out<'a> {
     kind: Kind,
     file: String,
     label: Label,
+    /// Whether the file said that it is our export.
+    is_ours: bool,
     sink: &'a mut dyn FnMut(Item) -> ControlFlow<()>,
 }
 
@@ -24,12 +26,18 @@ impl<'a> Out<'a> {
             kind,
             file: input.name.to_owned(),
             label: options.label.clone(),
+            is_ours: false,
             sink,
         }
     }
 
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Whether the file said where it comes from, as our export does.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.is_ours
     }
 
     /// How people know the file.
@@ -55,7 +63,10 @@ impl<'a> Out<'a> {
     pub(crate) fn origin(&mut self, origin: Origin) -> Result<(), Stop> {
         match origin == Origin::default() {
             true => Ok(()),
-            false => self.give(Item::Origin(origin)),
+            false => {
+                self.is_ours = true;
+                self.give(Item::Origin(origin))
+            }
         }
     }
 
@@ -238,6 +249,14 @@ fn fit(note: &mut Note) -> Vec<String> {
     }
     if let Some(confidence) = note.confidence.take_if(|confidence| *confidence > 1_000) {
         told.push(format!("a confidence of {confidence} thousandths"));
+    }
+    let names = |by: &ProducedBy| by.agent.is_some() || by.model.is_some();
+    if !note.produced_by.as_ref().is_some_and(names)
+        && let Some(confidence) = note.confidence.take()
+    {
+        told.push(format!(
+            "a confidence of {confidence} thousandths, since it names no agent that stated it"
+        ));
     }
     let mut seen = BTreeSet::new();
     note.pii.retain(|kind| seen.insert(kind.clone()));

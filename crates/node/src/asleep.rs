@@ -417,6 +417,25 @@ impl Packs {
         self.ids_where(holds)
     }
 
+    /// Packs that hold a note, as far as they can be read.
+    pub(crate) fn that_hold(&self, id: &ItemId) -> Vec<PackId> {
+        let name = NoteName::of(id);
+        let holds = |slot: &Slot| match slot.replica.get() {
+            Some(replica) => replica.notes.contains_key(id),
+            None => {
+                let names = self.names(slot);
+                names.is_none_or(|names| names.binary_search(&name).is_ok())
+            }
+        };
+        let mut packs = self.ids_where(holds);
+        // A name is the beginning of an id.
+        packs.retain(|pack| {
+            let replica = self.get(pack);
+            replica.is_some_and(|replica| replica.notes.contains_key(id))
+        });
+        packs
+    }
+
     /// The names of a sleeping pack's notes; none if they were not kept since it changed.
     fn names<'s>(&self, slot: &'s Slot) -> Option<&'s [NoteName]> {
         if slot.names.get().is_none() && !slot.is_marked && slot.summary.get().is_some() {

@@ -255,6 +255,7 @@ impl Node {
     pub fn denied_by(denied: &Denied) -> String {
         match denied {
             Denied::Release(why) => why.rule(),
+            Denied::MadeFrom(kept) => kept.why.rule(),
             Denied::RulesUnreadable(_) => "rules unreadable".into(),
             Denied::AboveClearance => "clearance".into(),
             Denied::NotAMember | Denied::Ended(_) | Denied::Waits(_) => "membership".into(),

@@ -7,6 +7,7 @@
 
 use crate::error::Denied;
 use crate::long_text::{parts_before, set_text};
+use crate::made_from::Crossing;
 use crate::notes::tightened;
 use crate::objects::ObjectState;
 use crate::pens::Pens;
@@ -48,6 +49,8 @@ pub struct Incoming {
     pub replaces: BTreeSet<ItemId>,
     /// Write it even if its like is here: whoever asks for that has looked.
     pub anew: bool,
+    /// What a person said of the notes of other packs that it names.
+    pub crossing: Crossing,
 }
 
 impl Incoming {
@@ -61,6 +64,7 @@ impl Incoming {
             masked: None,
             replaces: BTreeSet::new(),
             anew: false,
+            crossing: Crossing::default(),
         }
     }
 
@@ -72,6 +76,10 @@ impl Incoming {
         Ok(Incoming {
             sensitivity: note.sensitivity,
             replaces: note.supersedes.iter().copied().collect(),
+            crossing: Crossing {
+                purpose: None,
+                across_clients: note.across_clients,
+            },
             ..Incoming::new(stated(note)?)
         })
     }
@@ -349,6 +357,7 @@ impl Node {
                 return Ok(known);
             }
         }
+        self.may_derive(now, pack, &record, note.was, &note.crossing)?;
         let masked = match note.masked {
             None => None,
             // Nobody who reads the copy could not read the note.
@@ -639,7 +648,7 @@ fn stated(note: &NewNote) -> Result<Record, NodeError> {
         author: note.source.author.clone(),
         locator: note.source.locator.clone(),
         captured_at: Timestamp::from_millis(0), // filled in
-        observed_at: None,
+        observed_at: note.source.observed_at,
         captured_by: String::new(),
         trust: trust_of(&note.source),
     };
@@ -655,6 +664,7 @@ fn stated(note: &NewNote) -> Result<Record, NodeError> {
     record.review_after = note.review_after;
     record.expires_at = note.expires_at;
     record.supersedes = note.supersedes.iter().copied().collect();
+    record.derived_from = note.derived_from.iter().copied().collect();
     Ok(record)
 }
 

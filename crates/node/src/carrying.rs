@@ -9,10 +9,12 @@ use crate::capturing::{Incoming, consent_of_place};
 use crate::error::Denied;
 use crate::finding::ReadNote;
 use crate::long_text::set_text;
+use crate::made_from::Crossing;
 use crate::notes::tightened;
 use crate::objects::NoteMeta;
 use crate::pens::Pens;
 use crate::relabel::own_grant;
+use crate::release::into_pack;
 use crate::replica::Staged;
 use crate::twins::Twin;
 use crate::view::{AudienceMember, Linked};
@@ -23,7 +25,7 @@ use kitbag_core::pack::Edit;
 use kitbag_core::pack::Record;
 use kitbag_core::pack::note::{Status, Trust};
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_core::release::{Destination, Facts, Request, Target, Verdict, crosses, decide};
+use kitbag_core::release::{Verdict, crosses, decide};
 use minicbor::{Decode, Encode};
 
 /// What becomes of the note in its own pack.
@@ -48,6 +50,15 @@ pub struct CarryOptions {
     pub purpose: Option<String>,
     /// Whether a person said that it may cross from one client to another.
     pub across_clients: bool,
+}
+
+impl CarryOptions {
+    fn crossing(&self) -> Crossing {
+        Crossing {
+            purpose: self.purpose.clone(),
+            across_clients: self.across_clients,
+        }
+    }
 }
 
 /// A note that went into another pack, or would.
@@ -152,7 +163,7 @@ impl Node {
             }
         }
         let lowers = sensitivity < read.sensitivity;
-        let incoming = self.incoming(&read, sensitivity, masked)?;
+        let incoming = self.incoming(&read, sensitivity, masked, options)?;
         let known = self.carried_before(options.to, &incoming, id)?;
         let copy_sensitivity = masked.map(|(_, at)| at);
         let (existing, mut there) = (known.is_some(), known);
@@ -234,28 +245,10 @@ impl Node {
         note: &ReadNote,
         options: &CarryOptions,
     ) -> Result<bool, NodeError> {
-        let replica = self.packs.need(note.pack)?;
-        let rules = replica.release_rules();
-        let me = replica.policy.member(&self.me.person());
-        let target = match self.packs.need(options.to)?.release_rules() {
-            Ok(rules) => Target::Of(rules.clients.keys().copied().collect()),
-            Err(why) => Target::Unreadable(why),
-        };
-        let request = Request {
-            target,
-            up_to: me.and_then(|me| me.clearance()),
-            purpose: options.purpose.as_deref(),
-            across_clients: options.across_clients,
-            ..Request::to(Destination::Pack)
-        };
-        let facts = Facts {
-            sensitivity: note.sensitivity,
-            consent: note.view.consent.as_ref(),
-            status: note.view.status_to_judge(),
-            expires_at: note.view.expires_at,
-            pii: &note.built.pii(&note.view),
-        };
-        match decide(&request, facts, rules, now) {
+        let rules = self.packs.need(note.pack)?.release_rules();
+        let crossing = options.crossing();
+        let request = into_pack(self, (note.pack, options.to), &crossing)?;
+        match decide(&request, note.facts(&note.kinds()), rules, now) {
             Verdict::Allowed => Ok(rules.is_ok_and(|rules| crosses(&request, rules))),
             Verdict::Withheld(why) => Err(Denied::Release(why).into()),
         }
@@ -295,6 +288,7 @@ impl Node {
         note: &ReadNote,
         sensitivity: Sensitivity,
         masked: Option<(&ReadNote, Sensitivity)>,
+        options: &CarryOptions,
     ) -> Result<Incoming, NodeError> {
         let record = |note: &ReadNote| {
             let (built, view) = (&note.built, &note.view);
@@ -333,6 +327,7 @@ impl Node {
             captured_at: Some(note.built.record.source.captured_at),
             masked,
             anew: true, // what is there was looked at
+            crossing: options.crossing(),
             ..Incoming::new(original)
         })
     }

@@ -216,6 +216,7 @@ impl Deriving<'_> {
             object.judged = judged;
         }
         replica.count_deleted(tag);
+        replica.replacing.take();
         replica.keep_refused([tag], &openings, quarantine);
         Ok(())
     }
@@ -289,6 +290,7 @@ impl Deriving<'_> {
                 Built::Note(_) | Built::Gone => ObjectState::Left,
             };
             replica.count_deleted(tag);
+            replica.replacing.take();
         }
         if let Some(mut twins) = replica.twins.take() {
             let looked = tags

@@ -1,8 +1,10 @@
 //! What can go wrong, grouped by who can act on it.
 
+use crate::made_from::KeptBy;
 use crate::undo::Beyond;
 use crate::view::{Ending, HeldView, InviteCondition};
 use kitbag_core::content::BodyError;
+use kitbag_core::id::ItemId;
 use kitbag_core::pack::{EditError, NoteError};
 use kitbag_core::policy::fold::Refused;
 use kitbag_core::policy::rules::Unreadable;
@@ -105,9 +107,17 @@ pub enum Denied {
     /// The pack's release rules, or the wall between clients, let nothing leave this way.
     #[error("{}", stays(.0))]
     Release(Withheld),
+    /// A note of another pack that this one was made from, or replaces, does not let that go.
+    #[error("{}; it was made from {}, a note of another pack", stays(&.0.why), short(&.0.note))]
+    MadeFrom(Box<KeptBy>),
     /// The pack's log holds operations of a newer version.
     #[error("this pack uses rules of a newer version; it can only be read here")]
     NewerRules,
+}
+
+/// The start of an id, as people write it.
+fn short(id: &ItemId) -> String {
+    id.to_string().chars().take(10).collect()
 }
 
 /// Names the rule first, then says what it does.

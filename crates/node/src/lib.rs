@@ -42,6 +42,7 @@ mod joining;
 mod links;
 mod logs;
 pub mod long_text;
+pub mod made_from;
 mod membership;
 mod naming;
 mod notes;

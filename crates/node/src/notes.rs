@@ -94,8 +94,7 @@ impl Node {
         let view = built.view();
         let record = &built.record;
         let (source, redacted) = (built.source(&view), view.is_redacted());
-        let replaced = replica.metas().filter(|m| m.superseded_by.contains(&id));
-        let supersedes: BTreeSet<ItemId> = replaced.map(|meta| meta.item).collect();
+        let supersedes = replica.replaced_by(&id);
         Ok(Note {
             id,
             pack,
@@ -127,7 +126,10 @@ impl Node {
                 app: source.app,
                 author: source.author,
                 locator: source.locator,
+                observed_at: record.source.observed_at,
             },
+            produced_by: record.produced_by.clone().filter(|_| !redacted),
+            confidence: record.confidence,
             captured_by: record.source.captured_by.clone(),
             trust: record.source.trust.as_str().to_owned(),
             sensitivity,

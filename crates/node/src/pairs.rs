@@ -69,6 +69,21 @@ impl Replica {
         }
     }
 
+    /// The notes in whose place a note stands by their edits, as far as they can be read here.
+    pub(crate) fn replaced_by(&self, id: &ItemId) -> BTreeSet<ItemId> {
+        let mut known = self.replacing.borrow_mut();
+        let known = known.get_or_insert_with(|| {
+            let mut all: BTreeMap<ItemId, BTreeSet<ItemId>> = BTreeMap::new();
+            for meta in self.metas() {
+                for by in &meta.superseded_by {
+                    all.entry(*by).or_default().insert(meta.item);
+                }
+            }
+            all
+        });
+        known.get(id).cloned().unwrap_or_default()
+    }
+
     /// The masked copies of a note that can be read here.
     pub(crate) fn copies_of(&self, id: &ItemId) -> Vec<ItemId> {
         let Some((original, _)) = self.meta(id) else {

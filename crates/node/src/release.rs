@@ -5,15 +5,19 @@
 //! Spec: `docs/spec/release.md`.
 
 use crate::error::Denied;
+use crate::finding::ReadNote;
+use crate::made_from::Crossing;
 use crate::replica::{Replica, Staged};
 use crate::{Node, NodeError};
 use kitbag_core::id::{ItemId, PackId, PersonId, Timestamp};
+use kitbag_core::pack::note::Pii;
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::op::Act;
 use kitbag_core::policy::rules::{
     ReleaseRules, Rules, RulesChange, RulesError, Unreadable, in_force,
 };
-use kitbag_core::release::{Destination, Facts, Request, Verdict, decide};
+use kitbag_core::release::{Destination, Facts, Request, Target, Verdict, decide, limits};
+use std::collections::BTreeSet;
 
 /// What a change of rules did, or would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +70,44 @@ impl Replica {
         let own = self.policy.default_sensitivity();
         self.default_sensitivity().unwrap_or(own)
     }
+}
+
+impl ReadNote {
+    /// What a decision looks at in it; `kinds` are its kinds of personal data.
+    pub(crate) fn facts<'a>(&'a self, kinds: &'a BTreeSet<Pii>) -> Facts<'a> {
+        Facts {
+            sensitivity: self.sensitivity,
+            consent: self.view.consent.as_ref(),
+            status: self.view.status_to_judge(),
+            expires_at: self.view.expires_at,
+            pii: kinds,
+        }
+    }
+
+    /// Kinds of personal data in it.
+    pub(crate) fn kinds(&self) -> BTreeSet<Pii> {
+        self.built.pii(&self.view)
+    }
+}
+
+/// The request of whoever brings something from one pack into another.
+pub(crate) fn into_pack<'a>(
+    node: &Node,
+    (from, to): (PackId, PackId),
+    crossing: &'a Crossing,
+) -> Result<Request<'a>, NodeError> {
+    let me = node.packs.need(from)?.policy.member(&node.me.person());
+    let target = match node.packs.need(to)?.release_rules() {
+        Ok(rules) => Target::Of(rules.clients.keys().copied().collect()),
+        Err(why) => Target::Unreadable(why),
+    };
+    Ok(Request {
+        target,
+        up_to: me.and_then(|me| me.clearance()),
+        purpose: crossing.purpose.as_deref(),
+        across_clients: crossing.across_clients,
+        ..Request::to(Destination::Pack)
+    })
 }
 
 impl Node {
@@ -154,8 +196,9 @@ impl Node {
         Ok(())
     }
 
-    /// Whether a note may leave in an export for this person, and what decides: as far as they open it,
-    /// and for this purpose. Nothing for a note that this device does not open itself.
+    /// Whether a note may leave by each way for this person, and what decides: as far as they open it, for
+    /// this purpose, in any format that may be, to nobody's client. Nothing for a note that this device
+    /// does not open itself.
     ///
     /// # Errors
     /// [`NodeError::NotFound`], [`NodeError::Store`].
@@ -166,38 +209,32 @@ impl Node {
         person: PersonId,
         note: ItemId,
         purpose: Option<&str>,
-    ) -> Result<Option<ReleaseView>, NodeError> {
+    ) -> Result<Vec<ReleaseView>, NodeError> {
         let replica = self.packs.need(pack)?;
         let opens = |s: &Sensitivity| replica.policy.may_open(&person, *s);
         let up_to = Sensitivity::ALL.into_iter().rev().find(opens);
         let rules = replica.release_rules();
         let Some(read) = self.note_to_read(pack, note)? else {
-            return Ok(None);
+            return Ok(vec![]);
         };
-        let destination = Destination::Export;
-        let allowed = rules.ok().and_then(|rules| {
-            let formats = rules.export.formats.as_ref()?;
-            formats.first().cloned() // the question is not about one format: any that may be
-        });
-        let request = Request {
-            up_to,
-            purpose,
-            format: allowed.as_deref(),
-            deleted: true,
-            ..Request::to(destination)
+        let kinds = read.kinds();
+        let by = |destination| {
+            // The question is not about one format: any that may be.
+            let formats = rules.ok().map(|rules| &limits(rules, destination).formats);
+            let format = formats.and_then(|formats| formats.as_ref()?.first());
+            let request = Request {
+                up_to,
+                purpose,
+                format: format.map(String::as_str),
+                deleted: true,
+                ..Request::to(destination)
+            };
+            ReleaseView {
+                destination,
+                verdict: decide(&request, read.facts(&kinds), rules, now),
+            }
         };
-        let facts = Facts {
-            sensitivity: read.sensitivity,
-            consent: read.view.consent.as_ref(),
-            status: read.view.status_to_judge(),
-            expires_at: read.view.expires_at,
-            pii: &read.built.pii(&read.view),
-        };
-        let verdict = decide(&request, facts, rules, now);
-        Ok(Some(ReleaseView {
-            destination,
-            verdict,
-        }))
+        Ok(Destination::ALL.map(by).to_vec())
     }
 }
 

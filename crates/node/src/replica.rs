@@ -166,6 +166,8 @@ pub(crate) struct Replica {
     pub(crate) fresh: BTreeMap<(u32, u64), VerifiedEntry>,
     /// Which notes are here already, once somebody asked.
     pub(crate) twins: RefCell<Option<Twins>>,
+    /// By a note, those in whose place it stands, once somebody asked; nothing after a change.
+    pub(crate) replacing: RefCell<Option<BTreeMap<ItemId, BTreeSet<ItemId>>>>,
     leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
     /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
     pub(crate) found: std::cell::OnceCell<Found>,
@@ -214,6 +216,7 @@ impl Replica {
             taken: Default::default(),
             fresh: BTreeMap::new(),
             twins: RefCell::default(),
+            replacing: RefCell::default(),
             leaves: Default::default(),
             found: Default::default(),
             ruled: Default::default(),

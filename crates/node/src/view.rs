@@ -6,7 +6,7 @@ pub use membership::*;
 
 use kitbag_core::id::{DeviceId, EntryHash, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::DateEdit;
-use kitbag_core::pack::note::{Claim, Consent, NoteType, Pii};
+use kitbag_core::pack::note::{Claim, Consent, NoteType, Pii, ProducedBy};
 use kitbag_core::policy::op::GrantRef;
 use kitbag_core::policy::rules::PackKind;
 use kitbag_core::policy::{Role, Sensitivity};
@@ -91,6 +91,8 @@ pub struct NewSource {
     pub author: Option<String>,
     /// Where inside the source: a row, a page, a message number.
     pub locator: Option<String>,
+    /// When it was true or was said.
+    pub observed_at: Option<Timestamp>,
 }
 
 /// A note to be added.
@@ -124,6 +126,10 @@ pub struct NewNote {
     pub expires_at: Option<Timestamp>,
     /// Notes of the same pack that it replaces.
     pub supersedes: Vec<ItemId>,
+    /// Notes that it was made from, of this pack or another.
+    pub derived_from: Vec<ItemId>,
+    /// Whether a person said that what was made from them may go from one client to another.
+    pub across_clients: bool,
 }
 
 /// What became of a note that was added.
@@ -222,6 +228,10 @@ pub struct Note {
     pub tags: Vec<String>,
     /// Where it comes from.
     pub source: NewSource,
+    /// What wrote it, if no person did.
+    pub produced_by: Option<ProducedBy>,
+    /// How sure that was, in thousandths.
+    pub confidence: Option<u16>,
     /// Who or what captured it, set by the daemon.
     pub captured_by: String,
     /// How far its text is trusted, set by the daemon.

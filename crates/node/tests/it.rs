@@ -17,6 +17,7 @@ mod it {
     mod invites;
     mod large;
     mod long_texts;
+    mod made_from;
     mod members;
     mod merging;
     mod reconnect;

@@ -112,6 +112,8 @@ codes! {
     AlreadyInitialised = "already-initialised", Conflict, 409;
     /// The policy of the pack does not allow it.
     Denied = "denied", Denied, 403;
+    /// It stays for want of a consent: the note's own, or one that a rule of the pack asks for.
+    ConsentRequired = "consent-required", ConsentRequired, 403;
     /// The caller may not use this daemon.
     CallerDenied = "caller-denied", Denied, 403;
     /// What was asked for takes more tokens than it may.

@@ -225,7 +225,8 @@ pub struct Explained {
     pub who: Named,
     /// One for each right and sensitivity.
     pub rules: Vec<Rule>,
-    /// Of a note that this device opens: whether it may leave in an export that the person makes.
+    /// Of a note that this device opens: for each way out whether it may leave by it for the person. More
+    /// ways may come; export is the first.
     #[serde(default)]
     pub release: Vec<ReleaseShown>,
 }

@@ -1,7 +1,7 @@
 //! Notes: add, list, show, edit, history.
 
 use crate::call::call;
-use crate::{Deletion, Ended, ExportedConsent, Listed, PackRef, Sensitivity, Time, V1};
+use crate::{Deletion, Ended, ExportedConsent, Listed, PackRef, ProducedBy, Sensitivity, Time, V1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,12 @@ pub struct AddNote {
     /// Notes of this pack that it replaces: the start of each id.
     #[serde(default)]
     pub supersedes: Vec<String>,
+    /// Notes that it was made from, of this pack or another: the start of each id.
+    #[serde(default)]
+    pub derived_from: Vec<String>,
+    /// Whether a person said that what was made from them may go from one client to another.
+    #[serde(default)]
+    pub across_clients: bool,
 }
 call!(post AddNote, "/v1/note/add" => NoteWritten, bytes crate::NOTE_REQUEST_BYTES_MAX);
 
@@ -141,6 +147,9 @@ pub struct EditNote {
     /// Put it back in use, if it was superseded.
     #[serde(default)]
     pub reactivate: bool,
+    /// Kinds of personal data that it holds, besides those that are known.
+    #[serde(default)]
+    pub pii: Vec<String>,
 }
 call!(post EditNote, "/v1/note/edit" => NoteEdited);
 
@@ -215,6 +224,9 @@ pub struct NewSource {
     /// Where inside the source: a row, a page, a message number.
     #[serde(default)]
     pub locator: Option<String>,
+    /// When it was true or was said.
+    #[serde(default)]
+    pub observed_at: Option<Time>,
 }
 
 /// Where a note comes from.
@@ -232,6 +244,9 @@ pub struct Source {
     pub author: Option<String>,
     /// Where inside the source: a row, a page, a message number.
     pub locator: Option<String>,
+    /// When it was true or was said.
+    #[serde(default)]
+    pub observed_at: Option<Time>,
 }
 
 /// A note by its id, beside something else.
@@ -426,6 +441,12 @@ pub struct Note {
     pub tags: Vec<String>,
     /// Where it comes from.
     pub source: Source,
+    /// What wrote it, if no person did.
+    #[serde(default)]
+    pub produced_by: Option<ProducedBy>,
+    /// How sure that was, in thousandths.
+    #[serde(default)]
+    pub confidence: Option<u16>,
     /// Who or what captured it, set by the daemon.
     pub captured_by: String,
     /// How far its text is trusted, set by the daemon.

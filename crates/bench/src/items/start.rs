@@ -197,6 +197,7 @@ impl Daemon {
                 app: None,
                 author: None,
                 locator: None,
+                observed_at: None,
             },
             sensitivity: None,
             tags: Vec::new(),

@@ -388,6 +388,7 @@ fn notes_that_are_too_large_are_refused_one_by_one() {
         unmasked: false,
         dry_run: false,
         keeps_ids: false,
+        may_be_ours: false,
         across_clients: false,
         links: super::Links::default(),
         before: None,

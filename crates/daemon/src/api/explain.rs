@@ -39,7 +39,7 @@ pub(super) async fn explain_policy(served: Served, call: ExplainPolicy) -> Answe
             .explain_release(pack, person, note, call.purpose)
             .await
             .map_err(|e| failed(&e))?,
-        None => None,
+        None => vec![],
     };
     Ok(Explained {
         v: V1,

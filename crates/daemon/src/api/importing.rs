@@ -22,6 +22,7 @@ pub(super) async fn import(served: Served, call: ImportNotes) -> Answered<Import
         from: left_from(call.origin.unwrap_or_default())?,
         across_clients: call.across_clients,
         dry_run: call.dry_run,
+        via: Some(served.via()),
     };
     let read: Vec<Result<ToCapture, Failure>> =
         call.notes.into_iter().map(convert::incoming).collect();

@@ -40,6 +40,11 @@ pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::ToCapture, Failu
     record.pii = all("pii", note.pii)?;
     record.consent = note.consent.map(consent).transpose()?;
     record.claim = optional("claim", note.claim)?;
+    let names = |by: &engine::RecordProducedBy| by.agent.is_some() || by.model.is_some();
+    if note.confidence.is_some() && !record.produced_by.as_ref().is_some_and(names) {
+        let message = "confidence: only what an agent wrote has one; name it in produced_by";
+        return Err(Failure::new(Code::BadInput, message));
+    }
     record.confidence = note.confidence;
     record.status = word("status", note.status, engine::NoteStatus::Active)?;
     if record.status.is_deleted() {
@@ -155,4 +160,39 @@ fn all<T: FromStr<Err: Display> + Ord>(
     texts: Vec<String>,
 ) -> Result<BTreeSet<T>, Failure> {
     texts.iter().map(|text| parsed(field, text)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: how sure something was is what an agent says, and nobody else.
+    #[test]
+    fn a_confidence_without_an_agent_is_refused() {
+        let with = |produced_by: Option<rpc::ProducedBy>| {
+            let note = rpc::ImportNote {
+                key: "00112233445566778899aabbccddeeff".into(),
+                title: "T".into(),
+                source: rpc::ImportSource {
+                    label: "L".into(),
+                    ..Default::default()
+                },
+                confidence: Some(750),
+                produced_by,
+                ..Default::default()
+            };
+            incoming(note).map(|read| read.note.record.confidence)
+        };
+        let by = |agent: Option<&str>, prompt: Option<&str>| rpc::ProducedBy {
+            agent: agent.map(str::to_owned),
+            model: None,
+            prompt: prompt.map(str::to_owned),
+        };
+        for nobody in [None, Some(by(None, Some("p")))] {
+            let refused = with(nobody).unwrap_err();
+            assert_eq!(refused.code, Code::BadInput);
+            assert!(refused.message.starts_with("confidence: "), "{refused}");
+        }
+        assert_eq!(with(Some(by(Some("helper"), None))).unwrap(), Some(750));
+    }
 }

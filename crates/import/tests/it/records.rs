@@ -155,7 +155,7 @@ fn markdown_keeps_links_tags_and_what_is_not_understood() {
 fn a_line_is_a_note() {
     let lines = [
         json!({"id": "doc_1", "title": "Internal: Opening", "content": "## Steps", "sensitivity": "internal"}),
-        json!({"title": "A", "body": "B", "tags": ["x"], "source": {"kind": "crm", "label": "CRM · 1"}, "claim": "observation", "confidence": 0.7, "pinned": true, "observed": 1}),
+        json!({"title": "A", "body": "B", "tags": ["x"], "source": {"kind": "crm", "label": "CRM · 1"}, "claim": "observation", "produced_by": {"agent": "helper"}, "confidence": 0.7, "pinned": true, "observed": 1}),
         json!({"title": "A", "valid_to": "some day"}),
         json!({"title": "A", "consent": {"purposes": []}}),
         json!([1]),
@@ -175,6 +175,38 @@ fn a_line_is_a_note() {
     let mut turned = text.clone();
     turned.reverse();
     assert_eq!(good(Kind::Jsonl, &turned.join("\n")).set(), all.set());
+}
+
+/// Goal: how sure an agent was is what an agent said; what names none loses it, and that is told.
+#[test]
+fn a_confidence_that_names_no_agent_is_left_out_and_told() {
+    let by = [
+        (json!(null), None),
+        (json!({"prompt": "p"}), None),
+        (json!({"agent": "a"}), Some(750)),
+        (json!({"model": "m"}), Some(750)),
+    ];
+    for (by, expected) in by {
+        let line = json!({"title": "A", "confidence": 750, "produced_by": by});
+        let all = good(Kind::Jsonl, &line.to_string());
+        assert_eq!(all.notes[0].confidence, expected, "{line}");
+        assert_eq!(
+            all.left_out.len(),
+            usize::from(expected.is_none()),
+            "{line}"
+        );
+    }
+}
+
+/// Goal: in lines of our own export what stood in front stands in front; in others it is told.
+#[test]
+fn lines_of_our_export_keep_what_stands_in_front() {
+    let head = json!({"v": 1, "head": {"pack": {"id": "p", "title": "T"}, "selection": {}}});
+    let note = json!({"id": "n", "title": "A", "pinned": true});
+    let ours = good(Kind::Jsonl, &format!("{head}\n{note}"));
+    assert_eq!((ours.notes[0].pinned, ours.left_out.len()), (true, 0));
+    let others = good(Kind::Jsonl, &note.to_string());
+    assert_eq!((others.notes[0].pinned, others.left_out.len()), (false, 1));
 }
 
 /// Goal: a sensitivity that is stated comes out as its word, or the note does not.

@@ -443,6 +443,7 @@ impl Node {
             withheld: WithheldCounts::default(),
         };
         let mut spent = Spent::default();
+        let replica = self.packs.need(options.pack)?;
         for item in notes {
             if spent.is_over() {
                 break;
@@ -456,7 +457,10 @@ impl Node {
                     } else if let Some(why) = withholds(rules, &note) {
                         page.withheld.count(why);
                     } else {
-                        page.notes.push(exported(note));
+                        let mut note = exported(note);
+                        // What an edit of the other note says, as a reader of this one sees it.
+                        note.record.supersedes.extend(replica.replaced_by(item));
+                        page.notes.push(note);
                     }
                 }
                 Ok(None) | Err(NodeError::Damaged(_)) => page.withheld.unreadable += 1,

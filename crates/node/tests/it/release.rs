@@ -6,7 +6,8 @@ use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::pack::note::{Consent, ConsentStatus, Pii};
 use kitbag_core::policy::rules::{
-    Client, IdForm, LimitsChange, NamedId, PackKind, ReleaseRules, Rules, RulesChange, Setting,
+    Client, IdForm, LimitsChange, NamedId, PackKind, Purposes, ReleaseRules, Rules, RulesChange,
+    Setting,
 };
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::release::{ConsentGap, Destination, Point, RuleName, Verdict, Withheld};
@@ -410,8 +411,16 @@ fn an_explanation_names_what_keeps_a_note_in() {
     let asked = |world: &mut World, note| {
         let (now, ben) = (Timestamp::from_millis(1), world.person(ben));
         let explained = world.node(ana).explain_release(now, pack, ben, note, None);
-        explained.unwrap().unwrap().verdict
+        let explained = explained.unwrap();
+        let ways: Vec<Destination> = explained.iter().map(|view| view.destination).collect();
+        assert_eq!(ways, Destination::ALL, "each way out is told");
+        explained
     };
+    let by_each = |world: &mut World, note| -> Vec<Verdict> {
+        let explained = asked(world, note).into_iter();
+        explained.map(|view| view.verdict).collect()
+    };
+    let asked = |world: &mut World, note| by_each(world, note)[0];
     assert_eq!(asked(&mut world, note), Verdict::Allowed);
     assert_eq!(
         asked(&mut world, above),
@@ -419,6 +428,29 @@ fn an_explanation_names_what_keeps_a_note_in() {
     );
     set(&mut world, ana, pack, &export_max(Sensitivity::Public));
     assert_eq!(asked(&mut world, note), Verdict::Withheld(ABOVE));
+    assert_eq!(
+        by_each(&mut world, note)[1..],
+        [Verdict::Allowed; 3],
+        "its own limits only"
+    );
+    let purposes = LimitsChange {
+        purposes: Setting::To(Purposes::Required),
+        ..LimitsChange::default()
+    };
+    let of_agents = RulesChange {
+        limits: [(Destination::Agent, purposes)].into(),
+        ..RulesChange::default()
+    };
+    set(&mut world, ana, pack, &of_agents);
+    let agent = Withheld::Rule(RuleName {
+        destination: Destination::Agent,
+        point: Point::Purposes,
+    });
+    let told = by_each(&mut world, note);
+    assert_eq!(
+        told[1..],
+        [Verdict::Allowed, Verdict::Withheld(agent), Verdict::Allowed]
+    );
     state(&mut world, ana, pack, note, ConsentStatus::Withdrawn);
-    assert_eq!(asked(&mut world, note), Verdict::Withheld(WITHDRAWN));
+    assert_eq!(by_each(&mut world, note), [Verdict::Withheld(WITHDRAWN); 4]);
 }
