@@ -1,6 +1,6 @@
 //! Changing a note: what is new is looked through for personal data first, off the node's thread.
 
-use crate::screening::{consent_of_copies, found_in};
+use crate::screening::{consent_of_copies, found_in, reason_of_copies};
 use crate::{
     Carried, CarryOptions, EditedNote, Engine, EngineError, ItemId, NoteEdit, PackId, Pii,
     Redacted, Superseded,
@@ -93,8 +93,14 @@ impl Engine {
         reason: String,
         dry_run: bool,
     ) -> Result<Redacted, EngineError> {
+        let read = move |node: &mut kitbag_node::Node, _| node.note(pack, id);
+        let note = self.worker()?.call(read).await?;
+        let text = reason.clone();
+        let look = move || reason_of_copies(text, &[&note.title, &note.body], &note.tags);
+        let of_copies = tokio::task::spawn_blocking(look).await;
+        let of_copies = of_copies.map_err(|_| EngineError::Stopped)?;
         self.worker()?
-            .call(move |node, now| node.redact(now, pack, id, &reason, dry_run))
+            .call(move |node, now| node.redact_saying(now, pack, id, &reason, &of_copies, dry_run))
             .await
     }
 }

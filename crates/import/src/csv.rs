@@ -274,7 +274,6 @@ impl<'n> Table<'n> {
         })
     }
 
-
     /// Of what the row holds, with the names of its columns in order, so that the same row is found
     /// again wherever it and its columns stand.
     fn key(&self, own: &str, row: &[String], out: &Out<'_>) -> Key {

@@ -625,7 +625,9 @@ impl Node {
             return Ok(vec![]);
         };
         let names = self.names_of_place(replica, key);
-        Ok(names.flat_map(|key| twins.with_key(replica, &key)).collect())
+        Ok(names
+            .flat_map(|key| twins.with_key(replica, &key))
+            .collect())
     }
 
     /// The keys under which a place may stand in records here: as it is, and veiled by this device alone or
@@ -778,7 +780,8 @@ impl Writing {
     fn tells(&self, telling: Telling, at: Sensitivity) -> bool {
         let here = telling.conversation.and_then(|of| self.said.get(&of));
         let before = telling.before.max(here.copied());
-        telling.more || before.is_some_and(|before| before > at || before == Sensitivity::Restricted)
+        telling.more
+            || before.is_some_and(|before| before > at || before == Sensitivity::Restricted)
     }
 
     /// Notes where a message stands. One that was refused, or stands above the own clearance, was read by
@@ -787,7 +790,10 @@ impl Writing {
         let Some(conversation) = telling.conversation else {
             return;
         };
-        let at = outcome.as_ref().ok().and_then(|captured| captured.sensitivity);
+        let at = outcome
+            .as_ref()
+            .ok()
+            .and_then(|captured| captured.sensitivity);
         let at = at.unwrap_or(Sensitivity::Restricted);
         let said = self.said.entry(conversation).or_insert(at);
         *said = (*said).max(at);

@@ -209,7 +209,9 @@ pub(super) fn request(
     };
     Ok(ImportNote {
         key: note.key.to_string(),
-        conversation: note.conversation.and_then(|number| u64::try_from(number).ok()),
+        conversation: note
+            .conversation
+            .and_then(|number| u64::try_from(number).ok()),
         before: None,
         tells_more: note.tells_more,
         was: None,
