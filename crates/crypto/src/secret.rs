@@ -108,6 +108,15 @@ impl TicketSecret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_veil_depends_on_key_and_place() {
+        let veil = |key: u8, place: &[u8]| EpochKey::from_bytes([key; 32]).veil(place);
+        assert_eq!(veil(1, b"a"), veil(1, b"a"));
+        assert_ne!(veil(1, b"a"), veil(2, b"a"));
+        assert_ne!(veil(1, b"a"), veil(1, b"b"));
+    }
+
     use crate::WrapKey;
     use crate::tests::Stuck;
 
