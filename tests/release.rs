@@ -246,3 +246,45 @@ fn a_masked_copy_stands_where_rules_raise_it_with_the_consent_of_its_original() 
         assert_eq!(consent["subject"], subject);
     }
 }
+
+/// Goal: a consent that is taken back holds for what the program itself carried into another pack, and for a
+/// note that comes back from there; whom it is about is not forgotten.
+#[test]
+fn a_withdrawal_reaches_what_was_copied_and_what_comes_back() {
+    let ada = Device::up("Ada");
+    let pack = |title: &str| text(&ada.json(&["pack", "create", title])["pack"]["id"]);
+    let (first, second) = (pack("First"), pack("Second"));
+    let add = |body: &str| {
+        let add = [
+            "add",
+            &first,
+            "--source",
+            "call",
+            "--consent",
+            "granted",
+            "--subject",
+            "Joe",
+        ];
+        text(&ada.json_with(&add, body.as_bytes())["note"]["id"])
+    };
+    let notes_of = |pack: &str| {
+        let all = exported(&ada, pack, &[]);
+        all["notes"].as_array().unwrap().len()
+    };
+    let (copied, moved) = (add("asked for a refund"), add("asked for a voucher"));
+    ada.ok(&["copy", &copied, "--to", &second]);
+    let there = ada.json(&["move", &moved, "--to", &second]);
+    let there = text(&there["written"]["id"]);
+    assert_eq!((notes_of(&first), notes_of(&second)), (1, 2));
+    let told = ada.json(&["edit", &copied, "--consent", "withdrawn"]);
+    assert_eq!(told["elsewhere"][0]["became"], "reached", "{told}");
+    assert_eq!(told["elsewhere"][0]["pack"]["title"], "Second");
+    assert_eq!((notes_of(&first), notes_of(&second)), (0, 1));
+    let shown = ada.json(&["show", &copied]);
+    assert_eq!(shown["note"]["consent"]["subject"], "Joe", "{shown}");
+    ada.json(&["edit", &there, "--consent", "withdrawn"]);
+    ada.ok(&["delete", "--restore", &moved]);
+    assert_eq!((notes_of(&first), notes_of(&second)), (0, 0));
+    let lifted = ada.json(&["edit", &copied, "--consent", "granted"]);
+    assert_eq!(lifted["elsewhere"][0]["became"], "stricter", "{lifted}");
+}

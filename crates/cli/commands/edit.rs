@@ -8,7 +8,10 @@ use crate::{args, editor, input, launch, words};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use jiff::Zoned;
-use kitbag_rpc::{Client, Code, EditNote, Failure, NoteEdited, Sensitivity, ShowNote, V1};
+use kitbag_rpc::{
+    BecameElsewhere, Client, Code, EditNote, Failure, NoteEdited, Sensitivity, ShowNote,
+    StatedElsewhere, V1,
+};
 use std::path::{Path, PathBuf};
 
 /// The words of kinds of personal data.
@@ -202,16 +205,42 @@ fn some_text(text: String) -> Result<String, Failure> {
 }
 
 fn in_words(edited: &NoteEdited) -> String {
-    if edited.changed {
-        let audience = words::audience(&edited.pack, edited.note.sensitivity, &edited.audience);
+    if !edited.changed {
+        return "Nothing changed.".to_owned();
+    }
+    let audience = words::audience(&edited.pack, edited.note.sensitivity, &edited.audience);
+    let mut said = format!("Changed in {audience}");
+    if !edited.copies.is_empty() {
         let copies = words::along(&edited.copies);
-        match copies.is_empty() {
-            true => format!("Changed in {audience}"),
-            false => format!(
-                "Changed in {audience}\nThe same holds for its masked copy, never looser than before: {copies}"
-            ),
+        said.push_str(&format!(
+            "\nThe same holds for its masked copy, never looser than before: {copies}"
+        ));
+    }
+    for copy in &edited.stricter {
+        said.push_str(&format!(
+            "\nIts masked copy keeps a stricter consent: {}. To lift that too: kitbag edit {} --consent STATUS",
+            words::along(std::slice::from_ref(copy)),
+            words::short(&copy.id)
+        ));
+    }
+    for other in &edited.elsewhere {
+        said.push_str(&elsewhere(other));
+    }
+    said
+}
+
+/// What became of a note of another pack, on a line of its own.
+fn elsewhere(other: &StatedElsewhere) -> String {
+    let note = words::along(std::slice::from_ref(&other.note));
+    let pack = words::pack(&other.pack);
+    match other.became {
+        BecameElsewhere::Reached => format!("\nThe same holds for its note in {pack}: {note}"),
+        BecameElsewhere::Stricter => {
+            format!("\nIts note in {pack} keeps a stricter consent: {note}")
         }
-    } else {
-        "Nothing changed.".to_owned()
+        BecameElsewhere::Failed => format!(
+            "\nCareful: its note in {pack} was not reached, and stands as before: {note}, {}",
+            words::inline(other.reason.as_deref().unwrap_or("for an unknown reason"))
+        ),
     }
 }

@@ -91,6 +91,7 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
         dry_run: args.dry_run,
         links: Links::default(),
         before: None,
+        said: None,
         origin: None,
         across_clients: args.across_clients,
         keeps_ids: matches!(args.kind, Kind::Kitbag | Kind::Hcr),
@@ -231,6 +232,8 @@ struct Sending<'c> {
     links: Links,
     /// The end of the message before, if it was one.
     before: Option<String>,
+    /// The conversation that was sent last, and the highest place of what was said in it.
+    said: Option<(u64, Sensitivity)>,
     /// Where the file that is read says that it comes from.
     origin: Option<ImportOrigin>,
 }
@@ -316,7 +319,11 @@ impl Sending<'_> {
         if notes.is_empty() {
             return Ok(None);
         }
-        let (mut places, notes): (Vec<_>, Vec<_>) = notes.into_iter().unzip();
+        let (mut places, mut notes): (Vec<_>, Vec<_>) = notes.into_iter().unzip();
+        for note in &mut notes {
+            note.before = self.said_before(note.conversation);
+        }
+        let said: Vec<Option<u64>> = notes.iter().map(|note| note.conversation).collect();
         let mut call = ImportNotes {
             v: V1,
             pack: self.pack.clone(),
@@ -330,6 +337,9 @@ impl Sending<'_> {
             Ok(imported) => imported,
             Err(ClientError::Failed(failure)) if failure.code == Code::RequestTooLarge => {
                 if places.len() == 1 {
+                    if let Some(conversation) = said[0] {
+                        self.said = Some((conversation, Sensitivity::Restricted));
+                    }
                     let place = places.pop().map(|(place, _)| place);
                     report.refuse(place.unwrap_or_default(), failure.message);
                     return Ok(None);
@@ -347,9 +357,29 @@ impl Sending<'_> {
             return Err(Failure::new(Code::Internal, message));
         }
         self.keep_ids(&places, &imported);
+        self.keep_said(&said, &imported);
         let places: Vec<String> = places.into_iter().map(|(place, _)| place).collect();
         report.imported(&places, imported);
         Ok(None)
+    }
+
+    /// The highest place of what was said in a conversation so far.
+    fn said_before(&self, conversation: Option<u64>) -> Option<Sensitivity> {
+        let (said, at) = self.said?;
+        (conversation == Some(said)).then_some(at)
+    }
+
+    /// Keeps that for the conversation that may go on. What was refused, or stands above this person's
+    /// clearance, counts as restricted.
+    fn keep_said(&mut self, said: &[Option<u64>], imported: &Imported) {
+        for (conversation, note) in said.iter().zip(&imported.notes) {
+            let Some(conversation) = *conversation else {
+                continue;
+            };
+            let at = note.sensitivity.unwrap_or(Sensitivity::Restricted);
+            let before = self.said_before(Some(conversation));
+            self.said = Some((conversation, before.map_or(at, |before| before.max(at))));
+        }
     }
 
     fn keep_ids(&mut self, places: &[(String, Option<String>)], imported: &Imported) {

@@ -4,7 +4,7 @@
 //! can be typed and nothing needs quoting.
 
 use data_encoding::{BASE32_NOPAD, Encoding};
-use kitbag_crypto::{Hash, HashLabel, VerifyingKey};
+use kitbag_crypto::{EpochKey, Hash, HashLabel, VerifyingKey};
 use minicbor::decode::Error as DecodeError;
 use minicbor::{Decode, Decoder, Encode, Encoder, encode};
 use std::fmt;
@@ -104,8 +104,30 @@ byte_newtype!(/** The transport's key of a device: its iroh endpoint id. */ Endp
 byte_newtype!(/** A device: its public signing key; not yet checked to be one when it comes from bytes. */ DeviceId, 32);
 
 impl ImportKey {
-    /// The key of the masked copy of a note with this one: `H(item, "masked", key)`, its first half.
-    pub fn of_masked_copy(&self) -> ImportKey {
+    /// The key of the masked copy of a note with this one: `H(item, "copy of", salt, key)`, its first
+    /// half. The salt of the note is random and stands in its record alone, so the key of the copy tells
+    /// nothing to whoever does not read the note.
+    pub fn of_masked_copy(&self, salt: &[u8; 16]) -> ImportKey {
+        let hash = Hash::of(HashLabel::Item, &[b"copy of", salt, &self.0]);
+        ImportKey(hash.first_half())
+    }
+
+    /// The key as it stands in a note of which fewer people may know of what it is made: the first half of
+    /// BLAKE3 under the place key of an epoch.
+    pub fn veiled(&self, epoch: &EpochKey) -> ImportKey {
+        ImportKey::first_half(&epoch.veil(&self.0))
+    }
+
+    /// The first half of a hash.
+    pub fn first_half(hash: &[u8; 32]) -> ImportKey {
+        let mut half = [0; 16];
+        half.copy_from_slice(&hash[..16]);
+        ImportKey(half)
+    }
+
+    /// What it was in copies that were written before keys were salted: `H(item, "masked", key)`. Such a
+    /// copy is known beside its note, and by nothing else.
+    pub fn of_masked_copy_unsalted(&self) -> ImportKey {
         let hash = Hash::of(HashLabel::Item, &[b"masked", &self.0]);
         ImportKey(hash.first_half())
     }

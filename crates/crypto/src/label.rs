@@ -112,6 +112,8 @@ labels! {
         RowKey = "kitbag/row-key/v1",
         /// Keys below the master key: look-ups by foreign ids.
         BlindKey = "kitbag/blind-key/v1",
+        /// The key, from that of an epoch, that hides of what an import key is made.
+        PlaceKey = "kitbag/place-key/v1",
         /// A hedged nonce.
         Nonce = "kitbag/nonce/v1",
         /// A client, by its label; never outside a seal.

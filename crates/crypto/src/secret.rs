@@ -65,6 +65,17 @@ impl EpochKey {
     pub fn commitment(&self) -> Hash {
         Hash::from_bytes(*derive_secret(HashLabel::EpochCommitment, &self.0))
     }
+
+    /// 32 bytes that stand for a place in another system, and tell nothing of it to whoever lacks this
+    /// key: BLAKE3 keyed with `H(PlaceKey, key)`.
+    pub fn veil(&self, place: &[u8]) -> [u8; 32] {
+        let key = derive_secret(HashLabel::PlaceKey, &self.0);
+        let mut hasher = blake3::Hasher::new_keyed(&key);
+        hasher.update(place);
+        let veiled = *hasher.finalize().as_bytes();
+        hasher.zeroize();
+        veiled
+    }
 }
 
 impl ItemKey {
@@ -97,6 +108,15 @@ impl TicketSecret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_veil_depends_on_key_and_place() {
+        let veil = |key: u8, place: &[u8]| EpochKey::from_bytes([key; 32]).veil(place);
+        assert_eq!(veil(1, b"a"), veil(1, b"a"));
+        assert_ne!(veil(1, b"a"), veil(2, b"a"));
+        assert_ne!(veil(1, b"a"), veil(1, b"b"));
+    }
+
     use crate::WrapKey;
     use crate::tests::Stuck;
 

@@ -23,18 +23,18 @@ use crate::home::Home;
 use crate::routes::{Routes, Serves};
 use axum::Router;
 use kitbag_engine::{
-    self as engine, Added, Arriving, Became, CapturedNote, Engine, EntryHash, Incoming, ItemId,
-    PackId, PackSummary,
+    self as engine, Added, Arriving, Became, CapturedNote, Elsewhere, Engine, EntryHash, Incoming,
+    ItemId, PackId, PackSummary,
 };
 use kitbag_rpc::{
-    AddNote, ApproveJoin, Audience, AudienceMember, Call, Caller, CancelInvite, Code, CreatePack,
-    EditNote, Failure, ForgetJoin, History, InviteCancelled, Invites, JoinAnswered, JoinForgotten,
-    JoinPack, JoinRequest, JoinRequests, JoinState, Joined, ListInvites, ListJoinRequests,
-    ListMembers, ListNotes, ListPacks, Listed, MaskedCopy, Me, Members, NoteAnswer, NoteEdited,
-    NoteRef, NoteRelabelled, NoteWritten, Notes, PackAnswer, PackRef, PackStatus, Packs,
-    ReadHistory, ReadMetrics, ReadStatus, RefuseJoin, RelabelNote, Review, ReviewPack, Secret,
-    Sensitivity, SharePack, Shared, ShowNote, ShowPack, Status, SyncPacks, Synced, TakeOver,
-    TakenOver, V1, WaitingJoin, WhoAmI,
+    AddNote, ApproveJoin, Audience, AudienceMember, BecameElsewhere, Call, Caller, CancelInvite,
+    Code, CreatePack, EditNote, Failure, ForgetJoin, History, InviteCancelled, Invites,
+    JoinAnswered, JoinForgotten, JoinPack, JoinRequest, JoinRequests, JoinState, Joined,
+    ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks, Listed, MaskedCopy, Me,
+    Members, NoteAnswer, NoteEdited, NoteRef, NoteRelabelled, NoteWritten, Notes, PackAnswer,
+    PackRef, PackStatus, Packs, ReadHistory, ReadMetrics, ReadStatus, RefuseJoin, RelabelNote,
+    Review, ReviewPack, Secret, Sensitivity, SharePack, Shared, ShowNote, ShowPack, Status,
+    SyncPacks, Synced, TakeOver, TakenOver, V1, WaitingJoin, WhoAmI,
 };
 use std::collections::{BTreeSet, HashMap};
 use zeroize::Zeroizing;
@@ -374,6 +374,8 @@ async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
             audience: convert::audience(edited.note.audience),
             found,
             copies: convert::note_refs(edited.copies),
+            stricter: convert::note_refs(edited.stricter),
+            elsewhere: served.elsewhere(edited.elsewhere).await,
         }),
         None => {
             let note = served.engine.note(pack, id).await.map_err(|e| failed(&e))?;
@@ -389,6 +391,8 @@ async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
                 audience: Vec::new(),
                 found,
                 copies: Vec::new(),
+                stricter: Vec::new(),
+                elsewhere: Vec::new(),
             })
         }
     }
@@ -608,6 +612,35 @@ impl Served {
             .into_iter()
             .find(|pack| pack.id == id)
             .ok_or_else(|| Failure::new(Code::NotFound, "the pack is gone"))
+    }
+
+    /// Notes of other packs of which a consent was stated; by their ids alone if their packs cannot be told.
+    async fn elsewhere(
+        &self,
+        notes: Vec<kitbag_engine::StatedElsewhere>,
+    ) -> Vec<kitbag_rpc::StatedElsewhere> {
+        let mut told = Vec::with_capacity(notes.len());
+        for stated in notes {
+            let pack = self.pack_ref(stated.pack).await;
+            let pack = pack.unwrap_or_else(|_| kitbag_rpc::PackRef {
+                id: stated.pack.to_string(),
+                title: String::new(),
+                name: None,
+                archived: false,
+            });
+            let (became, reason) = match stated.became {
+                Elsewhere::Reached => (BecameElsewhere::Reached, None),
+                Elsewhere::Stricter => (BecameElsewhere::Stricter, None),
+                Elsewhere::Failed(why) => (BecameElsewhere::Failed, Some(why)),
+            };
+            told.push(kitbag_rpc::StatedElsewhere {
+                pack,
+                note: convert::linked(stated.note),
+                became,
+                reason,
+            });
+        }
+        told
     }
 
     async fn pack_ref(&self, id: PackId) -> Answered<PackRef> {

@@ -1,6 +1,6 @@
 //! Changing a note: what is new is looked through for personal data first, off the node's thread.
 
-use crate::screening::{PackIds, consent_of_copies, found_in};
+use crate::screening::{PackIds, consent_of_copies, found_in, reason_of_copies};
 use crate::{
     Carried, CarryOptions, EditedNote, Engine, EngineError, ItemId, NoteEdit, PackId, Pii,
     Redacted, Superseded,
@@ -97,8 +97,19 @@ impl Engine {
         reason: String,
         dry_run: bool,
     ) -> Result<Redacted, EngineError> {
+        let read = move |node: &mut kitbag_node::Node, _| {
+            Ok((node.note(pack, id)?, PackIds::of(node, pack)?))
+        };
+        let (note, ids) = self.worker()?.call(read).await?;
+        let text = reason.clone();
+        let look = move || {
+            let texts = [&note.title, &note.body];
+            reason_of_copies(&ids.scanner(), text, &texts, &note.tags)
+        };
+        let of_copies = tokio::task::spawn_blocking(look).await;
+        let of_copies = of_copies.map_err(|_| EngineError::Stopped)?;
         self.worker()?
-            .call(move |node, now| node.redact(now, pack, id, &reason, dry_run))
+            .call(move |node, now| node.redact_saying(now, pack, id, &reason, &of_copies, dry_run))
             .await
     }
 }

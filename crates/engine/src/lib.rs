@@ -92,7 +92,7 @@ pub use kitbag_node::audit::{
     AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditVerified, AuditWhat, BrokenLog,
     VerifiedDevice,
 };
-pub use kitbag_node::capturing::{Became, CaptureDone, Captured, Incoming};
+pub use kitbag_node::capturing::{Became, CaptureDone, Captured, Incoming, Telling};
 pub use kitbag_node::carrying::{Carried, Carry, CarryOptions};
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;

@@ -178,6 +178,30 @@ pub(crate) fn consent_of_copies(scanner: &Scanner, consent: &Consent) -> Consent
     consent
 }
 
+/// Why masked copies are redacted: the reason, unless it holds personal data, or a value that the note
+/// holds.
+pub(crate) fn reason_of_copies(
+    scanner: &Scanner,
+    reason: String,
+    texts: &[&String],
+    tags: &[String],
+) -> String {
+    let holds_value = |text: &String| {
+        let findings = scanner.scan(text, Hint::default()).into_iter();
+        let values = findings.filter_map(|finding| text.get(finding.range));
+        let mut values = values.map(str::trim).take(VALUES_MAX);
+        values.any(|value| !value.is_empty() && reason.contains(value))
+    };
+    let holds_any = !scanner.scan(&reason, Hint::default()).is_empty();
+    match holds_any || texts.iter().copied().chain(tags).any(holds_value) {
+        true => REASON_OF_COPIES.to_owned(),
+        false => reason,
+    }
+}
+
+/// Why a masked copy is redacted, where its original's reason may not stand.
+const REASON_OF_COPIES: &str = "its original was redacted";
+
 /// A record on its way to hold no personal data.
 struct Copy<'a> {
     scanner: &'a Scanner,
@@ -348,6 +372,19 @@ mod tests {
         let mut record = Record::new([0; 16], NoteType::Message, source);
         record.body = body.into();
         Incoming::new(record)
+    }
+
+    /// Goal: what a person writes as the reason tells readers of the copy nothing that the copy hides.
+    #[test]
+    fn a_reason_with_a_value_stays_out_of_the_copies() {
+        let body = "dob: 1990-04-05\nThank you".to_owned();
+        let said = |reason: &str| reason_of_copies(&EVERY_PACK, reason.to_owned(), &[&body], &[]);
+        for plain in ["asked by the customer", "on 2024-01-01"] {
+            assert_eq!(said(plain), plain);
+        }
+        for telling in ["1990-04-05 was wrong", "mia.li@example.com asked for it"] {
+            assert_eq!(said(telling), REASON_OF_COPIES);
+        }
     }
 
     #[test]

@@ -71,6 +71,7 @@ fn conversation(
         give(
             turn,
             &stands,
+            None,
             &place,
             &format!("message {number}, {message}"),
             out,

@@ -62,7 +62,7 @@ fn conversation(
                 link(out.kind(), "message number", &[own.as_bytes(), &be(number)]),
             ),
         };
-        give(turn, &stands, place, &locator, out)?;
+        give(turn, &stands, None, place, &locator, out)?;
     }
     Ok(())
 }

@@ -79,7 +79,7 @@ fn message(record: &Value, kind: &str, at: &str, out: &mut Out<'_>) -> Result<()
         pieces: turn::content(message.get("content"), out)?,
     };
     // A session that was resumed repeats messages of the one before it under their own uuids.
-    turn::give(turn, uuid.as_bytes(), &place, uuid, out)
+    turn::give(turn, uuid.as_bytes(), None, &place, uuid, out)
 }
 
 fn summary(record: &Value, out: &mut Out<'_>) -> Result<(), Stop> {

@@ -235,8 +235,9 @@ impl<'n> Table<'n> {
                 }),
             },
         };
-        Ok(Note {
-            key: self.key(key.as_deref().unwrap_or_default(), row, out),
+        let key = key.unwrap_or_default();
+        let note = Note {
+            key: self.key(&key, row, out),
             note_type: text(&map.note_type).unwrap_or(plain.note_type),
             title: match map.title {
                 Some(_) => text(&map.title).unwrap_or_default(),
@@ -261,6 +262,15 @@ impl<'n> Table<'n> {
             },
             place,
             ..Note::default()
+        };
+        // A map may leave out what the key is made of.
+        let says_all = match key.as_str() {
+            "" => note.says_all(row.iter().map(String::as_str)),
+            key => note.says_all([key]),
+        };
+        Ok(Note {
+            tells_more: !says_all,
+            ..note
         })
     }
 

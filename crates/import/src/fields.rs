@@ -173,10 +173,9 @@ pub(crate) fn note_of(
         kind => kind,
     };
     let stated = fields.get("key").and_then(|key| id(Some(key)));
-    let key = match (&draft.id, stated) {
-        (_, Some(key)) if out.kind() == Kind::Jsonl => {
-            Key::of(out.kind(), "key", &[key.as_bytes()])
-        }
+    let stated = stated.filter(|_| out.kind() == Kind::Jsonl);
+    let key = match (&draft.id, &stated) {
+        (_, Some(key)) => Key::of(out.kind(), "key", &[key.as_bytes()]),
         (Some(id), _) => Key::of(kind, "id", &[id.as_bytes()]),
         _ => {
             let source = &draft.source;
@@ -193,8 +192,11 @@ pub(crate) fn note_of(
             Key::of(kind, "content", &parts.map(|part| part.as_bytes()))
         }
     };
+    // What names a line elsewhere may stand nowhere in the note.
+    let tells_more = stated.is_some_and(|stated| !draft.says_all([stated.as_str()]));
     out.note(Note {
         key,
+        tells_more,
         place,
         ..draft
     })

@@ -130,6 +130,8 @@ fn carried(record: &Map<String, Value>, notes: &[Value], out: &mut Out<'_>) -> R
 struct Statements {
     /// Names the record, by what it says of itself or else by its objective.
     record: [u8; 32],
+    /// Whether that is what the record says.
+    by_objective: bool,
     author: Option<String>,
     observed_at: Option<u64>,
     /// How often a statement came: the same one twice stands twice.
@@ -150,6 +152,7 @@ impl Statements {
         let at = provenance.and_then(|one| one.get("createdAt"));
         Statements {
             record: names,
+            by_objective: id.is_none(),
             author: by.and_then(actor),
             observed_at: at.and_then(|at| time::of(Some(at))),
             seen: BTreeMap::new(),
@@ -340,6 +343,7 @@ impl Statements {
         };
         out.note(Note {
             key,
+            tells_more: self.by_objective,
             place: place.to_owned(),
             source,
             ..note

@@ -40,6 +40,7 @@ struct Conversations {
 
 /// A conversation that is being read.
 struct Open {
+    number: usize,
     place: String,
     /// The hash over all messages so far.
     chain: [u8; 32],
@@ -107,6 +108,7 @@ impl Conversations {
         };
         let id = id.unwrap_or_default();
         Open {
+            number: self.count,
             place,
             chain: link(out.kind(), "conversation", &[id.as_bytes()]),
             messages: 0,
@@ -158,5 +160,6 @@ fn message(message: &Value, open: &mut Open, out: &mut Out<'_>) -> Result<(), St
         Some(call) => format!("{locator}, call {call}"),
         None => locator,
     };
-    turn::give(turn, &open.chain, &open.place, &locator, out)
+    let number = Some(open.number);
+    turn::give(turn, &open.chain, number, &open.place, &locator, out)
 }

@@ -69,6 +69,11 @@ pub struct Note {
     pub id: Option<String>,
     /// Names the place in the other system from which it comes.
     pub key: Key,
+    /// Of which conversation of the file it is, counted from 1, if its key is made of what was said in it
+    /// so far as well.
+    pub conversation: Option<usize>,
+    /// Whether its key is made of more than itself and what came before it in its conversation.
+    pub tells_more: bool,
     /// Type.
     pub note_type: String,
     /// Title.
@@ -163,6 +168,27 @@ impl Default for Key {
         Key::of(crate::Kind::Jsonl, "", &[])
     }
 }
+
+impl Note {
+    /// Whether each of these texts stands in it, so that it tells no less than they do. Of very many or
+    /// very long ones that is not looked at, and not so.
+    pub(crate) fn says_all<'t>(&self, texts: impl IntoIterator<Item = &'t str>) -> bool {
+        let source = &self.source;
+        let by_source = [&source.uri, &source.author].into_iter().flatten();
+        let said = [&self.title, &self.body, &source.label].into_iter();
+        let said: Vec<&String> = said.chain(by_source).chain(&self.tags).collect();
+        let bytes: usize = said.iter().map(|text| text.len()).sum();
+        let mut looked_at = 0_usize;
+        texts.into_iter().all(|text| {
+            looked_at = looked_at.saturating_add(bytes);
+            let text = text.trim();
+            looked_at <= LOOKED_AT_BYTES_MAX && said.iter().any(|said| said.contains(text))
+        })
+    }
+}
+
+/// Bytes in which the texts that make up a key are looked for, in all, for one note: some milliseconds.
+const LOOKED_AT_BYTES_MAX: usize = 8 << 20;
 
 /// Whether a character may not stand in one line, as `docs/spec/notes.md` says.
 pub(crate) fn breaks_line(c: char) -> bool {

@@ -103,6 +103,7 @@ impl<'a> Out<'a> {
             let part = format!("part {} of {}", number + 1, ends.len());
             let mut one = note.clone();
             one.key = note.key.part(self.kind, number);
+            one.tells_more = true; // of all of its parts
             one.body = rest[from..end].to_owned();
             one.source.locator = Some(match &note.source.locator {
                 Some(locator) => format!("{part}, {locator}"),

@@ -178,18 +178,23 @@ pub(crate) fn chain(out: &Out<'_>, before: &[u8; 32], id: Option<&str>, turn: &T
     link(out.kind(), "message", &parts)
 }
 
-/// Gives the notes of a message. `stands` names where it stands, for their keys.
+/// Gives the notes of a message. `stands` names where it stands, for their keys; `chained` is the number of
+/// its conversation, if that is made of all that was said up to the end of this message.
 pub(crate) fn give(
     turn: Turn,
     stands: &[u8],
+    chained: Option<usize>,
     place: &str,
     locator: &str,
     out: &mut Out<'_>,
 ) -> Result<(), Stop> {
     let by_assistant = is_assistant(&turn.role);
     let is_tool = is_tool(&turn.role);
+    let last = turn.pieces.len().saturating_sub(1);
     for (number, piece) in turn.pieces.into_iter().enumerate() {
         let mut note = Note {
+            conversation: chained,
+            tells_more: chained.is_some() && number < last,
             place: place.to_owned(),
             key: Key::of(out.kind(), "piece", &[stands, &be(number)]),
             tags: turn.tags.clone(),

@@ -11,7 +11,7 @@ use crate::made_from::Crossing;
 use crate::notes::tightened;
 use crate::objects::ObjectState;
 use crate::pens::Pens;
-use crate::replica::{Replica, Staged};
+use crate::replica::{HeldEpoch, Replica, Staged};
 use crate::superseding::{Replacing, too_high};
 use crate::twins::{Twin, Twins};
 use crate::view::{Added, AudienceMember, NewNote, NewSource};
@@ -51,6 +51,20 @@ pub struct Incoming {
     pub anew: bool,
     /// What a person said of the notes of other packs that it names.
     pub crossing: Crossing,
+    /// Of what its import key is made beside itself.
+    pub telling: Telling,
+}
+
+/// Of what an import key is made, beside the note that has it. Where that stands higher than the note,
+/// the key as it stands in the record must not tell of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Telling {
+    /// Of the notes before it in this conversation, which whoever imports numbers.
+    pub conversation: Option<u64>,
+    /// The highest place of those of them that were taken in by earlier calls.
+    pub before: Option<Sensitivity>,
+    /// Of something else.
+    pub more: bool,
 }
 
 impl Incoming {
@@ -65,6 +79,7 @@ impl Incoming {
             replaces: BTreeSet::new(),
             anew: false,
             crossing: Crossing::default(),
+            telling: Telling::default(),
         }
     }
 
@@ -309,14 +324,13 @@ impl Node {
         let mut writing = Writing::default();
         let mut outcomes = Vec::with_capacity(notes.len());
         for note in notes {
-            outcomes.push(
-                match self.stage_one(now, pack, note, default, &mut writing, staged) {
-                    Err(error @ (NodeError::Store(_) | NodeError::Damaged(_))) => {
-                        return Err(error);
-                    }
-                    outcome => outcome,
-                },
-            );
+            let telling = note.telling;
+            let outcome = self.stage_one(now, pack, note, default, &mut writing, staged);
+            if let Err(error @ (NodeError::Store(_) | NodeError::Damaged(_))) = outcome {
+                return Err(error);
+            }
+            writing.heard(telling, &outcome);
+            outcomes.push(outcome);
         }
         self.put_down_all(writing.pens, staged);
         Ok(outcomes)
@@ -347,7 +361,7 @@ impl Node {
             return Ok(known);
         }
         let captured_at = note.captured_at.map_or(now, |at| at.min(now));
-        let (record, text) = self.complete(note.record, captured_at)?;
+        let (mut record, text) = self.complete(note.record, captured_at)?;
         let (fingerprint, key) = (*record.fingerprint().as_bytes(), record.import);
         if !note.anew {
             if let Some(known) = writing.known(&record, sensitivity, &fingerprint) {
@@ -358,6 +372,9 @@ impl Node {
             }
         }
         self.may_derive(now, pack, &record, note.was, &note.crossing)?;
+        if let Some(key) = key.filter(|_| writing.tells(note.telling, sensitivity)) {
+            record.import = Some(self.veiled(pack, key, staged)?);
+        }
         let masked = match note.masked {
             None => None,
             // Nobody who reads the copy could not read the note.
@@ -365,7 +382,7 @@ impl Node {
             Some(masked) => {
                 let (mut copy, at) = *masked;
                 let at = stated(at)?;
-                copy.import = record.import.map(|key| key.of_masked_copy());
+                copy.import = record.import.map(|key| key.of_masked_copy(&record.salt));
                 copy.source.trust = record.source.trust;
                 let written = self.complete(copy, captured_at);
                 Some((written.map_err(of_masked_copy)?, at))
@@ -397,13 +414,10 @@ impl Node {
         }
         let id = self.create(now, pack, (record, text), sensitivity, writing)?;
         writing.written.push((fingerprint, id, sensitivity));
-        let replica = self.packs.need(pack)?;
-        let twins = replica.twins.borrow();
-        let of_place = |key| Some(twins.as_ref()?.with_key(replica, &key));
-        let changed = key
-            .and_then(of_place)
-            .is_some_and(|notes| !notes.is_empty());
-        drop(twins);
+        let changed = match key {
+            Some(key) => !self.of_place(pack, key)?.is_empty(),
+            None => false,
+        };
         let masked = match masked {
             None => None,
             Some(((mut copy, text), at)) => {
@@ -515,7 +529,18 @@ impl Node {
         let twins = replica.twins.borrow();
         let twin = twins.as_ref().and_then(|twins| match &record.import {
             None => twins.written(replica, wanted, fingerprint),
-            Some(key) => twins.find(replica, key, fingerprint),
+            Some(key) => self.names_of_place(replica, *key).find_map(|name| {
+                if name == *key {
+                    return twins.find(replica, key, fingerprint);
+                }
+                let named = || Record {
+                    import: Some(name),
+                    ..record.clone()
+                };
+                let is_here = twins.has(&name);
+                let twin = || twins.find(replica, &name, named().fingerprint().as_bytes());
+                is_here.then(twin).flatten()
+            }),
         });
         Ok(twin.map(|twin| match twin {
             Twin::Here {
@@ -576,11 +601,12 @@ impl Node {
         stated: &Consent,
         of_copy: &Consent,
     ) -> Result<bool, NodeError> {
+        let notes = self.of_place(pack, key)?;
+        // Copies are found through their originals alone: who reads only the copy learns nothing of the key.
         let replica = self.packs.need(pack)?;
         let twins = replica.twins.borrow();
-        let of = |key| twins.as_ref().map(|twins| twins.with_key(replica, &key));
-        let notes = of(key).unwrap_or_default();
-        let copies = of(key.of_masked_copy()).unwrap_or_default();
+        let copies = |id| twins.as_ref().map(|twins| twins.copies(replica, id));
+        let copies: BTreeSet<ItemId> = notes.iter().filter_map(copies).flatten().collect();
         drop(twins);
         let mut changed = false;
         for id in notes {
@@ -590,6 +616,54 @@ impl Node {
             changed |= self.tighten_consent(now, pack, id, of_copy, true)?;
         }
         Ok(changed)
+    }
+
+    /// Every note from a place in another system that can be read here, whatever its text.
+    fn of_place(&self, pack: PackId, key: ImportKey) -> Result<Vec<ItemId>, NodeError> {
+        let replica = self.packs.need(pack)?;
+        let twins = replica.twins.borrow();
+        let Some(twins) = twins.as_ref() else {
+            return Ok(vec![]);
+        };
+        let names = self.names_of_place(replica, key);
+        Ok(names
+            .flat_map(|key| twins.with_key(replica, &key))
+            .collect())
+    }
+
+    /// The keys under which a place may stand in records here: as it is, and veiled by this device alone or
+    /// under any epoch of the highest sensitivity whose key is here.
+    fn names_of_place<'r>(
+        &self,
+        replica: &'r Replica,
+        key: ImportKey,
+    ) -> impl Iterator<Item = ImportKey> + use<'r> {
+        let highest = |held: &&HeldEpoch| held.signed.epoch().domain == Sensitivity::Restricted;
+        let epochs = replica.epochs.values().filter(highest);
+        let veiled = epochs.filter_map(move |held| Some(key.veiled(held.key.as_ref()?)));
+        let own = self.veiled_here(replica.id(), key);
+        [key, own].into_iter().chain(veiled)
+    }
+
+    /// A key that tells only those who read the highest sensitivity of what it is made. Who may not write
+    /// there has no secret that others of their clearance share and their readers lack: their device alone
+    /// knows it again.
+    fn veiled(
+        &mut self,
+        pack: PackId,
+        key: ImportKey,
+        staged: &mut Staged,
+    ) -> Result<ImportKey, NodeError> {
+        match self.epoch_to_seal(pack, Sensitivity::Restricted, staged) {
+            Ok((_, epoch)) => Ok(key.veiled(&epoch)),
+            Err(NodeError::Denied(_)) => Ok(self.veiled_here(pack, key)),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn veiled_here(&self, pack: PackId, key: ImportKey) -> ImportKey {
+        let place = [b"place", &pack.as_bytes()[..], key.as_bytes()].concat();
+        ImportKey::first_half(&self.store.local_name(&place))
     }
 
     fn tighten_consent(
@@ -698,9 +772,35 @@ struct Writing {
     bytes: usize,
     /// Notes that are new in this call.
     written: Vec<([u8; 32], ItemId, Sensitivity)>,
+    /// The highest place of what was said so far, by conversation.
+    said: BTreeMap<u64, Sensitivity>,
 }
 
 impl Writing {
+    /// Whether the import key of a note that is to stand there is made of what fewer people may read, or
+    /// will be, if the note is lowered one day.
+    fn tells(&self, telling: Telling, at: Sensitivity) -> bool {
+        let here = telling.conversation.and_then(|of| self.said.get(&of));
+        let before = telling.before.max(here.copied());
+        telling.more
+            || before.is_some_and(|before| before > at || before == Sensitivity::Restricted)
+    }
+
+    /// Notes where a message stands. One that was refused, or stands above the own clearance, was read by
+    /// nobody here.
+    fn heard(&mut self, telling: Telling, outcome: &Result<Captured, NodeError>) {
+        let Some(conversation) = telling.conversation else {
+            return;
+        };
+        let at = outcome
+            .as_ref()
+            .ok()
+            .and_then(|captured| captured.sensitivity);
+        let at = at.unwrap_or(Sensitivity::Restricted);
+        let said = self.said.entry(conversation).or_insert(at);
+        *said = (*said).max(at);
+    }
+
     /// The note of this call that this one would be again.
     fn known(
         &self,

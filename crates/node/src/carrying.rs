@@ -308,7 +308,11 @@ impl Node {
             record.claim = built.claim(view);
             record.derived_from = [built.item].into();
             record.supersedes.clear(); // notes of the pack that it leaves
-            if built.added_by() != Some(self.me.person()) {
+            if built
+                .steps
+                .iter()
+                .any(|step| step.by != Some(self.me.person()))
+            {
                 record.source.trust = record.source.trust.max(Trust::ThirdParty);
             }
             record
@@ -459,6 +463,18 @@ impl Node {
         let moved = kept.and_then(|bytes| codec::decode::<Moved>(&bytes, MOVED_BYTES_MAX).ok());
         let moved = moved.filter(|moved| moved.at == at && self.packs.contains(&moved.to));
         Ok(moved.map(|moved| (moved.to, moved.notes)))
+    }
+
+    /// Whether this device moved a note into that pack.
+    pub(crate) fn was_moved(
+        &self,
+        pack: PackId,
+        note: ItemId,
+        to: PackId,
+    ) -> Result<bool, NodeError> {
+        let kept = self.store.setting(&moved_from(pack, note))?;
+        let moved = kept.and_then(|bytes| codec::decode::<Moved>(&bytes, MOVED_BYTES_MAX).ok());
+        Ok(moved.is_some_and(|moved| moved.to == to))
     }
 
     /// Refuses what could not be deleted in the other pack, before anything is taken back here.

@@ -58,6 +58,7 @@ pub mod release;
 mod replica;
 pub mod selections;
 mod serve;
+mod stated_elsewhere;
 pub mod superseding;
 mod taking_over;
 mod telling;

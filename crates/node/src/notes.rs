@@ -7,7 +7,11 @@ use crate::pairs::Links;
 use crate::pens::Pens;
 use crate::placement::{Built, Scope, build_moved};
 use crate::replica::{Replica, Staged};
-use crate::view::{Added, AudienceMember, EditedNote, NewSource, Note, NoteEdit, NoteSummary};
+use crate::stated_elsewhere::allows_less;
+use crate::view::{
+    Added, AudienceMember, EditedNote, Elsewhere, Linked, NewSource, Note, NoteEdit, NoteSummary,
+    StatedElsewhere,
+};
 use crate::write::{Draft, Pen};
 use crate::{Node, NodeError};
 use data_encoding::BASE32_NOPAD;
@@ -182,12 +186,28 @@ impl Node {
                 copies.push(copy);
             }
         }
-        if written.is_none() && copies.is_empty() {
+        let is_written = written.is_some() || !copies.is_empty();
+        if is_written {
+            self.put_down_all(pens, &mut staged);
+            self.remember(pack, &mut staged)?;
+            self.commit(pack, staged)?;
+        }
+        // From here on it is written: what is told of others undoes nothing of it.
+        let (stricter, elsewhere) = match &wanted.consent {
+            Some(stated) => {
+                let of_copies = edit.consent_of_copies.as_ref().unwrap_or(stated);
+                let stricter = self.stricter_copies(pack, id, of_copies)?;
+                (
+                    stricter,
+                    self.state_elsewhere(now, pack, id, stated, of_copies)?,
+                )
+            }
+            None => (vec![], vec![]),
+        };
+        let is_news = |other: &StatedElsewhere| other.became != Elsewhere::Stricter;
+        if !is_written && !elsewhere.iter().any(is_news) {
             return Ok(None);
         }
-        self.put_down_all(pens, &mut staged);
-        self.remember(pack, &mut staged)?;
-        self.commit(pack, staged)?;
         let sensitivity = built.sensitivity;
         Ok(Some(EditedNote {
             note: Added {
@@ -197,7 +217,28 @@ impl Node {
                 audience: self.audience(pack, sensitivity),
             },
             copies: self.packs.need(pack)?.all_linked(&copies),
+            stricter,
+            elsewhere,
         }))
+    }
+
+    /// Masked copies of a note that stand under a stricter consent than a statement.
+    fn stricter_copies(
+        &self,
+        pack: PackId,
+        id: ItemId,
+        stated: &Consent,
+    ) -> Result<Vec<Linked>, NodeError> {
+        let replica = self.packs.need(pack)?;
+        let mut stricter = Vec::new();
+        for copy in replica.copies_of(&id) {
+            let (_, _, built) = self.read_note(pack, copy)?;
+            let stands = built.whole_view().consent;
+            if allows_less(stands.as_ref(), stated) {
+                stricter.extend(replica.linked(&copy));
+            }
+        }
+        Ok(stricter)
     }
 
     /// Stages an edit of a note as it stands, or as its writer saw it, with no heads while nobody had
@@ -417,7 +458,10 @@ fn wanted(built: &BuiltNote, edit: &NoteEdit) -> Result<Edit, NodeError> {
         body: edit.body.clone(),
         add_tags: edit.add_tags.iter().cloned().collect(),
         remove_tags: edit.remove_tags.iter().cloned().collect(),
-        consent: edit.consent.clone(),
+        consent: edit
+            .consent
+            .clone()
+            .map(|stated| restated(view.consent.as_ref(), stated)),
         pinned: edit.pinned,
         valid_from: edit.valid_from,
         valid_to: edit.valid_to,
@@ -444,6 +488,24 @@ fn wanted(built: &BuiltNote, edit: &NoteEdit) -> Result<Edit, NodeError> {
     })
 }
 
+/// A statement in the place of another: what it does not say of whom it is about, what shows it and, unless
+/// it allows all anew, for what, stays. One that takes a consent back keeps when that was given.
+fn restated(stands: Option<&Consent>, mut stated: Consent) -> Consent {
+    let Some(stands) = stands.cloned() else {
+        return stated;
+    };
+    stated.subject = stated.subject.or(stands.subject);
+    stated.evidence = stated.evidence.or(stands.evidence);
+    if stated.status > ConsentStatus::Limited {
+        stated.given_at = stated.given_at.or(stands.given_at);
+    }
+    let allows_all = [ConsentStatus::NotRequired, ConsentStatus::Granted].contains(&stated.status);
+    if stated.purposes.is_empty() && !allows_all {
+        stated.purposes = stands.purposes;
+    }
+    stated
+}
+
 /// The edit that makes a note's consent as strict as a statement; none if it is. What a masked copy
 /// leaves out of a consent does not come into it by this way.
 pub(crate) fn tightened(built: &BuiltNote, stated: &Consent, is_copy: bool) -> Option<Edit> {
@@ -456,6 +518,15 @@ pub(crate) fn tightened(built: &BuiltNote, stated: &Consent, is_copy: bool) -> O
     stated.subject = stated.subject.filter(|_| says(|c| c.subject.is_some()));
     stated.evidence = stated.evidence.filter(|_| says(|c| c.evidence.is_some()));
     let strictest = Consent::strictest(stands.iter().cloned().chain([stated]));
+    let strictest = strictest.map(|strictest| Consent {
+        subject: strictest
+            .subject
+            .or(stands.as_ref().and_then(|c| c.subject.clone())),
+        evidence: strictest
+            .evidence
+            .or(stands.as_ref().and_then(|c| c.evidence.clone())),
+        ..strictest
+    });
     let same = |a: &Option<Consent>, b: &Option<Consent>| match (a, b) {
         (Some(a), Some(b)) => {
             (a.status, &a.purposes, a.expires_at) == (b.status, &b.purposes, b.expires_at)

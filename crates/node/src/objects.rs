@@ -107,6 +107,8 @@ pub(crate) struct NoteMeta {
     pub(crate) fingerprint: [u8; 32],
     /// Its place in another system, if it was imported.
     pub(crate) import: Option<ImportKey>,
+    /// The import key that a masked copy of it has.
+    pub(crate) import_of_copy: Option<ImportKey>,
     /// Who added it.
     pub(crate) by: Option<PersonId>,
     /// The notes that it was made from, by its record.

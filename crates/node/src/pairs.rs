@@ -142,14 +142,21 @@ fn originals<'r>(replica: &'r Replica, copy: &'r NoteMeta) -> impl Iterator<Item
 }
 
 /// Whether a note is the masked copy of another: the one answer to that. The writer of both is the same,
-/// and the import key of the copy follows from that of the original. A file that is imported cannot say
-/// so: a note from it always has a key, which is the hash of what stands in the file.
-fn is_copy(copy: &NoteMeta, original: &NoteMeta) -> bool {
+/// and the import key of the copy follows from key and salt of the original. A file that is imported cannot
+/// say so: a note from it always has a key, which is the hash of what stands in the file.
+pub(crate) fn is_copy(copy: &NoteMeta, original: &NoteMeta) -> bool {
     copy.derived_from.contains(&original.item)
         && copy.captured_at == original.captured_at
         && copy.by == original.by
         && copy.by.is_some()
-        && copy.import == original.import.map(|key| key.of_masked_copy())
         && !original.stated_pii.is_empty()
         && copy.stated_pii.is_empty()
+        && has_key_of_copy(copy, original)
+}
+
+/// Whether the import key of a note is that of a masked copy of the other: the salted one, or the one
+/// before that. Both have none if they were not imported.
+fn has_key_of_copy(copy: &NoteMeta, original: &NoteMeta) -> bool {
+    let unsalted = || original.import.map(|key| key.of_masked_copy_unsalted());
+    copy.import == original.import_of_copy || copy.import == unsalted()
 }

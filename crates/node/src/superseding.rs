@@ -206,6 +206,23 @@ impl Node {
         reason: &str,
         plan: bool,
     ) -> Result<Redacted, NodeError> {
+        self.redact_saying(now, pack, id, reason, reason, plan)
+    }
+
+    /// The same, with another reason in its masked copies: what a person writes may hold what they do not
+    /// show.
+    ///
+    /// # Errors
+    /// As [`Node::redact`].
+    pub fn redact_saying(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        id: ItemId,
+        reason: &str,
+        of_copies: &str,
+        plan: bool,
+    ) -> Result<Redacted, NodeError> {
         let fits = !reason.trim().is_empty() && reason.len() <= REASON_BYTES_MAX;
         let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
         if !fits || reason.contains(breaks) {
@@ -231,7 +248,10 @@ impl Node {
             };
             let edit = Edit {
                 status,
-                redacted: FieldEdit::Set(reason.to_owned()),
+                redacted: FieldEdit::Set(match note == id {
+                    true => reason.to_owned(),
+                    false => of_copies.to_owned(),
+                }),
                 ..Edit::default()
             };
             let written =

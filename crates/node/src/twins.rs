@@ -8,6 +8,7 @@
 
 use crate::NodeError;
 use crate::objects::{NoteMeta, Object, ObjectState, Reach, open_create};
+use crate::pairs::is_copy;
 use crate::replica::Replica;
 use kitbag_core::id::{ImportKey, ItemId, ObjectTag};
 use kitbag_core::pack::note::Status;
@@ -132,6 +133,11 @@ impl Twins {
         found.min_by_key(|(order, _)| *order).map(|(_, twin)| twin)
     }
 
+    /// Whether anything was seen under a key.
+    pub(crate) fn has(&self, key: &ImportKey) -> bool {
+        self.tags.contains_key(key)
+    }
+
     /// Every note with a key that can be read, whatever its text.
     pub(crate) fn with_key(&self, replica: &Replica, key: &ImportKey) -> Vec<ItemId> {
         let tags = self.tags.get(key).into_iter().flatten();
@@ -140,6 +146,22 @@ impl Twins {
             _ => None,
         };
         tags.filter_map(item).collect()
+    }
+
+    /// The masked copies of an imported note, found by the key that follows from the note's.
+    pub(crate) fn copies(&self, replica: &Replica, original: &ItemId) -> Vec<ItemId> {
+        let meta = replica.meta(original).map(|(meta, _)| meta);
+        let Some((meta, key)) = meta.and_then(|meta| Some((meta, meta.import?))) else {
+            return vec![];
+        };
+        let keys = meta.import_of_copy.into_iter();
+        let found = keys.chain([key.of_masked_copy_unsalted()]);
+        let found = found.flat_map(|key| self.with_key(replica, &key));
+        let is_copy = |id: &ItemId| {
+            let copy = replica.meta(id);
+            copy.is_some_and(|(copy, _)| is_copy(copy, meta))
+        };
+        found.filter(is_copy).collect()
     }
 }
 

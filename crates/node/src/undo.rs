@@ -159,7 +159,13 @@ impl Node {
             if (view.status == Status::DELETED) == deleted || (deleted && view.is_redacted()) {
                 continue;
             }
+            // What was said meanwhile of what went to other packs holds for what comes back.
+            let consent = match deleted {
+                true => None,
+                false => self.consent_from_elsewhere(pack, note)?,
+            };
             let edit = Edit {
+                consent,
                 status: Some(match deleted {
                     true => Status::DELETED,
                     false if view.superseded_by.is_empty() => Status::Active,
@@ -216,10 +222,11 @@ impl Node {
             {
                 return self.undo_run(now, pack, (&write, run), &taken_back, &runs, plan);
             }
-            let Some(opposed) = opposite(&write)? else {
+            let Some(mut opposed) = opposite(&write)? else {
                 continue;
             };
             let what = opposed.what;
+            self.as_strict_as_elsewhere(pack, &write, &mut opposed)?;
             let (mut staged, mut pens) = (staged(plan), Pens::default());
             let id = write.item;
             let written =
@@ -230,9 +237,10 @@ impl Node {
             let mut undone = vec![(write.entry, entry)];
             let mut along = Vec::new();
             for other in self.written_with(pack, &write, &taken_back, &runs)? {
-                let Some(opposed) = opposite(&other)? else {
+                let Some(mut opposed) = opposite(&other)? else {
                     continue;
                 };
+                self.as_strict_as_elsewhere(pack, &other, &mut opposed)?;
                 let written =
                     self.stage_opposite(now, pack, &other, &opposed, &mut pens, &mut staged)?;
                 if let Some((_, entry)) = written {
@@ -379,6 +387,19 @@ impl Node {
             told = undone;
         }
         Ok(told)
+    }
+
+    /// A note that comes back does so under the strictest consent of what went to other packs.
+    fn as_strict_as_elsewhere(
+        &self,
+        pack: PackId,
+        write: &Write,
+        opposed: &mut Opposite,
+    ) -> Result<(), NodeError> {
+        if opposed.what == UndoneWrite::Deleted && opposed.edit.consent.is_none() {
+            opposed.edit.consent = self.consent_from_elsewhere(pack, write.item)?;
+        }
+        Ok(())
     }
 
     fn stage_opposite(

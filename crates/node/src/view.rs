@@ -378,6 +378,33 @@ pub struct EditedNote {
     pub note: Added,
     /// Masked copies that got a stricter consent with it.
     pub copies: Vec<Linked>,
+    /// Masked copies that stand under a stricter consent than was stated of it now: they keep it.
+    pub stricter: Vec<Linked>,
+    /// Notes of other packs that were carried from it, or that it was moved from, as far as the statement
+    /// was news to them or they allow less.
+    pub elsewhere: Vec<StatedElsewhere>,
+}
+
+/// A note of another pack of which a consent was stated as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatedElsewhere {
+    /// Its pack.
+    pub pack: PackId,
+    /// The note.
+    pub note: Linked,
+    /// What became of it.
+    pub became: Elsewhere,
+}
+
+/// What became of a note of another pack, when a consent was stated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// It is as strict now.
+    Reached,
+    /// It is stricter, and stays so.
+    Stricter,
+    /// It could not be written, and why.
+    Failed(String),
 }
 
 /// One step in a note's history, oldest first.

@@ -5,6 +5,7 @@ mod it {
     mod admins;
     mod asking;
     mod audit;
+    mod consents;
     mod disks;
     mod explain;
     mod find;

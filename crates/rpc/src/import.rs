@@ -81,6 +81,17 @@ pub struct ImportNote {
     /// Names the place in the other system from which it comes, and does not change when records
     /// around it do: 16 bytes, as 32 hexadecimal digits.
     pub key: String,
+    /// A number for the conversation that it stands in, if its key is made of what was said there before
+    /// it too. The key in its record tells none of that to who may not read it.
+    #[serde(default)]
+    pub conversation: Option<u64>,
+    /// The highest sensitivity at which earlier calls took in what was said there before it; restricted
+    /// if something was refused.
+    #[serde(default)]
+    pub before: Option<Sensitivity>,
+    /// Whether its key is made of anything else that does not stand in the note.
+    #[serde(default)]
+    pub tells_more: bool,
     /// The note's id, if it comes from an export of Kitbag: one that is in the pack is there already.
     #[serde(default)]
     pub was: Option<String>,

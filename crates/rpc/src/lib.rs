@@ -92,9 +92,10 @@ pub use membership::{
     Rights, SetAsideOf, SetRole, UnsharePack,
 };
 pub use note::{
-    AddNote, AudienceMember, EditNote, FieldChange, History, ListNotes, MaskedCopy, NewConsent,
-    NewSource, Note, NoteAnswer, NoteEdited, NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes,
-    ReadHistory, Redaction, RelabelNote, Revision, ShowNote, Source,
+    AddNote, AudienceMember, BecameElsewhere, EditNote, FieldChange, History, ListNotes,
+    MaskedCopy, NewConsent, NewSource, Note, NoteAnswer, NoteEdited, NoteLine, NoteRef,
+    NoteRelabelled, NoteWritten, Notes, ReadHistory, Redaction, RelabelNote, Revision, ShowNote,
+    Source, StatedElsewhere,
 };
 pub use pack::{
     ArchivePack, CreatePack, ListPacks, Pack, PackAnswer, PackArchived, PackRef, PackRenamed,

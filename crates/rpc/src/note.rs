@@ -321,6 +321,38 @@ pub struct NoteEdited {
     /// Masked copies that got a stricter consent with it.
     #[serde(default)]
     pub copies: Vec<NoteRef>,
+    /// Masked copies that stand under a stricter consent than was stated now: they keep it.
+    #[serde(default)]
+    pub stricter: Vec<NoteRef>,
+    /// Notes of other packs that were carried from it, or that it was moved from.
+    #[serde(default)]
+    pub elsewhere: Vec<StatedElsewhere>,
+}
+
+/// A note of another pack of which a consent was stated as well.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct StatedElsewhere {
+    /// Its pack.
+    pub pack: PackRef,
+    /// The note.
+    pub note: NoteRef,
+    /// What became of it.
+    pub became: BecameElsewhere,
+    /// Why it could not be written, in a sentence.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What became of a note of another pack, when a consent was stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BecameElsewhere {
+    /// It is as strict now.
+    Reached,
+    /// It is stricter, and stays so.
+    Stricter,
+    /// It could not be written.
+    Failed,
 }
 
 /// What became, or would become, of a note that is made more or less sensitive.

@@ -44,6 +44,11 @@ impl Reader {
         }
     }
 
+    /// 32 bytes that stand for something on this device, and nowhere else.
+    pub fn local_name(&self, of: &[u8]) -> [u8; 32] {
+        self.blind.blind("local names", of)
+    }
+
     /// A named value that is local to this device.
     ///
     /// # Errors

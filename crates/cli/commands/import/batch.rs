@@ -32,6 +32,8 @@ pub(super) struct Batches {
     bytes: usize,
     /// Bytes that the tags of the command add to each note.
     tags: usize,
+    /// The conversation that is being read: its file, its number there, and its number of all.
+    reading: Option<(Option<String>, usize, usize)>,
 }
 
 impl Batches {
@@ -41,12 +43,26 @@ impl Batches {
             open: Batch::default(),
             bytes: 0,
             tags: tags.iter().map(|tag| json_bytes(tag)).sum(),
+            reading: None,
         }
+    }
+
+    /// The number of a conversation of a file among those of all files. They come one after the other.
+    fn conversation(&mut self, file: Option<&str>, number: usize) -> usize {
+        let before = self.reading.take();
+        let of_all = match &before {
+            Some((of, same, all)) if of.as_deref() == file && *same == number => *all,
+            Some((_, _, all)) => all + 1,
+            None => 1,
+        };
+        self.reading = Some((file.map(str::to_owned), number, of_all));
+        of_all
     }
 
     pub(super) fn take(&mut self, file: Option<&str>, item: Item) -> ControlFlow<()> {
         match item {
             Item::Note(mut note) => {
+                note.conversation = note.conversation.map(|of| self.conversation(file, of));
                 if let Some(file) = file {
                     note.place = in_file(file, note.place);
                 }
@@ -193,6 +209,11 @@ pub(super) fn request(
     };
     Ok(ImportNote {
         key: note.key.to_string(),
+        conversation: note
+            .conversation
+            .and_then(|number| u64::try_from(number).ok()),
+        before: None,
+        tells_more: note.tells_more,
         was: None,
         note_type: Some(note.note_type),
         title: note.title,

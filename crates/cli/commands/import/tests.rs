@@ -392,11 +392,13 @@ fn notes_that_are_too_large_are_refused_one_by_one() {
         across_clients: false,
         links: super::Links::default(),
         before: None,
+        said: None,
         origin: None,
     };
     let note = |number: usize| Note {
         place: format!("line {number}"),
         body: "x".repeat(kitbag_rpc::NOTE_REQUEST_BYTES_MAX + 1),
+        conversation: Some(7),
         ..Note::default()
     };
     let mut report = report();
@@ -411,6 +413,22 @@ fn notes_that_are_too_large_are_refused_one_by_one() {
     let places = [0, 1, 2].map(|at| json["skipped"][at]["where"].clone());
     assert_eq!(places, ["line 1", "line 2", "line 3"]);
     assert!(report.failure(None).is_some());
+    // What was refused counts as restricted for what is said after it; other conversations begin anew.
+    let before = |sending: &super::Sending<'_>, of| sending.said_before(Some(of));
+    assert_eq!(before(&sending, 7), Some(Sensitivity::Restricted));
+    assert_eq!(before(&sending, 8), None);
+    let answer = serde_json::json!({
+        "v": 1, "pack": {"id": "", "title": "", "name": null}, "audiences": [],
+        "notes": [
+            {"became": "added", "sensitivity": "confidential"},
+            {"became": "unchanged", "sensitivity": "internal"},
+        ],
+    });
+    let answer = serde_json::from_value(answer).unwrap();
+    sending.keep_said(&[Some(8), Some(8)], &answer);
+    assert_eq!(before(&sending, 8), Some(Sensitivity::Confidential));
+    sending.keep_said(&[Some(8), None], &answer);
+    assert_eq!(before(&sending, 8), Some(Sensitivity::Confidential));
 }
 
 #[test]

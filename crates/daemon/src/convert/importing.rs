@@ -63,6 +63,11 @@ pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::ToCapture, Failu
             sensitivity: note.sensitivity.map(engine_sensitivity),
             was: note.was.and_then(|id| id.parse().ok()), // what is no id names no note
             captured_at: from.captured_at.map(moment),
+            telling: engine::Telling {
+                conversation: note.conversation,
+                before: note.before.map(engine_sensitivity),
+                more: note.tells_more,
+            },
             ..engine::Incoming::new(record)
         },
         asked: note.asked,

@@ -1,7 +1,8 @@
 //! Keys, byte for byte, beside a second reading of `docs/spec/import.md`.
 
 use crate::{good, read_as};
-use kitbag_import::{Kind, Map, Options};
+use kitbag_import::{Kind, Label, Map, Options};
+use serde_json::json;
 
 fn h(parts: &[&[u8]]) -> [u8; 32] {
     let mut bytes = Vec::new();
@@ -115,4 +116,53 @@ fn parts_of_a_long_body_have_keys_of_their_own() {
     let whole = key(&[b"jsonl", b"id", b"a"]);
     let part = |n| key(&[b"jsonl", b"part", &whole, &number(n)]);
     assert_eq!(good(Kind::Jsonl, &text).keys(), [part(0), part(1)]);
+}
+
+/// Goal: a reader says of each note whether its key is made of what does not stand in it, or stood before it.
+#[test]
+fn which_keys_tell_more_than_their_notes_is_said() {
+    let tells = |kind, text: &str| -> Vec<(Option<usize>, bool)> {
+        let notes = good(kind, text).notes;
+        notes
+            .iter()
+            .map(|note| (note.conversation, note.tells_more))
+            .collect()
+    };
+    let pieces = json!({"role": "user", "content": [
+        {"type": "tool_result", "content": "one"},
+        {"type": "tool_result", "content": "two"},
+    ]});
+    let talk = json!([
+        {"messages": [{"role": "user", "content": "hi"}, pieces]},
+        {"messages": [{"role": "user", "content": "hi"}]},
+    ]);
+    assert_eq!(
+        tells(Kind::Messages, &talk.to_string()),
+        [
+            (Some(1), false),
+            (Some(1), true),
+            (Some(1), false),
+            (Some(2), false)
+        ]
+    );
+    let long = format!("{{\"body\":\"{}\"}}", "x".repeat(4_000_001));
+    assert_eq!(tells(Kind::Jsonl, &long), [(None, true), (None, true)]);
+    let lines = "{\"id\":\"7\",\"body\":\"b\"}\n{\"key\":\"mia@x\",\"body\":\"b\"}\n{\"key\":\"mia@x\",\"body\":\"of mia@x\"}\n";
+    let told = [false, true, false].map(|more| (None, more));
+    assert_eq!(tells(Kind::Jsonl, lines), told);
+    let table = "name,born\nMia,1990-04-05\n";
+    assert_eq!(tells(Kind::Csv, table), [(None, false)]);
+    for (map, more) in [
+        ("body = \"{name}\"", true),
+        ("body = \"{name} {born}\"", false),
+        ("body = \"{name}\"\nkey = \"{born}\"", true),
+        ("body = \"{name}\"\nkey = \"{name}\"", false),
+    ] {
+        let options = Options {
+            map: Some(Map::parse(map).unwrap()),
+            label: Label::default(),
+        };
+        let read = read_as(Kind::Csv, "a.csv", "", table.as_bytes(), &options);
+        assert_eq!(read.notes[0].tells_more, more, "{map}");
+    }
 }

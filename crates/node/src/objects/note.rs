@@ -330,6 +330,7 @@ impl BuiltNote {
             waiting: self.waiting,
             fingerprint: *self.record.fingerprint().as_bytes(),
             import: self.record.import,
+            import_of_copy: (self.record.import).map(|key| key.of_masked_copy(&self.record.salt)),
             by: self.added_by(),
             derived_from: self.record.derived_from.clone(),
             stated_pii: self.record.pii.clone(),

@@ -6,7 +6,7 @@ use kitbag_core::id::{ImportKey, ItemId, PackId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::note::{Consent, ConsentStatus, NoteType, Source, SourceKind, Trust};
 use kitbag_core::policy::{Role, Sensitivity};
-use kitbag_node::capturing::{Became, Captured, Incoming};
+use kitbag_node::capturing::{Became, Captured, Incoming, Telling};
 use kitbag_node::undo::Along;
 use kitbag_node::view::NoteEdit;
 use kitbag_node::{Denied, NodeError};
@@ -306,4 +306,208 @@ fn an_edit_in_between_does_not_bring_a_note_back() {
     let again = import(&mut world, ana, pack, vec![row(1, "text")]);
     assert_eq!(became(&again), [Became::Unchanged]);
     assert_eq!(show(&mut world, ana, pack, id(&again[0])).title, "changed");
+}
+
+/// Goal: nobody who reads a masked copy and not its original can try values against it: neither its
+/// record nor the program tells whether one is right. Whoever reads both still reaches both.
+#[test]
+fn a_masked_copy_tells_no_guess_at_its_original() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(9, Role::Editor, Internal);
+    let born = |text: &str| {
+        let mut masked = row(1, "born on [date of birth]").record;
+        masked.import = None;
+        let mut note = row(1, text);
+        note.record.pii = [kitbag_core::pack::note::Pii::DateOfBirth].into();
+        Incoming {
+            masked: Some(Box::new((masked, Some(Internal)))),
+            ..at(Restricted, note)
+        }
+    };
+    let key_of = |world: &mut World, pack, note| {
+        let page = world.node(ana).export_page(
+            Timestamp::from_millis(1),
+            &kitbag_node::finding::ExportOptions {
+                pack,
+                listed: kitbag_core::filter::Listed::Kept,
+                filter: Default::default(),
+                max_sensitivity: Some(Restricted),
+                purpose: None,
+                format: None,
+                client: None,
+                across_clients: false,
+                only: None,
+                beside: vec![],
+                redacts: false,
+                with_copies: true,
+            },
+            &[note],
+        );
+        page.unwrap().notes[0].record.import.unwrap()
+    };
+    let first = import(&mut world, ana, pack, vec![born("born on 1990-04-05")]);
+    let (original, copy) = (id(&first[0]), first[0].as_ref().unwrap().masked.unwrap().0);
+    // The same content gives another key in another pack: nothing follows from content alone.
+    let other = create(&mut world, ana, &secret("other"));
+    let there = import(&mut world, ana, other, vec![born("born on 1990-04-05")]);
+    let there = there[0].as_ref().unwrap().masked.unwrap().0;
+    let keys = (
+        key_of(&mut world, pack, copy),
+        key_of(&mut world, other, there),
+    );
+    assert_ne!(keys.0, keys.1);
+    settle(&mut world);
+    // Ben guesses the row: its key is public arithmetic, and a consent would tell.
+    let guess = |text: &str| {
+        let mut guess = row(1, text);
+        guess.record.consent = Some(Consent::new(ConsentStatus::Withdrawn));
+        guess
+    };
+    import(&mut world, ben, pack, vec![guess("whatever")]);
+    settle(&mut world);
+    assert_eq!(show(&mut world, ben, pack, copy).consent, None);
+    // Whoever reads the original states it for both, and the same again is one note.
+    let again = import(&mut world, ana, pack, vec![born("born on 1990-04-05")]);
+    assert_eq!(became(&again), [Became::Unchanged]);
+    let mut stated = born("born on 1990-04-05");
+    stated.record.consent = Some(Consent::new(ConsentStatus::Withdrawn));
+    let again = import(&mut world, ana, pack, vec![stated]);
+    assert_eq!(became(&again), [Became::Updated]);
+    for note in [original, copy] {
+        let stands = show(&mut world, ana, pack, note).consent.unwrap();
+        assert_eq!(stands.status, ConsentStatus::Withdrawn);
+    }
+    let pairs = show(&mut world, ana, pack, original).masked_copies;
+    assert_eq!(pairs.len(), 1);
+}
+
+/// The import key in the record of a note.
+fn key_in_record(world: &mut World, who: Who, pack: PackId, note: ItemId) -> ImportKey {
+    let options = kitbag_node::finding::ExportOptions {
+        pack,
+        listed: kitbag_core::filter::Listed::Kept,
+        filter: Default::default(),
+        max_sensitivity: Some(Restricted),
+        purpose: None,
+        format: None,
+        client: None,
+        across_clients: false,
+        only: None,
+        beside: vec![],
+        redacts: false,
+        with_copies: true,
+    };
+    let now = Timestamp::from_millis(1);
+    let page = world.node(who).export_page(now, &options, &[note]);
+    page.unwrap().notes[0].record.import.unwrap()
+}
+
+/// Goal: the key of what was said after something that fewer people may read tells them nothing of that;
+/// what nobody may not read is known again by every member.
+#[test]
+fn a_message_after_a_restricted_one_tells_nothing_of_it() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(10, Role::Editor, Internal);
+    let cleo = world.add(&secret("Cleo"));
+    let ticket = share(&mut world, ana, pack, Role::Editor, Restricted);
+    join(&mut world, cleo, ana, &ticket);
+    let said = |number: u8, place, conversation| Incoming {
+        telling: Telling {
+            conversation: Some(conversation),
+            ..Telling::default()
+        },
+        ..at(place, row(number, "said"))
+    };
+    let talk = || {
+        vec![
+            said(1, Internal, 1),
+            said(2, Restricted, 1),
+            said(3, Internal, 1),
+            said(4, Internal, 2),
+        ]
+    };
+    let first = import(&mut world, ana, pack, talk());
+    let ids: Vec<ItemId> = first.iter().map(id).collect();
+    let keys: Vec<ImportKey> = ids
+        .iter()
+        .map(|note| key_in_record(&mut world, ana, pack, *note))
+        .collect();
+    let plain = |number: u8| ImportKey::from_bytes([number; 16]);
+    assert_eq!([keys[0], keys[1], keys[3]], [plain(1), plain(2), plain(4)]);
+    assert_ne!(keys[2], plain(3));
+    settle(&mut world);
+    // Known again by whoever reads what it tells of: here, elsewhere, after the keys changed.
+    for who in [ana, cleo] {
+        let again = import(&mut world, who, pack, talk());
+        assert_eq!(became(&again), [Became::Unchanged; 4]);
+    }
+    let dan = world.add(&secret("Dan"));
+    let ticket = share(&mut world, ana, pack, Role::Reader, Restricted);
+    join(&mut world, dan, ana, &ticket);
+    let person = world.node(dan).me().person;
+    remove_person(&mut world, ana, pack, person);
+    let later = import(&mut world, ana, pack, vec![said(5, Restricted, 1)]);
+    assert_eq!(became(&later), [Became::Added]);
+    settle(&mut world);
+    for who in [ana, cleo] {
+        let again = import(&mut world, who, pack, talk());
+        assert_eq!(became(&again), [Became::Unchanged; 4]);
+    }
+    // Ben cannot tell that it is there, nor write what would tell him; his own device knows what he took in.
+    let stated = |note: Incoming| {
+        let mut note = note;
+        note.record.consent = Some(Consent::new(ConsentStatus::Withdrawn));
+        note
+    };
+    import(&mut world, ben, pack, vec![stated(row(3, "another text"))]);
+    assert_eq!(show(&mut world, ben, pack, ids[2]).consent, None);
+    let of_ben = import(&mut world, ben, pack, talk());
+    assert!(matches!(
+        of_ben[1],
+        Err(NodeError::Denied(Denied::AboveClearance))
+    ));
+    assert_eq!(
+        became(&of_ben),
+        [Became::Unchanged, Became::Added, Became::Unchanged]
+    );
+    settle(&mut world);
+    let written = key_in_record(&mut world, ana, pack, id(&of_ben[2]));
+    assert!(written != plain(3) && written != keys[2]);
+    let of_ben = import(&mut world, ben, pack, talk());
+    assert_eq!(became(&of_ben), [Became::Unchanged; 3]);
+    // A consent for its place reaches it, for whoever reads what came before.
+    let stated = import(&mut world, cleo, pack, vec![stated(row(3, "another text"))]);
+    assert_eq!(became(&stated), [Became::Updated]);
+    settle(&mut world);
+    let stands = show(&mut world, ben, pack, ids[2]).consent.unwrap();
+    assert_eq!(stands.status, ConsentStatus::Withdrawn);
+}
+
+/// Goal: what an earlier call took in counts, and so does what a key holds that stands in no note.
+#[test]
+fn what_an_earlier_call_said_and_what_no_note_says_is_veiled_too() {
+    let (mut world, ana, _, pack) = two_in_one_pack(11, Role::Editor, Internal);
+    let tellings = [
+        (None, false, false),
+        (Some(Internal), false, false),
+        (Some(Restricted), false, true),
+        (None, true, true),
+    ];
+    for (number, (before, more, veiled)) in (1..).zip(tellings) {
+        let note = || Incoming {
+            telling: Telling {
+                conversation: Some(1),
+                before,
+                more,
+            },
+            ..at(Internal, row(number, "said"))
+        };
+        let done = import(&mut world, ana, pack, vec![note()]);
+        let key = key_in_record(&mut world, ana, pack, id(&done[0]));
+        assert_eq!(
+            key != ImportKey::from_bytes([number; 16]),
+            veiled,
+            "{number}"
+        );
+        let again = import(&mut world, ana, pack, vec![note(), row(number, "said")]);
+        assert_eq!(became(&again), [Became::Unchanged; 2]);
+    }
 }

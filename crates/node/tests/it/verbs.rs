@@ -39,7 +39,7 @@ fn record(text: &str) -> Record {
 }
 
 /// An original at restricted with a masked copy at internal, as the engine hands them down.
-fn pair(text: &str) -> Incoming {
+pub(crate) fn pair(text: &str) -> Incoming {
     let mut original = record(text);
     original.pii = [Pii::Email].into();
     let copy = record(&format!("{text} masked"));
@@ -50,18 +50,18 @@ fn pair(text: &str) -> Incoming {
     }
 }
 
-fn capture(world: &mut World, who: Who, pack: PackId, note: Incoming) -> Captured {
+pub(crate) fn capture(world: &mut World, who: Who, pack: PackId, note: Incoming) -> Captured {
     world.run(1);
     let done = world.call(who, |node, now| node.capture(now, pack, vec![note]));
     done.done().notes.remove(0).unwrap()
 }
 
-fn add_pair(world: &mut World, who: Who, pack: PackId, text: &str) -> (ItemId, ItemId) {
+pub(crate) fn add_pair(world: &mut World, who: Who, pack: PackId, text: &str) -> (ItemId, ItemId) {
     let captured = capture(world, who, pack, pair(text));
     (captured.id.unwrap(), captured.masked.unwrap().0)
 }
 
-fn call<T>(
+pub(crate) fn call<T>(
     world: &mut World,
     who: Who,
     call: impl FnOnce(&mut Node, Timestamp) -> Result<T, NodeError>,
@@ -75,7 +75,7 @@ fn call<T>(
     done.expect("the call was made")
 }
 
-fn undo(world: &mut World, who: Who, pack: PackId) -> Undone {
+pub(crate) fn undo(world: &mut World, who: Who, pack: PackId) -> Undone {
     call(world, who, |node, now| node.undo(now, pack, None, false)).unwrap()
 }
 
@@ -558,7 +558,7 @@ fn a_long_text_is_redacted_too() {
     assert_eq!(hits(&mut world, ana, "word"), 0);
 }
 
-fn carry(to: PackId, carry: Carry) -> CarryOptions {
+pub(crate) fn carry(to: PackId, carry: Carry) -> CarryOptions {
     CarryOptions {
         to,
         carry,
