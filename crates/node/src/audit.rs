@@ -344,11 +344,7 @@ impl Node {
 
     /// Packs and sensitivities at which reports are to be written now. One sensitivity does not hurry
     /// another: whoever reads the lower one would see by its haste that something happened above.
-    fn due_to_report(
-        &self,
-        now: Timestamp,
-        all: bool,
-    ) -> BTreeMap<PackId, BTreeSet<Sensitivity>> {
+    fn due_to_report(&self, now: Timestamp, all: bool) -> BTreeMap<PackId, BTreeSet<Sensitivity>> {
         let mut due: BTreeMap<PackId, BTreeSet<Sensitivity>> = BTreeMap::new();
         let mut lacking = BTreeSet::new();
         for waits in &self.audit.waiting {

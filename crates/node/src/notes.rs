@@ -33,12 +33,7 @@ impl Node {
             .in_sight()
             .map(|(meta, sensitivity)| {
                 (
-                    (
-                        meta.captured_at,
-                        Reverse(sensitivity),
-                        meta.seq,
-                        meta.item,
-                    ),
+                    (meta.captured_at, Reverse(sensitivity), meta.seq, meta.item),
                     NoteSummary {
                         id: meta.item,
                         title: meta.title.clone(),

@@ -1189,7 +1189,11 @@ fn rows_are_found_and_paged() {
     assert_eq!(count(&mut world, by(&name.to_uppercase())), 7);
     let id = world.person(ben).to_string();
     assert_eq!(count(&mut world, by(&id[..12])), 7);
-    assert_eq!(count(&mut world, by("nobody")), 0);
+    let nobody = world.call(ana, |node, now| node.audit(now, pack, &by("nobody")));
+    assert!(matches!(
+        nobody.refused(),
+        Some(NodeError::NotFound("person"))
+    ));
     let since = AuditQuery {
         since: Some(middle),
         ..AuditQuery::default()
