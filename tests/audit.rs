@@ -110,6 +110,11 @@ fn a_teammate_sees_who_read_a_note_and_who_took_it_out() {
         1
     );
     assert_eq!(rows(&ada, &pack, &["--until", "1h"]).len(), 0);
+    // Nobody who is not there is told apart from who did nothing.
+    let (exit, told) = ada.fails(&["audit", "log", &pack, "--who", "Nobody"], b"");
+    assert_eq!(exit, 3, "{told}");
+    let told = told.to_string();
+    assert!(told.contains("kitbag members"), "{told}");
 }
 
 /// Goal: a note that somebody copies into another pack is told as an export, and who asks what that

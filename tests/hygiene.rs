@@ -152,6 +152,12 @@ fn a_pack_is_looked_through_planned_cleaned_and_brought_back() {
         told.contains("signed by you") && told.contains("delete: "),
         "{told}"
     );
+    // Evidence has its date and zone, today too.
+    assert!(
+        told.lines()
+            .any(|line| line.starts_with("signed: 2") && line.contains("(UTC")),
+        "{told}"
+    );
     let mut bytes = std::fs::read(file).unwrap();
     assert!(
         !String::from_utf8_lossy(&bytes).contains("three"),

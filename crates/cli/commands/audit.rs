@@ -256,7 +256,8 @@ fn shown(context: &Context, audit: &Audit, now: &Zoned) -> anyhow::Result<()> {
     let mut table = Table::new(["when", "who", "what", "of", "how", "note"], 3);
     for row in &audit.rows {
         let at = match context.out.terminal() {
-            Some(_) => when::shown(row.until, now),
+            // It is evidence: with its date.
+            Some(_) => when::shown_in_full(row.until, now),
             None => row.until.to_string(),
         };
         table.row([
@@ -276,6 +277,9 @@ fn shown(context: &Context, audit: &Audit, now: &Zoned) -> anyhow::Result<()> {
             words::count(more, "row", "rows")
         ));
     }
+    for line in cut(audit) {
+        context.out.say(line);
+    }
     if audit.waiting > 0 {
         let waiting = words::count(audit.waiting, "report waits", "reports wait");
         context
@@ -291,6 +295,33 @@ fn shown(context: &Context, audit: &Audit, now: &Zoned) -> anyhow::Result<()> {
     }
     context.out.say(BASIS);
     Ok(())
+}
+
+/// What is not to be seen in a list, or is there because one device told so much.
+fn cut(audit: &Audit) -> Vec<String> {
+    let mut lines = vec![];
+    if audit.ahead > 0 {
+        let rows = words::count(audit.ahead, "row has", "rows have");
+        lines.push(format!(
+            "{rows} a time that lies ahead: last of all, and left out by --since and --until"
+        ));
+    }
+    if let Some(most) = &audit.most
+        && audit.total > audit.rows.len() as u64
+    {
+        let device = words::short(&most.device);
+        lines.push(format!(
+            "{} of {} rows are of device {device}: --who shows others",
+            most.rows, audit.total
+        ));
+    }
+    if audit.beyond > 0 {
+        let rows = words::count(audit.beyond, "row is", "rows are");
+        lines.push(format!(
+            "{rows} beyond every list, the oldest of devices that told most: --since, --until, --who"
+        ));
+    }
+    lines
 }
 
 fn who(row: &AuditRow) -> String {
@@ -477,7 +508,7 @@ fn of_device(device: &AuditDevice, now: &Zoned) -> String {
         (reports, Some(last)) => format!(
             ", {}, the last {}",
             words::count(reports, "report", "reports"),
-            when::shown(last, now)
+            when::shown_in_full(last, now)
         ),
     };
     if device.closed > 0 {

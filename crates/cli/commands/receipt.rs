@@ -137,7 +137,7 @@ fn hygiene_in_words(verified: &HygieneVerified, now: &Zoned) -> String {
     });
     lines.push(format!(
         "signed: {}, by the clock of that device",
-        when::shown(says.at, now)
+        when::shown_in_full(says.at, now)
     ));
     lines.push(format!("pack: {}", says.pack));
     let mut counts: std::collections::BTreeMap<(&str, &str), u64> = Default::default();
@@ -204,7 +204,7 @@ fn in_words(verified: &Verified, now: &Zoned) -> String {
     lines.push(signer(verified));
     lines.push(format!(
         "signed: {}, by the clock of that device",
-        when::shown(says.at, now)
+        when::shown_in_full(says.at, now)
     ));
     for pack in &says.packs {
         let crosses = match pack.crosses_clients {

@@ -657,7 +657,7 @@ impl Packs {
     fn wake(&self, slot: &Slot) -> Result<Replica, NodeError> {
         let (store, number) = (&*self.store, slot.number);
         let row = store.pack(number)?.ok_or(NodeError::Damaged("pack"))?;
-        let mut replica = Replica::new(number, row);
+        let mut replica = Replica::new(number, row, self.me);
         let (persons, ops) = (store.persons(number)?, store.ops(number)?);
         replica.apply_policy(persons, ops, &mut Touched::default());
         for person in replica.persons.keys() {

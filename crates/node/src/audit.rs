@@ -324,11 +324,11 @@ impl Node {
         let all = all || surplus(&self.audit.waiting) > 0;
         let due = self.due_to_report(now, all);
         let wrote = !due.is_empty();
-        for pack in due {
+        for (pack, levels) in due {
             if !all {
                 self.audit.tried.insert(pack);
             }
-            self.write_reports_of(now, pack)?;
+            self.write_reports_of(now, pack, &levels)?;
         }
         let surplus = surplus(&self.audit.waiting);
         if surplus > 0 {
@@ -343,18 +343,18 @@ impl Node {
         Ok(wrote)
     }
 
-    /// Packs into which reports are to be written now.
-    fn due_to_report(&self, now: Timestamp, all: bool) -> BTreeSet<PackId> {
-        let mut due = BTreeSet::new();
+    /// Packs and sensitivities at which reports are to be written now. One sensitivity does not hurry
+    /// another: whoever reads the lower one would see by its haste that something happened above.
+    fn due_to_report(&self, now: Timestamp, all: bool) -> BTreeMap<PackId, BTreeSet<Sensitivity>> {
+        let mut due: BTreeMap<PackId, BTreeSet<Sensitivity>> = BTreeMap::new();
         let mut lacking = BTreeSet::new();
         for waits in &self.audit.waiting {
-            if all {
-                due.insert(waits.pack);
-            } else if !is_within(waits.report.at, now) {
-                match waits.lacks_key {
-                    true => lacking.insert((waits.pack, waits.sensitivity)),
-                    false => due.insert(waits.pack),
-                };
+            if !all && is_within(waits.report.at, now) {
+                continue;
+            }
+            match waits.lacks_key && !all {
+                true => drop(lacking.insert((waits.pack, waits.sensitivity))),
+                false => drop(due.entry(waits.pack).or_default().insert(waits.sensitivity)),
             }
         }
         let me = self.me.person();
@@ -371,17 +371,22 @@ impl Node {
                 None => !self.audit.tried.contains(&pack),
             };
             if goes {
-                due.insert(pack);
+                due.entry(pack).or_default().insert(level);
             }
         }
         due
     }
 
-    /// Writes all that waits for one pack.
-    fn write_reports_of(&mut self, now: Timestamp, pack: PackId) -> Result<(), NodeError> {
+    /// Writes all that waits for one pack at these sensitivities.
+    fn write_reports_of(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        levels: &BTreeSet<Sensitivity>,
+    ) -> Result<(), NodeError> {
         let waiting = self.audit.waiting.iter().cloned();
         let (own, mut rest): (Vec<Waits>, Vec<Waits>) =
-            waiting.partition(|waits| waits.pack == pack);
+            waiting.partition(|waits| waits.pack == pack && levels.contains(&waits.sensitivity));
         let mut staged = Staged::default();
         let mut by_level: BTreeMap<Sensitivity, Vec<Waits>> = BTreeMap::new();
         for waits in own {

@@ -15,8 +15,7 @@ pub(crate) use rows::{is_of_life, keep_life};
 use crate::objects::ObjectState;
 use crate::replica::Replica;
 use crate::{Node, NodeError};
-use kitbag_core::id::{EntryHash, ItemId, PackId, PersonId};
-use kitbag_core::policy::Sensitivity;
+use kitbag_core::id::{EntryHash, ItemId, PackId};
 use kitbag_crypto::{HashLabel, Hasher};
 use kitbag_index::{Asked, Dead, IndexError, Merge, Merged, Name, SegmentMeta, Segments};
 use making::Making;
@@ -217,7 +216,7 @@ impl Node {
             self.indexing.known.remove(&pack);
             return;
         };
-        let visible = visible(replica, self.me.person());
+        let visible = replica.sight();
         let number = replica.number;
         let indexing = &mut self.indexing;
         if let Some(making) = &mut indexing.making {
@@ -336,7 +335,7 @@ impl Node {
     /// Compares a pack with the index: what differs is stale. It is known from then on.
     fn compare(&mut self, pack: PackId) -> Result<(), NodeError> {
         let replica = self.packs.need(pack)?;
-        let (number, visible) = (replica.number, visible(replica, self.me.person()));
+        let (number, visible) = (replica.number, replica.sight());
         let mut stale: BTreeSet<ItemId> = BTreeSet::new();
         let mut gone = Vec::new();
         let Some(segments) = self.indexing.segments(self) else {
@@ -376,12 +375,6 @@ impl Node {
         self.indexing.known.insert(pack, known);
         Ok(())
     }
-}
-
-/// Whether this person sees notes of each sensitivity: as whoever reads one is judged.
-fn visible(replica: &Replica, me: PersonId) -> [bool; 4] {
-    let is_member = replica.policy.member(&me).is_some();
-    Sensitivity::ALL.map(|of| !is_member || replica.policy.may_open(&me, of))
 }
 
 /// What the state of a note is known by: its entries, and what policy and keys say of each. While that

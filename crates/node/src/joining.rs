@@ -505,7 +505,7 @@ impl Node {
         };
         let within = |tag| {
             let object = replica.objects.get(tag);
-            object.is_some_and(|object| object.sensitivity <= clearance)
+            object.is_some_and(|of| of.sensitivity <= clearance && replica.sees(of.sensitivity))
                 && !replica.deleted.contains(tag)
         };
         replica.notes.values().filter(|tag| within(tag)).count() as u64

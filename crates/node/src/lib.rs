@@ -626,7 +626,8 @@ impl Node {
         self.joining_changed(&[row.id]);
         if is_new {
             self.next_pack += 1;
-            self.packs.insert(Replica::new(number, row));
+            let reader = self.me.person();
+            self.packs.insert(Replica::new(number, row, reader));
         }
         Ok(())
     }

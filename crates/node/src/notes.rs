@@ -2,7 +2,7 @@
 
 use crate::error::Denied;
 use crate::long_text::must_be_short;
-use crate::objects::{BuiltNote, ObjectState, build_note};
+use crate::objects::{BuiltNote, build_note};
 use crate::pairs::Links;
 use crate::pens::Pens;
 use crate::placement::{Built, Scope, build_moved};
@@ -34,24 +34,14 @@ impl Node {
         let replica = self.packs.need(pack)?;
         let links = Links::of(replica);
         let mut notes: Vec<_> = replica
-            .notes
-            .values()
-            .filter_map(|tag| {
-                let object = replica.objects.get(tag)?;
-                let ObjectState::Note(meta) = &object.state else {
-                    return None;
-                };
-                Some((
-                    (
-                        meta.captured_at,
-                        Reverse(object.sensitivity),
-                        meta.seq,
-                        meta.item,
-                    ),
+            .in_sight()
+            .map(|(meta, sensitivity)| {
+                (
+                    (meta.captured_at, Reverse(sensitivity), meta.seq, meta.item),
                     NoteSummary {
                         id: meta.item,
                         title: meta.title.clone(),
-                        sensitivity: object.sensitivity,
+                        sensitivity,
                         source: meta.source.clone(),
                         status: meta.status.to_owned(),
                         edited: meta.edits > 0,
@@ -62,26 +52,31 @@ impl Node {
                         superseded_by: replica.readable(&meta.superseded_by),
                         pinned: meta.pinned,
                     },
-                ))
+                )
             })
             .collect();
         notes.sort_unstable_by_key(|(order, _)| *order);
         Ok(notes.into_iter().map(|(_, note)| note).collect())
     }
 
-    /// Notes whose id begins with this text, in all packs.
+    /// Notes in sight whose id begins with this text, in all packs. A whole id finds its note wherever it
+    /// is, so that whoever has it hears why it does not open.
     pub fn notes_called(&self, prefix: &str) -> Vec<(PackId, ItemId)> {
         let lower = prefix.to_ascii_lowercase();
         if lower.is_empty() {
             return vec![];
         }
         let in_pack = |replica: &Replica| -> Vec<(PackId, ItemId)> {
-            replica
-                .notes
-                .keys()
-                .filter(|id| id.to_string().starts_with(&lower))
-                .map(|id| (replica.id(), *id))
-                .collect()
+            let sight = replica.sight();
+            let is_seen = |tag| {
+                let object = replica.objects.get(tag);
+                object.is_some_and(|object| sight[object.sensitivity as usize])
+            };
+            let called = replica.notes.iter().filter(|(id, tag)| {
+                let id = id.to_string();
+                id.starts_with(&lower) && (id == lower || is_seen(*tag))
+            });
+            called.map(|(id, _)| (replica.id(), *id)).collect()
         };
         let packs = self.packs.that_may_hold(&lower);
         let replicas = packs.iter().filter_map(|pack| self.packs.get(pack));
@@ -407,9 +402,7 @@ impl Node {
             .get(&tag)
             .ok_or(NodeError::NotFound("note"))?
             .sensitivity;
-        if !replica.policy.may_open(&self.me.person(), sensitivity)
-            && replica.policy.member(&self.me.person()).is_some()
-        {
+        if !replica.sees(sensitivity) {
             return Err(Denied::AboveClearance.into());
         }
         if let Some(known) = self.built.get(pack, tag) {

@@ -81,7 +81,8 @@ impl Node {
             ..Staged::default()
         };
         // The title is written under a policy that is not durable yet; pack and title become so at once.
-        let mut draft = Replica::new(self.next_pack, row.clone());
+        let me = self.me.person();
+        let mut draft = Replica::new(self.next_pack, row.clone(), me);
         draft.apply_policy(persons, vec![genesis], &mut Touched::default());
         self.packs.insert(draft);
         let titled = self.stage_title(pack, title, default_sensitivity, now, &mut staged);
@@ -89,7 +90,7 @@ impl Node {
             true => Ok(()),
             false => self.stage_rules(now, pack, rules, &mut staged),
         });
-        self.packs.insert(Replica::new(self.next_pack, row));
+        self.packs.insert(Replica::new(self.next_pack, row, me));
         if let Err(error) = titled.and_then(|()| self.commit(pack, staged)) {
             self.packs.remove(&pack);
             return Err(error);

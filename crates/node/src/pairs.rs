@@ -51,20 +51,46 @@ impl Links {
 }
 
 impl Replica {
-    /// What is known of each note that can be read.
-    pub(crate) fn metas(&self) -> impl Iterator<Item = &NoteMeta> {
-        self.notes.values().filter_map(|tag| {
-            let ObjectState::Note(meta) = &self.objects.get(tag)?.state else {
-                return None;
-            };
-            Some(meta)
+    /// Which sensitivities the person of this device sees, from public to restricted: as whoever reads a
+    /// note is judged. What was opened before a clearance was lowered is still on the disk, and is not in
+    /// sight any more; whoever is out of the pack keeps what they had.
+    pub(crate) fn sight(&self) -> [bool; 4] {
+        let is_member = self.policy.member(&self.reader).is_some();
+        Sensitivity::ALL.map(|of| !is_member || self.policy.may_open(&self.reader, of))
+    }
+
+    /// Whether the person of this device sees notes of this sensitivity.
+    pub(crate) fn sees(&self, sensitivity: Sensitivity) -> bool {
+        self.sight()[sensitivity as usize]
+    }
+
+    /// The notes in sight that can be read. Whatever is listed, counted or named to somebody comes from
+    /// here or from [`Replica::meta`]; only what looks at keys, entries and the index walks the rest.
+    pub(crate) fn in_sight(&self) -> impl Iterator<Item = (&NoteMeta, Sensitivity)> {
+        let sight = self.sight();
+        self.notes.values().filter_map(move |tag| {
+            let object = self.objects.get(tag)?;
+            match &object.state {
+                ObjectState::Note(meta) if sight[object.sensitivity as usize] => {
+                    Some((meta, object.sensitivity))
+                }
+                _ => None,
+            }
         })
     }
 
+    /// What is known of each note in sight.
+    pub(crate) fn metas(&self) -> impl Iterator<Item = &NoteMeta> {
+        self.in_sight().map(|(meta, _)| meta)
+    }
+
+    /// What is known of a note, if it is in sight.
     pub(crate) fn meta(&self, id: &ItemId) -> Option<(&NoteMeta, Sensitivity)> {
         let object = self.objects.get(self.notes.get(id)?)?;
         match &object.state {
-            ObjectState::Note(meta) => Some((meta, object.sensitivity)),
+            ObjectState::Note(meta) if self.sees(object.sensitivity) => {
+                Some((meta, object.sensitivity))
+            }
             _ => None,
         }
     }

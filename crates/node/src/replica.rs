@@ -132,6 +132,8 @@ pub(crate) struct Place {
 pub(crate) struct Replica {
     pub(crate) number: u32,
     pub(crate) row: PackRow,
+    /// The person of this device: what stands above their clearance is not in sight.
+    pub(crate) reader: PersonId,
     pub(crate) ops: BTreeMap<OpHash, SignedOp>,
     pub(crate) op_order: Vec<OpHash>,
     pub(crate) persons: BTreeMap<PersonId, SignedPersonOp>,
@@ -189,11 +191,12 @@ pub(crate) struct Touched {
 }
 
 impl Replica {
-    pub(crate) fn new(number: u32, row: PackRow) -> Replica {
+    pub(crate) fn new(number: u32, row: PackRow, reader: PersonId) -> Replica {
         let policy = Policy::fold(row.id, [], []);
         Replica {
             number,
             row,
+            reader,
             ops: BTreeMap::new(),
             op_order: Vec::new(),
             persons: BTreeMap::new(),

@@ -6,7 +6,6 @@
 
 use crate::error::Denied;
 use crate::finding::{ReadFilter, Scanned};
-use crate::objects::ObjectState;
 use crate::{Node, NodeError, read_list};
 use kitbag_core::codec;
 use kitbag_core::id::{ItemId, PackId};
@@ -306,16 +305,12 @@ impl Node {
                 return Ok(None);
             }
             let replica = self.packs.need(chosen.pack)?;
-            let object = replica.notes.get(&chosen.note);
-            let object = object.and_then(|tag| replica.objects.get(tag));
-            Ok(object.and_then(|object| match &object.state {
-                ObjectState::Note(meta) => Some(SelectedOutline {
-                    title: meta.title.clone(),
-                    source: meta.source.clone(),
-                    sensitivity: object.sensitivity,
-                    status: meta.status,
-                }),
-                _ => None,
+            let seen = replica.meta(&chosen.note);
+            Ok(seen.map(|(meta, sensitivity)| SelectedOutline {
+                title: meta.title.clone(),
+                source: meta.source.clone(),
+                sensitivity,
+                status: meta.status,
             }))
         };
         let note = |chosen: &Chosen| {

@@ -577,9 +577,18 @@ fn since(
 }
 
 impl Replica {
-    /// Notes that are not deleted.
+    /// Notes that are not deleted, of those that the person of this device sees.
     pub(crate) fn kept_notes(&self) -> u64 {
-        self.notes.len().saturating_sub(self.deleted.len()) as u64
+        let sight = self.sight();
+        if sight.iter().all(|sees| *sees) {
+            return self.notes.len().saturating_sub(self.deleted.len()) as u64;
+        }
+        let is_kept = |tag: &&ObjectTag| {
+            let object = self.objects.get(*tag);
+            object.is_some_and(|object| sight[object.sensitivity as usize])
+                && !self.deleted.contains(*tag)
+        };
+        self.notes.values().filter(is_kept).count() as u64
     }
 
     /// Counts again whether the note under a tag is deleted, after its state was found.

@@ -26,6 +26,7 @@ mod it {
     mod release;
     mod removal;
     mod set_aside;
+    mod sight;
     #[cfg(not(feature = "planted"))] // there it belongs to `planted.rs`
     mod simulator;
     mod soak;

@@ -106,8 +106,27 @@ pub struct Audit {
     pub waiting: u64,
     /// How many rows fit the question.
     pub total: u64,
+    /// Rows that fit but for their time, which lies more than a day ahead: they are the last of a list,
+    /// and in none that is asked for by time.
+    #[serde(default)]
+    pub ahead: u64,
+    /// Rows that fit and are beyond the reach of any list: the oldest of devices that reported most.
+    #[serde(default)]
+    pub beyond: u64,
+    /// The device of which more than half of the rows are, if there are others.
+    #[serde(default)]
+    pub most: Option<AuditMost>,
     /// The rows, newest first.
     pub rows: Vec<AuditRow>,
+}
+
+/// A device of which most rows are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditMost {
+    /// Its id.
+    pub device: String,
+    /// How many of the rows that fit.
+    pub rows: u64,
 }
 
 impl Audit {
@@ -171,8 +190,8 @@ pub struct AuditExport {
     pub withheld: BTreeMap<String, u32>,
     /// The beginnings of the ids of those handed over, in hexadecimal; the first 2,048.
     pub notes: Vec<String>,
-    /// Nothing above this was in it; this and the next four only in the row of the highest
-    /// sensitivity that it held.
+    /// Nothing above this was in it, told up to the sensitivity of the row: a row says nothing about
+    /// what is above it. This and the next four are null in a row that only says what was written.
     pub max_sensitivity: Option<Sensitivity>,
     /// The format.
     pub format: Option<String>,
@@ -184,8 +203,8 @@ pub struct AuditExport {
     #[serde(default)]
     pub into: Option<String>,
     /// SHA-256 of what was written, as the program that wrote it told; this and the next two only in
-    /// the row of the highest sensitivity that it held or kept back, or in a row of their own on the
-    /// device that wrote it, if it held notes of several packs.
+    /// the row of the highest sensitivity that its person opens, or in a row of their own on the device
+    /// that wrote it, if it held notes of several packs.
     pub sha256: Option<String>,
     /// How many bytes those are.
     pub bytes: Option<u64>,

@@ -48,8 +48,9 @@ mod why;
 mod words;
 
 pub use audit::{
-    Audit, AuditBroken, AuditDenial, AuditDevice, AuditExport, AuditKept, AuditKind, AuditPolicy,
-    AuditRow, AuditVerified, ExportTold, KeepAudit, ReadAudit, TellExport, VerifyAudit,
+    Audit, AuditBroken, AuditDenial, AuditDevice, AuditExport, AuditKept, AuditKind, AuditMost,
+    AuditPolicy, AuditRow, AuditVerified, ExportTold, KeepAudit, ReadAudit, TellExport,
+    VerifyAudit,
 };
 pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
 pub use caller::{Caller, NotACaller};

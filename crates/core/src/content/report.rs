@@ -184,12 +184,12 @@ pub struct Exported {
     /// The beginnings of the ids of those in it, ascending; as many as there is room for.
     #[n(3)]
     pub notes: Vec<NoteStart>,
-    /// What it was as a whole; only at the highest sensitivity that it held.
+    /// What it was as a whole, as far as this sensitivity.
     #[n(4)]
     pub whole: Option<ExportedWhole>,
     /// What was written, as the program that wrote it told afterwards; only at the highest sensitivity
-    /// that it held or kept back, since whoever knows most of a text can guess the rest of its hash,
-    /// and an export says how much stayed.
+    /// that the person opens, since whoever knows most of a text can guess the rest of its hash, and an
+    /// export says how much stayed.
     #[n(5)]
     pub written: Option<Written>,
 }
@@ -221,7 +221,7 @@ impl NoteStart {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct ExportedWhole {
-    /// Nothing above this was in it.
+    /// Nothing above this was in it; never above the sensitivity at which it is told.
     #[n(0)]
     pub max_sensitivity: Sensitivity,
     /// In which format.

@@ -5,8 +5,8 @@ use crate::convert;
 use crate::failure::failed;
 use kitbag_engine::{self as engine, AuditQuery, ItemId, Via, Written, WrittenTo};
 use kitbag_rpc::{
-    Audit, AuditKept, AuditVerified, Caller, Code, ExportTold, Failure, KeepAudit, ReadAudit,
-    TellExport, V1, VerifyAudit,
+    Audit, AuditKept, AuditMost, AuditVerified, Caller, Code, ExportTold, Failure, KeepAudit,
+    ReadAudit, TellExport, V1, VerifyAudit,
 };
 
 /// Rows of an answer for which nobody says how many.
@@ -81,6 +81,12 @@ pub(super) async fn read_audit(served: Served, call: ReadAudit) -> Answered<Audi
             .collect(),
         waiting: page.waiting,
         total: page.total,
+        ahead: page.ahead,
+        beyond: page.beyond,
+        most: page.most.map(|(device, rows)| AuditMost {
+            device: device.to_string(),
+            rows,
+        }),
         rows: rows.into_iter().map(|(row, _)| row).collect(),
     })
 }

@@ -229,7 +229,8 @@ pub(crate) fn title_of(replica: &Replica) -> String {
 
 /// The same for somebody with this clearance.
 pub(crate) fn title_up_to(replica: &Replica, clearance: Sensitivity) -> String {
-    let within = Sensitivity::ALL.iter().filter(|s| **s <= clearance);
+    let within = Sensitivity::ALL.iter();
+    let within = within.filter(|s| **s <= clearance && replica.sees(**s));
     let titles =
         within.filter_map(
             |s| match &replica.objects.get(&index_tag(replica.id(), *s))?.state {

@@ -50,6 +50,9 @@ pub(crate) struct OpenExport {
     withheld: BTreeMap<(Sensitivity, Withheld), u64>,
     held: BTreeMap<Sensitivity, BTreeSet<NoteStart>>,
     written: Option<Written>,
+    /// The highest sensitivity that this person opened when it began: the only one at which the pack may
+    /// hear its hash. It follows from the policy alone, whatever notes there are.
+    hash_at: Option<Sensitivity>,
     /// Whether all that stayed is known here, as planned.
     knows_what_stayed: bool,
     /// Whether anything left, or somebody said that the export is over.
@@ -57,22 +60,24 @@ pub(crate) struct OpenExport {
 }
 
 impl OpenExport {
-    /// What is to be told, one report for each sensitivity: what it held there and what stayed. What
-    /// it was as a whole is told where nobody reads who may not read all of it; its hash, where nobody
-    /// reads who may not know what stayed.
+    /// What is to be told, one report for each sensitivity: what it held there, what stayed, and what it
+    /// was as a whole, as far as that sensitivity. What is told at one is the same whatever was held or
+    /// kept back at another, so it says nothing about what is above. Its hash stands only where everybody
+    /// may know all that this device does.
     pub(super) fn reports(&self) -> Vec<Waits> {
         if !self.is_real {
             return vec![];
         }
         let held = self.held.iter().filter(|(_, notes)| !notes.is_empty());
-        let mut levels: BTreeSet<Sensitivity> = held.map(|(level, _)| *level).collect();
-        let highest_held = levels.last().copied();
-        levels.extend(self.withheld.keys().map(|(level, _)| *level));
+        let held = held.map(|(level, _)| *level);
+        let stayed = self.withheld.iter().filter(|(_, count)| **count > 0);
+        let about: BTreeSet<Sensitivity> = held.chain(stayed.map(|((at, _), _)| *at)).collect();
         // What neither held nor kept back anything tells nothing.
-        let Some(highest) = levels.last().copied() else {
+        if about.is_empty() {
             return vec![];
-        };
-        let whole_at = highest_held.unwrap_or(highest);
+        }
+        let mut levels = about.clone();
+        levels.extend(self.hash_at.filter(|_| self.written.is_some()));
         let report = |level: Sensitivity| {
             let notes = self.held.get(&level);
             let kept = self.withheld.iter();
@@ -88,14 +93,14 @@ impl OpenExport {
                 held: u32::try_from(notes.map_or(0, BTreeSet::len)).unwrap_or(u32::MAX),
                 withheld: withheld.into_iter().take(RULES_MAX).collect(),
                 notes: named.copied().collect(),
-                whole: (level == whole_at).then(|| ExportedWhole {
-                    max_sensitivity: self.max_sensitivity,
+                whole: about.contains(&level).then(|| ExportedWhole {
+                    max_sensitivity: self.max_sensitivity.min(level),
                     format: self.format.clone(),
                     purpose: self.purpose.clone(),
                     crosses_clients: self.crosses_clients,
                     into: self.into,
                 }),
-                written: self.written.clone().filter(|_| level == highest),
+                written: self.written.clone().filter(|_| self.hash_at == Some(level)),
             };
             Waits {
                 pack: self.pack,
@@ -208,10 +213,11 @@ impl Node {
         self.end_what_is_too_much(key)
     }
 
-    /// Whoever took an export says what they wrote. Tells the pack at once: of a document that is of this
-    /// pack alone and of which is known how much stayed. Otherwise who reads here could try what the
-    /// rest of it may be until the hash fits, and it goes into this device's own list. Of an export that
-    /// is not under way nothing is told.
+    /// Whoever took an export says what they wrote. Tells the pack at once. Its hash is told there at the
+    /// highest sensitivity that this person opens, of a document that is of this pack alone and of which
+    /// is known how much stayed. Otherwise who reads here could try what the rest of it may be until the
+    /// hash fits, and it goes into this device's own list. Of an export that is not under way nothing is
+    /// told.
     ///
     /// # Errors
     /// [`NodeError::Store`].
@@ -223,11 +229,14 @@ impl Node {
         via: Via,
     ) -> Result<(), NodeError> {
         let key = key(options, &via);
+        let hash_at = self.highest_opened(options.pack);
         let Some(open) = self.audit.exports.get_mut(&key) else {
             return Ok(());
         };
         let mut own = vec![];
-        if open.knows_what_stayed && options.beside.is_empty() {
+        // Under another clearance than it began with, this person may know more, or less, than its readers.
+        let reads_all = open.hash_at.is_some() && open.hash_at == hash_at;
+        if open.knows_what_stayed && options.beside.is_empty() && reads_all {
             open.written = Some(written);
         } else if open.is_real {
             let of_document = Exported {
@@ -244,7 +253,15 @@ impl Node {
         }
         open.is_real |= open.knows_what_stayed;
         self.close_export(key, own)?;
-        self.write_reports_of(now, options.pack)
+        self.write_reports_of(now, options.pack, &Sensitivity::ALL.into())
+    }
+
+    /// The highest sensitivity that this person opens in a pack.
+    fn highest_opened(&self, pack: PackId) -> Option<Sensitivity> {
+        let policy = &self.packs.get(&pack)?.policy;
+        let me = self.me.person();
+        let mut levels = Sensitivity::ALL.into_iter().rev();
+        levels.find(|level| policy.may_open(&me, *level))
     }
 
     /// A note goes into another pack: told here as an export, at its sensitivity; durable before anything
@@ -286,6 +303,7 @@ impl Node {
             withheld: BTreeMap::new(),
             held,
             written: None,
+            hash_at: None,
             knows_what_stayed: true,
             is_real: true,
         };
@@ -327,6 +345,7 @@ impl Node {
             withheld: BTreeMap::new(),
             held: BTreeMap::new(),
             written: None,
+            hash_at: self.highest_opened(options.pack),
             knows_what_stayed: false,
             is_real: false,
         };

@@ -8,7 +8,7 @@
 //! between two. Of what fits only the place is kept, and the rows of the answer are read once more.
 
 use super::own::OwnRow;
-use super::{Node, NodeError, is_within};
+use super::{Node, NodeError, REPORT_WAIT_MILLIS, is_within};
 use crate::authority::Authority;
 use crate::explain::Named;
 use crate::finding::Spent;
@@ -21,6 +21,7 @@ use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::fold::Verdict;
 use kitbag_core::policy::op::{Act, Body, SignedOp};
 use kitbag_crypto::ItemKey;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rows of one answer, at most.
@@ -28,6 +29,8 @@ pub const AUDIT_ROWS_MAX: usize = 1_000;
 /// Rows that a question can reach back to, at most: of so many the place is held while the list is put
 /// in order, a hundred bytes each.
 pub const AUDIT_REACH_MAX: usize = 200_000;
+/// How far ahead a time may lie and still be one, in milliseconds: a day, for clocks that are set wrong.
+const AHEAD_MILLIS: u64 = 24 * 60 * 60 * 1000;
 /// Bytes of the rows of one answer after which it ends.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
@@ -78,6 +81,13 @@ pub struct AuditPage {
     pub readable: Vec<Sensitivity>,
     /// Reports that cannot be opened here yet, for want of a key.
     pub waiting: u64,
+    /// Rows that fit the question but for their time, which lies more than a day ahead: the last ones of
+    /// a list, and in none that is asked for by time.
+    pub ahead: u64,
+    /// Rows that fit and are beyond the reach of any list: of devices that reported more than others.
+    pub beyond: u64,
+    /// The device of which most of the rows are, if it is more than half of them, and how many.
+    pub most: Option<(DeviceId, u64)>,
 }
 
 /// One row.
@@ -170,6 +180,10 @@ pub struct AuditReading {
     entries: std::vec::IntoIter<EntryHash>,
     newest: Newest,
     waiting: u64,
+    /// Rows whose time lies ahead.
+    ahead: u64,
+    /// Whether whoever is asked about is known to have been here.
+    knows_who: bool,
     /// The whole list, once it is in order.
     list: Option<List>,
 }
@@ -181,6 +195,9 @@ struct List {
     total: u64,
     since: Timestamp,
     waiting: u64,
+    ahead: u64,
+    beyond: u64,
+    most: Option<(DeviceId, u64)>,
     /// Where the next rows begin.
     next: usize,
 }
@@ -197,23 +214,43 @@ pub(super) struct KeptList {
     list: List,
 }
 
-/// The newest rows that fit, in order, up to a bound.
-#[derive(Debug)]
+/// The newest rows that fit, in order, up to a bound. When it is reached, the device with most of them
+/// loses its oldest: however much one device reports, it takes no row of those that report less.
+#[derive(Debug, Default)]
 struct Newest {
-    rows: BTreeMap<(Timestamp, u64), Place>,
+    rows: BTreeMap<DeviceId, BTreeMap<(Timestamp, u64), Place>>,
+    held: usize,
+    /// Rows of each device that fit, also those for which there was no room.
+    totals: BTreeMap<DeviceId, u64>,
     seen: u64,
-    total: u64,
     room: usize,
 }
 
 impl Newest {
-    fn take(&mut self, until: Timestamp, place: Place) {
+    fn take(&mut self, device: DeviceId, until: Timestamp, place: Place) {
         self.seen += 1;
-        self.total += 1;
-        self.rows.insert((until, self.seen), place);
-        if self.rows.len() > self.room {
-            self.rows.pop_first();
+        *self.totals.entry(device).or_default() += 1;
+        let of = self.rows.entry(device).or_default();
+        of.insert((until, self.seen), place);
+        self.held += 1;
+        if self.held > self.room {
+            let most = self.rows.values_mut().max_by_key(|of| of.len());
+            self.held -= usize::from(most.and_then(BTreeMap::pop_first).is_some());
         }
+    }
+
+    /// All of them, newest first.
+    fn in_order(&mut self) -> Vec<Place> {
+        let of_devices = std::mem::take(&mut self.rows).into_values();
+        let mut all: Vec<_> = of_devices.flatten().collect();
+        all.sort_unstable_by_key(|(order, _)| Reverse(*order));
+        all.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// The device of which more than half of the rows are.
+    fn most(&self) -> Option<(DeviceId, u64)> {
+        let (device, rows) = self.totals.iter().max_by_key(|(_, rows)| **rows)?;
+        (*rows > self.seen / 2 && self.totals.len() > 1).then_some((*device, *rows))
     }
 }
 
@@ -221,11 +258,23 @@ impl Newest {
 struct Asked<'q> {
     query: &'q AuditQuery,
     since: Timestamp,
+    /// Later than this is no time.
+    latest: Timestamp,
+}
+
+/// Whether a row is in a list, and where.
+enum Fits {
+    /// By this time.
+    At(Timestamp),
+    /// Its time lies ahead: after all others, and in no list that is asked for by time.
+    Ahead,
+    No,
 }
 
 impl Asked<'_> {
-    fn fits(&self, row: &AuditRow) -> bool {
+    fn fits(&self, row: &AuditRow) -> Fits {
         let query = self.query;
+        let is_ahead = row.at > self.latest;
         // What is not understood has no time that could be too old.
         let timeless = matches!(row.kind(), AuditKind::Policy | AuditKind::Unknown);
         let kept = timeless || row.until >= self.since;
@@ -239,7 +288,31 @@ impl Asked<'_> {
             }
             _ => false,
         });
-        kept && in_time && kind && note && self.is_by(row)
+        match (kind && note && self.is_by(row), is_ahead) {
+            (true, true) => Fits::Ahead,
+            (true, false) if kept && in_time => Fits::At(row.until),
+            _ => Fits::No,
+        }
+    }
+
+    /// Takes a row up if it is in the list.
+    fn take(
+        &self,
+        row: &AuditRow,
+        newest: &mut Newest,
+        ahead: &mut u64,
+        place: impl FnOnce() -> Place,
+    ) {
+        match self.fits(row) {
+            Fits::At(until) => newest.take(row.device, until, place()),
+            Fits::Ahead => {
+                *ahead += 1;
+                if (self.query.since, self.query.until) == (None, None) {
+                    newest.take(row.device, Timestamp::default(), place());
+                }
+            }
+            Fits::No => {}
+        }
     }
 
     fn is_by(&self, row: &AuditRow) -> bool {
@@ -251,6 +324,7 @@ impl Asked<'_> {
         let begins = |id: String| lower.len() >= 4 && id.to_lowercase().starts_with(&lower);
         let by = row.by.as_ref();
         by.is_some_and(|by| named(&by.name) || begins(by.person.to_string()))
+            || (lower == "me" && by.is_some_and(|by| by.is_me))
             || row.device_name.as_deref().is_some_and(named)
             || begins(row.device.to_string())
             || match &row.via {
@@ -314,8 +388,7 @@ impl Node {
         query: &AuditQuery,
     ) -> Result<AuditReading, NodeError> {
         let limit = query.limit.min(AUDIT_ROWS_MAX);
-        let mut room = query.skip.saturating_add(limit);
-        if room > AUDIT_REACH_MAX {
+        if query.skip.saturating_add(limit) > AUDIT_REACH_MAX {
             return Err(NodeError::BadInput {
                 field: "skip",
                 reason: format!(
@@ -335,10 +408,6 @@ impl Node {
         if goes_on.is_none() {
             self.write_to_look(now)?;
         }
-        // Whoever takes so many at once takes the others too.
-        if limit == AUDIT_ROWS_MAX {
-            room = AUDIT_REACH_MAX;
-        }
         let entries = match pack {
             Some(pack) if goes_on.is_none() => self.packs.need(pack)?.reports.clone(),
             _ => vec![],
@@ -349,12 +418,12 @@ impl Node {
             since: self.audit_kept_since(now),
             entries: entries.into_iter(),
             newest: Newest {
-                rows: BTreeMap::new(),
-                seen: 0,
-                total: 0,
-                room,
+                room: AUDIT_REACH_MAX,
+                ..Newest::default()
             },
             waiting: 0,
+            ahead: 0,
+            knows_who: goes_on.is_some() || self.knows_who(pack, query),
             list: goes_on.map(|kept| kept.list),
         })
     }
@@ -369,19 +438,24 @@ impl Node {
         reading: &mut AuditReading,
     ) -> Result<Option<AuditPage>, NodeError> {
         if reading.list.is_none() {
-            if !self.read_reports(reading)? {
+            if !self.read_reports(now, reading)? {
                 return Ok(None);
             }
-            self.read_what_is_here(reading)?;
+            self.read_what_is_here(now, reading)?;
+            if !reading.knows_who {
+                return Err(NodeError::NotFound("person"));
+            }
             let newest = &mut reading.newest;
+            let (total, most) = (newest.seen, newest.most());
+            let places = newest.in_order();
             reading.list = Some(List {
-                places: std::mem::take(&mut newest.rows)
-                    .into_values()
-                    .rev()
-                    .collect(),
-                total: newest.total,
+                total,
+                most,
+                beyond: total.saturating_sub(places.len() as u64),
+                places,
                 since: reading.since,
                 waiting: reading.waiting,
+                ahead: reading.ahead,
                 next: reading.query.skip,
             });
         }
@@ -399,6 +473,9 @@ impl Node {
                 .filter(|level| replica.is_some_and(|of| of.policy.may_open(&me, *level)))
                 .collect(),
             waiting: list.waiting,
+            ahead: list.ahead,
+            beyond: list.beyond,
+            most: list.most,
             rows,
         };
         if reading.query.limit >= AUDIT_ROWS_MAX && list.next < list.places.len() {
@@ -422,7 +499,7 @@ impl Node {
     }
 
     /// Reads the reports of the next entries. Returns whether none is left.
-    fn read_reports(&self, reading: &mut AuditReading) -> Result<bool, NodeError> {
+    fn read_reports(&self, now: Timestamp, reading: &mut AuditReading) -> Result<bool, NodeError> {
         let Some(pack) = reading.pack else {
             return Ok(true);
         };
@@ -433,20 +510,22 @@ impl Node {
             entries,
             newest,
             waiting,
+            ahead,
+            knows_who,
             ..
         } = reading;
         let asked = Asked {
             query,
             since: *since,
+            latest: latest(now),
         };
         let mut spent = Spent::default();
         for entry in entries {
             spent.add_one();
             let opened = self.rows_of(replica, entry, |at, row| {
                 spent.add_bytes(bytes_of(&row));
-                if asked.fits(&row) {
-                    newest.take(row.until, Place::Entry(entry, at));
-                }
+                *knows_who |= asked.is_by(&row);
+                asked.take(&row, newest, ahead, || Place::Entry(entry, at));
             })?;
             *waiting += u64::from(opened == Opened::LacksKey);
             if spent.is_over() {
@@ -457,22 +536,28 @@ impl Node {
     }
 
     /// The policy, what waits here or is under way, and this device's own list: all of it is short.
-    fn read_what_is_here(&self, reading: &mut AuditReading) -> Result<(), NodeError> {
+    fn read_what_is_here(
+        &self,
+        now: Timestamp,
+        reading: &mut AuditReading,
+    ) -> Result<(), NodeError> {
         let AuditReading {
             pack,
             query,
             since,
             newest,
+            ahead,
+            knows_who,
             ..
         } = reading;
         let asked = Asked {
             query,
             since: *since,
+            latest: latest(now),
         };
         let mut take = |row: AuditRow| {
-            if asked.fits(&row) {
-                newest.take(row.until, Place::Here(Box::new(row)));
-            }
+            *knows_who |= asked.is_by(&row);
+            asked.take(&row, newest, ahead, || Place::Here(Box::new(row.clone())));
         };
         if let Some(pack) = *pack {
             let replica = self.packs.need(pack)?;
@@ -494,6 +579,25 @@ impl Node {
             }
         }
         self.own_reports(*pack, take)
+    }
+
+    /// Whether whoever is asked about is, or was, somebody of the pack, whatever they reported. Without a
+    /// pack there is nobody else to ask about.
+    fn knows_who(&self, pack: Option<PackId>, query: &AuditQuery) -> bool {
+        let (Some(pack), Some(who)) = (pack, &query.who) else {
+            return true;
+        };
+        let called = self.persons_called(pack, who);
+        let lower = who.trim().to_lowercase();
+        let is_device = |replica: &Replica| {
+            let mut named = replica.profiles.values();
+            let mut opened = replica.logs.values().map(|log| log.opening.device);
+            named.any(|profile| profile.device_name.to_lowercase() == lower)
+                || (lower.len() >= 4
+                    && opened.any(|device| device.to_string().to_lowercase().starts_with(&lower)))
+        };
+        called.is_ok_and(|called| !called.is_empty())
+            || self.packs.get(&pack).is_some_and(is_device)
     }
 
     /// The next rows of a list, as they are now.
@@ -716,7 +820,7 @@ impl Node {
     ) -> AuditRow {
         AuditRow {
             at: report.at,
-            until: report.until(),
+            until: last_of(&report),
             times: report.count(),
             by: replica.and_then(|replica| self.person_of(replica, device)),
             device,
@@ -746,6 +850,18 @@ impl Node {
             _ => None,
         }
     }
+}
+
+/// When a report says that it happened last. The same is counted within one wait and then told anew, so a
+/// report that claims a longer time claims no more than that.
+pub(super) fn last_of(report: &Report) -> Timestamp {
+    let longest = report.at.as_millis().saturating_add(REPORT_WAIT_MILLIS);
+    report.until().min(Timestamp::from_millis(longest))
+}
+
+/// Later than this is no time that a row could have.
+pub(super) fn latest(now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(now.as_millis().saturating_add(AHEAD_MILLIS))
 }
 
 fn device_name(replica: &Replica, device: DeviceId) -> Option<String> {
@@ -778,5 +894,51 @@ fn bytes_of(row: &AuditRow) -> usize {
     match &row.what {
         AuditWhat::Reported(Reported::Export(export)) => 4096 + export.notes.len() * 24,
         _ => 1024,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: a device that tells very much loses its own oldest rows, and no other device any.
+    #[test]
+    fn one_device_does_not_push_out_the_rows_of_others() {
+        let [loud, quiet, other] = [1, 2, 3].map(|n| DeviceId::from_bytes([n; 32]));
+        let mut newest = Newest {
+            room: 10,
+            ..Newest::default()
+        };
+        let mut at = 0;
+        let mut take = |newest: &mut Newest, device, millis| {
+            at += 1;
+            let mut entry = [0; 32];
+            entry[0] = at;
+            let place = Place::Entry(EntryHash::from_bytes(entry), at);
+            newest.take(device, Timestamp::from_millis(millis), place);
+            at
+        };
+        let first = take(&mut newest, quiet, 1);
+        let second = take(&mut newest, other, 2);
+        for n in 0..100 {
+            take(&mut newest, loud, 1_000 + n);
+        }
+        let third = take(&mut newest, quiet, 3);
+        assert_eq!((newest.seen, newest.most()), (103, Some((loud, 100))));
+        let order: Vec<u8> = newest
+            .in_order()
+            .iter()
+            .map(|place| match place {
+                Place::Entry(_, at) => *at,
+                Place::Here(_) => 0,
+            })
+            .collect();
+        assert_eq!(order.len(), 10);
+        assert_eq!(
+            order[..7],
+            [102, 101, 100, 99, 98, 97, 96],
+            "the newest of it"
+        );
+        assert_eq!(order[7..], [third, second, first]);
     }
 }

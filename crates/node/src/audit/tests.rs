@@ -368,3 +368,83 @@ fn words_are_cut_at_characters_and_never_empty() {
         .is_ok()
     );
 }
+
+/// Goal: a report that claims to have gone on for ages, or to be of a time that has not come, stands
+/// neither before the others nor in a list that is asked for by time, and is not kept longer than they.
+#[test]
+fn a_report_claims_no_time_that_no_honest_one_has() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = open(dir.path(), 15);
+    let (pack, note) = pack_with_note(&mut node);
+    let tag = report_tag(pack, node.me.device());
+    let far = Timestamp::from_millis(253_402_300_799_000);
+    let at = |at, last: Option<Timestamp>| Report {
+        at,
+        last,
+        times: last.map(|_| 2),
+        ..read_of(note)
+    };
+    let day = 24 * 60 * 60 * 1000;
+    let ago = |millis| Timestamp::from_millis(NOW.as_millis() - millis);
+    let all = [
+        at(Timestamp::default(), Some(far)),
+        at(ago(30 * day), Some(far)),
+        at(far, None),
+        at(ago(day), None),
+    ];
+    let body = reports(all.iter().map(Report::to_bytes).collect());
+    write(&mut node, pack, Sensitivity::Internal, tag, &body);
+    let mut asked = |since, until| {
+        let query = AuditQuery {
+            since,
+            until,
+            kinds: [AuditKind::Read].into(),
+            limit: 10,
+            ..AuditQuery::default()
+        };
+        let page = node.audit(NOW, pack, &query).unwrap();
+        let rows: Vec<_> = page.rows.iter().map(|row| (row.at, row.until)).collect();
+        (rows, page.total, page.ahead)
+    };
+    let wait = Timestamp::from_millis(ago(30 * day).as_millis() + REPORT_WAIT_MILLIS);
+    let (yesterday, once, ahead) = ((ago(day), ago(day)), (ago(30 * day), wait), (far, far));
+    assert_eq!(asked(None, None), (vec![yesterday, once, ahead], 3, 1));
+    assert_eq!(asked(Some(ago(2 * day)), None), (vec![yesterday], 1, 1));
+    assert_eq!(asked(None, Some(ago(2 * day))), (vec![once], 1, 1));
+    assert_eq!(asked(Some(NOW), None), (vec![], 0, 1));
+    let verified = node.verify_audit(NOW, pack).unwrap();
+    assert!(verified.holds());
+}
+
+/// Goal: whoever is asked about and never was in the pack is told apart from somebody who did nothing.
+#[test]
+fn somebody_who_never_was_there_is_no_empty_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = open(dir.path(), 16);
+    let (pack, note) = pack_with_note(&mut node);
+    let tool = Node::via_program("tool");
+    node.report_read(NOW, pack, note, ReadPart::Now, tool)
+        .unwrap();
+    let mut asked = |pack, who: &str| {
+        let query = AuditQuery {
+            who: Some(who.to_owned()),
+            kinds: [AuditKind::Denial].into(),
+            limit: 10,
+            ..AuditQuery::default()
+        };
+        let mut reading = node.begin_audit(NOW, pack, &query).unwrap();
+        loop {
+            match node.audit_on(NOW, &mut reading) {
+                Ok(None) => {}
+                Ok(Some(page)) => break Ok(page.rows.len()),
+                Err(error) => break Err(error),
+            }
+        }
+    };
+    for who in ["Ana", "ana", "laptop", "tool", "me"] {
+        assert!(matches!(asked(Some(pack), who), Ok(0)), "{who}");
+    }
+    let nobody = asked(Some(pack), "Nobody");
+    assert!(matches!(nobody, Err(NodeError::NotFound("person"))));
+    assert!(matches!(asked(None, "Nobody"), Ok(0)));
+}

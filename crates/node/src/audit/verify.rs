@@ -8,6 +8,7 @@
 //!
 //! It goes from one signed head to the next in slices, so that the device does its other work between.
 
+use super::log::last_of;
 use super::{Node, NodeError};
 use crate::explain::Named;
 use crate::finding::Spent;
@@ -317,7 +318,7 @@ fn count_reports(replica: &Replica, place: &Place, entry: &VerifiedEntry, of: &m
     for report in reports.iter() {
         of.reports += 1;
         if let Ok(report) = Report::from_bytes(report) {
-            of.last = of.last.max(Some(report.until()));
+            of.last = of.last.max(Some(last_of(&report)));
         }
     }
 }

@@ -191,7 +191,8 @@ fn ends_logs(staged: &Staged) -> bool {
 
 /// How many notes are here of each sensitivity that is among `of` and not among `without`.
 fn notes_at(replica: &Replica, of: &[Sensitivity], without: &[Sensitivity]) -> Vec<NoteCount> {
-    let counted = of.iter().filter(|s| !without.contains(s)).map(|s| {
+    let seen = of.iter().filter(|s| replica.sees(**s));
+    let counted = seen.filter(|s| !without.contains(s)).map(|s| {
         let notes = replica.objects.values().filter(|object| {
             object.sensitivity == *s && matches!(object.state, ObjectState::Note(_))
         });
