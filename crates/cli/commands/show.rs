@@ -137,6 +137,9 @@ fn in_words(note: &Note) -> String {
             ),
         ));
     }
+    if let Some(said) = merged(note) {
+        head.push(("merged", said));
+    }
     if note.hidden_below {
         let undo = again(note, "an admin gives it back");
         let hidden = "somebody took it away from members cleared for less";
@@ -152,6 +155,29 @@ fn in_words(note: &Note) -> String {
         .map(|(key, value)| format!("{key}: {value}"))
         .collect();
     format!("{}\n\n{}", head.join("\n"), note.body)
+}
+
+/// That several changed the text at once, and where both versions are.
+fn merged(note: &Note) -> Option<String> {
+    let mut who: Vec<String> = Vec::new();
+    for name in note.merged.iter().flat_map(|place| &place.by) {
+        let name = words::inline(name);
+        if !who.contains(&name) {
+            who.push(name);
+        }
+    }
+    let id = words::short(&note.id);
+    let versions = format!("`kitbag history {id}` has the versions");
+    match who.as_slice() {
+        [] => None,
+        [one] => Some(format!(
+            "{one} changed this twice at once, and both texts are in it; {versions}"
+        )),
+        [others @ .., last] => Some(format!(
+            "{} and {last} changed this at once, and what each wrote is in it; {versions}",
+            others.join(", ")
+        )),
+    }
 }
 
 /// What it belongs to, and what else is said of it.
@@ -260,6 +286,10 @@ mod tests {
             edits: 2,
             waiting: 0,
             left_above: 1,
+            merged: vec![kitbag_rpc::MergedPlace {
+                at: [0, 4],
+                by: vec!["Ada\n".to_owned(), "Ben".to_owned()],
+            }],
             hidden_below: true,
             shown_below: Some(Sensitivity::Internal),
             deleted: None,
@@ -302,6 +332,7 @@ mod tests {
         );
         for told in [
             "left out: 1 edit made at a higher sensitivity; an admin brings them in: kitbag edit",
+            "merged: Ada\\n and Ben changed this at once, and what each wrote is in it; `kitbag history abc`",
             "hidden: somebody took it away from members cleared for less; an admin gives it back",
             "also shown to: members cleared for Internal only; an editor takes it away: kitbag",
         ] {

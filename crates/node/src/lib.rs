@@ -42,6 +42,7 @@ mod links;
 mod logs;
 pub mod long_text;
 mod membership;
+mod merged;
 mod notes;
 mod objects;
 mod packs;
