@@ -31,3 +31,4 @@ mod service;
 mod story;
 mod support;
 mod verbs;
+mod words;

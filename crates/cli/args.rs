@@ -53,10 +53,15 @@ impl Cli {
             Ok((cli, name))
         };
         let (cli, name) = once(&mut command, given)?;
-        match (&cli.command, &name) {
-            (Some(Command::Tag(tags)), Some(of)) => {
+        let words = match &cli.command {
+            Some(Command::Tag(tags)) => Some(&tags.changes),
+            Some(Command::Search(search)) => Some(&search.query),
+            _ => None,
+        };
+        match (words, &name) {
+            (Some(words), Some(of)) => {
                 let of = command.find_subcommand(of).unwrap_or(&command);
-                let sorted = options_first(given, tags, of)?;
+                let sorted = options_first(given, words, of)?;
                 once(&mut command, &sorted)
             }
             _ => Ok((cli, name)),

@@ -102,6 +102,7 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         review_after: dates.review_after,
         expires_at: dates.expires_at,
         supersedes: args.supersedes,
+        dry_run: false,
     };
     let client = launch::client(context).await?;
     let written = match client.call(&call).await {

@@ -3,7 +3,8 @@
 use crate::context::Context;
 use crate::{consent, launch, words};
 use clap::Args;
-use kitbag_rpc::{Client, Note, ReadText, ShowNote, TextPiece, V1};
+use jiff::Zoned;
+use kitbag_rpc::{Client, Note, ReadText, ShowNote, TextPiece, Time, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
@@ -19,6 +20,8 @@ pub(super) async fn run(context: &Context, args: ShowArgs) -> anyhow::Result<()>
             note: args.note,
         })
         .await?;
+    let now =
+        Time::from_millis(u64::try_from(Zoned::now().timestamp().as_millisecond()).unwrap_or(0));
     let is_long = answer.note.long_text_bytes.is_some();
     if context.out.is_json() {
         if is_long {
@@ -27,10 +30,10 @@ pub(super) async fn run(context: &Context, args: ShowArgs) -> anyhow::Result<()>
         return context.out.document(&answer);
     }
     if !is_long {
-        return Ok(context.out.data(in_words(&answer.note))?);
+        return Ok(context.out.data(in_words(&answer.note, now))?);
     }
     answer.note.body.clear();
-    context.out.part(&in_words(&answer.note))?;
+    context.out.part(&in_words(&answer.note, now))?;
     let mut from = Some(0);
     while let Some(at) = from {
         let piece = piece(&client, &answer.note, at).await?;
@@ -66,15 +69,17 @@ async fn piece(client: &Client, note: &Note, from: u64) -> anyhow::Result<TextPi
 }
 
 /// A head of `key: value` lines, an empty line, the body as it is.
-fn in_words(note: &Note) -> String {
+fn in_words(note: &Note, now: Time) -> String {
     let mut head = vec![
         ("id", note.id.clone()),
-        ("title", words::inline(&note.title)),
         ("pack", words::pack(&note.pack)),
         ("type", words::inline(&note.note_type)),
         ("sensitivity", note.sensitivity.to_string()),
         ("source", words::inline(&note.source.label)),
     ];
+    if !note.title.trim().is_empty() {
+        head.insert(1, ("title", words::inline(&note.title)));
+    }
     let optional = [
         ("source kind", &note.source.kind),
         ("url", &note.source.uri),
@@ -96,7 +101,7 @@ fn in_words(note: &Note) -> String {
     ));
     head.push(("captured by", words::inline(&note.captured_by)));
     head.push(("trust", words::inline(&note.trust)));
-    head.push(("status", status(note)));
+    head.push(("status", status(note, now)));
     if let Some(redacted) = &note.redacted {
         let by = redacted.by.as_deref().map(words::inline);
         let mut said = by.map_or_else(String::new, |by| format!("by {by}"));
@@ -230,7 +235,7 @@ fn links(note: &Note) -> Vec<(&'static str, String)> {
 }
 
 /// In words; with who deleted it, if it is deleted.
-fn status(note: &Note) -> String {
+fn status(note: &Note, now: Time) -> String {
     match &note.deleted {
         Some(deleted) => format!(
             "deleted {} by {}; to bring it back: kitbag delete --restore {}",
@@ -238,7 +243,14 @@ fn status(note: &Note) -> String {
             words::inline(&deleted.by),
             words::short(&note.id)
         ),
-        None => words::inline(kitbag_render::status(&note.status)),
+        None => {
+            let status = words::inline(kitbag_render::status(&note.status));
+            let is_over = note.expires_at.is_some_and(|end| end <= now);
+            match is_over && note.status == "active" {
+                true => format!("{status}, and expired: it is in no export"),
+                false => status,
+            }
+        }
     }
 }
 
@@ -251,7 +263,7 @@ fn again(note: &Note, who: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kitbag_rpc::{PackRef, Sensitivity, Source, Time};
+    use kitbag_rpc::{PackRef, Sensitivity, Source};
 
     #[test]
     fn a_body_cannot_pose_as_the_head_and_the_head_has_one_line_per_field() {
@@ -310,7 +322,7 @@ mod tests {
             review_after: None,
             expires_at: Some(Time::from_millis(0)),
         };
-        let words = in_words(&note);
+        let words = in_words(&note, Time::from_millis(1));
         let (head, body) = words.split_once("\n\n").unwrap();
         assert_eq!(body, "line 1\nline 2");
         for line in [
@@ -319,6 +331,7 @@ mod tests {
             "replaced by: new",
             "personal data: date of birth",
             "pinned: yes",
+            "status: active, and expired: it is in no export",
             "claim: verified",
         ] {
             assert!(head.lines().any(|one| one == line), "{line}: {head}");

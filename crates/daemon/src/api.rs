@@ -22,8 +22,8 @@ use crate::home::Home;
 use crate::routes::{Routes, Serves};
 use axum::Router;
 use kitbag_engine::{
-    self as engine, Added, Became, CapturedNote, Engine, EntryHash, Incoming, ItemId, PackId,
-    PackSummary,
+    self as engine, Added, Arriving, Became, CapturedNote, Engine, EntryHash, Incoming, ItemId,
+    PackId, PackSummary,
 };
 use kitbag_rpc::{
     AddNote, ApproveJoin, Audience, AudienceMember, Call, Caller, CancelInvite, Code, CreatePack,
@@ -262,9 +262,14 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
     for note in &call.supersedes {
         supersedes.push(served.note_of(id, note.clone()).await?);
     }
+    let arriving = Arriving {
+        dry_run: call.dry_run,
+        ..Arriving::default()
+    };
     let note = Incoming::stated(&convert::new_note(call, supersedes)?);
     let note = note.map_err(|e| failed(&e.into()))?;
-    let done = served.engine.capture(id, vec![note.into()], screening);
+    let engine = &served.engine;
+    let done = engine.capture_from(id, vec![note.into()], screening, arriving);
     let mut done = done.await.map_err(|e| failed(&e))?;
     let Some(CapturedNote { outcome, held, .. }) = done.notes.pop() else {
         return Err(Failure::new(Code::Internal, "no note came back"));

@@ -91,9 +91,9 @@ pub use membership::{
     Rights, SetAsideOf, SetRole, UnsharePack,
 };
 pub use note::{
-    AddNote, AudienceMember, EditNote, FieldChange, History, ListNotes, MaskedCopy, NewConsent,
-    NewSource, Note, NoteAnswer, NoteEdited, NoteLine, NoteRef, NoteRelabelled, NoteWritten, Notes,
-    ReadHistory, Redaction, RelabelNote, Revision, ShowNote, Source,
+    AddNote, AudienceMember, EditNote, FieldChange, History, ListNotes, MaskedCopy, MergedPlace,
+    NewConsent, NewSource, Note, NoteAnswer, NoteEdited, NoteLine, NoteRef, NoteRelabelled,
+    NoteWritten, Notes, ReadHistory, Redaction, RelabelNote, Revision, ShowNote, Source,
 };
 pub use pack::{CreatePack, ListPacks, Pack, PackAnswer, PackRef, Packs, ShowPack};
 pub use receipt::{

@@ -59,6 +59,10 @@ pub struct AddNote {
     /// Notes of this pack that it replaces: the start of each id.
     #[serde(default)]
     pub supersedes: Vec<String>,
+    /// Only say what would become of it; the ids in the answer then name nothing, unless it is there
+    /// already.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 call!(post AddNote, "/v1/note/add" => NoteWritten, bytes crate::NOTE_REQUEST_BYTES_MAX);
 
