@@ -304,7 +304,8 @@ mod tests {
         ];
         for line in bad {
             let words = std::iter::once("kitbag").chain(line.split_whitespace());
-            let error = Cli::try_parse_from(words)
+            let words: Vec<OsString> = words.map(OsString::from).collect();
+            let error = Cli::of(&words)
                 .err()
                 .unwrap_or_else(|| panic!("{line} parses"));
             assert_eq!(error.exit_code(), 2, "{line}");

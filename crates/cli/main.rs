@@ -179,7 +179,7 @@ fn usage(error: &clap::Error, command: &str) -> Failure {
         }
     }
     if error.kind() == ErrorKind::InvalidSubcommand {
-        hints.retain(|hint| hint != "kitbag");
+        hints.retain(|hint| !hint.starts_with("kitbag"));
         hints.push(format!("{help} lists the commands"));
     } else if hints.is_empty() {
         hints.push(help.to_owned());
