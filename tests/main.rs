@@ -34,3 +34,4 @@ mod service;
 mod story;
 mod support;
 mod verbs;
+mod words;

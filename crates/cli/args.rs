@@ -53,10 +53,15 @@ impl Cli {
             Ok((cli, name))
         };
         let (cli, name) = once(&mut command, given)?;
-        match (&cli.command, &name) {
-            (Some(Command::Tag(tags)), Some(of)) => {
+        let words = match &cli.command {
+            Some(Command::Tag(tags)) => Some(&tags.changes),
+            Some(Command::Search(search)) => Some(&search.query),
+            _ => None,
+        };
+        match (words, &name) {
+            (Some(words), Some(of)) => {
                 let of = command.find_subcommand(of).unwrap_or(&command);
-                let sorted = options_first(given, tags, of)?;
+                let sorted = options_first(given, words, of)?;
                 once(&mut command, &sorted)
             }
             _ => Ok((cli, name)),
@@ -314,7 +319,8 @@ mod tests {
         ];
         for line in bad {
             let words = std::iter::once("kitbag").chain(line.split_whitespace());
-            let error = Cli::try_parse_from(words)
+            let words: Vec<OsString> = words.map(OsString::from).collect();
+            let error = Cli::of(&words)
                 .err()
                 .unwrap_or_else(|| panic!("{line} parses"));
             assert_eq!(error.exit_code(), 2, "{line}");

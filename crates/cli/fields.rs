@@ -7,7 +7,7 @@ use jiff::Zoned;
 use kitbag_rpc::{Code, Failure, Time};
 
 /// The words of a type.
-const TYPES: [&str; 11] = [
+pub(crate) const TYPES: [&str; 11] = [
     "note", "snippet", "message", "record", "file", "link", "decision", "summary", "outcome",
     "prompt", "template",
 ];
@@ -69,6 +69,14 @@ impl FieldArgs {
         dates.valid_to = date(to, "valid_to", clear, |text| {
             moment(text, "--valid-to", now)
         })?;
+        if let (Some(from), Some(to)) = (dates.valid_from, dates.valid_to)
+            && from > to
+        {
+            let message = "--valid-from is after --valid-to: it would never be true";
+            return Err(
+                Failure::new(Code::BadInput, message).hint("say the earlier one with --valid-from")
+            );
+        }
         Ok(dates)
     }
 }
@@ -128,6 +136,12 @@ mod tests {
             (None, vec!["valid_to".to_owned()])
         );
         assert!(FieldArgs::default().dates(&now).unwrap().is_empty());
+        let backwards = FieldArgs {
+            valid_from: Some("tomorrow".to_owned()),
+            valid_to: Some("yesterday".to_owned()),
+            ..FieldArgs::default()
+        };
+        assert_eq!(backwards.dates(&now).unwrap_err().code, Code::BadInput);
         for bad in ["yesterday", "soon"] {
             let args = FieldArgs {
                 expires: Some(bad.to_owned()),

@@ -78,8 +78,11 @@ fn not_there(name: &str, error: &io::Error) -> Failure {
     } else {
         Code::Storage
     };
-    Failure::new(code, format!("{name}: {error}"))
-        .hint("give a file that can be read, or - for the standard input")
+    let message = match code {
+        Code::NotFound => format!("{name} does not exist"),
+        _ => format!("{name}: {}", crate::words::of_system(error)),
+    };
+    Failure::new(code, message).hint("give a file that can be read, or - for the standard input")
 }
 
 fn read_up_to(from: impl Read, name: &str, limit: usize) -> anyhow::Result<Vec<u8>> {
@@ -126,6 +129,11 @@ fn as_text(bytes: Vec<u8>, name: &str) -> Result<String, Failure> {
         )
         .hint("convert it, or add a note that links to it")
     })?;
+    // A mark of the encoding, which some editors put at the beginning of a file, is no part of the text.
+    let text = text
+        .strip_prefix('\u{feff}')
+        .map(str::to_owned)
+        .unwrap_or(text);
     Ok(without_last_break(text))
 }
 

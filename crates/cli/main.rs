@@ -124,16 +124,38 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
     } else if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !json {
         let _ = error.print(); // what there is to choose from
     } else {
-        out.failure(&usage(error));
+        out.failure(&usage(error, &command_of(std::env::args_os())));
     }
     exit(Exit::Usage)
 }
 
+/// The command that was given, as far as it is one: `share cancel`.
+fn command_of(args: impl IntoIterator<Item = OsString>) -> String {
+    let mut here = &Cli::command();
+    let mut words: Vec<&str> = Vec::new();
+    let mut args = args.into_iter().skip(1);
+    while let Some(arg) = args.next() {
+        let arg = arg.to_string_lossy();
+        if matches!(&*arg, "--home" | "--color") {
+            args.next();
+        } else if !arg.starts_with('-') {
+            let Some(found) = here.find_subcommand(&*arg) else {
+                break;
+            };
+            words.push(found.get_name());
+            here = found;
+        }
+    }
+    words.join(" ")
+}
+
 /// In two lines what the parser says in six: what is wrong, and how it is said right.
-fn usage(error: &clap::Error) -> Failure {
+fn usage(error: &clap::Error, command: &str) -> Failure {
+    let help = format!("kitbag help {command}");
+    let help = help.trim_end();
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         let failure = Failure::new(Code::Usage, "a command of this one is missing");
-        return failure.hint("kitbag help COMMAND lists them");
+        return failure.hint(format!("{help} lists them"));
     }
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n").map(|paragraph| {
@@ -142,19 +164,56 @@ fn usage(error: &clap::Error) -> Failure {
     });
     let message = paragraphs.next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(&message);
+    let message = in_plain_words(message);
     let mut hints = Vec::new();
     for paragraph in paragraphs {
         if let Some(tip) = paragraph.strip_prefix("tip: ") {
-            hints.push(tip.to_owned());
+            // A word that is spelled alike may be another sensitivity, at which others read.
+            match error.kind() == ErrorKind::InvalidValue && message.contains(SENSITIVITIES) {
+                true => hints.push(format!("say one of {SENSITIVITIES}")),
+                false => hints.push(tip.to_owned()),
+            }
         } else if let Some(usage) = paragraph.strip_prefix("Usage: ") {
             let first = usage.split(" kitbag ").next().unwrap_or(usage);
             hints.push(first.trim_end().to_owned());
         }
     }
-    if hints.is_empty() {
-        hints.push("kitbag help COMMAND".to_owned());
+    if error.kind() == ErrorKind::InvalidSubcommand {
+        hints.retain(|hint| !hint.starts_with("kitbag"));
+        hints.push(format!("{help} lists the commands"));
+    } else if hints.is_empty() {
+        hints.push(help.to_owned());
     }
     Failure::new(Code::Usage, message).hint(hints.join("; "))
+}
+
+/// The sensitivities, as the parser lists them.
+const SENSITIVITIES: &str = "public, internal, confidential, restricted";
+
+/// What the parser says of numbers, for people: `0 is not in 1..18446744073709551615`.
+fn in_plain_words(message: &str) -> String {
+    let Some((value, why)) = message.rsplit_once(": ") else {
+        return message.to_owned();
+    };
+    let range = why.split_once(" is not in ").map(|(_, range)| range);
+    let ends = range.and_then(|range| range.split_once(".."));
+    let why = match (why, ends) {
+        (_, Some((low, high))) => {
+            let number = |text: &str| text.trim_start_matches('=').parse::<u64>().ok();
+            match (number(high), high.starts_with('=')) {
+                (Some(high), included) if high < u64::from(u32::MAX) => {
+                    format!("it has to be {low} to {}", high - u64::from(!included))
+                }
+                _ => format!("it has to be at least {low}"),
+            }
+        }
+        ("invalid digit found in string" | "cannot parse integer from empty string", _) => {
+            "it has to be a whole number".to_owned()
+        }
+        (why, _) if why.contains("too large to fit") => "the number is too large".to_owned(),
+        (why, _) => why.to_owned(),
+    };
+    format!("{value}: {why}")
 }
 
 fn as_failure(error: Error) -> Failure {
@@ -218,7 +277,8 @@ mod tests {
             let error = Cli::command()
                 .try_get_matches_from(line.split(' '))
                 .unwrap_err();
-            usage(&error)
+            let given = line.split(' ').map(OsString::from);
+            usage(&error, &command_of(given))
         };
         for (line, message, hint) in [
             (
@@ -229,17 +289,42 @@ mod tests {
             (
                 "kitbag share Acme --role x",
                 "invalid value 'x' for '--role <ROLE>' [possible values: reader, commenter, editor]",
-                "kitbag help COMMAND",
+                "kitbag help share",
             ),
             (
                 "kitbag lst",
                 "unrecognized subcommand 'lst'",
-                "a similar subcommand exists: 'list'; kitbag",
+                "a similar subcommand exists: 'list'; kitbag help lists the commands",
+            ),
+            (
+                "kitbag xyzzy",
+                "unrecognized subcommand 'xyzzy'",
+                "kitbag help lists the commands",
             ),
             (
                 "kitbag pack",
                 "a command of this one is missing",
-                "kitbag help COMMAND lists them",
+                "kitbag help pack lists them",
+            ),
+            (
+                "kitbag add --source x --sensitivity secret",
+                "invalid value 'secret' for '--sensitivity <SENSITIVITY>' [possible values: public, internal, confidential, restricted]",
+                "say one of public, internal, confidential, restricted",
+            ),
+            (
+                "kitbag export Acme --max-tokens 0",
+                "invalid value '0' for '--max-tokens <N>': it has to be at least 1",
+                "kitbag help export",
+            ),
+            (
+                "kitbag search x --limit 101",
+                "invalid value '101' for '--limit <N>': it has to be 1 to 100",
+                "kitbag help search",
+            ),
+            (
+                "kitbag --home d search x --limit ten",
+                "invalid value 'ten' for '--limit <N>': it has to be a whole number",
+                "kitbag help search",
             ),
         ] {
             let failure = told(line);

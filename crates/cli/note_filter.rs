@@ -1,8 +1,10 @@
 //! The options that say which notes a list, a search or an export is about.
 
 use crate::args;
+use crate::fields::TYPES;
 use crate::past::parse_past;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use jiff::Zoned;
 use kitbag_rpc::{Failure, Listed, NoteFilter, Sensitivity};
 
@@ -47,7 +49,7 @@ pub(crate) struct FilterArgs {
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     until: Option<String>,
     /// Only note, snippet, message, record, file, link, decision, summary, outcome, prompt or template
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = PossibleValuesParser::new(TYPES))]
     note_type: Option<String>,
     /// Only notes that came in this way: clipboard, url, file, chat, email, crm, call, stdin, agent or manual
     #[arg(long, value_name = "KIND")]

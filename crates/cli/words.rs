@@ -76,6 +76,15 @@ pub(crate) fn sentence(text: &str) -> String {
     first.chain(letters).collect()
 }
 
+/// What the system said of a file, without its number for it.
+pub(crate) fn of_system(error: &std::io::Error) -> String {
+    let said = error.to_string();
+    match said.split_once(" (os error") {
+        Some((said, _)) => inline(&said.to_lowercase()),
+        None => inline(&said),
+    }
+}
+
 /// Text of somebody else inside a sentence.
 pub(crate) fn inline(text: &str) -> String {
     escape(text, Lines::One).into_owned()
@@ -207,6 +216,12 @@ pub(crate) fn peer(peer: &PeerStatus, now: &Zoned) -> String {
     };
     match peer.to_send {
         0 => format!("{}: {state}", inline(&peer.name)),
+        // Nothing was heard of them since the start, so what they have by now is not known.
+        n if peer.state == PeerState::Unreachable && peer.at.is_none() => format!(
+            "{}: {state}, not heard of since the start; up to {} that they may not have",
+            inline(&peer.name),
+            count(n, "change", "changes")
+        ),
         n => format!(
             "{}: {state}, {} to send",
             inline(&peer.name),
@@ -447,6 +462,10 @@ mod tests {
         assert_eq!(
             status(PeerState::Unreachable, at, 2),
             "Ben (laptop): not reachable, up to date until 10:47, 2 changes to send"
+        );
+        assert_eq!(
+            status(PeerState::Unreachable, None, 43),
+            "Ben (laptop): not reachable, not heard of since the start; up to 43 changes that they may not have"
         );
         let mut pack = PackStatus {
             id: String::new(),

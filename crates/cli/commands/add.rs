@@ -117,6 +117,7 @@ pub(super) async fn run(context: &Context, args: AddArgs) -> anyhow::Result<()> 
         supersedes: args.supersedes,
         derived_from: args.derived_from,
         across_clients: args.across_clients,
+        dry_run: false,
     };
     let client = launch::client(context).await?;
     let written = match client.call(&call).await {

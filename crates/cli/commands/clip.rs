@@ -145,13 +145,14 @@ async fn once(
     let text = text_of(clipboard::read(context.env.desktop).await?)?;
     let characters = text.chars().count() as u64;
     if args.dry_run {
-        let pack = words::pack(&clipped.pack);
-        let length = words::count(characters, "character", "characters");
-        context.out.say(format!(
-            "Would add {length} to {pack}, from {}; nothing was added",
-            words::inline(&clipped.source)
-        ));
-        clipped.clips.push(not_added(characters, None));
+        let written = add(client, args, clipped, text, None).await?;
+        context
+            .out
+            .say(planned(characters, &clipped.source, &written));
+        let mut clip = added(characters, written);
+        clip.note = clip.note.filter(|_| clip.existing);
+        clip.masked = None; // neither is there
+        clipped.clips.push(clip);
         return Ok(());
     }
     let written = add(client, args, clipped, text, None).await?;
@@ -281,6 +282,7 @@ async fn add(
         tags: args.tags.clone(),
         note_type: Some("snippet".to_owned()),
         unmasked: args.unmasked,
+        dry_run: args.dry_run,
         ..AddNote::default()
     };
     let written = client.call(&call).await;
@@ -320,6 +322,29 @@ fn not_added(characters: u64, reason: Option<String>) -> OneClip {
         audience: vec![],
         reason,
     }
+}
+
+/// What would become of a clip.
+fn planned(characters: u64, source: &str, written: &NoteWritten) -> String {
+    let audience = words::audience(&written.pack, written.note.sensitivity, &written.audience);
+    if written.existing {
+        let short = words::short(&written.note.id);
+        return format!("Nothing would be added: the same clip is already in {audience} ({short})");
+    }
+    let length = words::count(characters, "character", "characters");
+    let copied = written.masked.as_ref().map(|copy| {
+        let at = words::audience(&written.pack, copy.note.sensitivity, &copy.audience);
+        let kinds: Vec<String> = written.held.iter().map(|kind| kind.replace('_', " ")).collect();
+        format!(
+            "\nIt holds personal data ({}), so the original would be Restricted, and a masked copy in {at}",
+            kinds.join(", ")
+        )
+    });
+    format!(
+        "Would add {length} to {audience}, from {}{}; nothing was added",
+        words::inline(source),
+        copied.unwrap_or_default()
+    )
 }
 
 fn in_words(written: &NoteWritten) -> String {

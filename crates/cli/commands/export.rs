@@ -415,9 +415,13 @@ fn not_rendered(error: RenderError) -> Failure {
         }
         RenderError::TooMuch => Failure::new(Code::BadInput, format!("the export {error}"))
             .hint("take fewer notes, or another format"),
-        error => Failure::new(Code::OverBudget, format!("the export {error}")).hint(
-            "allow more tokens, or leave notes out with --on-overflow trim; what the document says beside its notes takes room too",
-        ),
+        RenderError::OverBudget { tokens, .. } => {
+            let hint = format!(
+                "--max-tokens {tokens} is the least that works, since what the document says beside its notes takes room too; --on-overflow trim leaves notes out"
+            );
+            Failure::new(Code::OverBudget, format!("the export {error}")).hint(hint)
+        }
+        error => Failure::new(Code::OverBudget, format!("the export {error}")),
     }
 }
 

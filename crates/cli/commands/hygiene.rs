@@ -133,6 +133,9 @@ struct Go {
     /// Write a signed receipt of what was done to this file
     #[arg(long, value_name = "FILE")]
     receipt: Option<PathBuf>,
+    /// Replace a file that is there
+    #[arg(long, requires = "receipt")]
+    force: bool,
 }
 
 fn days() -> clap::builder::RangedI64ValueParser<u32> {
@@ -272,7 +275,8 @@ async fn put_away(
     go: Go,
     act: HygieneAct,
 ) -> anyhow::Result<()> {
-    let receipt = go.receipt.as_deref().map(|path| NewFile::open(path, false));
+    let receipt = go.receipt.as_deref();
+    let receipt = receipt.map(|path| NewFile::open(path, go.force));
     let receipt = receipt.transpose()?; // before anything is done
     let client = launch::client(context).await?;
     let call = LookForHygiene {

@@ -10,7 +10,7 @@ mod links;
 pub(super) mod tally;
 
 use crate::context::Context;
-use crate::{args, directory, input, launch, progress};
+use crate::{args, directory, input, launch, progress, words};
 use batch::{Batch, Batches};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -79,6 +79,8 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
     let tags = tags(&args.tags)?;
     // Before anything is sent: a name that is mistyped imports nothing.
     let named = files::named(args.kind, &args.paths)?;
+    let is_one_note = args.kind == Kind::Markdown && matches!(named.as_slice(), [Named::File(_)]);
+    let given = tags.clone();
     let client = launch::client(context).await?;
     let pack = directory::pack(context, &client, args.pack.clone()).await?;
     let shown = client.call(&ShowPack { v: V1, pack }).await?.pack;
@@ -119,9 +121,14 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
     if let Some(failure) = report.failure(first_error.as_ref()) {
         return Err(failure.into());
     }
+    if let Some(failure) = report.only_one_skipped().filter(|_| is_one_note) {
+        return Err(failure.into());
+    }
     match context.out.is_json() {
         true => context.out.document(&report)?,
-        false => context.out.say(report.in_words()),
+        false => context
+            .out
+            .say(report.in_words(none_found(args.kind), &given)),
     }
     match first_error {
         Some(error) => Err(report.not_whole(error).into()),
@@ -129,12 +136,29 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
     }
 }
 
+/// What there was to find in files of a kind, for whoever wonders why nothing was.
+fn none_found(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Markdown => "there is no file that ends in .md or .markdown",
+        Kind::Csv => "there is no row below the header",
+        Kind::Messages | Kind::ChatGpt | Kind::Claude | Kind::ClaudeCode => {
+            "no message stands there"
+        }
+        Kind::Mail => "no mail stands there",
+        _ => "no note stands there",
+    }
+}
+
 fn options(args: &ImportArgs) -> anyhow::Result<Options> {
     let map = match &args.map {
         None => None,
-        Some(_) if args.kind != Kind::Csv => {
+        Some(file) if args.kind != Kind::Csv => {
             let message = "--map: only csv has columns";
-            return Err(Failure::new(Code::Usage, message).into());
+            let hint = format!(
+                "leave it out, or import a table: kitbag import csv FILE --map {}",
+                words::shell(&[file.display().to_string()])
+            );
+            return Err(Failure::new(Code::Usage, message).hint(hint).into());
         }
         Some(file) => {
             let name = file.display();

@@ -56,7 +56,7 @@ const KEPT: &str = "Its title, text, tags and source are shown to nobody any mor
 fn terms(plan: &NoteRedacted) -> String {
     let audience = words::audience(&plan.pack, plan.note.sensitivity, &plan.audience);
     let mut told = format!(
-        "Redacted would be, in {audience}: “{}”",
+        "This would be redacted in {audience}: “{}”",
         words::inline(&plan.title)
     );
     told.push_str(&copies(plan));

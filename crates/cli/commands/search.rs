@@ -11,11 +11,11 @@ use kitbag_rpc::{EmptyReason, Found, Hit, Listed, Score, SearchNotes, V1};
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
     /// Words to look for, or a question; "a phrase"; start* of words; -word that must not be there. The last word may be the start of one
-    #[arg(required = true, value_name = "QUERY")]
-    query: Vec<String>,
+    #[arg(required = true, value_name = "QUERY", allow_hyphen_values = true)]
+    pub(crate) query: Vec<String>,
     /// Only in this pack; may be given several times
     #[arg(long = "pack", value_name = "PACK")]
-    packs: Vec<String>,
+    pub(crate) packs: Vec<String>,
     #[command(flatten)]
     listed: ListedArgs,
     #[command(flatten)]

@@ -3,7 +3,8 @@
 use crate::context::Context;
 use crate::{consent, launch, words};
 use clap::Args;
-use kitbag_rpc::{Client, Note, ReadText, ShowNote, TextPiece, V1};
+use jiff::Zoned;
+use kitbag_rpc::{Client, Note, ReadText, ShowNote, TextPiece, Time, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
@@ -19,6 +20,8 @@ pub(super) async fn run(context: &Context, args: ShowArgs) -> anyhow::Result<()>
             note: args.note,
         })
         .await?;
+    let now =
+        Time::from_millis(u64::try_from(Zoned::now().timestamp().as_millisecond()).unwrap_or(0));
     let is_long = answer.note.long_text_bytes.is_some();
     if context.out.is_json() {
         if is_long {
@@ -27,10 +30,10 @@ pub(super) async fn run(context: &Context, args: ShowArgs) -> anyhow::Result<()>
         return context.out.document(&answer);
     }
     if !is_long {
-        return Ok(context.out.data(in_words(&answer.note))?);
+        return Ok(context.out.data(in_words(&answer.note, now))?);
     }
     answer.note.body.clear();
-    context.out.part(&in_words(&answer.note))?;
+    context.out.part(&in_words(&answer.note, now))?;
     let mut from = Some(0);
     while let Some(at) = from {
         let piece = piece(&client, &answer.note, at).await?;
@@ -66,15 +69,17 @@ async fn piece(client: &Client, note: &Note, from: u64) -> anyhow::Result<TextPi
 }
 
 /// A head of `key: value` lines, an empty line, the body as it is.
-fn in_words(note: &Note) -> String {
+fn in_words(note: &Note, now: Time) -> String {
     let mut head = vec![
         ("id", note.id.clone()),
-        ("title", words::inline(&note.title)),
         ("pack", words::pack(&note.pack)),
         ("type", words::inline(&note.note_type)),
         ("sensitivity", note.sensitivity.to_string()),
         ("source", words::inline(&note.source.label)),
     ];
+    if !note.title.trim().is_empty() {
+        head.insert(1, ("title", words::inline(&note.title)));
+    }
     let optional = [
         ("source kind", &note.source.kind),
         ("url", &note.source.uri),
@@ -114,7 +119,7 @@ fn in_words(note: &Note) -> String {
     }
     head.push(("captured by", words::inline(&note.captured_by)));
     head.push(("trust", words::inline(&note.trust)));
-    head.push(("status", status(note)));
+    head.push(("status", status(note, now)));
     if let Some(redacted) = &note.redacted {
         let by = redacted.by.as_deref().map(words::inline);
         let mut said = by.map_or_else(String::new, |by| format!("by {by}"));
@@ -155,6 +160,9 @@ fn in_words(note: &Note) -> String {
             ),
         ));
     }
+    if let Some(said) = merged(note) {
+        head.push(("merged", said));
+    }
     if note.hidden_below {
         let undo = again(note, "an admin gives it back");
         let hidden = "somebody took it away from members cleared for less";
@@ -170,6 +178,29 @@ fn in_words(note: &Note) -> String {
         .map(|(key, value)| format!("{key}: {value}"))
         .collect();
     format!("{}\n\n{}", head.join("\n"), note.body)
+}
+
+/// That several changed the text at once, and where both versions are.
+fn merged(note: &Note) -> Option<String> {
+    let mut who: Vec<String> = Vec::new();
+    for name in note.merged.iter().flat_map(|place| &place.by) {
+        let name = words::inline(name);
+        if !who.contains(&name) {
+            who.push(name);
+        }
+    }
+    let id = words::short(&note.id);
+    let versions = format!("`kitbag history {id}` has the versions");
+    match who.as_slice() {
+        [] => None,
+        [one] => Some(format!(
+            "{one} changed this twice at once, and both texts are in it; {versions}"
+        )),
+        [others @ .., last] => Some(format!(
+            "{} and {last} changed this at once, and what each wrote is in it; {versions}",
+            others.join(", ")
+        )),
+    }
 }
 
 /// What it belongs to, and what else is said of it.
@@ -222,7 +253,7 @@ fn links(note: &Note) -> Vec<(&'static str, String)> {
 }
 
 /// In words; with who deleted it, if it is deleted.
-fn status(note: &Note) -> String {
+fn status(note: &Note, now: Time) -> String {
     match &note.deleted {
         Some(deleted) => format!(
             "deleted {} by {}; to bring it back: kitbag delete --restore {}",
@@ -230,7 +261,14 @@ fn status(note: &Note) -> String {
             words::inline(&deleted.by),
             words::short(&note.id)
         ),
-        None => words::inline(kitbag_render::status(&note.status)),
+        None => {
+            let status = words::inline(kitbag_render::status(&note.status));
+            let is_over = note.expires_at.is_some_and(|end| end <= now);
+            match is_over && note.status == "active" {
+                true => format!("{status}, and expired: it is in no export"),
+                false => status,
+            }
+        }
     }
 }
 
@@ -243,7 +281,7 @@ fn again(note: &Note, who: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kitbag_rpc::{PackRef, Sensitivity, Source, Time};
+    use kitbag_rpc::{PackRef, Sensitivity, Source};
 
     #[test]
     fn a_body_cannot_pose_as_the_head_and_the_head_has_one_line_per_field() {
@@ -286,6 +324,10 @@ mod tests {
             edits: 2,
             waiting: 0,
             left_above: 1,
+            merged: vec![kitbag_rpc::MergedPlace {
+                at: [0, 4],
+                by: vec!["Ada\n".to_owned(), "Ben".to_owned()],
+            }],
             hidden_below: true,
             shown_below: Some(Sensitivity::Internal),
             deleted: None,
@@ -306,7 +348,7 @@ mod tests {
             review_after: None,
             expires_at: Some(Time::from_millis(0)),
         };
-        let words = in_words(&note);
+        let words = in_words(&note, Time::from_millis(1));
         let (head, body) = words.split_once("\n\n").unwrap();
         assert_eq!(body, "line 1\nline 2");
         for line in [
@@ -315,6 +357,7 @@ mod tests {
             "replaced by: new",
             "personal data: date of birth",
             "pinned: yes",
+            "status: active, and expired: it is in no export",
             "claim: verified",
             "observed: 1970-01-01T00:00:00Z",
             "produced by: helper\\n, model m",
@@ -331,6 +374,7 @@ mod tests {
         );
         for told in [
             "left out: 1 edit made at a higher sensitivity; an admin brings them in: kitbag edit",
+            "merged: Ada\\n and Ben changed this at once, and what each wrote is in it; `kitbag history abc`",
             "hidden: somebody took it away from members cleared for less; an admin gives it back",
             "also shown to: members cleared for Internal only; an editor takes it away: kitbag",
         ] {

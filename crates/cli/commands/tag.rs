@@ -13,7 +13,7 @@ pub(crate) struct TagArgs {
     note: String,
     /// +TAG adds one, -TAG removes one; what follows `--` is no option
     #[arg(value_name = "+TAG|-TAG", required = true, allow_hyphen_values = true)]
-    changes: Vec<String>,
+    pub(crate) changes: Vec<String>,
 }
 
 pub(super) async fn run(context: &Context, args: TagArgs) -> anyhow::Result<()> {
@@ -29,22 +29,23 @@ pub(super) async fn run(context: &Context, args: TagArgs) -> anyhow::Result<()> 
     super::edit::change(context, &client, &call).await
 }
 
-/// The same arguments with the options that stand among the tags put before them. The parser takes all
-/// that follows the first tag for tags, since a tag to remove looks like an option.
+/// The same arguments with the options that stand among the words put before them. The parser takes all
+/// that follows the first of these words for one of them, since a tag to remove, or a word that a search
+/// leaves out, looks like an option.
 ///
 /// # Errors
 /// What looks like a long option and is none, unless it follows `--`.
 pub(crate) fn options_first(
     given: &[OsString],
-    tags: &TagArgs,
+    words: &[String],
     command: &Command,
 ) -> Result<Vec<OsString>, clap::Error> {
-    let (before, among) = given.split_at(given.len().saturating_sub(tags.changes.len()));
+    let (before, among) = given.split_at(given.len().saturating_sub(words.len()));
     if before.iter().any(|word| word == "--") {
         return Ok(given.to_vec()); // whoever wrote that means what follows as it stands
     }
     let (mut options, mut changes) = (Vec::new(), Vec::new());
-    let mut words = among.iter().zip(&tags.changes);
+    let mut words = among.iter().zip(words);
     while let Some((word, text)) = words.next() {
         if text == "--" {
             changes.extend(words.by_ref().map(|(word, _)| word.clone()));
@@ -77,7 +78,7 @@ fn option(command: &Command, word: &str) -> Option<bool> {
 }
 
 fn no_option(command: &Command, word: &str) -> clap::Error {
-    let tip = format!("to remove a tag that begins with '-', use '-- {word}'");
+    let tip = format!("to mean a word that begins with '--', use '-- {word}'");
     let mut error = clap::Error::new(ErrorKind::UnknownArgument).with_cmd(command);
     error.insert(
         ContextKind::InvalidArg,
@@ -151,7 +152,43 @@ mod tests {
             };
             assert_eq!(tags.changes.join(" "), changes, "{line}");
         }
+        for (line, packs, query) in [
+            ("kitbag search refund -hotel", "", "refund -hotel"),
+            ("kitbag search refund --pack X -hotel", "X", "refund -hotel"),
+            ("kitbag search -hotel refund --pack=X", "X", "-hotel refund"),
+            (
+                "kitbag search --pack X -- -refund --pack",
+                "X",
+                "-refund --pack",
+            ),
+            ("kitbag search refund -- --typo", "", "refund --typo"),
+            (
+                "kitbag search refund --since -1d -hotel",
+                "",
+                "refund -hotel",
+            ),
+        ] {
+            let given: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let cli = crate::args::Cli::of(&given).unwrap();
+            let Some(crate::commands::Command::Search(search)) = cli.command else {
+                panic!("{line}");
+            };
+            assert_eq!(search.query.join(" "), query, "{line}");
+            assert_eq!(search.packs.join(" "), packs, "{line}");
+        }
         for (line, kind, said) in [
+            ("kitbag search -h", ErrorKind::DisplayHelp, "Usage"),
+            ("kitbag search refund -h", ErrorKind::DisplayHelp, "Usage"),
+            (
+                "kitbag search refund --typo",
+                ErrorKind::UnknownArgument,
+                "-- --typo",
+            ),
+            (
+                "kitbag search refund --limit 0",
+                ErrorKind::ValueValidation,
+                "--limit",
+            ),
             ("kitbag tag n +a -h", ErrorKind::DisplayHelp, "Usage"),
             ("kitbag tag n +a -V", ErrorKind::DisplayVersion, "kitbag"),
             (

@@ -56,6 +56,13 @@ pub(super) async fn run(context: &Context, args: UpArgs) -> anyhow::Result<()> {
             choice,
         )?;
     }
+    for (option, given) in [("--name", &args.name), ("--device", &args.device)] {
+        if !created && given.is_some() {
+            context.out.say(format!(
+                "{option} is for the first time; this device is set up already, and keeps its names."
+            ));
+        }
+    }
     let protection = key_protection(&context.home)?;
     if is_served(&context.home) {
         let is_offline = async || {

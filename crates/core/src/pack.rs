@@ -15,6 +15,7 @@ mod document;
 mod history;
 pub mod index;
 pub mod long_text;
+mod meeting;
 pub mod note;
 mod note_document;
 
@@ -24,6 +25,7 @@ pub use change::{ChangeRefused, CheckedChange, NewChange, Schema, check_change};
 pub use document::{EditError, StaleCache};
 pub use index::{IndexDocument, IndexEdit, IndexView};
 pub use long_text::{LongText, LongTextReader, LongTextRefused};
+pub use meeting::{MEETINGS_MAX, Meeting};
 pub use note::{NoteError, NoteView, Record};
 pub use note_document::{DateEdit, Edit, FieldEdit, NoteDocument};
 

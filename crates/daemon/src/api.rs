@@ -273,12 +273,13 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
         let found = served.engine.resolve_note(note.clone()).await;
         derived_from.push(found.map_err(|e| failed(&e))?.1);
     }
-    let note = Incoming::stated(&convert::new_note(call, supersedes, derived_from)?);
-    let note = note.map_err(|e| failed(&e.into()))?;
     let arriving = Arriving {
         via: Some(served.via()),
+        dry_run: call.dry_run,
         ..Arriving::default()
     };
+    let note = Incoming::stated(&convert::new_note(call, supersedes, derived_from)?);
+    let note = note.map_err(|e| failed(&e.into()))?;
     let engine = &served.engine;
     let done = engine.capture_from(id, vec![note.into()], screening, arriving);
     let mut done = done.await.map_err(|e| failed(&e))?;

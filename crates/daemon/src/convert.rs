@@ -230,6 +230,7 @@ pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
         left_above: note.left_above,
         hidden_below: note.hidden_below,
         shown_below: note.shown_below.map(sensitivity),
+        merged: note.merged.into_iter().map(merged).collect(),
         deleted: note.deleted.map(|deletion| rpc::Deletion {
             by: deletion.by,
             at: time(deletion.at),
@@ -251,6 +252,13 @@ pub(crate) fn note(note: engine::Note, pack: rpc::PackRef) -> rpc::Note {
         valid_to: note.valid_to.map(time),
         review_after: note.review_after.map(time),
         expires_at: note.expires_at.map(time),
+    }
+}
+
+fn merged(place: engine::MergedPlace) -> rpc::MergedPlace {
+    rpc::MergedPlace {
+        at: [place.at.start as u64, place.at.end as u64],
+        by: place.by,
     }
 }
 

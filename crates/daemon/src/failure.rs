@@ -10,10 +10,13 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
     let told = |code| Failure::new(code, error.to_string());
     match error {
         EngineError::NotFound { what: "pack", .. } => told(Code::NotFound)
-            .hint("a pack that somebody shared with you goes by its id or your own name for it: kitbag pack list"),
+            .hint("kitbag pack list shows your packs; one that somebody shared with you goes by its id or your own name for it"),
         EngineError::NotFound { what: "note", .. } => {
             told(Code::NotFound).hint("kitbag list PACK shows the ids of its notes")
         }
+        EngineError::NotFound {
+            what: "selection", ..
+        } => told(Code::NotFound).hint("kitbag select list shows the selections of this device"),
         EngineError::NotFound { what: "person", .. } => told(Code::NotFound)
             .hint("kitbag members PACK shows who is in it, kitbag policy show PACK who ever was; for somebody new: kitbag share PACK"),
         EngineError::NotFound { what: "request", .. } => told(Code::NotFound).hint(

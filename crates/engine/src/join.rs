@@ -91,7 +91,7 @@ impl Engine {
             .packs()
             .await?
             .iter()
-            .any(|pack| pack.name.as_deref() == Some(name));
+            .any(|pack| pack.id != ticket.pack && pack.name.as_deref() == Some(name));
         let waits = self
             .waiting_joins()
             .await?

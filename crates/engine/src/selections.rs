@@ -7,6 +7,21 @@ use crate::{
 use kitbag_core::id::PackId;
 use kitbag_node::Node;
 
+/// The error of a call, which names the selection that there is none of. The node does not say which of
+/// two it looked for; of those that are asked for, only the first has to be there.
+fn named(error: EngineError, name: &str) -> EngineError {
+    match error {
+        EngineError::NotFound {
+            what: what @ "selection",
+            ..
+        } => EngineError::NotFound {
+            what,
+            selector: name.to_owned(),
+        },
+        other => other,
+    }
+}
+
 impl Engine {
     /// Every selection of this device, by name.
     ///
@@ -26,13 +41,15 @@ impl Engine {
         &self,
         name: String,
     ) -> Result<(Selection, Vec<SelectedNote>, bool), EngineError> {
+        let asked = name.clone();
         let look = move |node: &mut Node, _| {
             let selection = node.selection(&name)?;
             let notes = node.selected_notes(&selection)?;
             let crosses = node.crosses_clients(&selection.packs()).unwrap_or(true);
             Ok((selection, notes, crosses))
         };
-        self.worker()?.call(look).await
+        let looked = self.worker()?.call(look).await;
+        looked.map_err(|error| named(error, &asked))
     }
 
     /// Changes a selection, or with `dry_run` only says what that would do.
@@ -46,9 +63,12 @@ impl Engine {
         change: SelectionChange,
         dry_run: bool,
     ) -> Result<SelectionChanged, EngineError> {
-        self.worker()?
+        let asked = name.clone();
+        let changed = self
+            .worker()?
             .call(move |node, _| node.change_selection(&name, &change, dry_run))
-            .await
+            .await;
+        changed.map_err(|error| named(error, &asked))
     }
 
     /// Keeps the notes of one selection under another name, too.
@@ -63,9 +83,12 @@ impl Engine {
         replace: bool,
         dry_run: bool,
     ) -> Result<Selection, EngineError> {
-        self.worker()?
+        let asked = from.clone();
+        let saved = self
+            .worker()?
             .call(move |node, _| node.save_selection(&from, &name, replace, dry_run))
-            .await
+            .await;
+        saved.map_err(|error| named(error, &asked))
     }
 
     /// Forgets a selection. Returns how many notes it had, if that could be read.
@@ -77,9 +100,12 @@ impl Engine {
         name: String,
         dry_run: bool,
     ) -> Result<Option<usize>, EngineError> {
-        self.worker()?
+        let asked = name.clone();
+        let deleted = self
+            .worker()?
             .call(move |node, _| node.delete_selection(&name, dry_run))
-            .await
+            .await;
+        deleted.map_err(|error| named(error, &asked))
     }
 
     /// The notes of these packs that are like that, pack by pack in the order of an export.

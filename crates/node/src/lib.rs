@@ -44,6 +44,7 @@ mod logs;
 pub mod long_text;
 pub mod made_from;
 mod membership;
+mod merged;
 mod naming;
 mod notes;
 mod objects;

@@ -142,6 +142,7 @@ impl Node {
             left_above: built.placed.above,
             hidden_below: built.placed.hidden_below(),
             shown_below: built.placed.shown_below().first().map(|(at, _, _)| *at),
+            merged: self.merged_places(replica, &built),
             deleted: self.deletion(replica, &built)?,
         })
     }

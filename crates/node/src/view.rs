@@ -261,6 +261,8 @@ pub struct Note {
     /// The lowest sensitivity at which members who cannot see it here still do, because it was
     /// lowered while somebody raised it: an editor who moves the note to where it is takes it away.
     pub shown_below: Option<Sensitivity>,
+    /// Places of its body that several changed at once, and nobody who had both wrote in it since.
+    pub merged: Vec<MergedPlace>,
     /// Who deleted it, if it is deleted.
     pub deleted: Option<Deletion>,
     /// The notes that it was made from.
@@ -289,6 +291,15 @@ pub struct Note {
     pub review_after: Option<Timestamp>,
     /// In no export after.
     pub expires_at: Option<Timestamp>,
+}
+
+/// A place of a body that was changed at once by edits that did not know of each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergedPlace {
+    /// Both texts, one after the other, in characters.
+    pub at: std::ops::Range<usize>,
+    /// Names of those who wrote them, in that order; one if both are of one person.
+    pub by: Vec<String>,
 }
 
 /// Who deleted a note.

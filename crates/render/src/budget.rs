@@ -55,7 +55,7 @@ pub enum RenderError {
     /// It takes more than it may; with [`Overflow::Trim`] even without any note.
     #[error("takes {tokens} tokens by {ESTIMATOR}, and {max_tokens} are allowed")]
     OverBudget {
-        /// What it takes.
+        /// The smallest budget that it fits into; with [`Overflow::Trim`] without any note.
         tokens: u64,
         /// What it may take.
         max_tokens: u64,
@@ -72,6 +72,9 @@ pub enum RenderError {
         max_tokens: u64,
     },
 }
+
+/// Budgets that are tried for the smallest one; each is at least what the one before takes.
+const LEAST_TRIES: u32 = 16;
 
 /// A note that was weighed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,10 +138,26 @@ impl Weighing {
             tokens(&self.format.foot(&receipt))
         };
         let all = self.head + weight(&self.notes) + foot(self.notes.len() as u64, &[]);
+        // A larger budget is said in more digits, and names more of what was left out.
+        let least = |mut takes: u64, notes: &[Weighed], left_out: &[Weighed]| {
+            for _ in 0..LEAST_TRIES {
+                let limit = Limit {
+                    max_tokens: takes,
+                    ..limit
+                };
+                let receipt = receipt(limit, notes.len() as u64, withheld, plan, left_out);
+                let needs = self.head + weight(notes) + tokens(&self.format.foot(&receipt));
+                if needs <= takes {
+                    break;
+                }
+                takes = needs;
+            }
+            takes
+        };
         if all > max_tokens && limit.on_overflow == Overflow::Fail {
-            return Err(over(all));
+            return Err(over(least(all, &self.notes, &[])));
         }
-        let mut ranked = self.notes;
+        let mut ranked = self.notes.clone();
         ranked.sort_unstable_by_key(Weighed::rank);
         if all <= max_tokens {
             return Ok(Choice::new(limit, ranked, Vec::new()));
@@ -160,7 +179,7 @@ impl Weighing {
         };
         let none = takes(0);
         if none > max_tokens {
-            return Err(over(none));
+            return Err(over(least(none, &[], &ranked)));
         }
         // A note takes more than its name in the receipt, so what fits is a beginning of the ranks.
         let (mut kept, mut beyond) = (0, fitting.len() + 1);

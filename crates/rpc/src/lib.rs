@@ -94,7 +94,7 @@ pub use membership::{
 };
 pub use note::{
     AddNote, AudienceMember, BecameElsewhere, EditNote, FieldChange, History, ListNotes,
-    MaskedCopy, NewConsent, NewSource, Note, NoteAnswer, NoteEdited, NoteLine, NoteRef,
+    MaskedCopy, MergedPlace, NewConsent, NewSource, Note, NoteAnswer, NoteEdited, NoteLine, NoteRef,
     NoteRelabelled, NoteWritten, Notes, ReadHistory, Redaction, RelabelNote, Revision, ShowNote,
     Source, StatedElsewhere,
 };

@@ -65,6 +65,10 @@ pub struct AddNote {
     /// Whether a person said that what was made from them may go from one client to another.
     #[serde(default)]
     pub across_clients: bool,
+    /// Only say what would become of it; the ids in the answer then name nothing, unless it is there
+    /// already.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 call!(post AddNote, "/v1/note/add" => NoteWritten, bytes crate::NOTE_REQUEST_BYTES_MAX);
 
@@ -512,6 +516,9 @@ pub struct Note {
     /// that it has takes it away.
     #[serde(default)]
     pub shown_below: Option<Sensitivity>,
+    /// Places of its body that several changed at once, and nobody who had both wrote in it since.
+    #[serde(default)]
+    pub merged: Vec<MergedPlace>,
     /// Who deleted it, if it is deleted.
     #[serde(default)]
     pub deleted: Option<Deletion>,
@@ -554,6 +561,15 @@ pub struct Note {
     /// In no export after.
     #[serde(default)]
     pub expires_at: Option<Time>,
+}
+
+/// A place of a body that was changed at once by edits that did not know of each other.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct MergedPlace {
+    /// Where both texts stand, one after the other: from and to, in characters of the body.
+    pub at: [u64; 2],
+    /// Names of those who wrote them, in that order; one if both are of one person.
+    pub by: Vec<String>,
 }
 
 /// How a note came to be.

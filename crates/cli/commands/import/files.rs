@@ -2,6 +2,7 @@
 
 use super::batch::Batches;
 use super::failure_of;
+use crate::words;
 use kitbag_import::{Bytes, ImportError, Input, Item, Kind, Options, Told};
 use kitbag_rpc::{Code, Failure};
 use std::fs::{self, File, OpenOptions};
@@ -35,14 +36,21 @@ pub(super) fn named(kind: Kind, paths: &[PathBuf]) -> Result<Vec<Named>, Failure
                 io::ErrorKind::NotFound => Code::NotFound,
                 _ => Code::Storage,
             };
-            Failure::new(code, format!("{name}: {error}"))
+            let message = match code {
+                Code::NotFound => format!("{name} does not exist"),
+                _ => format!("{name}: {}", words::of_system(&error)),
+            };
+            Failure::new(code, message)
                 .hint("give a file that can be read, or - for the standard input")
         })?;
         match found.is_dir() {
             false => Ok(Named::File(path.clone())),
             true if !kind.in_folders().is_empty() => Ok(Named::Folder(path.clone())),
             true => {
-                let message = format!("{name} is a folder, and {} are files", kind.as_str());
+                let message = format!(
+                    "{name} is a folder, and an import of {} takes files",
+                    kind.as_str()
+                );
                 Err(Failure::new(Code::BadInput, message).hint("name the files in it"))
             }
         }

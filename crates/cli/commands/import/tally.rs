@@ -256,8 +256,21 @@ impl Report {
         Some(Failure::new(Code::Denied, message))
     }
 
-    /// The same for a person.
-    pub(super) fn in_words(&self) -> String {
+    /// Why the command fails, if all that was named is one file, which is one note, and that was skipped.
+    pub(super) fn only_one_skipped(&self) -> Option<Failure> {
+        let only = (self.read == 0 && self.skipped_total == 1).then(|| self.skipped.first());
+        let Why { place, reason } = only.flatten()?;
+        let message = format!("{}: {}", words::inline(place), words::inline(reason));
+        Some(Failure::new(Code::BadInput, message).hint("look at the file, or name another KIND"))
+    }
+
+    /// Whether nothing came of it and nothing says why.
+    fn is_empty(&self) -> bool {
+        self.read == 0 && self.skipped_total == 0 && self.unknown.is_empty()
+    }
+
+    /// The same for a person; `none` says what to look for where nothing was found.
+    pub(super) fn in_words(&self, none: &str, tags: &[String]) -> String {
         let notes = |number| words::count(number, "note", "notes");
         let mut lines = Vec::new();
         if self.dry_run {
@@ -265,6 +278,16 @@ impl Report {
             lines.push(format!("Nothing was taken in. Into {pack} would go:"));
         }
         lines.push(self.counted());
+        if self.is_empty() {
+            lines.push(format!("Nothing was found to take in: {none}"));
+        }
+        if !tags.is_empty() && self.unchanged > 0 {
+            let tags: Vec<String> = tags.iter().map(|tag| format!("+{tag}")).collect();
+            lines.push(format!(
+                "--tag is for new notes: those that were here keep the tags that they have. To add it: kitbag tag NOTE {}",
+                words::shell(&tags)
+            ));
+        }
         for one in &self.audiences {
             let audience = words::audience(&self.pack, one.sensitivity, &one.audience);
             let written = self.at.get(one.sensitivity.as_str());
@@ -320,7 +343,7 @@ impl Report {
         for (number, what) in [
             (
                 self.changed,
-                "of the new ones with another text than was here from their place",
+                "of the new ones from a place from which another text came before",
             ),
             (self.updated, "with a stricter consent by now"),
             (self.deleted, "deleted here before, and left so"),

@@ -118,7 +118,7 @@ fn a_folder_is_read_without_following_links() {
     assert_eq!(notes(&all)[1].source.label, "vault · b/z.md");
     let mut report = report();
     all.iter().for_each(|batch| report.left(&batch.left));
-    let said = report.in_words();
+    let said = report.in_words("", &[]);
     assert!(
         said.contains("Skipped: 2\n") && said.contains("link.md: it is a link"),
         "{said}"
@@ -232,7 +232,7 @@ fn the_report_says_what_became_of_everything() {
         left.unknown(format!("kind {kind}"));
     }
     report.left(&left);
-    let said = report.in_words();
+    let said = report.in_words("", &[]);
     for part in [
         "1 note added, 1 unchanged, 1 with a stricter consent by now, 1 deleted here before, and left so, 1 above your clearance by now, 1 refused\n",
         "Added to Acme · Internal",

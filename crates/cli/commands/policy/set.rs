@@ -248,7 +248,11 @@ fn list(option: &str, given: Vec<String>) -> Result<Option<Setting<Vec<String>>>
         [none] if none == NONE => Ok(Some(Setting::Clear)),
         all if all.iter().any(|word| word.is_empty() || word == NONE) => {
             let message = format!("{option}: a list of words with commas between, or none");
-            Err(Failure::new(Code::Usage, message))
+            let any = match option {
+                "--purposes" => "; none takes the limit away, any asks only that one is named",
+                _ => "; none takes the limit away",
+            };
+            Err(Failure::new(Code::Usage, message).hint(format!("{option} one,two{any}")))
         }
         _ => Ok(Some(Setting::To(words))),
     }

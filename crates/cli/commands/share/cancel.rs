@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::{input, launch, words};
 use clap::Args;
-use kitbag_rpc::{CancelInvite, InviteCancelled, V1};
+use kitbag_rpc::{CancelInvite, Code, InviteCancelled, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct CancelArgs {
@@ -27,7 +27,13 @@ pub(super) async fn run(context: &Context, args: CancelArgs) -> anyhow::Result<(
         invite: args.invite,
         dry_run: true,
     };
-    let preview = client.call(&call).await?;
+    let preview = client.call(&call).await.map_err(|error| {
+        let failure = error.into_failure();
+        match (failure.code, &failure.hint) {
+            (Code::Conflict, None) => failure.hint("nothing is left to do; kitbag share list PACK shows its tickets, kitbag share makes another"),
+            _ => failure,
+        }
+    })?;
     if args.dry_run {
         if context.out.is_json() {
             return context.out.document(&preview);

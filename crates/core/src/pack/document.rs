@@ -17,6 +17,7 @@ use super::change::{
 use super::chunk::{Actor, Chunk};
 use super::diff;
 use super::history::{History, Made, Shape};
+use super::meeting::{self, Meeting};
 use super::note::NoteError;
 use crate::codec;
 use crate::id::LogId;
@@ -360,6 +361,25 @@ impl Document {
 
     pub(crate) fn text(&self, object: u8) -> String {
         self.automerge.text(self.object(object)).unwrap_or_default()
+    }
+
+    /// Where edits that did not know of each other stand side by side in a text.
+    pub(crate) fn meetings(&self, object: u8) -> Vec<Meeting> {
+        let mut pieces: Vec<(ChangeHash, usize)> = Vec::new();
+        for character in self.automerge.list_range(self.object(object), ..) {
+            let actor = match character.id() {
+                ObjId::Id(_, actor, _) => Actor::try_from(actor.to_bytes()).ok(),
+                ObjId::Root => None,
+            };
+            let Some(change) = actor.and_then(|actor| self.history.by_actor(&actor)) else {
+                return Vec::new();
+            };
+            match pieces.last_mut() {
+                Some((last, length)) if *last == change => *length += 1,
+                _ => pieces.push((change, 1)),
+            }
+        }
+        meeting::meetings(object, &pieces, &self.history, self.base)
     }
 
     pub(crate) fn keys(&self, object: u8) -> BTreeSet<String> {

@@ -119,6 +119,18 @@ impl Shape {
         &self.actor
     }
 
+    /// The number of its first operation.
+    pub(crate) fn start_op(&self) -> u64 {
+        self.start_op
+    }
+
+    /// Whether it types in this text, or deletes anything: an operation that deletes does not say where.
+    pub(crate) fn edits_text(&self, object: u8) -> bool {
+        let edits =
+            |run: &Run| matches!(&run.made, Made::Deletion) || run.made == Made::Character(object);
+        self.runs.iter().any(edits)
+    }
+
     pub(crate) fn deps(&self) -> impl Iterator<Item = ChangeHash> {
         self.deps.iter().map(|dep| ChangeHash(**dep))
     }
@@ -189,6 +201,11 @@ impl History {
 
     pub(crate) fn len(&self) -> usize {
         self.changes.len()
+    }
+
+    /// The change of an actor; each has one.
+    pub(crate) fn by_actor(&self, actor: &Actor) -> Option<ChangeHash> {
+        self.by_actor.get(actor).copied()
     }
 
     pub(crate) fn contains(&self, hash: &ChangeHash) -> bool {

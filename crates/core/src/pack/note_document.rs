@@ -10,6 +10,7 @@ use super::change::{
     decode_pii,
 };
 use super::document::{Base, Document, Draft, EditError, StaleCache};
+use super::meeting::Meeting;
 use super::note::{
     Claim, Consent, Field, LINKS_MAX, NoteError, NoteType, NoteView, Pii, Record, Status, TAGS_MAX,
     at_most, check_body, check_reason, check_tag, check_title, date,
@@ -127,6 +128,12 @@ impl NoteDocument {
     /// [`EditError::UnknownHeads`] if one of them is not here.
     pub fn view_at(&self, heads: &[ChangeHash]) -> Result<NoteView, EditError> {
         Ok(view(&self.0.at(heads)?))
+    }
+
+    /// Where edits of the body that did not know of each other stand side by side, and nobody who had
+    /// both has written since. Looks at every character: for one note that is shown, not for lists.
+    pub fn meetings(&self) -> Vec<Meeting> {
+        self.0.meetings(BODY)
     }
 
     /// The changes that no other builds on, ascending.

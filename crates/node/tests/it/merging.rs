@@ -166,6 +166,39 @@ fn an_edit_of_what_was_seen_keeps_what_came_since() {
     assert!(matches!(refused, Called::Refused(_)), "{refused:?}");
 }
 
+/// Goal: of two versions of a word both are whole, on both devices, and both say who wrote them at once,
+/// until somebody writes the text anew.
+#[test]
+fn two_versions_of_a_word_are_whole_and_told() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(11, Role::Editor, Sensitivity::Internal);
+    let note = add(&mut world, ana, pack, "call", Sensitivity::Internal);
+    set_body(&mut world, ana, pack, note, "Price: 100 EUR");
+    world.dial(ana, ben);
+    settle(&mut world);
+    world.disconnect_all();
+    set_body(&mut world, ana, pack, note, "Price: 250 EUR");
+    set_body(&mut world, ben, pack, note, "Price: 175 EUR");
+    assert!(show(&mut world, ana, pack, note).merged.is_empty());
+    world.dial(ana, ben);
+    settle(&mut world);
+    let shown = show(&mut world, ana, pack, note);
+    assert!(
+        ["Price: 250 175 EUR", "Price: 175 250 EUR"].contains(&shown.body.as_str()),
+        "{}",
+        shown.body
+    );
+    assert_eq!(shown.merged.len(), 1);
+    let place = &shown.merged[0];
+    assert_eq!(place.at, 6..14);
+    let mut by = place.by.clone();
+    by.sort_unstable();
+    assert_eq!(by.len(), 2, "{by:?}");
+    assert_eq!(show(&mut world, ben, pack, note).merged[0].at, place.at);
+    set_body(&mut world, ben, pack, note, "Price: 175 EUR");
+    settle(&mut world);
+    assert!(show(&mut world, ana, pack, note).merged.is_empty());
+}
+
 /// Goal: a word that is put in before another while somebody takes that one out stays whole, although
 /// the two begin alike, so that the new text does not say where the old one goes on.
 #[test]

@@ -182,6 +182,126 @@ fn edits_of_both_sides_offline_stand_in_one_text() {
     );
 }
 
+/// Goal: what two people put in the place of the same word, number, name or line stays whole, one after
+/// the other, and what only one of them changed is as they left it.
+#[test]
+fn two_versions_of_a_word_or_line_stand_one_after_the_other() {
+    for (old, one, two, pieces) in [
+        (
+            "Price: 100 EUR",
+            "Price: 250 EUR",
+            "Price: 175 EUR",
+            ["Price:", " 250", " 175", " EUR"],
+        ),
+        (
+            "Contact is Anna Berger.",
+            "Contact is Maria Lopez.",
+            "Contact is Peter Schmidt.",
+            ["Contact is", " Maria Lopez", " Peter Schmidt", "."],
+        ),
+        (
+            "Call at 10:30 on 24.11.2026",
+            "Call at 10:45 on 24.11.2026",
+            "Call at 11:00 on 24.11.2026",
+            ["Call at", " 10:45", " 11:00", " on 24.11.2026"],
+        ),
+        (
+            "first\nask for a refund\nlast",
+            "first\nCall her on Monday\nlast",
+            "first\nWrite to him by Friday\nlast",
+            [
+                "first\n",
+                "Call her on Monday\n",
+                "Write to him by Friday\n",
+                "last",
+            ],
+        ),
+        (
+            "one two three",
+            "one TWO three",
+            "one three",
+            ["one", " TWO", "", " three"],
+        ),
+        (
+            "one two three",
+            "ONE two three",
+            "one two THREE",
+            ["ONE", " two", "", " THREE"],
+        ),
+        (
+            "one two",
+            "one TWO",
+            "one two, three",
+            ["one", " TWO", ",", " three"],
+        ),
+        ("one two", "one x two", "one TWO", ["one", " x", " TWO", ""]),
+        (
+            "one\ntwo\nend",
+            "one more\ntwo\nend",
+            "one\nTWO\nend",
+            ["one", " more", "\n", "TWO\nend"],
+        ),
+    ] {
+        let mut document = NoteDocument::derive(item(1), &record("", old));
+        let (left, right) = (
+            edit(&document, 1, &body(one)),
+            edit(&document, 2, &body(two)),
+        );
+        document
+            .try_apply(&[left.checked, right.checked])
+            .expect("applies");
+        let [begin, a, b, end] = pieces;
+        let merged = document.view().body;
+        let orders = [[begin, a, b, end].concat(), [begin, b, a, end].concat()];
+        assert!(
+            orders.contains(&merged),
+            "{merged:?} of {one:?} and {two:?}"
+        );
+    }
+}
+
+/// Goal: a place that two changed at once is told, with both and no third, until somebody who has both
+/// writes; what stands apart, or was written one after the other, is no such place.
+#[test]
+fn a_place_that_two_changed_at_once_is_told_until_somebody_writes() {
+    let base = NoteDocument::derive(item(1), &record("", "Price: 100 EUR, paid by card"));
+    assert_eq!(base.meetings(), []);
+    let mut document = base.clone();
+    let left = edit(&base, 1, &body("Price: 250 EUR, paid by card")).checked;
+    let right = edit(&base, 2, &body("Price: 175 EUR, paid by card")).checked;
+    let apart = edit(&base, 3, &body("Price: 100 EUR, paid by cash")).checked;
+    document.try_apply(&[left.clone(), apart]).expect("applies");
+    assert_eq!(document.meetings(), []);
+    document.apply(&right).expect("applies");
+    let [place] = document.meetings().try_into().expect("one place");
+    let mut both = place.changes;
+    both.sort_unstable();
+    let mut wanted = [left.hash(), right.hash()];
+    wanted.sort_unstable();
+    assert_eq!(both, wanted);
+    let text: Vec<char> = document.view().body.chars().collect();
+    let told: String = text[place.at].iter().collect();
+    assert!([" 250 175", " 175 250"].contains(&told.as_str()), "{told}");
+    let tagged = Edit {
+        add_tags: BTreeSet::from(["seen".into()]),
+        ..Edit::default()
+    };
+    let tagged = edit(&document, 1, &tagged).checked;
+    document.apply(&tagged).expect("applies");
+    assert_eq!(document.meetings().len(), 1);
+    let text = document.view().body.replace("cash", "cheque");
+    let read = edit(&document, 1, &body(&text)).checked;
+    document.apply(&read).expect("applies");
+    assert_eq!(document.meetings(), []);
+
+    let mut document = base;
+    for (device, text) in [(1, "Price: 250 EUR"), (2, "Price: 250 175 EUR")] {
+        let next = edit(&document, device, &body(text)).checked;
+        document.apply(&next).expect("applies");
+    }
+    assert_eq!(document.meetings(), []);
+}
+
 /// Goal: titles are short and made anew, so each of two new ones stays whole.
 #[test]
 fn two_new_titles_at_once_both_stay_whole() {

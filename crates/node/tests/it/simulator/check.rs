@@ -115,6 +115,7 @@ impl Picture {
         let apart = note.hidden_below || note.shown_below.is_some();
         (note.sensitivity <= clearance && !apart).then(|| Note {
             left_above: 0,
+            merged: vec![],
             edits: 0,
             waiting: 0,
             added_by: String::new(),
