@@ -94,9 +94,9 @@ pub use membership::{
 };
 pub use note::{
     AddNote, AudienceMember, BecameElsewhere, EditNote, FieldChange, History, ListNotes,
-    MaskedCopy, MergedPlace, NewConsent, NewSource, Note, NoteAnswer, NoteEdited, NoteLine, NoteRef,
-    NoteRelabelled, NoteWritten, Notes, ReadHistory, Redaction, RelabelNote, Revision, ShowNote,
-    Source, StatedElsewhere,
+    MaskedCopy, MergedPlace, NewConsent, NewSource, Note, NoteAnswer, NoteEdited, NoteLine,
+    NoteRef, NoteRelabelled, NoteWritten, Notes, ReadHistory, Redaction, RelabelNote, Revision,
+    ShowNote, Source, StatedElsewhere,
 };
 pub use pack::{
     ArchivePack, CreatePack, ListPacks, Pack, PackAnswer, PackArchived, PackRef, PackRenamed,
