@@ -373,7 +373,7 @@ fn hostile_notes_leave_as_text_and_files_are_not_overwritten() {
         (vec!["search", "\"open"], "bad-input"),
         (vec!["search", "x", "--pack", "nowhere"], "not-found"),
         (vec!["search", "x", "--tag", ""], "bad-input"),
-        (vec!["search", "x", "--type", "poem"], "bad-input"),
+        (vec!["search", "x", "--type", "poem"], "usage"),
         (vec!["search", "x", "--since", "soon"], "bad-input"),
         (vec!["search", "x", "--status", "gone"], "bad-input"),
         (vec!["search", "x", "--source-kind", "fax"], "bad-input"),

@@ -80,6 +80,30 @@ fn nothing_goes_to_another_client_unless_a_person_says_so() {
     assert_eq!((exit, &error["code"]), (4, &json!("denied")), "{error}");
 }
 
+/// Goal: a pack's notes become no other client's by another name for the pack, unless a person says so,
+/// and is told how many; that it was refused is reported.
+#[test]
+fn a_pack_is_given_to_another_client_only_if_a_person_says_so() {
+    let (ada, _, pack, _) = of_acme();
+    let set = ["policy", "set", &pack, "--client", "Globex", "--yes"];
+    let (exit, error) = ada.fails(&set, b"");
+    assert_eq!((exit, &error["code"]), (4, &json!("denied")), "{error}");
+    assert!(text(&error["message"]).contains("wall client"), "{error}");
+    assert!(text(&error["hint"]).contains("--across-clients"), "{error}");
+    let log = ada.json(&["audit", "log", &pack, "--kind", "denial"]);
+    let denied = json!({"asked": "rules", "rule": "wall client"});
+    assert_eq!(log["rows"][0]["denial"], denied, "{log}");
+    let plan = [&set[..], &["--across-clients", "--dry-run"]].concat();
+    let plan = ada.ok(&plan);
+    assert!(
+        plan.contains("1 note crosses the wall between clients"),
+        "{plan}"
+    );
+    let done = ada.json(&[&set[..], &["--across-clients"]].concat());
+    assert_eq!((&done["crossing"], &done["changes"]), (&json!(1), &json!(true)), "{done}");
+    assert_eq!(done["after"]["clients"], json!(["Globex"]));
+}
+
 /// Goal: a withdrawal reaches the other device and blocks there offline; both say what decides.
 #[test]
 fn a_withdrawn_consent_blocks_the_other_device_offline() {
@@ -268,7 +292,8 @@ fn a_withdrawal_reaches_what_was_copied_and_what_comes_back() {
         text(&ada.json_with(&add, body.as_bytes())["note"]["id"])
     };
     let notes_of = |pack: &str| {
-        let all = exported(&ada, pack, &[]);
+        let all = ada.run(&["export", pack, "--format", "json"], b"");
+        let all: Value = serde_json::from_slice(&all.stdout).unwrap();
         all["notes"].as_array().unwrap().len()
     };
     let (copied, moved) = (add("asked for a refund"), add("asked for a voucher"));

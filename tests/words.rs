@@ -73,9 +73,10 @@ fn errors_name_what_was_wrong_and_hints_lead_out() {
     assert_eq!(found["results"][0]["id"], json!(note));
     let found = ada.json(&["search", "refund", "--pack", &pack, "-hotel"]);
     assert_eq!(found["total"], 1, "{found}");
-    let (exit, error) = ada.fails(&["search", "--", "-refund"], b"");
+    let (exit, error) = ada.fails(&["search", "-refund"], b"");
     assert_eq!(exit, 2, "{error}");
-    assert_eq!(ada.fails(&["search", "-refund"], b"").1, error);
+    let as_words = ada.run(&["search", "--", "-refund"], b"");
+    assert_eq!(as_words.status.code(), Some(2), "{as_words:?}");
     // The smallest budget that is named works, and one less does not.
     for more in [vec![], vec!["--on-overflow", "trim"]] {
         let export = |tokens: &str| {
@@ -135,7 +136,7 @@ fn files_as_people_have_them() {
     assert!(!said.contains("title:"), "{said}");
     let binary = file("bin.dat", b"\x00\xff\xfe\x01binary");
     let (exit, error) = ada.fails(&["import", "markdown", &binary, "--pack", &pack], b"");
-    assert_eq!((exit, &error["code"]), (2, &json!("bad_input")), "{error}");
+    assert_eq!((exit, &error["code"]), (2, &json!("bad-input")), "{error}");
     let empty = dir.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let told = |args: &[&str]| String::from_utf8(ada.run(args, b"").stderr).unwrap();

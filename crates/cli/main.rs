@@ -274,11 +274,8 @@ mod tests {
     #[test]
     fn usage_errors_are_one_message_and_one_hint() {
         let told = |line: &str| {
-            let error = Cli::command()
-                .try_get_matches_from(line.split(' '))
-                .unwrap_err();
-            let given = line.split(' ').map(OsString::from);
-            usage(&error, &command_of(given))
+            let given: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            usage(&Cli::of(&given).unwrap_err(), &command_of(given))
         };
         for (line, message, hint) in [
             (

@@ -2,9 +2,10 @@
 
 use crate::{
     Engine, EngineError, LeftFrom, PackSummary, ReleaseView, Rules, RulesChange, RulesChanged,
-    Sensitivity,
+    Sensitivity, Via,
 };
 use kitbag_core::id::{ItemId, PackId, PersonId};
+use kitbag_node::{Node, NodeError};
 
 impl Engine {
     /// Makes a pack that has these release rules from its first moment.
@@ -22,20 +23,29 @@ impl Engine {
             .await
     }
 
-    /// Changes a pack's release rules, or with `dry_run` only says what that would do.
+    /// Changes a pack's release rules, or with `dry_run` only says what that would do. What is refused is
+    /// reported.
     ///
     /// # Errors
-    /// [`EngineError::Denied`] for whoever is no admin, or where the present rules cannot be read and
-    /// the change does not replace them; [`EngineError::BadInput`], [`EngineError::NotFound`],
-    /// [`EngineError::Storage`].
+    /// [`EngineError::Denied`] for whoever is no admin, where the present rules cannot be read and
+    /// the change does not replace them, or by the wall between clients; [`EngineError::BadInput`],
+    /// [`EngineError::NotFound`], [`EngineError::Storage`].
     pub async fn change_rules(
         &self,
         pack: PackId,
         change: RulesChange,
         dry_run: bool,
+        via: Via,
     ) -> Result<RulesChanged, EngineError> {
         self.worker()?
-            .call(move |node, now| node.change_rules(now, pack, &change, dry_run))
+            .call(move |node, now| {
+                let changed = node.change_rules(now, pack, &change, dry_run);
+                if let Err(NodeError::Denied(denied)) = &changed {
+                    let rule = Node::denied_by(denied);
+                    node.report_denial(now, Some(pack), "rules", &rule, via)?;
+                }
+                changed
+            })
             .await
     }
 

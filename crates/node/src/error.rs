@@ -125,7 +125,7 @@ fn stays(why: &Withheld) -> String {
     let rule = why.rule();
     match why {
         Withheld::Client => {
-            format!("{rule}: it would go from one client to another")
+            format!("{rule}: it belongs to a client, and where or with what it would go does not")
         }
         Withheld::Unreadable(why) => format!("{rule}: {why}, so nothing leaves it"),
         Withheld::Rule(name) => {

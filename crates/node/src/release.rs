@@ -16,7 +16,9 @@ use kitbag_core::policy::op::Act;
 use kitbag_core::policy::rules::{
     ReleaseRules, Rules, RulesChange, RulesError, Unreadable, in_force,
 };
-use kitbag_core::release::{Destination, Facts, Request, Target, Verdict, decide, limits};
+use kitbag_core::release::{
+    Destination, Facts, Request, Target, Verdict, Withheld, crosses, decide, limits,
+};
 use std::collections::BTreeSet;
 
 /// What a change of rules did, or would do.
@@ -28,6 +30,9 @@ pub struct RulesChanged {
     pub after: ReleaseRules,
     /// Whether that is something else; nothing is written otherwise.
     pub changes: bool,
+    /// How many notes, as known here, it takes from one client to another, because a person said that it
+    /// may.
+    pub crossing: u64,
 }
 
 /// Whether a note may leave by one way, and what decides.
@@ -125,8 +130,9 @@ impl Node {
     /// Changes the release rules of a pack, or with `dry_run` only says what that would do.
     ///
     /// # Errors
-    /// [`NodeError::Denied`] for whoever is no admin, or where the present rules cannot be read and the
-    /// change does not replace them; [`NodeError::BadInput`] for rules that break one.
+    /// [`NodeError::Denied`] for whoever is no admin, where the present rules cannot be read and the
+    /// change does not replace them, or by the wall between clients where the pack's notes would become
+    /// another client's; [`NodeError::BadInput`] for rules that break one.
     pub fn change_rules(
         &mut self,
         now: Timestamp,
@@ -145,6 +151,7 @@ impl Node {
         let rules = known.changed(change).map_err(bad_rules)?;
         let after = ReleaseRules::from(rules.clone());
         let changes = before.as_ref() != Ok(&after);
+        let crossing = self.crossing_by_rules(pack, before.as_ref(), &after)?;
         if changes || dry_run {
             let mut staged = if dry_run {
                 Staged::plan()
@@ -152,6 +159,9 @@ impl Node {
                 Staged::default()
             };
             self.stage_rules(now, pack, &rules, &mut staged)?;
+            if crossing > 0 && !change.across_clients {
+                return Err(Denied::Release(Withheld::Client).into());
+            }
             if !dry_run {
                 self.remember(pack, &mut staged)?;
                 self.commit(pack, staged)?;
@@ -162,7 +172,26 @@ impl Node {
             before,
             after,
             changes,
+            crossing,
         })
+    }
+
+    /// How many notes go from one client to another by rules that name another one, or none: as if each
+    /// were moved into a pack with these rules. Whose the notes are is not known where the rules before
+    /// cannot be read; they may be anybody's.
+    fn crossing_by_rules(
+        &self,
+        pack: PackId,
+        before: Result<&ReleaseRules, &Unreadable>,
+        after: &ReleaseRules,
+    ) -> Result<u64, NodeError> {
+        let notes = self.packs.need(pack)?.notes.len() as u64;
+        let request = Request {
+            target: Target::Of(after.clients.keys().copied().collect()),
+            ..Request::to(Destination::Pack)
+        };
+        let all_cross = before.map_or(true, |before| crosses(&request, before));
+        Ok(if all_cross { notes } else { 0 })
     }
 
     /// Stages an operation that sets these rules, sealed under the epoch in which this device would

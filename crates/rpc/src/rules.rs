@@ -17,6 +17,9 @@ pub struct SetRules {
     /// Begin from no rules, whatever there are: the way out where they cannot be read.
     #[serde(default)]
     pub replace: bool,
+    /// Let the pack's notes go from one client to another, where the client is another one then.
+    #[serde(default)]
+    pub across_clients: bool,
     /// The client that the pack belongs to.
     #[serde(default)]
     pub client: Option<Setting<String>>,
@@ -110,6 +113,8 @@ pub struct RulesChanged {
     pub before: Option<PackRules>,
     /// What is in force afterwards.
     pub after: PackRules,
+    /// How many notes go from one client to another by it, because a person said that they may.
+    pub crossing: u64,
 }
 
 /// The release rules of a pack.

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use kitbag_render::Format;
 use kitbag_rpc::{
-    Client, Code, Failure, NamedField, NamedId, Sensitivity, SetLimits, SetRules, Setting, V1,
+    Client, Code, Failure, NamedField, NamedId, RulesChanged, Sensitivity, SetLimits, SetRules, Setting, V1,
 };
 use std::collections::BTreeMap;
 
@@ -67,6 +67,9 @@ pub(crate) struct SetArgs {
     /// To what purposes, consent and personal data apply; without it to all
     #[arg(long = "for", value_name = "DESTINATION", value_parser = PossibleValuesParser::new(DESTINATIONS))]
     destinations: Vec<String>,
+    /// Let the pack's notes go from one client to another
+    #[arg(long)]
+    across_clients: bool,
     /// Begin from no rules: for rules that cannot be read
     #[arg(long)]
     replace: bool,
@@ -106,7 +109,7 @@ pub(super) async fn run(context: &Context, client: &Client, args: SetArgs) -> an
     // Always first: what cannot be done is told before anybody is asked.
     let preview = client.call(&call).await?;
     let pack = words::pack(&preview.pack);
-    let told = rules::changes(preview.before.as_ref(), &preview.after).join("\n");
+    let told = in_words(&preview);
     if dry_run || !preview.changes {
         if context.out.is_json() {
             return context.out.document(&preview);
@@ -124,10 +127,22 @@ pub(super) async fn run(context: &Context, client: &Client, args: SetArgs) -> an
     if context.out.is_json() {
         return context.out.document(&done);
     }
-    let told = rules::changes(done.before.as_ref(), &done.after).join("\n");
+    let told = in_words(&done);
     Ok(context.out.data(format!(
         "Set the rules of {pack}; they hold on each device as soon as it hears of them.\n\n{told}"
     ))?)
+}
+
+/// What changes, line by line.
+fn in_words(changed: &RulesChanged) -> String {
+    let mut lines = rules::changes(changed.before.as_ref(), &changed.after);
+    if changed.crossing > 0 {
+        let notes = words::count(changed.crossing, "note crosses", "notes cross");
+        lines.push(format!(
+            "{notes} the wall between clients with it, as you said"
+        ));
+    }
+    lines.join("\n")
 }
 
 /// What is asked for, looked at only.
@@ -177,6 +192,7 @@ fn call_of(args: SetArgs) -> Result<SetRules, Failure> {
         v: V1,
         pack: args.pack,
         replace: args.replace,
+        across_clients: args.across_clients,
         client: args.client.map(|client| match client.trim() {
             NONE => Setting::Clear,
             _ => Setting::To(client),

@@ -10,7 +10,8 @@ pub(super) async fn set_rules(served: Served, call: SetRules) -> Answered<RulesC
     let pack = served.pack_ref(id).await?; // first: nothing may fail once it is done
     let dry_run = call.dry_run;
     let change = convert::rules_change(call)?;
-    let changed = served.engine.change_rules(id, change, dry_run).await;
+    let changed = served.engine.change_rules(id, change, dry_run, served.via());
+    let changed = changed.await;
     let changed = changed.map_err(|e| failed(&e))?;
     Ok(RulesChanged {
         v: V1,
@@ -19,5 +20,6 @@ pub(super) async fn set_rules(served: Served, call: SetRules) -> Answered<RulesC
         dry_run,
         before: changed.before.ok().map(convert::pack_rules),
         after: convert::pack_rules(changed.after),
+        crossing: changed.crossing,
     })
 }

@@ -41,6 +41,7 @@ fn setting<T>(setting: Option<rpc::Setting<T>>) -> engine::Setting<T> {
 pub(crate) fn rules_change(call: rpc::SetRules) -> Result<engine::RulesChange, Failure> {
     let mut change = engine::RulesChange {
         replace: call.replace,
+        across_clients: call.across_clients,
         client: setting(call.client).try_map(|label| client(&label))?,
         kind: setting(call.kind).try_map(|kind| word("kind", &kind))?,
         default_sensitivity: setting(call.default_sensitivity)

@@ -222,11 +222,69 @@ fn rules_that_were_set_apart_hold_together_until_somebody_decides() {
         undecided,
         Called::Refused(NodeError::BadInput { field: "rules", .. })
     ));
-    set(&mut world, ana, pack, &of_client("ACME"));
+    let decided = RulesChange {
+        across_clients: true,
+        ..of_client("ACME")
+    };
+    set(&mut world, ana, pack, &decided);
     settle(&mut world);
     for who in all {
         assert_eq!(labels(&rules_at(&mut world, who, pack)), ["ACME"]);
         assert_eq!(leaves(&mut world, who, pack), (0, vec![(ABOVE, 1)]));
+    }
+    assert_no_violations(&mut world);
+}
+
+/// Goal: no notes go from one client to another, or to nobody, by another name for their pack, unless a
+/// person says so; a pack without notes, and one of nobody, gets any.
+#[test]
+fn naming_another_client_takes_its_notes_there_and_is_asked_as_that() {
+    let (mut world, all, pack) = pack_of(721, ["Ana", "Ben"]);
+    let [ana, ben] = all;
+    let to = role(&world, ben, Role::Admin, Sensitivity::Restricted);
+    change(&mut world, ana, pack, &to);
+    assert_eq!(set(&mut world, ana, pack, &of_client("Amce")).crossing, 0);
+    assert_eq!(set(&mut world, ana, pack, &of_client("Acme")).crossing, 0);
+    add(&mut world, ana, pack, "call", Sensitivity::Internal);
+    add(&mut world, ana, pack, "list", Sensitivity::Restricted);
+    settle(&mut world);
+    let nobody = RulesChange {
+        client: Setting::Clear,
+        ..RulesChange::default()
+    };
+    let anew = RulesChange {
+        replace: true,
+        ..export_max(Sensitivity::Public)
+    };
+    for who in all {
+        for change in [of_client("Globex"), nobody.clone(), anew.clone()] {
+            for plan in [true, false] {
+                let done = world.call(who, |node, now| node.change_rules(now, pack, &change, plan));
+                match done {
+                    Called::Refused(NodeError::Denied(Denied::Release(why))) => {
+                        assert_eq!(why, Withheld::Client);
+                    }
+                    other => panic!("{change:?}: {other:?}"),
+                }
+            }
+        }
+        assert_eq!(labels(&rules_at(&mut world, who, pack)), ["Acme"]);
+        let same = RulesChange {
+            replace: true,
+            ..of_client("acme ")
+        };
+        let same = world.call(who, |node, now| node.change_rules(now, pack, &same, true));
+        assert_eq!(same.done().crossing, 0, "the same client by another spelling");
+    }
+    let across = RulesChange {
+        across_clients: true,
+        ..nobody
+    };
+    assert_eq!(set(&mut world, ben, pack, &across).crossing, 2);
+    assert_eq!(set(&mut world, ben, pack, &of_client("Globex")).crossing, 0);
+    settle(&mut world);
+    for who in all {
+        assert_eq!(labels(&rules_at(&mut world, who, pack)), ["Globex"]);
     }
     assert_no_violations(&mut world);
 }

@@ -57,6 +57,8 @@ impl<T: Clone> Setting<T> {
 pub struct RulesChange {
     /// Whether to begin from no rules, whatever there are: the way out where they cannot be read.
     pub replace: bool,
+    /// Whether a person said that the pack's notes may go from one client to another.
+    pub across_clients: bool,
     /// Whom the pack belongs to.
     pub client: Setting<Client>,
     /// What kind of pack it is.
