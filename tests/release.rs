@@ -100,7 +100,11 @@ fn a_pack_is_given_to_another_client_only_if_a_person_says_so() {
         "{plan}"
     );
     let done = ada.json(&[&set[..], &["--across-clients"]].concat());
-    assert_eq!((&done["crossing"], &done["changes"]), (&json!(1), &json!(true)), "{done}");
+    assert_eq!(
+        (&done["crossing"], &done["changes"]),
+        (&json!(1), &json!(true)),
+        "{done}"
+    );
     assert_eq!(done["after"]["clients"], json!(["Globex"]));
 }
 

@@ -11,7 +11,7 @@
 use crate::id::{ClientId, Timestamp};
 use crate::pack::note::{Consent, ConsentStatus, Pii, Status};
 use crate::policy::Sensitivity;
-use crate::policy::rules::{Limits, ReleaseRules, Unreadable};
+use crate::policy::rules::{Limits, Purposes, ReleaseRules, Unreadable};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -137,6 +137,8 @@ pub enum Withheld {
     Client,
     /// A rule of the pack.
     Rule(RuleName),
+    /// A rule of the pack that holds for it here, and not where it would go.
+    Lost(RuleName),
 }
 
 /// What is missing to a consent.
@@ -234,7 +236,7 @@ impl Withheld {
             Withheld::Expired => "note expired".to_owned(),
             Withheld::Unreadable(_) => "rules unreadable".to_owned(),
             Withheld::Client => "wall client".to_owned(),
-            Withheld::Rule(name) => format!("rule {name}"),
+            Withheld::Rule(name) | Withheld::Lost(name) => format!("rule {name}"),
         }
     }
 }
@@ -366,6 +368,46 @@ fn lacks_consent(limits: &Limits, note: &Facts<'_>) -> bool {
         )
     });
     !given && !limits.require_consent.is_disjoint(note.pii)
+}
+
+/// The first rule that keeps a note in here, and would not in another pack, where it would stand at `at`:
+/// whoever took it there first would pass the rule. A rule that the note meets here in any case is none,
+/// and so is a highest sensitivity that it meets there because an admin lowers it.
+pub fn loses(
+    own: &ReleaseRules,
+    there: &ReleaseRules,
+    note: &Facts<'_>,
+    at: Sensitivity,
+) -> Option<RuleName> {
+    let stays = |limits: &Limits, at| limits.max_sensitivity.is_some_and(|max| at > max);
+    let lost = |own: &Limits, there: &Limits| {
+        let formats = |allowed: &BTreeSet<String>| {
+            let all = there.formats.as_ref();
+            !all.is_some_and(|these| these.is_subset(allowed))
+        };
+        let purposes = |allowed: &Purposes| {
+            let all = there.purposes.as_ref();
+            !all.is_some_and(|these| these.and(allowed) == *these)
+        };
+        let asks = |limits: &Limits| &limits.require_consent & note.pii;
+        if stays(own, note.sensitivity) && stays(own, at) && !stays(there, at) {
+            Some(Point::MaxSensitivity)
+        } else if own.formats.as_ref().is_some_and(formats) {
+            Some(Point::Formats)
+        } else if own.purposes.as_ref().is_some_and(purposes) {
+            Some(Point::Purposes)
+        } else if lacks_consent(own, note) && !asks(own).is_subset(&asks(there)) {
+            Some(Point::RequireConsent)
+        } else if own.redact_pii && !note.pii.is_empty() && !there.redact_pii {
+            Some(Point::RedactPii)
+        } else {
+            None
+        }
+    };
+    Destination::ALL.into_iter().find_map(|destination| {
+        let point = lost(limits(own, destination), limits(there, destination))?;
+        Some(RuleName { destination, point })
+    })
 }
 
 /// What is missing to a consent for this request.

@@ -366,6 +366,9 @@ fn to_release(why: &Withheld) -> &'static str {
         Withheld::Consent(ConsentGap::Purpose) => {
             "say what it is for with --purpose; what the consent is for: kitbag show NOTE"
         }
+        Withheld::Lost(_) => {
+            "give the other pack that rule too (kitbag policy set), or let an admin change it here"
+        }
         why if why.asks_for_consent() => {
             "ask the person concerned, and state what they say: kitbag edit NOTE --consent STATUS"
         }

@@ -94,6 +94,7 @@ impl Incoming {
             crossing: Crossing {
                 purpose: None,
                 across_clients: note.across_clients,
+                is_asked: false,
             },
             ..Incoming::new(stated(note)?)
         })

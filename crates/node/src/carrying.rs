@@ -57,6 +57,7 @@ impl CarryOptions {
         Crossing {
             purpose: self.purpose.clone(),
             across_clients: self.across_clients,
+            is_asked: false,
         }
     }
 }
@@ -137,6 +138,7 @@ impl Node {
             self.may_carry(now, copy, options)?;
         }
         let sensitivity = self.sensitivity_there(&read, options)?;
+        self.keeps_rules(&read, options.to, sensitivity)?;
         let default = self.packs.need(options.to)?.default_sensitivity();
         let copy_at =
             |copy: &ReadNote| default.map_or(copy.sensitivity, |d| d.max(copy.sensitivity));
@@ -144,7 +146,8 @@ impl Node {
         let copy = copy.filter(|copy| copy_at(copy) < sensitivity);
         let masked = copy.as_ref().map(|copy| (copy, copy_at(copy)));
         self.may_write(options.to, sensitivity)?;
-        if let Some((_, at)) = masked {
+        if let Some((copy, at)) = masked {
+            self.keeps_rules(copy, options.to, at)?;
             self.may_write(options.to, at)?;
         }
         let replica = self.packs.need(pack)?;
@@ -254,6 +257,12 @@ impl Node {
         }
     }
 
+    /// Refuses what would leave the other pack by a way that the rules of its own do not let it.
+    fn keeps_rules(&self, note: &ReadNote, to: PackId, at: Sensitivity) -> Result<(), NodeError> {
+        let lost = self.lost_rule(note, to, at)?;
+        lost.map_or(Ok(()), |why| Err(Denied::Release(why).into()))
+    }
+
     /// Its sensitivity there: what was asked for, if this person may lower it so far; otherwise its own,
     /// and no less than what a note there is if nobody says.
     fn sensitivity_there(
@@ -331,7 +340,10 @@ impl Node {
             captured_at: Some(note.built.record.source.captured_at),
             masked,
             anew: true, // what is there was looked at
-            crossing: options.crossing(),
+            crossing: Crossing {
+                is_asked: true,
+                ..options.crossing()
+            },
             ..Incoming::new(original)
         })
     }

@@ -138,6 +138,9 @@ fn stays(why: &Withheld) -> String {
             };
             format!("{rule}: {what}")
         }
+        Withheld::Lost(_) => {
+            format!("{rule} holds for it in its pack, and would not where it would go")
+        }
         _ => rule,
     }
 }

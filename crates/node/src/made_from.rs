@@ -18,6 +18,8 @@ pub struct Crossing {
     pub purpose: Option<String>,
     /// Whether they may cross from one client to another.
     pub across_clients: bool,
+    /// Whether the notes that it names were asked already: it is carried, not made from them.
+    pub is_asked: bool,
 }
 
 /// A note of another pack that does not let go what was made from it.
@@ -46,6 +48,9 @@ impl Node {
         was: Option<ItemId>,
         crossing: &Crossing,
     ) -> Result<(), NodeError> {
+        if crossing.is_asked {
+            return Ok(());
+        }
         let here = self.packs.need(to)?;
         let named = record.derived_from.iter().chain(&record.supersedes);
         for id in named.filter(|id| !here.notes.contains_key(id)) {
@@ -87,10 +92,12 @@ impl Node {
             replica.release_rules(),
             now,
         );
-        Ok(match verdict {
-            Verdict::Allowed | Verdict::Withheld(Withheld::Redacted | Withheld::Expired) => None,
-            Verdict::Withheld(why) => Some(why),
-        })
+        match verdict {
+            Verdict::Allowed | Verdict::Withheld(Withheld::Redacted | Withheld::Expired) => {
+                self.lost_rule(&read, to, read.sensitivity)
+            }
+            Verdict::Withheld(why) => Ok(Some(why)),
+        }
     }
 
     /// Why nothing at all goes from one pack into another, as far as clients decide.

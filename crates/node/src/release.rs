@@ -17,7 +17,7 @@ use kitbag_core::policy::rules::{
     ReleaseRules, Rules, RulesChange, RulesError, Unreadable, in_force,
 };
 use kitbag_core::release::{
-    Destination, Facts, Request, Target, Verdict, Withheld, crosses, decide, limits,
+    Destination, Facts, Request, Target, Verdict, Withheld, crosses, decide, limits, loses,
 };
 use std::collections::BTreeSet;
 
@@ -116,6 +116,23 @@ pub(crate) fn into_pack<'a>(
 }
 
 impl Node {
+    /// The rule of a note's pack that would not hold for it in another, if there is one. Rules that cannot be
+    /// read are asked about before.
+    pub(crate) fn lost_rule(
+        &self,
+        note: &ReadNote,
+        to: PackId,
+        at: Sensitivity,
+    ) -> Result<Option<Withheld>, NodeError> {
+        let own = self.packs.need(note.pack)?.release_rules();
+        let there = self.packs.need(to)?.release_rules();
+        let (Ok(own), Ok(there)) = (own, there) else {
+            return Ok(None);
+        };
+        let lost = loses(own, there, &note.facts(&note.kinds()), at);
+        Ok(lost.map(Withheld::Lost))
+    }
+
     /// The release rules of a pack that are in force, or why they cannot be read here.
     ///
     /// # Errors

@@ -208,7 +208,7 @@ fn imports() -> Vec<Seed> {
         ),
         (
             "jsonl",
-            r#"{"title":"t","body":"b","tags":["a"],"source":{"kind":"crm","label":"l","observed_at":"2025-06-14"},"consent":{"status":"limited","purposes":["p"]},"confidence":0.5}"#,
+            r#"{"title":"t","body":"b","tags":["a"],"source":{"kind":"crm","label":"l","observed_at":"2025-06-14"},"consent":{"status":"limited","purposes":["p"]},"produced_by":{"agent":"a"},"confidence":0.5}"#,
         ),
         (
             "kitbag",

@@ -6,7 +6,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use kitbag_render::Format;
 use kitbag_rpc::{
-    Client, Code, Failure, NamedField, NamedId, RulesChanged, Sensitivity, SetLimits, SetRules, Setting, V1,
+    Client, Code, Failure, NamedField, NamedId, RulesChanged, Sensitivity, SetLimits, SetRules,
+    Setting, V1,
 };
 use std::collections::BTreeMap;
 

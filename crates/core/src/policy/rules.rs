@@ -153,7 +153,8 @@ impl Purposes {
         }
     }
 
-    fn and(&self, other: &Purposes) -> Purposes {
+    /// What both allow.
+    pub(crate) fn and(&self, other: &Purposes) -> Purposes {
         match (self, other) {
             (Purposes::Required, both) | (both, Purposes::Required) => both.clone(),
             (Purposes::Only(a), Purposes::Only(b)) => {

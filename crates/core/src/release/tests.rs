@@ -1,7 +1,7 @@
 //! The decision: every rule for every destination, the wall, and which reason comes first.
 
 use super::*;
-use crate::policy::rules::{Client, Purposes, Rules};
+use crate::policy::rules::{Client, Rules};
 
 const NOW: Timestamp = Timestamp::from_millis(1000);
 static NO_PII: BTreeSet<Pii> = BTreeSet::new();
@@ -289,6 +289,127 @@ fn packs_of_two_clients_do_not_leave_together() {
         why(&beside(&["Globex", "Acme"]), note(), &none),
         Some(Withheld::Client)
     );
+}
+
+/// Goal: each rule that keeps a note in, by each way out, is lost where the other pack has none as strict, and
+/// by nothing else.
+#[test]
+fn a_rule_is_lost_where_the_other_pack_has_none_as_strict() {
+    let pii: BTreeSet<Pii> = [Pii::Health].into();
+    let held = Facts {
+        pii: &pii,
+        ..note()
+    };
+    let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let plain = Limits::default;
+    let max = |max| Limits {
+        max_sensitivity: Some(max),
+        ..plain()
+    };
+    let formats = |all: &[&str]| Limits {
+        formats: Some(set(all)),
+        ..plain()
+    };
+    let purposes = |all| Limits {
+        purposes: Some(all),
+        ..plain()
+    };
+    let only = |all: &[&str]| purposes(Purposes::Only(set(all)));
+    let consent = |kinds: &[Pii]| Limits {
+        require_consent: kinds.iter().copied().collect(),
+        ..plain()
+    };
+    let redact = Limits {
+        redact_pii: true,
+        ..plain()
+    };
+    let named = purposes(Purposes::Required);
+    let (public, internal) = (Sensitivity::Public, Sensitivity::Internal);
+    let table = [
+        (max(public), plain(), Some(Point::MaxSensitivity)),
+        (max(public), max(internal), Some(Point::MaxSensitivity)),
+        (max(public), max(public), None),
+        (max(internal), plain(), None), // the note is Internal: it may leave here, too
+        (formats(&["md"]), plain(), Some(Point::Formats)),
+        (
+            formats(&["md"]),
+            formats(&["md", "json"]),
+            Some(Point::Formats),
+        ),
+        (formats(&["md", "json"]), formats(&["md"]), None),
+        (named.clone(), plain(), Some(Point::Purposes)),
+        (named.clone(), only(&["support"]), None),
+        (only(&["support"]), named, Some(Point::Purposes)),
+        (only(&["support"]), only(&["sales"]), Some(Point::Purposes)),
+        (only(&["support", "sales"]), only(&["sales"]), None),
+        (
+            consent(&[Pii::Health]),
+            plain(),
+            Some(Point::RequireConsent),
+        ),
+        (
+            consent(&[Pii::Health]),
+            consent(&[Pii::Email]),
+            Some(Point::RequireConsent),
+        ),
+        (
+            consent(&[Pii::Health]),
+            consent(&[Pii::Health, Pii::Email]),
+            None,
+        ),
+        (consent(&[Pii::Email]), plain(), None), // it holds none of these
+        (redact.clone(), plain(), Some(Point::RedactPii)),
+        (redact.clone(), redact, None),
+        (plain(), formats(&[]), None),
+    ];
+    for destination in Destination::ALL {
+        let ruled = |limits: &Limits| {
+            let mut rules = ReleaseRules::default();
+            *match destination {
+                Destination::Export => &mut rules.export,
+                Destination::Pack => &mut rules.pack,
+                Destination::Agent => &mut rules.agent,
+                Destination::Handoff => &mut rules.handoff,
+            } = limits.clone();
+            rules
+        };
+        for (own, there, lost) in &table {
+            let (own, there) = (ruled(own), ruled(there));
+            let lost = lost.map(|point| RuleName { destination, point });
+            assert_eq!(
+                loses(&own, &there, &held, internal),
+                lost,
+                "{own:?} {there:?}"
+            );
+            assert_eq!(loses(&own, &own, &held, internal), None);
+        }
+        let (own, none) = (ruled(&max(public)), ReleaseRules::default());
+        assert_eq!(
+            loses(&own, &none, &held, public),
+            None,
+            "an admin lowers it"
+        );
+        let given = Consent::new(ConsentStatus::Granted);
+        let allowed = Facts {
+            consent: Some(&given),
+            ..held
+        };
+        let own = ruled(&consent(&[Pii::Health]));
+        assert_eq!(
+            loses(&own, &none, &allowed, internal),
+            None,
+            "a consent goes along"
+        );
+        let bare = ruled(&Limits {
+            redact_pii: true,
+            ..consent(&[Pii::Health])
+        });
+        assert_eq!(
+            loses(&bare, &none, &note(), internal),
+            None,
+            "it holds nothing of it"
+        );
+    }
 }
 
 /// Goal: what a person says about clients lifts the wall and nothing else.

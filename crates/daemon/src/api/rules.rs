@@ -10,7 +10,9 @@ pub(super) async fn set_rules(served: Served, call: SetRules) -> Answered<RulesC
     let pack = served.pack_ref(id).await?; // first: nothing may fail once it is done
     let dry_run = call.dry_run;
     let change = convert::rules_change(call)?;
-    let changed = served.engine.change_rules(id, change, dry_run, served.via());
+    let changed = served
+        .engine
+        .change_rules(id, change, dry_run, served.via());
     let changed = changed.await;
     let changed = changed.map_err(|e| failed(&e))?;
     Ok(RulesChanged {

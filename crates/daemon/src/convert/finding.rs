@@ -141,7 +141,7 @@ pub(crate) fn withheld(counts: &engine::WithheldCounts) -> rpc::Withheld {
             engine::Withheld::Unreadable(_) => {
                 *withheld.rule.entry("unreadable".to_owned()).or_default() += count;
             }
-            engine::Withheld::Rule(name) => {
+            engine::Withheld::Rule(name) | engine::Withheld::Lost(name) => {
                 withheld.rule.insert(name.to_string(), *count);
             }
         }

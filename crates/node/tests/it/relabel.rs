@@ -399,9 +399,9 @@ fn of_two_raises_at_once_the_higher_one_wins_in_every_order() {
         settle(&mut world);
         world.disconnect_all();
         relabel(&mut world, ben, pack, note, Restricted);
-        set_body(&mut world, ben, pack, note, "bx");
+        set_body(&mut world, ben, pack, note, "b x");
         relabel(&mut world, cyn, pack, note, Confidential);
-        set_body(&mut world, cyn, pack, note, "xc");
+        set_body(&mut world, cyn, pack, note, "x c");
         let all = [
             (ben, ana),
             (cyn, ana),
@@ -417,7 +417,7 @@ fn of_two_raises_at_once_the_higher_one_wins_in_every_order() {
         for who in [ana, ben] {
             assert_eq!(
                 seen(&mut world, who, pack, note),
-                Some((Restricted, "bxc".into())),
+                Some((Restricted, "b x c".into())),
                 "order {order}"
             );
         }
@@ -430,7 +430,7 @@ fn of_two_raises_at_once_the_higher_one_wins_in_every_order() {
         for who in [ana, ben, cyn, dan, eve] {
             assert_eq!(
                 seen(&mut world, who, pack, note),
-                Some((Internal, "bxc".into())),
+                Some((Internal, "b x c".into())),
                 "order {order}"
             );
         }
@@ -449,18 +449,18 @@ fn two_raises_to_one_sensitivity_are_one_note() {
     settle(&mut world);
     world.disconnect_all();
     relabel(&mut world, ben, pack, note, Confidential);
-    set_body(&mut world, ben, pack, note, "bx");
+    set_body(&mut world, ben, pack, note, "b x");
     relabel(&mut world, ana, pack, note, Confidential);
-    set_body(&mut world, ana, pack, note, "xa");
+    set_body(&mut world, ana, pack, note, "x a");
     meet(&mut world, &[(ben, ana)]);
-    for (who, other) in [(ana, "bxa!"), (ben, "bxa!?")] {
+    for (who, other) in [(ana, "b x a!"), (ben, "b x a!?")] {
         set_body(&mut world, who, pack, note, other);
         settle(&mut world);
     }
     for who in [ana, ben] {
         assert_eq!(
             seen(&mut world, who, pack, note),
-            Some((Confidential, "bxa!?".into()))
+            Some((Confidential, "b x a!?".into()))
         );
     }
 }
@@ -483,19 +483,19 @@ fn of_a_raise_and_a_lowering_at_once_the_raise_wins() {
         settle(&mut world);
         world.disconnect_all();
         relabel(&mut world, ben, pack, note, Restricted);
-        set_body(&mut world, ben, pack, note, "bx");
+        set_body(&mut world, ben, pack, note, "b x");
         relabel(&mut world, ana, pack, note, Internal);
-        set_body(&mut world, ana, pack, note, "xa");
+        set_body(&mut world, ana, pack, note, "x a");
         if first {
             meet(&mut world, &[(dan, ana), (cyn, ana)]);
             assert_eq!(
                 seen(&mut world, dan, pack, note),
-                Some((Internal, "xa".into()))
+                Some((Internal, "x a".into()))
             );
-            set_body(&mut world, dan, pack, note, "xad");
+            set_body(&mut world, dan, pack, note, "x a d");
         }
         meet(&mut world, &[(ben, ana), (dan, ana), (cyn, ana)]);
-        let body = if first { "bxad" } else { "bxa" };
+        let body = if first { "b x a d" } else { "b x a" };
         for who in [ana, ben] {
             assert_eq!(
                 seen(&mut world, who, pack, note),

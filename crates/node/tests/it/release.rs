@@ -274,7 +274,11 @@ fn naming_another_client_takes_its_notes_there_and_is_asked_as_that() {
             ..of_client("acme ")
         };
         let same = world.call(who, |node, now| node.change_rules(now, pack, &same, true));
-        assert_eq!(same.done().crossing, 0, "the same client by another spelling");
+        assert_eq!(
+            same.done().crossing,
+            0,
+            "the same client by another spelling"
+        );
     }
     let across = RulesChange {
         across_clients: true,

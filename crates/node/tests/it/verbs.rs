@@ -7,8 +7,9 @@ use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{ImportKey, ItemId, PackId, Timestamp};
 use kitbag_core::pack::note::{Claim, Consent, ConsentStatus, NoteType, Pii, Source, SourceKind};
 use kitbag_core::pack::{DateEdit, Record};
-use kitbag_core::policy::rules::{Client, RulesChange, Setting};
+use kitbag_core::policy::rules::{Client, LimitsChange, RulesChange, Setting};
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_core::release::{Destination, Point, RuleName};
 use kitbag_node::capturing::{Became, Captured, Incoming};
 use kitbag_node::carrying::{Carry, CarryOptions};
 use kitbag_node::finding::{ExportOptions, ExportPlan, SearchOptions};
@@ -17,7 +18,7 @@ use kitbag_node::view::{NewNote, NoteEdit};
 use kitbag_node::{Denied, Node, NodeError};
 use kitbag_testkit::{Called, Fault, Opened, Who, World};
 
-use Sensitivity::{Internal, Restricted};
+use Sensitivity::{Internal, Public, Restricted};
 
 fn record(text: &str) -> Record {
     let source = Source {
@@ -643,6 +644,68 @@ fn a_pair_moves_to_another_pack_once_and_comes_back() {
     for id in [done.written.unwrap(), done.masked.unwrap().0] {
         assert_eq!(status(&mut world, ana, to, id), "archived");
     }
+}
+
+/// Goal: a note goes into no pack from which it could leave as it may not from its own: not moved or copied,
+/// nor made into another; with the same rule there it goes.
+#[test]
+fn rules_are_not_lost_on_the_way_into_another_pack() {
+    let (mut world, ana, _, from) = two_in_one_pack(14, Role::Editor, Internal);
+    let other = create(&mut world, ana, &secret("other"));
+    let rules = RulesChange {
+        limits: [(
+            Destination::Export,
+            LimitsChange {
+                max_sensitivity: Setting::To(Public),
+                ..LimitsChange::default()
+            },
+        )]
+        .into(),
+        ..RulesChange::default()
+    };
+    let set = |world: &mut World, pack| {
+        call(world, ana, |node, now| {
+            node.change_rules(now, pack, &rules, false)
+        })
+        .unwrap()
+    };
+    set(&mut world, from);
+    let note = add(&mut world, ana, from, "secret", Internal);
+    let open = add(&mut world, ana, from, "known", Public);
+    let lost = Withheld::Lost(RuleName {
+        destination: Destination::Export,
+        point: Point::MaxSensitivity,
+    });
+    for way in [Carry::Copy, Carry::Move] {
+        for plan in [true, false] {
+            let done = call(&mut world, ana, |node, now| {
+                node.carry(now, from, note, &carry(other, way), plan)
+            });
+            match done {
+                Err(NodeError::Denied(Denied::Release(why))) => assert_eq!(why, lost),
+                done => panic!("{way:?}: {done:?}"),
+            }
+        }
+    }
+    assert!(kept(&mut world, ana, other).is_empty());
+    call(&mut world, ana, |node, now| {
+        node.carry(now, from, open, &carry(other, Carry::Copy), false)
+    })
+    .unwrap();
+    let lower = CarryOptions {
+        sensitivity: Some(Public),
+        ..carry(other, Carry::Copy)
+    };
+    let lowered = call(&mut world, ana, |node, now| {
+        node.carry(now, from, note, &lower, false)
+    });
+    assert_eq!(lowered.unwrap().sensitivity, Public, "an admin said so");
+    set(&mut world, other);
+    call(&mut world, ana, |node, now| {
+        node.carry(now, from, note, &carry(other, Carry::Move), false)
+    })
+    .unwrap();
+    assert_no_violations(&mut world);
 }
 
 /// Goal: what may not leave stays, by the rule's name, and nothing is written or deleted.
