@@ -250,6 +250,36 @@ fn pinned_and_selected_notes_stay_and_pairs_go_together() {
     assert_eq!(count(&ada, &pack, "superseded"), 0);
 }
 
+/// Goal: an end outranks a pin, the note's own and that of its masked copy.
+#[test]
+fn what_is_over_expires_though_it_is_pinned() {
+    let ada = Device::up("Ada");
+    let pack = ada.create_pack("Acme");
+    let add = [
+        "add",
+        &pack,
+        "--source",
+        "call",
+        "--pin",
+        "--expires",
+        "2099-01-01",
+    ];
+    let later = text(&ada.json_with(&add, b"later")["note"]["id"]);
+    let over = json!({"title": "Over", "body": "over", "pinned": true, "expires_at": "2020-01-01"});
+    let import = ["import", "jsonl", "-", "--pack", &pack];
+    ada.json_with(&import, over.to_string().as_bytes());
+    let done = ada.json(&["hygiene", "expire", &pack, "--yes"]);
+    assert_eq!(
+        (&done["done"], done["notes"].as_array().unwrap().len()),
+        (&json!(1), 1),
+        "{done}"
+    );
+    assert_eq!(done["notes"][0]["title"], "Over");
+    assert_eq!(ada.json(&["show", &later])["note"]["status"], "active");
+    let (exit, _) = ada.fails(&["hygiene", "expire", &pack, "--pinned"], b"");
+    assert_eq!(exit, 2);
+}
+
 /// Goal: whoever is cleared for less learns nothing of what is above by looking, and a reader changes
 /// nothing.
 #[test]

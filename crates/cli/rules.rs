@@ -21,7 +21,7 @@ fn points(rules: &PackRules) -> Vec<(&'static str, String)> {
         ("client", several(&rules.clients)),
         ("kind", several(&rules.kinds)),
         (
-            "new notes",
+            "notes for which nobody says",
             default.map_or("as the pack says".to_owned(), |s| {
                 format!("at least {}", s.title())
             }),
@@ -170,7 +170,7 @@ mod tests {
             [
                 "client: Acme\\u{1b}",
                 "kind: case",
-                "new notes: at least Confidential",
+                "notes for which nobody says: at least Confidential",
                 "exports: up to Internal; only as json, md; only for support; with a consent that was \
                  given, where there is health; without personal data",
                 "ids: CUST-####, VOUCHER-* (payment card)",

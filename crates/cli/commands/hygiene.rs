@@ -42,7 +42,7 @@ enum HygieneCommand {
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=i64::from(HygieneFound::ROWS_MAX)))]
         limit: u32,
     },
-    /// Mark notes as expired whose end is over
+    /// Mark notes as expired whose end is over, pinned ones too
     Expire {
         #[command(flatten)]
         go: Go,
@@ -51,6 +51,9 @@ enum HygieneCommand {
     Duplicates {
         #[command(flatten)]
         alike: Alike,
+        /// Notes that are pinned too
+        #[arg(long)]
+        pinned: bool,
         #[command(flatten)]
         go: Go,
     },
@@ -62,6 +65,9 @@ enum HygieneCommand {
         kinds: Vec<HygieneKind>,
         #[command(flatten)]
         days: Days,
+        /// Notes that are pinned too
+        #[arg(long)]
+        pinned: bool,
         #[command(flatten)]
         go: Go,
     },
@@ -118,9 +124,6 @@ struct Go {
     pack: Option<String>,
     #[command(flatten)]
     filter: FilterArgs,
-    /// Notes that are pinned too
-    #[arg(long)]
-    pinned: bool,
     /// Notes that are in a selection of this device too
     #[arg(long)]
     selected: bool,
@@ -230,22 +233,29 @@ pub(super) async fn run(context: &Context, args: HygieneArgs) -> anyhow::Result<
             };
             put_away(context, call, go, HygieneAct::Expire).await
         }
-        HygieneCommand::Duplicates { alike, go } => {
+        HygieneCommand::Duplicates { alike, pinned, go } => {
             let call = LookForHygiene {
                 kinds: vec![HygieneKind::Duplicate],
                 similarity: Some(alike.similarity),
                 messages: alike.messages,
+                pinned,
                 ..LookForHygiene::default()
             };
             put_away(context, call, go, HygieneAct::Supersede).await
         }
-        HygieneCommand::Prune { kinds, days, go } => {
+        HygieneCommand::Prune {
+            kinds,
+            days,
+            pinned,
+            go,
+        } => {
             let kinds = match kinds.is_empty() {
                 true => vec![HygieneKind::LongExpired, HygieneKind::OverRetained],
                 false => kinds,
             };
             let call = LookForHygiene {
                 kinds,
+                pinned,
                 ..asked(&days)
             };
             put_away(context, call, go, HygieneAct::Delete).await
@@ -282,7 +292,6 @@ async fn put_away(
     let call = LookForHygiene {
         packs: vec![directory::pack(context, &client, go.pack).await?],
         filter: go.filter.filter()?,
-        pinned: go.pinned,
         selected: go.selected,
         limit: Some(HygieneFound::ROWS_MAX),
         ..call

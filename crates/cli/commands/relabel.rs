@@ -65,6 +65,10 @@ fn terms(plan: &NoteRelabelled) -> String {
         ));
     }
     lines.extend(kept(plan));
+    if plan.note.sensitivity < plan.from && !plan.holds.is_empty() {
+        let kinds = plan.holds.join(", ").replace('_', " ");
+        lines.push(format!("It holds personal data: {kinds}."));
+    }
     if plan.brings > 0 {
         let edits = words::count(plan.brings, "edit", "edits");
         lines.push(format!(
@@ -157,6 +161,7 @@ mod tests {
             gains: vec![],
             loses: vec![member("Ben", false), member("Cyn", false)],
             brings: 0,
+            holds: vec!["email".into()],
             dry_run: true,
         }
     }
@@ -181,18 +186,17 @@ mod tests {
         let mut plan = plan();
         plan.gains = std::mem::take(&mut plan.loses);
         plan.brings = 1;
+        (plan.from, plan.note.sensitivity) = (Sensitivity::Internal, Sensitivity::Public);
         let told = terms(&plan);
         assert!(
             told.ends_with(
                 "Ben and Cyn can open it then, with all of its history.\n\
+                 It holds personal data: email.\n\
                  1 edit made at a higher sensitivity will be in it."
             ),
             "{told}"
         );
         plan.changed = false;
-        assert_eq!(
-            terms(&plan),
-            "Nothing was changed: it is Confidential already."
-        );
+        assert_eq!(terms(&plan), "Nothing was changed: it is Public already.");
     }
 }

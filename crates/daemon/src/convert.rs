@@ -292,6 +292,11 @@ pub(crate) fn relabelled(
         gains: audience(done.gains),
         loses: audience(done.loses),
         brings: done.brings,
+        holds: done
+            .holds
+            .iter()
+            .map(|kind| kind.as_str().to_owned())
+            .collect(),
         dry_run,
     }
 }

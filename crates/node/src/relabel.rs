@@ -241,6 +241,7 @@ impl Node {
             gains,
             loses,
             brings: if changed { built.placed.above } else { 0 },
+            holds: built.pii(&built.view()),
         })
     }
 }

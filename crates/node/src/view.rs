@@ -341,6 +341,8 @@ pub struct Relabelled {
     pub loses: Vec<AudienceMember>,
     /// Edits made at a higher sensitivity that come in with it.
     pub brings: u64,
+    /// Kinds of personal data that it holds.
+    pub holds: BTreeSet<Pii>,
 }
 
 /// A change to a note; absent fields stay.

@@ -380,6 +380,8 @@ pub struct NoteRelabelled {
     pub loses: Vec<AudienceMember>,
     /// Edits made at a higher sensitivity that come in with it.
     pub brings: u64,
+    /// Kinds of personal data that it holds.
+    pub holds: Vec<String>,
     /// Whether this only says what would happen.
     pub dry_run: bool,
 }

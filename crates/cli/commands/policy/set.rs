@@ -178,11 +178,17 @@ fn call_of(args: SetArgs) -> Result<SetRules, Failure> {
     let ids = list("--id", args.ids)?.map(|ids| named(ids, |form, kind| NamedId { form, kind }));
     let id_fields = list("--id-field", args.id_fields)?
         .map(|fields| named(fields, |name, kind| NamedField { name, kind }));
+    let is_by_destination = purposes.is_some() || require_consent.is_some() || redact_pii.is_some();
+    if !args.destinations.is_empty() && !is_by_destination {
+        let message = "--for says where --purposes, --require-consent and --redact-pii apply";
+        let hint = "the highest sensitivity has an option for each: --export-max, --agent-max, …";
+        return Err(Failure::new(Code::Usage, message).hint(hint));
+    }
     let to = match args.destinations.is_empty() {
         true => DESTINATIONS.map(str::to_owned).to_vec(),
         false => args.destinations,
     };
-    if purposes.is_some() || require_consent.is_some() || redact_pii.is_some() {
+    if is_by_destination {
         for destination in to {
             let of = limits.entry(destination).or_default();
             (of.purposes, of.redact_pii) = (purposes.clone(), redact_pii);
@@ -365,6 +371,7 @@ mod tests {
             &[][..],
             &["--dry-run"],
             &["--for", "agent"],
+            &["--for", "agent", "--export-max", "internal"],
             &["--formats", "md,none"],
             &["--formats", "md,pdf"],
             &["--purposes", "a,,b"],

@@ -36,8 +36,10 @@ pub(super) struct Fact {
     pub(super) version: [u8; 32],
     /// How its text is found; none if it is not to be compared.
     pub(super) signature: Option<Box<Signature>>,
-    /// Why it stays as it is.
-    pub(super) left: Option<Left>,
+    /// Why it stays as it is, but for a pin.
+    left: Option<Left>,
+    /// Whether a pin keeps it, or its masked copy's does.
+    left_by_pin: bool,
     /// Whether its end is over.
     pub(super) ended: bool,
     /// Whether it is in use past its end, or a masked copy is that has ended as it has.
@@ -46,6 +48,17 @@ pub(super) struct Fact {
     pub(super) family: Vec<(ItemId, [u8; 32])>,
     /// Whether it is a masked copy of a note that is here.
     pub(super) is_copy: bool,
+}
+
+impl Fact {
+    /// Why it stays as it is, where it is of this kind. An end outranks a pin.
+    pub(super) fn left(&self, kind: HygieneKind) -> Option<Left> {
+        match kind {
+            HygieneKind::Expired => self.left,
+            _ if self.left_by_pin => Some(Left::Pinned),
+            _ => self.left,
+        }
+    }
 }
 
 /// Notes, as they are looked at.
@@ -196,6 +209,7 @@ impl Facts {
             text_bytes: (view.title.len() + view.body.len()) as u64,
             signature: looked.flatten().map(|(_, signature)| Box::new(signature)),
             left: None,
+            left_by_pin: false,
             ended,
             in_use_past_end: ended && view.status == Status::Active,
             family: vec![],
@@ -227,9 +241,8 @@ impl Facts {
         for ((_, item), at) in of_pack.clone() {
             let fact = &mut self.all[*at];
             fact.referred_to = referred.contains(item);
-            fact.left = if fact.pinned && !options.pinned {
-                Some(Left::Pinned)
-            } else if joining.selected.contains(&(pack, *item)) {
+            fact.left_by_pin = fact.pinned && !options.pinned;
+            fact.left = if joining.selected.contains(&(pack, *item)) {
                 Some(Left::Selected)
             } else if !replica.policy.may_write(&me, fact.sensitivity) {
                 Some(Left::NotAllowed)
@@ -251,6 +264,7 @@ impl Facts {
         (of.is_copy, of.signature) = (true, None);
         let (item, changed_at, added_at) = ((of.item, of.version), of.changed_at, of.added_at);
         let (read_at, pinned, left) = (of.read_at, of.pinned, of.left);
+        let left_by_pin = of.left_by_pin;
         let (in_use, referred_to) = (of.in_use_past_end, of.referred_to);
         let head = &mut self.all[head];
         head.family.push(item);
@@ -259,6 +273,7 @@ impl Facts {
         head.read_at = head.read_at.max(read_at);
         head.pinned |= pinned;
         head.left = head.left.or(left);
+        head.left_by_pin |= left_by_pin;
         head.in_use_past_end |= in_use && head.ended; // nobody ends an original by ending its copy
         head.referred_to |= referred_to;
     }

@@ -74,7 +74,7 @@ impl Rows {
         for (kind, since, _, fact, why) in found {
             let of = kinds.entry(kind).or_default();
             of.total += 1;
-            of.left += u64::from(alike.facts.all[fact as usize].left.is_some());
+            of.left += u64::from(alike.facts.all[fact as usize].left(kind).is_some());
             if of.total <= options.limit as u64 {
                 let to = To::Kind(kind);
                 let since = Some(since);
@@ -92,7 +92,10 @@ impl Rows {
         for (number, (kept, others)) in groups.into_iter().enumerate() {
             let of = kinds.entry(HygieneKind::Duplicate).or_default();
             of.total += others.len() as u64;
-            let left = |(at, _): &&(u32, u16)| alike.facts.all[*at as usize].left.is_some();
+            let left = |(at, _): &&(u32, u16)| {
+                let other = &alike.facts.all[*at as usize];
+                other.left(HygieneKind::Duplicate).is_some()
+            };
             of.left += others.iter().filter(left).count() as u64;
             if listed >= options.limit {
                 continue;
@@ -228,7 +231,11 @@ fn told(node: &Node, fact: &Fact, row: &Row, links: &Links) -> Result<HygieneNot
         why: row.why,
         since: row.since,
         along,
-        left: fact.left.filter(|_| !matches!(row.to, To::Kept(..))),
+        left: match row.to {
+            To::Kind(kind) => fact.left(kind),
+            To::Other(..) => fact.left(HygieneKind::Duplicate),
+            To::Kept(..) => None,
+        },
         version: fact.version,
     })
 }
