@@ -7,6 +7,7 @@ use crate::{
 };
 use kitbag_node::{Denied, NodeError};
 use std::collections::{BTreeMap, BTreeSet};
+use tracing::warn;
 
 /// A note to be taken in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +103,12 @@ impl Engine {
                 {
                     let rule = kitbag_node::Node::denied_by(denied);
                     let (of, note) = (kept.pack, kept.note);
-                    node.report_denial_of_note(now, of, note, "derive", &rule, via.clone())?;
+                    let reported =
+                        node.report_denial_of_note(now, of, note, "derive", &rule, via.clone());
+                    // What was taken in beside it stays so.
+                    if let Err(error) = reported {
+                        warn!(%error, "a refusal was not reported");
+                    }
                 }
             }
             Ok(done)

@@ -1,6 +1,6 @@
 //! Changing a note: what is new is looked through for personal data first, off the node's thread.
 
-use crate::screening::{PackIds, consent_of_copies, found_in, reason_of_copies};
+use crate::screening::{PackIds, consent_of_copies, found_in, reason_of_copies, shown_by};
 use crate::{
     Carried, CarryOptions, EditedNote, Engine, EngineError, ItemId, NoteEdit, PackId, Pii,
     Redacted, Superseded,
@@ -28,14 +28,19 @@ impl Engine {
         id: ItemId,
         edit: NoteEdit,
     ) -> Result<Edited, EngineError> {
-        let ids = move |node: &mut kitbag_node::Node, _| PackIds::of(node, pack);
-        let ids = self.worker()?.call(ids).await?;
+        let states = edit.consent.is_some();
+        let read = move |node: &mut kitbag_node::Node, _| {
+            let note = states.then(|| node.note(pack, id)).transpose()?;
+            Ok((note, PackIds::of(node, pack)?))
+        };
+        let (note, ids) = self.worker()?.call(read).await?;
         let look = move || {
             let scanner = ids.scanner();
             let mut edit = edit;
             let texts = edit.title.iter().chain(&edit.body).chain(&edit.add_tags);
             edit.found.extend(found_in(&scanner, texts));
-            let of_copies = |consent| consent_of_copies(&scanner, consent);
+            let values = note.as_ref().and_then(|note| shown_by(&scanner, note));
+            let of_copies = |consent| consent_of_copies(&scanner, consent, values.as_ref());
             edit.consent_of_copies = edit.consent.as_ref().map(of_copies);
             edit
         };
@@ -103,8 +108,8 @@ impl Engine {
         let (note, ids) = self.worker()?.call(read).await?;
         let text = reason.clone();
         let look = move || {
-            let texts = [&note.title, &note.body];
-            reason_of_copies(&ids.scanner(), text, &texts, &note.tags)
+            let scanner = ids.scanner();
+            reason_of_copies(&scanner, text, shown_by(&scanner, &note).as_ref())
         };
         let of_copies = tokio::task::spawn_blocking(look).await;
         let of_copies = of_copies.map_err(|_| EngineError::Stopped)?;

@@ -9,6 +9,7 @@
 use crate::{Consent, ConsentStatus, Incoming, NoteType, PackId, Pii, Record, Sensitivity};
 use kitbag_core::pack::note::{LABEL_CHARS_MAX, TITLE_BYTES_MAX};
 use kitbag_core::policy::rules::{NamedField, NamedId};
+use kitbag_node::view::Note;
 use kitbag_node::{Node, NodeError};
 use kitbag_scan::{Finding, Hint, Known, Named, Rules, Scanner, Values, mask};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,7 +95,7 @@ pub(crate) fn screen(
 ) -> Screened {
     let wanted = note.sensitivity;
     let mut copy = Copy::of(scanner, note.record.clone(), asked);
-    copy.mask();
+    let is_masked = copy.mask();
     let Copy { record, found, .. } = copy;
     let mut note = note;
     let stated = std::mem::take(&mut note.record.pii);
@@ -110,7 +111,7 @@ pub(crate) fn screen(
     note.sensitivity = Some(Sensitivity::Restricted);
     // What somebody stated and nobody found would stand in the copy.
     let not_found: BTreeSet<Pii> = stated.difference(&found).copied().collect();
-    if not_found.is_empty() {
+    if not_found.is_empty() && is_masked {
         note.masked = Some(Box::new((record, wanted)));
     }
     Screened {
@@ -124,7 +125,7 @@ pub(crate) fn screen(
 /// rules of the pack may ask for them.
 pub(crate) fn noted(scanner: &Scanner, note: Incoming, asked: &str) -> Screened {
     let mut copy = Copy::of(scanner, note.record.clone(), asked);
-    copy.mask();
+    let _ = copy.mask(); // it is looked through alone
     let mut note = note;
     note.record.pii.extend(&copy.found);
     Screened {
@@ -135,13 +136,14 @@ pub(crate) fn noted(scanner: &Scanner, note: Incoming, asked: &str) -> Screened 
 }
 
 /// A record as it leaves without its personal data, and how many values of each kind were found in it.
-/// Nothing if it states a kind of which none was found: it would leave with it.
+/// Nothing if it states a kind of which none was found, or holds more values than are looked for: it
+/// would leave with them.
 pub(crate) fn redacted(scanner: &Scanner, record: Record) -> Option<(Record, BTreeMap<Pii, u64>)> {
     let stated = record.pii.clone();
     let mut copy = Copy::of(scanner, record, "");
-    copy.mask();
+    let is_masked = copy.mask();
     let (record, found, counts) = (copy.record, copy.found, copy.counts);
-    stated.is_subset(&found).then_some((record, counts))
+    (is_masked && stated.is_subset(&found)).then_some((record, counts))
 }
 
 /// A short text of ours around notes, without personal data.
@@ -163,13 +165,17 @@ pub(crate) fn found_in<'t>(
 }
 
 /// What a statement says for masked copies: not whom it is about, nor what shows it, nor a purpose that
-/// holds personal data.
-pub(crate) fn consent_of_copies(scanner: &Scanner, consent: &Consent) -> Consent {
+/// holds personal data or a value that the note shows.
+pub(crate) fn consent_of_copies(
+    scanner: &Scanner,
+    consent: &Consent,
+    values: Option<&Values>,
+) -> Consent {
     let mut consent = consent.clone();
     let named = !consent.purposes.is_empty();
     consent
         .purposes
-        .retain(|purpose| scanner.scan(purpose, Hint::default()).is_empty());
+        .retain(|purpose| !holds(scanner, purpose, values));
     if named && consent.purposes.is_empty() && consent.status == ConsentStatus::Granted {
         consent.status = ConsentStatus::Limited; // without purposes it would allow all
     }
@@ -179,21 +185,13 @@ pub(crate) fn consent_of_copies(scanner: &Scanner, consent: &Consent) -> Consent
 }
 
 /// Why masked copies are redacted: the reason, unless it holds personal data, or a value that the note
-/// holds.
+/// shows.
 pub(crate) fn reason_of_copies(
     scanner: &Scanner,
     reason: String,
-    texts: &[&String],
-    tags: &[String],
+    values: Option<&Values>,
 ) -> String {
-    let holds_value = |text: &String| {
-        let findings = scanner.scan(text, Hint::default()).into_iter();
-        let values = findings.filter_map(|finding| text.get(finding.range));
-        let mut values = values.map(str::trim).take(VALUES_MAX);
-        values.any(|value| !value.is_empty() && reason.contains(value))
-    };
-    let holds_any = !scanner.scan(&reason, Hint::default()).is_empty();
-    match holds_any || texts.iter().copied().chain(tags).any(holds_value) {
+    match holds(scanner, &reason, values) {
         true => REASON_OF_COPIES.to_owned(),
         false => reason,
     }
@@ -212,10 +210,60 @@ struct Copy<'a> {
     counts: BTreeMap<Pii, u64>,
 }
 
-/// Values of one note that are looked for in all of its texts, at most: those found first.
+/// Different values of one note that are looked for in all of its texts, at most. Of one with more no copy is made.
 const VALUES_MAX: usize = 4_096;
 /// Bytes of such values of one note, at most.
 const VALUES_BYTES_MAX: usize = 1 << 20;
+
+/// What these texts show to be values; nothing if there are more than can be looked for.
+fn shown<'t>(
+    scanner: &Scanner,
+    texts: impl IntoIterator<Item = &'t str>,
+    hint: Hint<'_>,
+) -> Option<Values> {
+    let mut values: BTreeMap<&str, kitbag_scan::Pii> = BTreeMap::new();
+    let mut bytes = 0;
+    for text in texts {
+        for finding in scanner.scan(text, hint) {
+            let value = text.get(finding.range).unwrap_or_default();
+            if values.insert(value, finding.kind).is_none() {
+                bytes += value.len();
+            }
+            if values.len() > VALUES_MAX || bytes > VALUES_BYTES_MAX {
+                return None;
+            }
+        }
+    }
+    Some(Values::new(values.into_iter().collect::<Vec<_>>()))
+}
+
+/// What the texts of a note that is here show to be values; nothing if there are more than can be looked
+/// for.
+pub(crate) fn shown_by(scanner: &Scanner, note: &Note) -> Option<Values> {
+    let source = &note.source;
+    let told = [&source.uri, &source.app, &source.author, &source.locator];
+    let consent = note.consent.iter();
+    let purposes = consent.flat_map(|consent| &consent.purposes);
+    let texts = [&note.title, &note.body, &source.label].into_iter();
+    let texts = texts
+        .chain(told.into_iter().flatten())
+        .chain(&note.tags)
+        .chain(purposes);
+    shown(scanner, texts.map(String::as_str), Hint::default())
+}
+
+/// Whether a short text holds personal data, or a value that a note shows elsewhere.
+fn holds(scanner: &Scanner, text: &str, values: Option<&Values>) -> bool {
+    let Some(values) = values else {
+        return true;
+    };
+    let known = Some(Known::in_short(values));
+    let hint = Hint {
+        known,
+        ..Hint::default()
+    };
+    !scanner.scan(text, hint).is_empty()
+}
 
 impl<'a> Copy<'a> {
     fn of(scanner: &'a Scanner, record: Record, asked: &'a str) -> Copy<'a> {
@@ -229,9 +277,13 @@ impl<'a> Copy<'a> {
     }
 
     /// All texts are looked at before one is written: what one shows to be a value may stand bare in
-    /// another, or elsewhere in the same.
-    fn mask(&mut self) {
-        let values = self.values();
+    /// another, or elsewhere in the same. Whether all of them could be looked for: otherwise no copy may
+    /// be made of it.
+    #[must_use]
+    fn mask(&mut self) -> bool {
+        let known = self.values();
+        let is_whole = known.is_some();
+        let values = known.unwrap_or_default();
         let record = &mut self.record;
         let body = std::mem::take(&mut record.body);
         let title = std::mem::take(&mut record.title);
@@ -243,25 +295,16 @@ impl<'a> Copy<'a> {
         self.record.title = cut_bytes(title, TITLE_BYTES_MAX);
         self.record.source.label = label.chars().take(LABEL_CHARS_MAX).collect();
         self.drop_what_holds_values(Known::in_short(&values));
+        is_whole
     }
 
     /// What every text of the note shows to be a value.
-    fn values(&self) -> Values {
+    fn values(&self) -> Option<Values> {
         let record = &self.record;
         let long = [&record.body, &record.title, &record.source.label];
         let others = self.others();
-        let mut values: Vec<(&str, kitbag_scan::Pii)> = Vec::new();
-        let mut bytes = 0;
-        for text in long.into_iter().chain(&others) {
-            for finding in self.scanner.scan(text, self.hint(None)) {
-                let value = text.get(finding.range).unwrap_or_default();
-                bytes += value.len();
-                if values.len() < VALUES_MAX && bytes <= VALUES_BYTES_MAX {
-                    values.push((value, finding.kind));
-                }
-            }
-        }
-        Values::new(values)
+        let texts = long.into_iter().chain(&others).map(String::as_str);
+        shown(self.scanner, texts, self.hint(None))
     }
 
     /// The short texts beside title and label.
@@ -377,14 +420,49 @@ mod tests {
     /// Goal: what a person writes as the reason tells readers of the copy nothing that the copy hides.
     #[test]
     fn a_reason_with_a_value_stays_out_of_the_copies() {
-        let body = "dob: 1990-04-05\nThank you".to_owned();
-        let said = |reason: &str| reason_of_copies(&EVERY_PACK, reason.to_owned(), &[&body], &[]);
+        let body = "dob: 1990-04-05\nThank you\npassport: C01X00T47";
+        let values = shown(&EVERY_PACK, [body], Hint::default());
+        let said = |reason: &str| reason_of_copies(&EVERY_PACK, reason.to_owned(), values.as_ref());
         for plain in ["asked by the customer", "on 2024-01-01"] {
             assert_eq!(said(plain), plain);
         }
-        for telling in ["1990-04-05 was wrong", "mia.li@example.com asked for it"] {
+        let telling = [
+            "1990-04-05 was wrong",
+            "mia.li@example.com asked for it",
+            "c01x00t47 asked",
+        ];
+        for telling in telling {
             assert_eq!(said(telling), REASON_OF_COPIES);
+            let mut consent = Consent::new(ConsentStatus::Limited);
+            consent.purposes = [telling.to_owned(), "refund".to_owned()].into();
+            let stated = consent_of_copies(&EVERY_PACK, &consent, values.as_ref());
+            assert_eq!(stated.purposes, ["refund".to_owned()].into());
         }
+        // More than can be looked for: nothing is known not to hold one.
+        assert_eq!(
+            reason_of_copies(&EVERY_PACK, "asked".into(), None),
+            REASON_OF_COPIES
+        );
+    }
+
+    /// Goal: values that are too many to be looked for in every text stand in no copy, and leave in no export
+    /// without personal data.
+    #[test]
+    fn of_a_note_with_too_many_values_no_copy_is_made() {
+        let of = |values: usize| {
+            let rows = (0..values).map(|at| format!("m{at}@example.com"));
+            note(&rows.collect::<Vec<_>>().join("\n"))
+        };
+        let screened = |values| screen(&EVERY_PACK, of(values), "", Sensitivity::Internal).note;
+        let most = screened(VALUES_MAX);
+        assert!(most.masked.is_some() && most.sensitivity == Some(Sensitivity::Restricted));
+        let more = screened(VALUES_MAX + 1);
+        assert!(more.masked.is_none() && more.sensitivity == Some(Sensitivity::Restricted));
+        assert!(redacted(&EVERY_PACK, of(VALUES_MAX).record).is_some());
+        assert_eq!(redacted(&EVERY_PACK, of(VALUES_MAX + 1).record), None);
+        let twice = note(&"m@example.com\n".repeat(VALUES_MAX + 1));
+        let twice = screen(&EVERY_PACK, twice, "", Sensitivity::Internal).note;
+        assert!(twice.masked.is_some(), "it is one value");
     }
 
     #[test]

@@ -182,9 +182,20 @@ impl Note {
         texts.into_iter().all(|text| {
             looked_at = looked_at.saturating_add(bytes);
             let text = text.trim();
-            looked_at <= LOOKED_AT_BYTES_MAX && said.iter().any(|said| said.contains(text))
+            looked_at <= LOOKED_AT_BYTES_MAX && said.iter().any(|said| stands_in(said, text))
         })
     }
+}
+
+/// Whether a text stands in another between other characters than letters and digits: `no` does not in
+/// `notes`.
+fn stands_in(whole: &str, text: &str) -> bool {
+    let goes_on = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    text.is_empty()
+        || whole.match_indices(text).any(|(at, _)| {
+            let (before, after) = (&whole[..at], &whole[at + text.len()..]);
+            !goes_on(before.chars().next_back()) && !goes_on(after.chars().next())
+        })
 }
 
 /// Bytes in which the texts that make up a key are looked for, in all, for one note: some milliseconds.

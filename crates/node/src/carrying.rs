@@ -327,6 +327,12 @@ impl Node {
             record
         };
         let mut original = record(note);
+        // Its key tells of the text that it came with, which may not be in it any more, or whom to tell.
+        let built = &note.built.record;
+        let is_as_it_came = (&built.title, &built.body) == (&original.title, &original.body);
+        if sensitivity < note.sensitivity || !is_as_it_came {
+            original.import = None;
+        }
         original.pii = note.built.pii(&note.view);
         let masked = masked.map(|(copy, at)| {
             let kinds = copy.built.pii(&copy.view);
@@ -484,7 +490,10 @@ impl Node {
         note: ItemId,
         to: PackId,
     ) -> Result<bool, NodeError> {
-        let kept = self.store.setting(&moved_from(pack, note))?;
+        let kept = match self.store.setting(&moved_from(pack, note)) {
+            Err(error) if error.is_damage() => None, // as if it had never been kept
+            kept => kept?,
+        };
         let moved = kept.and_then(|bytes| codec::decode::<Moved>(&bytes, MOVED_BYTES_MAX).ok());
         Ok(moved.is_some_and(|moved| moved.to == to))
     }

@@ -125,7 +125,9 @@ fn stays(why: &Withheld) -> String {
     let rule = why.rule();
     match why {
         Withheld::Client => {
-            format!("{rule}: it belongs to a client, and where or with what it would go does not")
+            format!(
+                "{rule}: what belongs to one client would go to another, to what is nobody's, or beside another's"
+            )
         }
         Withheld::Unreadable(why) => format!("{rule}: {why}, so nothing leaves it"),
         Withheld::Rule(name) => {

@@ -30,7 +30,7 @@ impl Node {
                 .changes
                 .map(|change| writers.get(&change).copied().flatten());
             let mut by: Vec<Option<PersonId>> = by.to_vec();
-            by.dedup();
+            by.dedup_by(|one, other| one.is_some() && one == other);
             MergedPlace {
                 at: meeting.at,
                 by: by

@@ -7,6 +7,7 @@
 use crate::error::Denied;
 use crate::finding::ReadNote;
 use crate::made_from::Crossing;
+use crate::objects::{Object, ObjectState};
 use crate::replica::{Replica, Staged};
 use crate::{Node, NodeError};
 use kitbag_core::id::{ItemId, PackId, PersonId, Timestamp};
@@ -194,7 +195,7 @@ impl Node {
     }
 
     /// How many notes go from one client to another by rules that name another one, or none: as if each
-    /// were moved into a pack with these rules. Whose the notes are is not known where the rules before
+    /// were moved into a pack with these rules. What cannot be opened here yet counts as one. Whose the notes are is not known where the rules before
     /// cannot be read; they may be anybody's.
     fn crossing_by_rules(
         &self,
@@ -202,7 +203,10 @@ impl Node {
         before: Result<&ReleaseRules, &Unreadable>,
         after: &ReleaseRules,
     ) -> Result<u64, NodeError> {
-        let notes = self.packs.need(pack)?.notes.len() as u64;
+        let is_note =
+            |object: &&Object| matches!(object.state, ObjectState::Note(_) | ObjectState::Waiting);
+        let objects = self.packs.need(pack)?.objects.values();
+        let notes = objects.filter(is_note).count() as u64;
         let request = Request {
             target: Target::Of(after.clients.keys().copied().collect()),
             ..Request::to(Destination::Pack)

@@ -285,6 +285,7 @@ impl Replica {
     fn forget_found(&mut self) {
         self.found.take();
         self.ruled.take();
+        self.replacing.take();
     }
 
     /// Exchanges the policy, and forgets what was found under the one before.

@@ -9,7 +9,7 @@ use crate::notes::tightened;
 use crate::replica::Replica;
 use crate::view::{Elsewhere, StatedElsewhere};
 use crate::{Node, NodeError};
-use kitbag_core::id::{ItemId, PackId, Timestamp};
+use kitbag_core::id::{ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::note::{Consent, ConsentStatus};
 use std::collections::BTreeSet;
 
@@ -26,7 +26,10 @@ impl Node {
         stated: &Consent,
         of_copies: &Consent,
     ) -> Result<Vec<StatedElsewhere>, NodeError> {
-        let copies = self.packs.need(pack)?.copies_of(&id);
+        let replica = self.packs.need(pack)?;
+        let copies = replica.copies_of(&id);
+        let own = replica.linked(&id).ok_or(NodeError::NotFound("note"))?;
+        let own = own.sensitivity;
         let from = [id].into_iter().chain(copies).collect();
         let mut told = Vec::new();
         for (pack, id) in self.carried_from(pack, from)? {
@@ -34,7 +37,9 @@ impl Node {
             let Some(note) = replica.linked(&id) else {
                 continue;
             };
-            let stated = match replica.originals_of(&id).is_empty() {
+            // Purposes may hold what no copy shows, nor a note of which more people read.
+            let is_whole = replica.originals_of(&id).is_empty() && note.sensitivity >= own;
+            let stated = match is_whole {
                 true => stated,
                 false => of_copies,
             };
@@ -119,17 +124,25 @@ impl Node {
         let mut open: Vec<(PackId, ItemId)> = seen.iter().copied().collect();
         let mut found = Vec::new();
         while let Some((pack, id)) = open.pop() {
-            let Some((meta, _)) = self.packs.get(&pack).and_then(|replica| replica.meta(&id))
+            let Some((of, (meta, at))) = self
+                .packs
+                .get(&pack)
+                .and_then(|replica| Some((replica, replica.meta(&id)?)))
             else {
                 continue;
             };
+            // Anybody can say that a note was made from this one: only who reads it can have carried it.
+            let me = self.me.person();
+            let carries = |by: PersonId| by == me || of.policy.may_open(&by, at);
             let (captured_at, made_of) = (meta.captured_at, meta.derived_from.clone());
             for other in packs.iter().filter(|other| **other != pack) {
                 let Some(replica) = self.packs.get(other) else {
                     continue; // it cannot be read
                 };
                 let made_of_it = replica.metas().filter(|meta| {
-                    meta.captured_at == captured_at && meta.derived_from.contains(&id)
+                    meta.captured_at == captured_at
+                        && meta.derived_from.contains(&id)
+                        && meta.by.is_some_and(carries)
                 });
                 let mut there: Vec<ItemId> = made_of_it.map(|meta| meta.item).collect();
                 for was in &made_of {

@@ -145,7 +145,8 @@ impl Twins {
             ObjectState::Note(meta) if meta.import == Some(*key) => Some(meta.item),
             _ => None,
         };
-        tags.filter_map(item).collect()
+        let can_be_read = |item: &ItemId| replica.meta(item).is_some();
+        tags.filter_map(item).filter(can_be_read).collect()
     }
 
     /// The masked copies of an imported note, found by the key that follows from the note's.

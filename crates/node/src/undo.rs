@@ -372,7 +372,8 @@ impl Node {
                     if !touched.insert(write.item) {
                         break; // a note is edited once in a step
                     }
-                    if let Some(opposed) = opposite(&write)? {
+                    if let Some(mut opposed) = opposite(&write)? {
+                        self.as_strict_as_elsewhere(pack, &write, &mut opposed)?;
                         self.stage_opposite(now, pack, &write, &opposed, &mut pens, &mut staged)?;
                     }
                 }

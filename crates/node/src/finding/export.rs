@@ -12,7 +12,7 @@ use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{ClientId, ItemId, PackId, PersonId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
-use kitbag_core::pack::note::Status;
+use kitbag_core::pack::note::{LINKS_MAX, Status};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::rules::{Client, Unreadable};
 use kitbag_core::release::Facts;
@@ -459,7 +459,10 @@ impl Node {
                     } else {
                         let mut note = exported(note);
                         // What an edit of the other note says, as a reader of this one sees it.
-                        note.record.supersedes.extend(replica.replaced_by(item));
+                        let replaced = replica.replaced_by(item);
+                        let supersedes = &mut note.record.supersedes;
+                        let room = LINKS_MAX.saturating_sub(supersedes.len());
+                        supersedes.extend(replaced.into_iter().take(room));
                         page.notes.push(note);
                     }
                 }

@@ -10,6 +10,7 @@ use kitbag_core::pack::DateEdit;
 use kitbag_core::pack::note::{Consent, ConsentStatus};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_crypto::MasterKey;
+use kitbag_node::carrying::{Carry, CarryOptions};
 use kitbag_node::hygiene::{
     ActDone, DAY_MILLIS, HygieneAct, HygieneAction, HygieneGo, HygieneKind, HygieneNote,
     HygieneOptions, HygieneReport, KeptBecause, Left, Why,
@@ -563,6 +564,57 @@ fn what_ends_and_what_stays_are_no_duplicates_and_signs_count() {
     let both = [group.kept.id, group.others[0].0.id];
     assert!(both.contains(&sign) && !both.contains(&ends));
     assert_eq!((group.others.len(), group.others[0].1), (1, 999));
+}
+
+/// Goal: what a go deleted comes back as strict as what was copied from it meanwhile.
+#[test]
+fn what_a_go_deleted_comes_back_as_strict_as_its_copies() {
+    let mut world = World::new(25);
+    let ana = world.add("Ana");
+    world.start(ana);
+    let (pack, other) = (
+        create(&mut world, ana, "Acme"),
+        create(&mut world, ana, "Other"),
+    );
+    let id = put(&mut world, ana, pack, note("call", Internal));
+    let say = |world: &mut World, pack, id, status| {
+        let said = NoteEdit {
+            consent: Some(Consent::new(status)),
+            ..NoteEdit::default()
+        };
+        edit(world, ana, pack, id, said);
+    };
+    say(&mut world, pack, id, ConsentStatus::Granted);
+    let options = CarryOptions {
+        to: other,
+        carry: Carry::Copy,
+        sensitivity: None,
+        purpose: None,
+        across_clients: false,
+    };
+    let copied = world.call(ana, |node, now| node.carry(now, pack, id, &options, false));
+    let copied = copied.done().written.unwrap();
+    world.run(100 * DAY_MILLIS);
+    let unread = HygieneOptions {
+        packs: Some(vec![pack]),
+        kinds: [NeverRead].into(),
+        ..self::options()
+    };
+    let report = look(&mut world, ana, &unread);
+    let found = &report.kinds[&NeverRead].notes;
+    assert_eq!(found.len(), 1);
+    put_away(
+        &mut world,
+        ana,
+        pack,
+        &[action(&found[0], HygieneAct::Delete)],
+    );
+    say(&mut world, other, copied, ConsentStatus::Withdrawn);
+    let undone = undo(&mut world, ana, pack);
+    assert!(undone.run.is_some());
+    let back = show(&mut world, ana, pack, id);
+    assert_eq!(back.status, "active");
+    assert_eq!(back.consent.unwrap().status, ConsentStatus::Withdrawn);
 }
 
 /// Goal: while a large go is taken back step by step somebody goes on writing: that stays as it is.

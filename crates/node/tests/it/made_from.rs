@@ -4,8 +4,8 @@ use super::support::*;
 use kitbag_core::id::{ImportKey, ItemId, PackId, Timestamp};
 use kitbag_core::pack::Record;
 use kitbag_core::pack::note::{Consent, ConsentStatus, NoteType, Pii, Source, SourceKind, Trust};
-use kitbag_core::policy::Sensitivity;
 use kitbag_core::policy::rules::{Client, LimitsChange, Rules, RulesChange, Setting};
+use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::release::{ConsentGap, Destination, Point, RuleName, Withheld};
 use kitbag_node::capturing::{Became, Captured, Incoming};
 use kitbag_node::carrying::{Carry, CarryOptions};
@@ -253,6 +253,48 @@ fn consents_and_rules_of_the_note_that_it_was_made_from_decide() {
         one(&mut world, ana, to, made_from(4, &[note])),
         Ok(Became::Added)
     );
+}
+
+/// Goal: a note that only says that it was made from one that its author never read takes no statement, and
+/// makes none; one of somebody who reads it does.
+#[test]
+fn who_cannot_read_a_note_has_not_carried_it() {
+    let (mut world, ana, ben, shared) = two_in_one_pack(905, Role::Editor, Internal);
+    let own = pack_of(&mut world, ana, None);
+    let note = add(&mut world, ana, own, "call", Internal);
+    let captured_at = show(&mut world, ana, own, note).captured_at;
+    let forged = Incoming {
+        captured_at: Some(captured_at),
+        ..made_from(7, &[note])
+    };
+    let forged = capture(&mut world, ben, shared, vec![forged])
+        .remove(0)
+        .unwrap()
+        .id
+        .unwrap();
+    settle(&mut world);
+    assert_eq!(
+        show(&mut world, ana, shared, forged).captured_at,
+        captured_at
+    );
+    state(&mut world, ana, own, note, ConsentStatus::Withdrawn);
+    settle(&mut world);
+    assert_eq!(show(&mut world, ben, shared, forged).consent, None);
+    let honest = add(&mut world, ana, own, "mail", Internal);
+    let options = CarryOptions {
+        to: shared,
+        carry: Carry::Copy,
+        sensitivity: None,
+        purpose: None,
+        across_clients: false,
+    };
+    let there = world.call(ana, |node, now| {
+        node.carry(now, own, honest, &options, false)
+    });
+    let there = there.done().written.unwrap();
+    state(&mut world, ana, own, honest, ConsentStatus::Withdrawn);
+    let stands = show(&mut world, ana, shared, there).consent.unwrap();
+    assert_eq!(stands.status, ConsentStatus::Withdrawn);
 }
 
 /// Goal: a masked copy that left is judged as what it is, not as the original that it names; and a copy
