@@ -211,6 +211,9 @@ impl Daemon {
             review_after: None,
             expires_at: None,
             supersedes: Vec::new(),
+            derived_from: vec![],
+            across_clients: false,
+            dry_run: false,
         };
         self.client.call(&add).await?;
         Ok(())
