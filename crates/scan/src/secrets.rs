@@ -474,21 +474,32 @@ fn assigned(text: &str, word: Range<usize>, strong: bool) -> Option<Found> {
     let most = text.floor_char_boundary((start + PROBE).min(text.len()));
     let rest = &text[start..most];
     let length = value_length(rest, quote);
-    let value = rest[..length].trim_end_matches(['.', '*', '!', '?']);
+    let first = rest[..length].trim_end_matches(['.', '*', '!', '?']);
+    // People put signs into passwords: one without quotes goes on as far as no space comes. Whether it is
+    // one is still said by what stands before the first such sign.
+    let whole = strong && quote.is_empty();
+    let length = if whole { run_length(rest) } else { length };
+    let value = match whole {
+        true => rest[..length].trim_end_matches(|c| ENDS.contains(c) || ".*!?".contains(c)),
+        false => first,
+    };
     let said = found.name("verb").is_some();
     let good = match (strong, said) {
+        (true, _) if first.is_empty() && whole => {
+            value.len() >= 6 && mixed(value) && !value.contains(['=', ':', '<', '"', '\''])
+        }
         (true, false) => {
             value.len() >= 3
-                && !keys::placeholder(value)
-                && (!code(value, rest) || !quote.is_empty())
+                && !keys::placeholder(first)
+                && (!code(first, rest) || !quote.is_empty())
         }
-        (true, true) => value.len() >= 4 && mixed(value),
+        (true, true) => value.len() >= 4 && mixed(value) && !keys::placeholder(first),
         (false, _) => opaque(value) && (!code(value, rest) || !quote.is_empty()),
     };
     let pin = text[word].to_ascii_lowercase().starts_with("pin");
     let good = good
-        && (!pin || (4..=8).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit()))
-        || pin && (4..=8).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit());
+        && !pin
+        || pin && (4..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_digit());
     if !good {
         return None;
     }
@@ -496,7 +507,8 @@ fn assigned(text: &str, word: Range<usize>, strong: bool) -> Option<Found> {
         start + value.len()
     } else {
         let most = text.floor_char_boundary((start + LONG).min(text.len()));
-        start + value_length(&text[start..most], quote)
+        let rest = &text[start..most];
+        start + if whole { run_length(rest) } else { value_length(rest, quote) }
     };
     Some(Found {
         range: start..end,
@@ -508,9 +520,17 @@ fn assigned(text: &str, word: Range<usize>, strong: bool) -> Option<Found> {
 /// So many bytes of a value decide whether it is one.
 const PROBE: usize = 256;
 
+/// Signs at which a value without quotes may end.
+const ENDS: &str = "\"'`,;<>)}&|";
+
+/// As far as no space comes.
+fn run_length(rest: &str) -> usize {
+    rest.find(char::is_whitespace).unwrap_or(rest.len())
+}
+
 fn value_length(rest: &str, quote: &str) -> usize {
     let ends = |c: char| match quote {
-        "" => c.is_whitespace() || "\"'`,;<>)}&|".contains(c),
+        "" => c.is_whitespace() || ENDS.contains(c),
         quote => quote.contains(c) || c == '\n',
     };
     rest.find(ends).unwrap_or(rest.len())
