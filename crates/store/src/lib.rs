@@ -150,14 +150,8 @@ impl Store {
         rng: &mut dyn CryptoRng,
     ) -> Result<Store, StoreError> {
         let io = |error: std::io::Error| disk("open")(redb::StorageError::Io(error));
-        let mut magic = vec![
-            0;
-            usize::try_from(backend.len().map_err(io)?)
-                .unwrap_or(usize::MAX)
-                .min(MAGIC_BYTES)
-        ];
-        backend.read(0, &mut magic).map_err(io)?;
-        if is_unfinished(&magic) {
+        let length = backend.len().map_err(io)?;
+        if is_unfinished(length, |at, bytes| backend.read(at, bytes)).map_err(io)? {
             backend.set_len(0).map_err(io)?;
         }
         let db = Database::builder()
@@ -526,28 +520,51 @@ impl Batch<'_> {
 }
 
 /// redb writes its magic number last when it makes a file, and takes a file that has none for somebody
-/// else's. Power lost in between leaves zeros there, and nothing was ever in such a file.
-fn is_unfinished(magic: &[u8]) -> bool {
-    !magic.is_empty() && magic.iter().all(|byte| *byte == 0)
+/// else's. Power lost in between leaves zeros there and behind its header, and nothing was ever in such a
+/// file. Where anything else stands, a header was lost: what is left is not touched.
+fn is_unfinished(
+    length: u64,
+    mut read: impl FnMut(u64, &mut [u8]) -> std::io::Result<()>,
+) -> std::io::Result<bool> {
+    let mut at = 0;
+    let mut page = vec![0; HEADER_PAGE_BYTES];
+    while at < length {
+        let rest = usize::try_from(length - at).unwrap_or(usize::MAX);
+        let bytes = page.len().min(rest);
+        let page = &mut page[..bytes];
+        read(at, page)?;
+        let looked = match at {
+            0 => &page[..bytes.min(MAGIC_BYTES)],
+            _ => page,
+        };
+        if looked.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        at += bytes as u64;
+    }
+    Ok(length > 0)
 }
 
 /// Empties a file that was never finished; says whether it was one.
 fn begin_anew_if_unfinished(path: &Path) -> std::io::Result<bool> {
-    use std::io::Read;
+    use std::io::{Read, Seek, SeekFrom};
     let mut file = std::fs::OpenOptions::new()
         .read(true)
         .write(true)
         .open(path)?;
-    let mut magic = Vec::new();
-    file.by_ref()
-        .take(MAGIC_BYTES as u64)
-        .read_to_end(&mut magic)?;
-    if is_unfinished(&magic) {
+    let length = file.metadata()?.len();
+    let unfinished = is_unfinished(length, |at, bytes| {
+        file.seek(SeekFrom::Start(at))?;
+        file.read_exact(bytes)
+    })?;
+    if unfinished {
         file.set_len(0)?;
     }
-    Ok(is_unfinished(&magic))
+    Ok(unfinished)
 }
 
+/// Bytes at the beginning of a file in which redb's header stands, and nothing else.
+const HEADER_PAGE_BYTES: usize = 4096;
 /// Bytes of redb's magic number.
 const MAGIC_BYTES: usize = 9;
 const FORMAT_KEY: &str = "format";
@@ -607,6 +624,30 @@ mod tests {
         let error = open(&path).unwrap_err();
         assert!(matches!(error, StoreError::Disk { .. }) && error.is_damage());
         assert_eq!(std::fs::read(&path).unwrap(), b"letters to my aunt");
+    }
+
+    /// Goal: a database that lost its first bytes, however many, is never taken for one that was not
+    /// begun: it is refused, and nothing of it changes.
+    #[test]
+    fn a_database_whose_beginning_is_gone_is_left_as_it_is() {
+        let home = tempfile::tempdir().unwrap();
+        for gone in [1, 8, MAGIC_BYTES, 16, 512, HEADER_PAGE_BYTES] {
+            let path = home.path().join(format!("without {gone}"));
+            drop(open(&path).unwrap());
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[..gone].fill(0);
+            std::fs::write(&path, &bytes).unwrap();
+            let error = open(&path).unwrap_err();
+            assert!(error.is_damage(), "{gone}: {error}");
+            assert!(std::fs::read(&path).unwrap() == bytes, "{gone}");
+            let memory = redb::backends::InMemoryBackend::new();
+            memory.set_len(bytes.len() as u64).unwrap();
+            memory.write(0, &bytes).unwrap();
+            let master = MasterKey::from_bytes([1; 32]);
+            let mut rng = ChaCha20Rng::seed_from_u64(1);
+            let error = Store::open_backend(memory, &master, &mut rng).unwrap_err();
+            assert!(error.is_damage(), "{gone}: {error}");
+        }
     }
 
     #[test]
