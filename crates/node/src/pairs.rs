@@ -53,10 +53,9 @@ impl Links {
 impl Replica {
     /// Which sensitivities the person of this device sees, from public to restricted: as whoever reads a
     /// note is judged. What was opened before a clearance was lowered is still on the disk, and is not in
-    /// sight any more; whoever is out of the pack keeps what they had.
+    /// sight any more; whoever is out of the pack keeps what they had in sight then.
     pub(crate) fn sight(&self) -> [bool; 4] {
-        let is_member = self.policy.member(&self.reader).is_some();
-        Sensitivity::ALL.map(|of| !is_member || self.policy.may_open(&self.reader, of))
+        Sensitivity::ALL.map(|of| self.policy.may_see(&self.reader, of))
     }
 
     /// Whether the person of this device sees notes of this sensitivity.

@@ -351,6 +351,22 @@ impl Policy {
             .any(|grant| grant.role.may_read() && grant.clearance >= sensitivity)
     }
 
+    /// Whether a device shows its person what it has of this sensitivity: a member what they may open,
+    /// and whoever is out what they could see until then. What they were lowered below before stays
+    /// hidden. Somebody whom no grant here ever named is not judged.
+    pub fn may_see(&self, person: &PersonId, sensitivity: Sensitivity) -> bool {
+        if self.member(person).is_some() {
+            return self.may_open(person, sensitivity);
+        }
+        let given = self.outcome.given.values();
+        let mut given = given.filter(|given| given.person == *person).peekable();
+        if given.peek().is_none() {
+            return true;
+        }
+        let mut kept = given.filter(|given| self.given_instead(given).is_none());
+        kept.any(|given| given.role.may_read() && given.clearance >= sensitivity)
+    }
+
     /// Whether the person may write notes of this sensitivity now: by one live grant that gives the
     /// role, the clearance and keys.
     pub fn may_write(&self, person: &PersonId, sensitivity: Sensitivity) -> bool {

@@ -101,6 +101,29 @@ fn after_a_clearance_is_lowered_nothing_above_it_is_in_sight() {
     assert_no_violations(&mut world);
 }
 
+/// Goal: whoever was lowered and is then removed keeps in sight what was so until then, and no more.
+#[test]
+fn a_removal_brings_nothing_back_into_sight() {
+    let (mut world, ana, ben, pack) = two_in_one_pack(873, Role::Editor, Sensitivity::Confidential);
+    let low = add(&mut world, ana, pack, "low", Sensitivity::Internal);
+    let high = add(&mut world, ana, pack, "high", Sensitivity::Confidential);
+    settle(&mut world);
+    let lower = role(&world, ben, Role::Reader, Sensitivity::Internal);
+    change(&mut world, ana, pack, &lower);
+    settle(&mut world);
+    let lowered = seen(&mut world, ben, pack, low, high);
+    assert_eq!(lowered.listed, [low]);
+    let ben_is = world.node(ben).me().person;
+    remove_person(&mut world, ana, pack, ben_is);
+    settle(&mut world);
+    assert_eq!(world.node(ben).pack(pack).unwrap().role, None);
+    assert_eq!(seen(&mut world, ben, pack, low, high), lowered);
+    world.lose_power(ben);
+    assert_eq!(world.start(ben), Opened::Up);
+    assert_eq!(seen(&mut world, ben, pack, low, high), lowered);
+    assert_no_violations(&mut world);
+}
+
 /// Goal: undo names no note that its own writer does not see any more.
 #[test]
 fn undo_names_nothing_above() {
