@@ -130,6 +130,13 @@ fn beyond_undo(beyond: Beyond) -> Failure {
                 &note.to_string()[..10]
             ),
         ),
+        Beyond::ConsentElsewhere(note) => (
+            "stated a consent that holds for its notes in other packs too",
+            format!(
+                "say what holds now, of each of them: kitbag edit {} --consent STATUS",
+                &note.to_string()[..10]
+            ),
+        ),
         Beyond::Left => (
             "left the pack",
             format!("ask one of its admins to let you in; {BEFORE}"),

@@ -82,6 +82,20 @@ impl Node {
         pack: PackId,
         id: ItemId,
     ) -> Result<Option<Consent>, NodeError> {
+        let Some(stated) = self.strictest_elsewhere(pack, id)? else {
+            return Ok(None);
+        };
+        let (_, _, built) = self.read_note(pack, id)?;
+        let edit = tightened(&built, &stated, true);
+        Ok(edit.and_then(|edit| edit.consent))
+    }
+
+    /// The strictest that is said of what was carried from a note, or it was moved from.
+    pub(crate) fn strictest_elsewhere(
+        &self,
+        pack: PackId,
+        id: ItemId,
+    ) -> Result<Option<Consent>, NodeError> {
         let replica = self.packs.need(pack)?;
         let is_copy = !replica.originals_of(&id).is_empty();
         let mut from = replica.partners_of(&id);
@@ -104,12 +118,35 @@ impl Node {
                 false => {}
             }
         }
-        let Some(stated) = Consent::strictest(statements) else {
-            return Ok(None);
-        };
-        let (_, _, built) = self.read_note(pack, id)?;
-        let edit = tightened(&built, &stated, true);
-        Ok(edit.and_then(|edit| edit.consent))
+        Ok(Consent::strictest(statements))
+    }
+
+    /// The same, with what is said of the notes of other packs that it was itself carried from.
+    pub(crate) fn strictest_on_its_way(
+        &self,
+        pack: PackId,
+        id: ItemId,
+    ) -> Result<Option<Consent>, NodeError> {
+        let mut statements: Vec<Consent> = Vec::new();
+        statements.extend(self.strictest_elsewhere(pack, id)?);
+        let replica = self.packs.need(pack)?;
+        let packs = self.packs.ids();
+        let family = [id].into_iter().chain(replica.partners_of(&id));
+        for (meta, _) in family.filter_map(|of| replica.meta(&of)) {
+            let others = packs.iter().filter(|other| **other != pack);
+            let made_of =
+                others.flat_map(|other| meta.derived_from.iter().map(move |was| (*other, *was)));
+            for (other, was) in made_of {
+                let there = self.packs.get(&other).and_then(|there| there.meta(&was));
+                if there.is_none_or(|(there, _)| there.captured_at != meta.captured_at) {
+                    continue;
+                }
+                if let Ok((_, _, built)) = self.read_note(other, was) {
+                    statements.extend(built.whole_view().consent);
+                }
+            }
+        }
+        Ok(Consent::strictest(statements))
     }
 
     /// Notes of other packs that were carried from these, with their masked copies, and those that these

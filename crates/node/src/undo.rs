@@ -11,6 +11,7 @@ use crate::hygiene::{Run, RunUndone, Runs};
 use crate::objects::{BuiltNote, ObjectState};
 use crate::pens::Pens;
 use crate::replica::{Replica, Staged};
+use crate::stated_elsewhere::allows_less;
 use crate::superseding::staged;
 use crate::view::{AudienceMember, Deletion, Linked, Redaction};
 use crate::{Node, NodeError, SETTING_BYTES_MAX, read_hint};
@@ -111,6 +112,8 @@ pub enum Beyond {
     Rules,
     /// A note got its first statement of consent, which has no opposite.
     Consent(ItemId),
+    /// A note got a statement of consent that stands in other packs too.
+    ConsentElsewhere(ItemId),
 }
 
 impl Node {
@@ -390,15 +393,25 @@ impl Node {
         Ok(told)
     }
 
-    /// A note that comes back does so under the strictest consent of what went to other packs.
+    /// A note that comes back does so under the strictest consent of what went to other packs, and a
+    /// statement that holds there too is not taken back in one of them.
     fn as_strict_as_elsewhere(
         &self,
         pack: PackId,
         write: &Write,
         opposed: &mut Opposite,
     ) -> Result<(), NodeError> {
-        if opposed.what == UndoneWrite::Deleted && opposed.edit.consent.is_none() {
-            opposed.edit.consent = self.consent_from_elsewhere(pack, write.item)?;
+        match &opposed.edit.consent {
+            None if opposed.what == UndoneWrite::Deleted => {
+                opposed.edit.consent = self.consent_from_elsewhere(pack, write.item)?;
+            }
+            None => {}
+            Some(consent) => {
+                let elsewhere = self.strictest_on_its_way(pack, write.item)?;
+                if elsewhere.is_some_and(|stands| allows_less(Some(&stands), consent)) {
+                    return Err(NodeError::BeyondUndo(Beyond::ConsentElsewhere(write.item)));
+                }
+            }
         }
         Ok(())
     }

@@ -6,8 +6,9 @@ use super::verbs::{add_pair, call, carry, undo};
 use kitbag_core::id::{ItemId, PackId};
 use kitbag_core::pack::note::{Consent, ConsentStatus};
 use kitbag_core::policy::{Role, Sensitivity};
+use kitbag_node::NodeError;
 use kitbag_node::carrying::Carry;
-use kitbag_node::undo::{Along, UndoneWrite};
+use kitbag_node::undo::{Along, Beyond, UndoneWrite};
 use kitbag_node::view::{EditedNote, Elsewhere, NoteEdit};
 use kitbag_testkit::{Who, World};
 
@@ -82,6 +83,39 @@ fn a_withdrawal_reaches_what_was_carried_into_other_packs() {
     );
     assert_eq!(said(&mut world, ana, from, copy), Some(Withdrawn));
     assert_eq!(said(&mut world, ana, packs[0], second), Some(Withdrawn));
+}
+
+/// Goal: what was stated of a note and of what was carried from it is not taken back in one pack alone.
+#[test]
+fn undo_takes_no_statement_back_that_holds_in_other_packs_too() {
+    let (mut world, ana, _, from) = two_in_one_pack(47, Role::Editor, Internal);
+    let to = create(&mut world, ana, &secret("other"));
+    let note = add(&mut world, ana, from, "note", Internal);
+    say(&mut world, ana, from, note, Consent::new(Granted));
+    let alone = say(&mut world, ana, from, note, Consent::new(Limited));
+    assert!(alone.elsewhere.is_empty());
+    undo(&mut world, ana, from);
+    assert_eq!(said(&mut world, ana, from, note), Some(Granted));
+    let done = call(&mut world, ana, |node, now| {
+        node.carry(now, from, note, &carry(to, Carry::Copy), false)
+    });
+    let there = done.unwrap().written.unwrap();
+    say(&mut world, ana, from, note, Consent::new(Withdrawn));
+    for (pack, id) in [(to, there), (from, note)] {
+        for only in [None, Some(id)] {
+            let refused = call(&mut world, ana, |node, now| {
+                node.undo(now, pack, only, false)
+            });
+            assert!(
+                matches!(
+                    refused,
+                    Err(NodeError::BeyondUndo(Beyond::ConsentElsewhere(of))) if of == id
+                ),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(said(&mut world, ana, pack, id), Some(Withdrawn));
+    }
 }
 
 /// Goal: where this person may not write any more, they are told that the note stands as before.
