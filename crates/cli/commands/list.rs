@@ -27,7 +27,8 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
     if context.out.is_json() {
         return context.out.document(&answer);
     }
-    if answer.notes.is_empty() && answer.ended.is_none() && answer.superseded == 0 {
+    let none = answer.notes.is_empty() && answer.ended.is_none();
+    if none && answer.superseded == 0 && answer.unreadable == 0 {
         let pack = words::pack(&answer.pack);
         context.out.say(match call.listed {
             Listed::Deleted => format!("No deleted notes in {pack}."),
@@ -51,6 +52,12 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
         context
             .out
             .say(format!("{more} replaced by others: --all shows them too"));
+    }
+    if answer.unreadable > 0 {
+        let notes = words::count(answer.unreadable, "note does", "notes do");
+        context.out.say(format!(
+            "{notes} not open from this device's disk, and nothing is shown of them: kitbag doctor says what is damaged"
+        ));
     }
     if let Some(ended) = &answer.ended {
         context.out.say(membership::ended(ended, &Zoned::now()));

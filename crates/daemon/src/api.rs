@@ -323,6 +323,8 @@ async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
     let id = served.pack(call.pack).await?;
     let notes = served.engine.notes(id).await.map_err(|e| failed(&e))?;
     let ended = served.engine.ending(id).await.map_err(|e| failed(&e))?;
+    let unreadable = served.engine.unreadable_notes(id).await;
+    let unreadable = unreadable.map_err(|e| failed(&e))?;
     Ok(Notes {
         v: V1,
         pack: served.pack_ref(id).await?,
@@ -335,6 +337,7 @@ async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
             .filter(|note| call.listed.holds(&note.status))
             .map(convert::note_line)
             .collect(),
+        unreadable,
         ended: ended.map(convert::ended),
     })
 }

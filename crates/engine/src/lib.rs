@@ -297,6 +297,16 @@ impl Engine {
         self.worker()?.call(move |node, _| node.notes(pack)).await
     }
 
+    /// How many notes of a pack would be among these, if they opened from disk; up to 1,024 are looked for.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`], [`EngineError::Storage`].
+    pub async fn unreadable_notes(&self, pack: PackId) -> Result<u64, EngineError> {
+        self.worker()?
+            .call(move |node, _| node.unreadable_notes(pack))
+            .await
+    }
+
     /// One note in full.
     ///
     /// # Errors

@@ -398,6 +398,9 @@ pub struct Notes {
     /// How many more there are that others replaced, if they are not in it.
     #[serde(default)]
     pub superseded: u64,
+    /// How many would be in it, if they opened from this device's disk; up to 1,024 are looked for.
+    #[serde(default)]
+    pub unreadable: u64,
     /// How the own membership ended, if it did: there will be no more of them.
     pub ended: Option<Ended>,
 }

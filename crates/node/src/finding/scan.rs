@@ -14,6 +14,8 @@ use kitbag_store::StoreError;
 const SLICE_NOTES: u64 = 64;
 /// Bytes of text after which a slice ends.
 const SLICE_BYTES: usize = 1 << 20;
+/// Objects that one list looks at for whether they open, at most: some 50 milliseconds.
+const WAITING_LOOKED_AT_MAX: usize = 1_024;
 /// Edits of a note that take as long as one more note.
 const EDITS_PER_NOTE: u64 = 4;
 
@@ -185,12 +187,11 @@ fn as_stored(replica: &Replica) -> Vec<ItemId> {
 
 /// What may be a note that this person reads, if it opened: it has not, for whatever reason.
 fn waiting(replica: &Replica, me: PersonId) -> Vec<ObjectTag> {
-    let is_member = replica.policy.member(&me).is_some();
     let objects = replica.objects.iter();
     objects
         .filter(|(tag, object)| {
             matches!(object.state, ObjectState::Waiting)
-                && (!is_member || replica.policy.may_open(&me, object.sensitivity))
+                && replica.policy.may_see(&me, object.sensitivity)
                 && replica.placements.item(tag).is_none() // a move of it says what it is
         })
         .map(|(tag, _)| *tag)
@@ -237,6 +238,20 @@ impl Node {
             }
         }
         Ok(false)
+    }
+
+    /// How many notes of a pack this person would read and does not, because they do not open from disk.
+    /// Looks at 1,024 objects at most.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`], [`NodeError::Store`].
+    pub fn unreadable_notes(&self, pack: PackId) -> Result<u64, NodeError> {
+        let waiting = waiting(self.packs.need(pack)?, self.me.person());
+        let mut unreadable = 0;
+        for tag in waiting.into_iter().take(WAITING_LOOKED_AT_MAX) {
+            unreadable += u64::from(self.is_lost(pack, tag, &mut Spent::default())?);
+        }
+        Ok(unreadable)
     }
 
     /// A note; nothing if this person does not see it, for whatever reason.

@@ -450,6 +450,8 @@ fn a_note_that_does_not_open_is_counted_and_the_total_is_not_exact() {
         damage::turn_bit(&database, "contents.2", at).unwrap();
     }
     let mut node = reopened(dir.path(), 13);
+    assert_eq!(node.unreadable_notes(pack).unwrap(), 1);
+    assert_eq!(node.unreadable_notes(other).unwrap(), 0);
     let everywhere = search(&node, options("zeppelin"));
     let not_here = search(&node, options("nightingale"));
     for (found, expected) in [(&everywhere, &[whole][..]), (&not_here, &[])] {
