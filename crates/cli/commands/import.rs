@@ -79,7 +79,6 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
     let tags = tags(&args.tags)?;
     // Before anything is sent: a name that is mistyped imports nothing.
     let named = files::named(args.kind, &args.paths)?;
-    let is_one_note = args.kind == Kind::Markdown && matches!(named.as_slice(), [Named::File(_)]);
     let given = tags.clone();
     let client = launch::client(context).await?;
     let pack = directory::pack(context, &client, args.pack.clone()).await?;
@@ -121,7 +120,7 @@ pub(super) async fn run(context: &Context, args: ImportArgs) -> anyhow::Result<(
     if let Some(failure) = report.failure(first_error.as_ref()) {
         return Err(failure.into());
     }
-    if let Some(failure) = report.only_one_skipped().filter(|_| is_one_note) {
+    if let Some(failure) = report.all_skipped() {
         return Err(failure.into());
     }
     match context.out.is_json() {
@@ -262,8 +261,17 @@ struct Sending<'c> {
     origin: Option<ImportOrigin>,
 }
 
-/// A note that is to be sent, with its place and its id in the file.
-type Waiting = ((String, Option<String>), ImportNote);
+/// Where a note stands in its file.
+struct InFile {
+    place: String,
+    /// Its id there.
+    id: Option<String>,
+    /// Whether its key names no place: another text there before is no older self of it.
+    is_nowhere: bool,
+}
+
+/// A note that is to be sent.
+type Waiting = (InFile, ImportNote);
 
 impl Sending<'_> {
     /// Fails if what left a pack of one client would come into one of another.
@@ -306,21 +314,25 @@ impl Sending<'_> {
     ) -> Result<(), Failure> {
         let mut waiting = Vec::with_capacity(notes.len());
         for note in notes {
-            let (place, id) = (note.place.clone(), note.id.clone());
+            let in_file = InFile {
+                place: note.place.clone(),
+                id: note.id.clone(),
+                is_nowhere: note.is_nowhere,
+            };
             let is_message = note.note_type == "message";
             let said = is_message.then(|| batch::end_of(&note.body));
-            let was = id.clone().filter(|_| self.keeps_ids);
+            let was = note.id.clone().filter(|_| self.keeps_ids);
             let asked = std::mem::replace(&mut self.before, said).filter(|_| is_message);
             match batch::request(note, self.sensitivity, &self.tags, self.links.ids()) {
                 Ok(request) => waiting.push((
-                    (place, id),
+                    in_file,
                     ImportNote {
                         was,
                         asked,
                         ..request
                     },
                 )),
-                Err(why) => report.refuse(place, why),
+                Err(why) => report.refuse(in_file.place, why),
             }
         }
         // The last one is sent next.
@@ -357,14 +369,14 @@ impl Sending<'_> {
             across_clients: self.across_clients,
             dry_run: self.dry_run,
         };
-        let imported = match self.client.call(&call).await {
+        let mut imported = match self.client.call(&call).await {
             Ok(imported) => imported,
             Err(ClientError::Failed(failure)) if failure.code == Code::RequestTooLarge => {
                 if places.len() == 1 {
                     if let Some(conversation) = said[0] {
                         self.said = Some((conversation, Sensitivity::Restricted));
                     }
-                    let place = places.pop().map(|(place, _)| place);
+                    let place = places.pop().map(|of| of.place);
                     report.refuse(place.unwrap_or_default(), failure.message);
                     return Ok(None);
                 }
@@ -382,7 +394,10 @@ impl Sending<'_> {
         }
         self.keep_ids(&places, &imported);
         self.keep_said(&said, &imported);
-        let places: Vec<String> = places.into_iter().map(|(place, _)| place).collect();
+        for (of, note) in places.iter().zip(&mut imported.notes) {
+            note.changed &= !of.is_nowhere;
+        }
+        let places: Vec<String> = places.into_iter().map(|of| of.place).collect();
         report.imported(&places, imported);
         Ok(None)
     }
@@ -406,9 +421,9 @@ impl Sending<'_> {
         }
     }
 
-    fn keep_ids(&mut self, places: &[(String, Option<String>)], imported: &Imported) {
-        for ((_, of_file), note) in places.iter().zip(&imported.notes) {
-            if let (true, Some(of_file), Some(here)) = (self.keeps_ids, of_file, &note.id) {
+    fn keep_ids(&mut self, places: &[InFile], imported: &Imported) {
+        for (of, note) in places.iter().zip(&imported.notes) {
+            if let (true, Some(of_file), Some(here)) = (self.keeps_ids, &of.id, &note.id) {
                 self.links.keep(of_file, here);
             }
         }

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::{input, launch, words};
 use clap::Args;
-use kitbag_rpc::{NoteRedacted, RedactNote, V1};
+use kitbag_rpc::{NoteRedacted, RedactNote, Sensitivity, V1};
 
 #[derive(Debug, Args)]
 pub(crate) struct RedactArgs {
@@ -41,12 +41,33 @@ pub(super) async fn run(context: &Context, args: RedactArgs) -> anyhow::Result<(
     }
     call.dry_run = false;
     let done = client.call(&call).await?;
+    if let Some(warning) = warning(&done) {
+        context.out.say(warning);
+    }
     if context.out.is_json() {
         return context.out.document(&done);
     }
     context.out.data(&done.note.id)?;
     context.out.say(in_words(&done));
     Ok(())
+}
+
+/// What was found in the reason, where more people read it than that is for.
+fn warning(redacted: &NoteRedacted) -> Option<String> {
+    if redacted.found.is_empty() || redacted.note.sensitivity == Sensitivity::Restricted {
+        return None;
+    }
+    let kinds = redacted.found.join(", ").replace('_', " ");
+    let (reader, way) = match redacted.dry_run {
+        true => ("would read", "leave that out of --reason"),
+        false => (
+            "reads",
+            "take it back with kitbag undo, and give another --reason",
+        ),
+    };
+    Some(format!(
+        "Careful: the reason holds personal data ({kinds}), and whoever has the note {reader} it: {way}"
+    ))
 }
 
 /// What it does not do, in every answer.
@@ -60,6 +81,9 @@ fn terms(plan: &NoteRedacted) -> String {
         words::inline(&plan.title)
     );
     told.push_str(&copies(plan));
+    if let Some(warning) = warning(plan) {
+        told = format!("{warning}\n{told}");
+    }
     format!("{told}\n{KEPT}")
 }
 

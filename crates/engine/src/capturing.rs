@@ -1,6 +1,6 @@
 //! Taking notes in: looked through for personal data first, off the node's thread.
 
-use crate::screening::{PackIds, Screened, Screening, noted, screen};
+use crate::screening::{Beside, PackIds, Screened, Screening, noted, screen};
 use crate::{
     AudienceMember, CaptureDone, Captured, Engine, EngineError, Incoming, LeftFrom, PackId, Pii,
     Sensitivity, Via,
@@ -16,11 +16,18 @@ pub struct ToCapture {
     pub note: Incoming,
     /// The text that it answers, if it is a message: a date is read as one of birth if that asks for it.
     pub asked: Option<String>,
+    /// The row of a table of which it is made, in lines of `column: value`: what that shows to be a value
+    /// is one in the note.
+    pub row: Option<String>,
 }
 
 impl From<Incoming> for ToCapture {
     fn from(note: Incoming) -> ToCapture {
-        ToCapture { note, asked: None }
+        ToCapture {
+            note,
+            asked: None,
+            row: None,
+        }
     }
 }
 
@@ -85,7 +92,25 @@ impl Engine {
         screening: Screening,
         arriving: Arriving,
     ) -> Result<CapturedNotes, EngineError> {
-        let screened = self.screened(pack, notes, screening).await?;
+        loop {
+            let again = notes.clone();
+            let done = self.capture_once(pack, again, screening, arriving.clone());
+            if let Some(captured) = done.await? {
+                return Ok(captured);
+            }
+        }
+    }
+
+    /// The same; nothing is taken in, and nothing given back, if the pack names other ids by now than were
+    /// looked for.
+    async fn capture_once(
+        &self,
+        pack: PackId,
+        notes: Vec<ToCapture>,
+        screening: Screening,
+        arriving: Arriving,
+    ) -> Result<Option<CapturedNotes>, EngineError> {
+        let (ids, screened) = self.screened(pack, notes, screening).await?;
         let mut held = Vec::with_capacity(screened.len());
         let mut incoming = Vec::with_capacity(screened.len());
         for mut one in screened {
@@ -95,6 +120,9 @@ impl Engine {
         }
         let capture = move |node: &mut kitbag_node::Node, now| {
             // In the same step: what the rules say now is what holds.
+            if PackIds::of(node, pack)? != ids {
+                return Ok(None);
+            }
             node.may_receive(pack, &arriving.from, arriving.across_clients)?;
             let done = node.capture_or_plan(now, pack, incoming, arriving.dry_run)?;
             for outcome in &done.notes {
@@ -111,9 +139,12 @@ impl Engine {
                     }
                 }
             }
-            Ok(done)
+            Ok(Some(done))
         };
-        let CaptureDone { notes, audiences } = self.worker()?.call(capture).await?;
+        let done = self.worker()?.call(capture).await?;
+        let Some(CaptureDone { notes, audiences }) = done else {
+            return Ok(None);
+        };
         let captured = notes
             .into_iter()
             .zip(held)
@@ -122,10 +153,10 @@ impl Engine {
                 held,
                 not_found,
             });
-        Ok(CapturedNotes {
+        Ok(Some(CapturedNotes {
             notes: captured.collect(),
             audiences,
-        })
+        }))
     }
 
     async fn screened(
@@ -133,7 +164,7 @@ impl Engine {
         pack: PackId,
         notes: Vec<ToCapture>,
         screening: Screening,
-    ) -> Result<Vec<Screened>, EngineError> {
+    ) -> Result<(PackIds, Vec<Screened>), EngineError> {
         let default = move |node: &mut kitbag_node::Node, _| {
             Ok((node.default_sensitivity(pack)?, PackIds::of(node, pack)?))
         };
@@ -141,13 +172,17 @@ impl Engine {
         let look = move || {
             let scanner = ids.scanner();
             let screen = |to: ToCapture| {
-                let asked = to.asked.as_deref().unwrap_or("");
+                let beside = Beside {
+                    asked: to.asked.as_deref().unwrap_or(""),
+                    row: to.row.as_deref().unwrap_or(""),
+                };
                 match screening {
-                    Screening::Masked => screen(&scanner, to.note, asked, default),
-                    Screening::Unmasked => noted(&scanner, to.note, asked),
+                    Screening::Masked => screen(&scanner, to.note, beside, default),
+                    Screening::Unmasked => noted(&scanner, to.note, beside),
                 }
             };
-            notes.into_iter().map(screen).collect()
+            let screened = notes.into_iter().map(screen).collect();
+            (ids, screened)
         };
         tokio::task::spawn_blocking(look)
             .await

@@ -90,7 +90,7 @@ impl Engine {
     }
 
     /// Takes the content of a note out, and of its masked copies; with `dry_run` only says what that
-    /// would do.
+    /// would do. Gives back which kinds of personal data the reason holds, too: it stays to be read.
     ///
     /// # Errors
     /// [`EngineError::NotFound`]; [`EngineError::BadInput`] for the reason; [`EngineError::Denied`],
@@ -101,7 +101,7 @@ impl Engine {
         id: ItemId,
         reason: String,
         dry_run: bool,
-    ) -> Result<Redacted, EngineError> {
+    ) -> Result<(Redacted, BTreeSet<Pii>), EngineError> {
         let read = move |node: &mut kitbag_node::Node, _| {
             Ok((node.note(pack, id)?, PackIds::of(node, pack)?))
         };
@@ -109,12 +109,15 @@ impl Engine {
         let text = reason.clone();
         let look = move || {
             let scanner = ids.scanner();
-            reason_of_copies(&scanner, text, shown_by(&scanner, &note).as_ref())
+            let found = found_in(&scanner, [&text]);
+            let of_copies = reason_of_copies(&scanner, text, shown_by(&scanner, &note).as_ref());
+            (of_copies, found)
         };
-        let of_copies = tokio::task::spawn_blocking(look).await;
-        let of_copies = of_copies.map_err(|_| EngineError::Stopped)?;
-        self.worker()?
-            .call(move |node, now| node.redact_saying(now, pack, id, &reason, &of_copies, dry_run))
-            .await
+        let looked = tokio::task::spawn_blocking(look).await;
+        let (of_copies, found) = looked.map_err(|_| EngineError::Stopped)?;
+        let write = move |node: &mut kitbag_node::Node, now| {
+            node.redact_saying(now, pack, id, &reason, &of_copies, dry_run)
+        };
+        Ok((self.worker()?.call(write).await?, found))
     }
 }

@@ -18,7 +18,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum EngineError {
     /// Nothing by that id or name.
-    #[error("no {what} {selector:?}")]
+    #[error("{}", none_such(what, selector))]
     NotFound {
         /// "pack" or "note".
         what: &'static str,
@@ -356,6 +356,14 @@ impl From<Denied> for EngineError {
     }
 }
 
+/// Nothing is there that goes by a name or id, if it is known by which.
+fn none_such(what: &str, selector: &str) -> String {
+    match selector {
+        "" => format!("there is no such {what} here"),
+        _ => format!("no {what} {selector:?}"),
+    }
+}
+
 /// What lets a note leave that stays for this reason, if anything does.
 fn to_release(why: &Withheld) -> &'static str {
     match why {
@@ -372,6 +380,8 @@ fn to_release(why: &Withheld) -> &'static str {
         why if why.asks_for_consent() => {
             "ask the person concerned, and state what they say: kitbag edit NOTE --consent STATUS"
         }
+        Withheld::Deleted => "bring it back first: kitbag delete NOTE --restore",
+        Withheld::Redacted => "nothing of it is shown any more; take that back first: kitbag undo",
         _ => "what it allows: kitbag policy show PACK",
     }
 }

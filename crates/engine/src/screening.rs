@@ -40,7 +40,7 @@ pub(crate) struct Screened {
 static EVERY_PACK: LazyLock<Scanner> = LazyLock::new(|| Scanner::new(&Rules::default()));
 
 /// Ids that the rules of a pack name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PackIds {
     ids: BTreeSet<NamedId>,
     fields: BTreeSet<NamedField>,
@@ -85,16 +85,24 @@ fn scanned(kind: Pii) -> kitbag_scan::Pii {
     same.unwrap_or(kitbag_scan::Pii::Other)
 }
 
-/// Looks a note through. `asked` is the text that it answers, if it is a message; `default` is the
-/// pack's sensitivity.
+/// What stands beside a note and tells more of what is in it. The default tells nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beside<'a> {
+    /// The text that it answers, if it is a message.
+    pub(crate) asked: &'a str,
+    /// The row of a table of which it is made, in lines of `column: value`.
+    pub(crate) row: &'a str,
+}
+
+/// Looks a note through; `default` is the pack's sensitivity.
 pub(crate) fn screen(
     scanner: &Scanner,
     note: Incoming,
-    asked: &str,
+    beside: Beside<'_>,
     default: Sensitivity,
 ) -> Screened {
     let wanted = note.sensitivity;
-    let mut copy = Copy::of(scanner, note.record.clone(), asked);
+    let mut copy = Copy::of(scanner, note.record.clone(), beside);
     let is_masked = copy.mask();
     let Copy { record, found, .. } = copy;
     let mut note = note;
@@ -123,8 +131,8 @@ pub(crate) fn screen(
 
 /// A note that stands where its writer puts it, with the kinds of personal data that are found in it:
 /// rules of the pack may ask for them.
-pub(crate) fn noted(scanner: &Scanner, note: Incoming, asked: &str) -> Screened {
-    let mut copy = Copy::of(scanner, note.record.clone(), asked);
+pub(crate) fn noted(scanner: &Scanner, note: Incoming, beside: Beside<'_>) -> Screened {
+    let mut copy = Copy::of(scanner, note.record.clone(), beside);
     let _ = copy.mask(); // it is looked through alone
     let mut note = note;
     note.record.pii.extend(&copy.found);
@@ -140,7 +148,7 @@ pub(crate) fn noted(scanner: &Scanner, note: Incoming, asked: &str) -> Screened 
 /// would leave with them.
 pub(crate) fn redacted(scanner: &Scanner, record: Record) -> Option<(Record, BTreeMap<Pii, u64>)> {
     let stated = record.pii.clone();
-    let mut copy = Copy::of(scanner, record, "");
+    let mut copy = Copy::of(scanner, record, Beside::default());
     let is_masked = copy.mask();
     let (record, found, counts) = (copy.record, copy.found, copy.counts);
     (is_masked && stated.is_subset(&found)).then_some((record, counts))
@@ -204,7 +212,7 @@ const REASON_OF_COPIES: &str = "its original was redacted";
 struct Copy<'a> {
     scanner: &'a Scanner,
     record: Record,
-    asked: &'a str,
+    beside: Beside<'a>,
     found: BTreeSet<Pii>,
     /// How many values of each kind were found.
     counts: BTreeMap<Pii, u64>,
@@ -266,11 +274,11 @@ fn holds(scanner: &Scanner, text: &str, values: Option<&Values>) -> bool {
 }
 
 impl<'a> Copy<'a> {
-    fn of(scanner: &'a Scanner, record: Record, asked: &'a str) -> Copy<'a> {
+    fn of(scanner: &'a Scanner, record: Record, beside: Beside<'a>) -> Copy<'a> {
         Copy {
             scanner,
             record,
-            asked,
+            beside,
             found: BTreeSet::new(),
             counts: BTreeMap::new(),
         }
@@ -304,6 +312,7 @@ impl<'a> Copy<'a> {
         let long = [&record.body, &record.title, &record.source.label];
         let others = self.others();
         let texts = long.into_iter().chain(&others).map(String::as_str);
+        let texts = texts.chain([self.beside.row]);
         shown(self.scanner, texts, self.hint(None))
     }
 
@@ -376,7 +385,7 @@ impl<'a> Copy<'a> {
 
     fn hint<'h>(&'h self, known: Option<Known<'h>>) -> Hint<'h> {
         let asked = match self.record.note_type {
-            NoteType::Message => self.asked,
+            NoteType::Message => self.beside.asked,
             _ => "",
         };
         Hint {
@@ -453,7 +462,15 @@ mod tests {
             let rows = (0..values).map(|at| format!("m{at}@example.com"));
             note(&rows.collect::<Vec<_>>().join("\n"))
         };
-        let screened = |values| screen(&EVERY_PACK, of(values), "", Sensitivity::Internal).note;
+        let screened = |values| {
+            screen(
+                &EVERY_PACK,
+                of(values),
+                Beside::default(),
+                Sensitivity::Internal,
+            )
+            .note
+        };
         let most = screened(VALUES_MAX);
         assert!(most.masked.is_some() && most.sensitivity == Some(Sensitivity::Restricted));
         let more = screened(VALUES_MAX + 1);
@@ -461,14 +478,19 @@ mod tests {
         assert!(redacted(&EVERY_PACK, of(VALUES_MAX).record).is_some());
         assert_eq!(redacted(&EVERY_PACK, of(VALUES_MAX + 1).record), None);
         let twice = note(&"m@example.com\n".repeat(VALUES_MAX + 1));
-        let twice = screen(&EVERY_PACK, twice, "", Sensitivity::Internal).note;
+        let twice = screen(&EVERY_PACK, twice, Beside::default(), Sensitivity::Internal).note;
         assert!(twice.masked.is_some(), "it is one value");
     }
 
     #[test]
     fn a_note_without_personal_data_is_left_as_it_is() {
         let plain = note("Please rebook me on the later flight.");
-        let screened = screen(&EVERY_PACK, plain.clone(), "", Sensitivity::Internal);
+        let screened = screen(
+            &EVERY_PACK,
+            plain.clone(),
+            Beside::default(),
+            Sensitivity::Internal,
+        );
         assert_eq!(screened.note, plain);
         assert!(screened.held.is_empty());
     }
@@ -481,7 +503,12 @@ mod tests {
         found.record.source.label = "mail of mia.li@example.com".into();
         found.record.source.author = Some("mia.li@example.com".into());
         found.record.source.locator = Some("message 3".into());
-        let screened = screen(&EVERY_PACK, found.clone(), "", Sensitivity::Internal);
+        let screened = screen(
+            &EVERY_PACK,
+            found.clone(),
+            Beside::default(),
+            Sensitivity::Internal,
+        );
         let kinds: Vec<&str> = screened.held.iter().map(|kind| kind.as_str()).collect();
         assert_eq!(kinds, ["email", "date_of_birth", "payment_card"]);
         let note = screened.note;
@@ -518,7 +545,7 @@ mod tests {
             ..Consent::new(ConsentStatus::Granted)
         });
         found.record.pii = [Pii::Email].into();
-        let screened = screen(&EVERY_PACK, found, "", Sensitivity::Internal);
+        let screened = screen(&EVERY_PACK, found, Beside::default(), Sensitivity::Internal);
         let (copy, _) = *screened.note.masked.expect("a copy");
         assert_eq!(copy.title, "[date of birth]");
         assert_eq!(copy.source.label, "Row of [email]… · [payment card]…");
@@ -579,7 +606,7 @@ mod tests {
         form.record.tags.clone_from(&chat.record.tags);
         for note in [chat, form] {
             let (leaves, _) = redacted(&EVERY_PACK, note.record.clone()).unwrap();
-            let (copy, _) = *screen(&EVERY_PACK, note, "", Sensitivity::Internal)
+            let (copy, _) = *screen(&EVERY_PACK, note, Beside::default(), Sensitivity::Internal)
                 .note
                 .masked
                 .unwrap();
@@ -603,11 +630,34 @@ mod tests {
         many.record.tags = (0..64)
             .map(|at| format!("{at}{}", "…".repeat(30)))
             .collect();
-        let (copy, _) = *screen(&EVERY_PACK, many, "", Sensitivity::Internal)
+        let (copy, _) = *screen(&EVERY_PACK, many, Beside::default(), Sensitivity::Internal)
             .note
             .masked
             .unwrap();
         assert!(!copy.body.contains(&host));
+    }
+
+    /// Goal: a map of a table never makes the mask weaker than none: what the names of columns show to be a
+    /// value is one in the note that is made of them.
+    #[test]
+    fn what_a_row_shows_to_be_a_value_is_one_in_the_note_made_of_it() {
+        let mut made = note("854 Broadway, Suite 293, Phoenix. Orders: pm_7, 3");
+        made.record.title = "Isabella Sanchez".into();
+        let row = "full_name: Isabella Sanchez\nemail: is@example.com\nstreet: 854 Broadway, Suite 293\n\
+                   city: Phoenix\norders: 3";
+        let beside = Beside { asked: "", row };
+        let screened = screen(&EVERY_PACK, made.clone(), beside, Sensitivity::Internal);
+        assert_eq!(screened.held, [Pii::Name, Pii::Address].into());
+        let (copy, _) = *screened.note.masked.expect("a copy");
+        assert_eq!(copy.title, "[name]");
+        assert_eq!(copy.body, "[address], [address]. Orders: pm_7, 3");
+        let noted = noted(&EVERY_PACK, made.clone(), beside).note;
+        assert_eq!(noted.record.pii, [Pii::Name, Pii::Address].into());
+        let alone = screen(&EVERY_PACK, made, Beside::default(), Sensitivity::Internal);
+        assert!(
+            !alone.held.contains(&Pii::Name),
+            "nothing tells that it is one"
+        );
     }
 
     /// Goal: a map that says what a column holds never makes the mask weaker than none.
@@ -616,7 +666,12 @@ mod tests {
         let stated = |kinds: &[Pii], body: &str| {
             let mut stated = note(body);
             stated.record.pii = kinds.iter().copied().collect();
-            screen(&EVERY_PACK, stated, "", Sensitivity::Internal)
+            screen(
+                &EVERY_PACK,
+                stated,
+                Beside::default(),
+                Sensitivity::Internal,
+            )
         };
         let kinds = [Pii::Email, Pii::DateOfBirth];
         for body in ["bob@example.com 1975-05-06", "1975-05-06"] {
@@ -631,7 +686,7 @@ mod tests {
 
     #[test]
     fn what_is_left_where_it_stands_says_what_it_holds() {
-        let left = noted(&EVERY_PACK, note("mia.li@example.com"), "").note;
+        let left = noted(&EVERY_PACK, note("mia.li@example.com"), Beside::default()).note;
         assert_eq!((left.sensitivity, &left.masked), (None, &None));
         assert_eq!(left.record.pii, [Pii::Email].into());
         assert_eq!(left.record.body, "mia.li@example.com");
@@ -643,14 +698,24 @@ mod tests {
             sensitivity: Some(Sensitivity::Restricted),
             ..note("mia.li@example.com")
         };
-        let screened = screen(&EVERY_PACK, restricted, "", Sensitivity::Internal);
+        let screened = screen(
+            &EVERY_PACK,
+            restricted,
+            Beside::default(),
+            Sensitivity::Internal,
+        );
         assert!(screened.note.masked.is_none() && screened.held.is_empty());
         assert_eq!(screened.note.record.pii.len(), 1);
         let confidential = Incoming {
             sensitivity: Some(Sensitivity::Confidential),
             ..note("mia.li@example.com")
         };
-        let screened = screen(&EVERY_PACK, confidential, "", Sensitivity::Internal);
+        let screened = screen(
+            &EVERY_PACK,
+            confidential,
+            Beside::default(),
+            Sensitivity::Internal,
+        );
         let (_, at) = *screened.note.masked.expect("a copy");
         assert_eq!(at, Some(Sensitivity::Confidential));
     }
@@ -658,7 +723,10 @@ mod tests {
     #[test]
     fn a_date_that_answers_a_question_about_a_birth_is_found() {
         let answer = note("It is the fifth: 1990-04-05.");
-        let asked = "What is your date of birth?";
+        let asked = Beside {
+            asked: "What is your date of birth?",
+            row: "",
+        };
         assert!(
             !screen(&EVERY_PACK, answer.clone(), asked, Sensitivity::Internal)
                 .held
@@ -668,7 +736,10 @@ mod tests {
             screen(
                 &EVERY_PACK,
                 answer,
-                "When do you fly?",
+                Beside {
+                    asked: "When do you fly?",
+                    row: ""
+                },
                 Sensitivity::Internal
             )
             .held
@@ -701,11 +772,16 @@ mod tests {
         let other = screen(
             &PackIds::default().scanner(),
             found.clone(),
-            "",
+            Beside::default(),
             Sensitivity::Internal,
         );
         assert_eq!((&other.note, other.held.len()), (&found, 0));
-        let screened = screen(&own.scanner(), found, "", Sensitivity::Internal);
+        let screened = screen(
+            &own.scanner(),
+            found,
+            Beside::default(),
+            Sensitivity::Internal,
+        );
         assert_eq!(screened.held, [Pii::PaymentCard, Pii::Other].into());
         assert_eq!(screened.note.sensitivity, Some(Sensitivity::Restricted));
         let (copy, _) = *screened.note.masked.expect("a copy");

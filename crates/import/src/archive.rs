@@ -27,8 +27,14 @@ pub(crate) fn each(
     options: &Options,
     out: &mut Out<'_>,
 ) -> Result<(), Stop> {
-    check_directory(file)?;
+    let listed = check_directory(file)?;
     let mut archive = zip::ZipArchive::new(file).map_err(|_| refused("it is a damaged archive"))?;
+    let twice = listed.saturating_sub(archive.len() as u64);
+    if twice > 0 {
+        let what = format!("files of which the archive holds another of the same name: {twice}");
+        let place = out.file().to_owned();
+        out.left_out(&place, what)?;
+    }
     let mut entries = Vec::new();
     for at in 0..archive.len() {
         let entry = archive
@@ -134,7 +140,8 @@ const TAIL_BYTES: u64 = 22 + 65_535 + 20;
 
 /// Asks every record at the end of a file that could be the archive's how many entries there are,
 /// before anything takes room for them.
-fn check_directory(file: &mut dyn ReadSeek) -> Result<(), Stop> {
+fn check_directory(file: &mut dyn ReadSeek) -> Result<u64, Stop> {
+    let mut listed = 0;
     let length = file.seek(SeekFrom::End(0))?;
     let tail_at = length.saturating_sub(TAIL_BYTES);
     file.seek(SeekFrom::Start(tail_at))?;
@@ -146,8 +153,9 @@ fn check_directory(file: &mut dyn ReadSeek) -> Result<(), Stop> {
         }
         let entries = u16::from_le_bytes([record[10], record[11]]);
         let bytes = u32::from_le_bytes([record[12], record[13], record[14], record[15]]);
+        listed = u64::from(entries);
         within(
-            u64::from(entries),
+            listed,
             u64::from(bytes).saturating_sub(u64::from(bytes == u32::MAX) * u64::from(u32::MAX)),
         )?;
         let locator = at.checked_sub(20).map(|from| &tail[from..at]);
@@ -162,11 +170,12 @@ fn check_directory(file: &mut dyn ReadSeek) -> Result<(), Stop> {
             };
             if let (Some(entries), Some(bytes)) = (number(32), number(40)) {
                 within(entries, bytes)?;
+                listed = entries;
             }
         }
     }
     file.rewind()?;
-    Ok(())
+    Ok(listed)
 }
 
 fn within(entries: u64, bytes: u64) -> Result<(), Stop> {

@@ -57,14 +57,21 @@ fn conversation(
     if branch.len() == BRANCH_MESSAGES_MAX {
         out.left_out(&place, format!("messages beyond {BRANCH_MESSAGES_MAX}"))?;
     }
+    let shown: HashSet<&str> = branch.iter().copied().collect();
+    let others = mapping.iter().filter(|(node, of)| {
+        !shown.contains(node.as_str()) && message_of(of).is_some_and(says_something)
+    });
+    match others.count() {
+        0 => {}
+        others => out.left_out(
+            &place,
+            format!("messages of branches not shown last: {others}"),
+        )?,
+    }
     for (number, node) in branch.into_iter().enumerate() {
-        let Some(message) = mapping[node].get("message").filter(|m| m.is_object()) else {
+        let Some(message) = message_of(&mapping[node]) else {
             continue;
         };
-        let hidden = message.pointer("/metadata/is_visually_hidden_from_conversation");
-        if hidden.and_then(Value::as_bool) == Some(true) {
-            continue;
-        }
         let turn = turn(message, out)?;
         let message = id(message.get("id")).unwrap_or_else(|| node.to_owned());
         let stands = crate::key::link(out.kind(), "message", &[own.as_bytes(), message.as_bytes()]);
@@ -78,6 +85,21 @@ fn conversation(
         )?;
     }
     Ok(())
+}
+
+/// The message of a node, unless people never saw it.
+fn message_of(node: &Value) -> Option<&Value> {
+    let message = node.get("message").filter(|m| m.is_object())?;
+    let hidden = message.pointer("/metadata/is_visually_hidden_from_conversation");
+    (hidden.and_then(Value::as_bool) != Some(true)).then_some(message)
+}
+
+fn says_something(message: &Value) -> bool {
+    let is_text = |part: &Value| part.as_str().is_some_and(|text| !text.trim().is_empty());
+    let parts = message.pointer("/content/parts").and_then(Value::as_array);
+    let mut parts = parts.into_iter().flatten();
+    parts.any(|part| is_text(part) || part.is_object())
+        || message.pointer("/content/text").is_some_and(is_text)
 }
 
 /// The branch that ends in a leaf, root first. A tree that bites its tail is followed once around.

@@ -243,6 +243,7 @@ impl<'n> Table<'n> {
                 Some(_) => text(&map.title).unwrap_or_default(),
                 None => plain.title,
             },
+            row: map.body.is_some().then(|| plain.body.clone()),
             body: match &map.body {
                 Some(body) => body.of(value),
                 None => plain.body,

@@ -69,6 +69,7 @@ fn own_line(fields: &Map<String, Value>) -> Result<Option<Origin>, Stop> {
 
 pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), Stop> {
     let (mut number, mut version) = (0, None);
+    let (mut any, mut is_lines) = (false, false);
     let mut origin = Some(Origin::default());
     let other = || other_kind("it is no export of Kitbag");
     json::inside(input, "notes", &mut |one| match one {
@@ -83,6 +84,7 @@ pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), S
             }
         }
         Inside::Member(name, value) => {
+            is_lines |= name == "head";
             if let Some(origin) = &mut origin {
                 origin.learn(name, value);
             }
@@ -95,6 +97,7 @@ pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), S
         }
         Inside::Element(value) => {
             number += 1;
+            any = true;
             if let Some(origin) = origin.take() {
                 out.origin(origin)?;
             }
@@ -106,6 +109,10 @@ pub(crate) fn export(input: &mut dyn BufRead, out: &mut Out<'_>) -> Result<(), S
         }
     })?;
     match version {
+        Some(_) if is_lines && !any => {
+            let what = "it is an export of Kitbag with a note in each line: import it as jsonl";
+            Err(other_kind(what))
+        }
         Some(_) => Ok(()),
         None => Err(other()),
     }

@@ -32,6 +32,7 @@ pub(crate) fn read(input: &mut dyn BufRead, path: &str, out: &mut Out<'_>) -> Re
         .unwrap_or(stem);
     out.note(Note {
         key: Key::of(out.kind(), "file", &[path.as_bytes()]),
+        is_nowhere: path.is_empty(),
         note_type: "note".to_owned(),
         title: matter
             .title

@@ -72,6 +72,9 @@ pub struct Note {
     /// Of which conversation of the file it is, counted from 1, if its key is made of what was said in it
     /// so far as well.
     pub conversation: Option<usize>,
+    /// Whether its key names no place, because nothing says where the file stands: all such files have
+    /// the same.
+    pub is_nowhere: bool,
     /// Whether its key is made of more than itself and what came before it in its conversation.
     pub tells_more: bool,
     /// Type.
@@ -80,6 +83,9 @@ pub struct Note {
     pub title: String,
     /// Body.
     pub body: String,
+    /// Of a row of a table of which a map makes this: all of it, as it would be without a map. It tells
+    /// what its values are, and is no part of the note.
+    pub row: Option<String>,
     /// Tags.
     pub tags: Vec<String>,
     /// Where it comes from.

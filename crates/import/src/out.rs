@@ -92,6 +92,14 @@ impl<'a> Out<'a> {
         if note.title.trim().is_empty() && note.body.trim().is_empty() {
             return self.skip(&note.place, "it holds no text");
         }
+        // What tells which of its values are personal is as long as a text may be, or nothing is told.
+        if note
+            .row
+            .as_ref()
+            .is_some_and(|row| part_ends(row).len() > 1)
+        {
+            return self.skip(&note.place, TOO_LONG_FOR_A_MAP);
+        }
         let rest = std::mem::take(&mut note.body);
         let ends = part_ends(&rest);
         if ends.len() <= 1 {
@@ -312,6 +320,9 @@ fn part_ends(text: &str) -> Vec<usize> {
     }
     ends
 }
+
+/// Why a row is skipped of which a map would make a note.
+const TOO_LONG_FOR_A_MAP: &str = "the whole row is longer than one note can be";
 
 /// How many bytes of a text fit into one note, and into the request that brings it.
 fn fitting(text: &str) -> usize {

@@ -113,6 +113,10 @@ pub struct ImportNote {
     /// it answers a question for that.
     #[serde(default)]
     pub asked: Option<String>,
+    /// Of a row of a table: all of it, in lines of `column: value`. It is not kept; what it shows to be
+    /// personal data is that in the note.
+    #[serde(default)]
+    pub row: Option<String>,
     /// What wrote it, if no person did.
     #[serde(default)]
     pub produced_by: Option<ProducedBy>,

@@ -88,6 +88,8 @@ pub struct NoteRedacted {
     pub along: Vec<NoteRef>,
     /// Every member, and whether they can open it.
     pub audience: Vec<AudienceMember>,
+    /// Kinds of personal data in the reason, which stays to be read.
+    pub found: Vec<String>,
     /// Whether this only says what would happen.
     pub dry_run: bool,
 }

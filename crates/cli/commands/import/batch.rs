@@ -148,7 +148,8 @@ pub(super) fn bytes_of(note: &Note) -> usize {
         &note.claim,
         &note.status,
     ];
-    let optional = optional.into_iter().chain(by).chain(of_consent).flatten();
+    let optional = optional.into_iter().chain([&note.row]);
+    let optional = optional.chain(by).chain(of_consent).flatten();
     let consent = note.consent.iter();
     let of_consent = consent.flat_map(|consent| consent.purposes.iter().chain([&consent.status]));
     let texts = [
@@ -249,6 +250,7 @@ pub(super) fn request(
         status: note.status,
         pinned: note.pinned,
         asked: None,
+        row: note.row,
         supersedes: here(note.supersedes),
         derived_from: here(note.derived_from),
         valid_from: time(note.valid_from),

@@ -256,12 +256,17 @@ impl Report {
         Some(Failure::new(Code::Denied, message))
     }
 
-    /// Why the command fails, if all that was named is one file, which is one note, and that was skipped.
-    pub(super) fn only_one_skipped(&self) -> Option<Failure> {
-        let only = (self.read == 0 && self.skipped_total == 1).then(|| self.skipped.first());
-        let Why { place, reason } = only.flatten()?;
-        let message = format!("{}: {}", words::inline(place), words::inline(reason));
-        Some(Failure::new(Code::BadInput, message).hint("look at the file, or name another KIND"))
+    /// Why the command fails, if something was there to take in and all of it was skipped.
+    pub(super) fn all_skipped(&self) -> Option<Failure> {
+        let first = (self.read == 0).then(|| self.skipped.first());
+        let Why { place, reason } = first.flatten()?;
+        let (place, reason) = (words::inline(place), words::inline(reason));
+        let message = match self.skipped_total {
+            1 => format!("{place}: {reason}"),
+            all => format!("all {all} records were skipped; the first, {place}: {reason}"),
+        };
+        let hint = "look at the file, or name another KIND: kitbag help import";
+        Some(Failure::new(Code::BadInput, message).hint(hint))
     }
 
     /// Whether nothing came of it and nothing says why.

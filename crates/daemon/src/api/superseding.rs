@@ -42,7 +42,7 @@ pub(super) async fn redact_note(served: Served, call: RedactNote) -> Answered<No
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let engine = &served.engine;
     let done = engine.redact(pack, id, call.reason, call.dry_run).await;
-    let done = done.map_err(|e| failed(&e))?;
+    let (done, found) = done.map_err(|e| failed(&e))?;
     Ok(NoteRedacted {
         v: V1,
         note: NoteRef {
@@ -54,6 +54,7 @@ pub(super) async fn redact_note(served: Served, call: RedactNote) -> Answered<No
         changed: done.changed,
         along: convert::note_refs(done.along),
         audience: convert::audience(done.audience),
+        found: convert::kinds(&found),
         dry_run: call.dry_run,
     })
 }

@@ -71,6 +71,7 @@ pub(crate) fn incoming(note: rpc::ImportNote) -> Result<engine::ToCapture, Failu
             ..engine::Incoming::new(record)
         },
         asked: note.asked,
+        row: note.row,
     })
 }
 

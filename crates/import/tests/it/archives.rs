@@ -52,6 +52,34 @@ fn an_archive_gives_what_its_file_gives() {
     assert_eq!(titles, ["A", "B"]);
 }
 
+/// Goal: what is not read of an archive is told.
+#[test]
+fn a_second_file_of_the_same_name_is_told() {
+    let other = EXPORT.replace("hello", "other");
+    let files: [(&str, &[u8]); 2] = [
+        ("conversations.json", EXPORT.as_bytes()),
+        ("conversationz.json", other.as_bytes()),
+    ];
+    let mut bytes = archive(&files);
+    let (from, to) = (b"conversationz.json", b"conversations.json");
+    for at in 0..bytes.len() - from.len() {
+        if bytes[at..].starts_with(from) {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
+    }
+    let all = read_bytes(Kind::Claude, &bytes);
+    assert!(all.error.is_none(), "{:?}", all.error);
+    let left: Vec<&str> = all
+        .left_out
+        .iter()
+        .map(|told| told.reason.as_str())
+        .collect();
+    assert_eq!(
+        left,
+        ["files of which the archive holds another of the same name: 1"]
+    );
+}
+
 #[test]
 fn names_outside_of_the_archive_are_refused() {
     for name in [

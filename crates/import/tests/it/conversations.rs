@@ -216,6 +216,12 @@ fn a_tree_gives_the_branch_that_was_shown() {
         ]
     );
     assert_eq!(all.unknown["part image_asset_pointer"], 1);
+    let left: Vec<&str> = all
+        .left_out
+        .iter()
+        .map(|told| told.reason.as_str())
+        .collect();
+    assert_eq!(left, ["messages of branches not shown last: 1"]);
     let (asked, answered, answer) = (&all.notes[0], &all.notes[1], &all.notes[3]);
     assert_eq!(asked.source.observed_at, Some(1_749_895_200_500));
     assert_eq!(asked.source.label, "file · Cats");

@@ -49,6 +49,11 @@ fn a_map_says_what_becomes_what() {
     let first = &all.notes[0];
     assert_eq!(first.title, "Noah Brown");
     assert_eq!(first.body, "Pays with paypal_5727330; credit_card_7815826");
+    let row = first.row.as_deref().unwrap();
+    assert!(
+        row.contains("address: 986 Sunset Drive, Suite 259, Denver\n"),
+        "{row}"
+    );
     assert_eq!(first.source.label, "CRM · noah_brown_6181");
     assert_eq!(first.tags, ["contact", "80279"]);
     assert_eq!(first.sensitivity.as_deref(), Some("confidential"));
@@ -77,6 +82,27 @@ fn a_map_says_what_becomes_what() {
         (0, 20),
         "an unknown sensitivity is no reason to share"
     );
+}
+
+/// Goal: a row that cannot come along whole makes no note: nothing would tell what its values are.
+#[test]
+fn a_map_takes_no_row_that_is_longer_than_a_note() {
+    let table = format!("name,text\nA,{}\nB,short\n", "x ".repeat(3_000_000));
+    let all = mapped("body = \"{name}\"", &table);
+    assert_eq!((all.notes.len(), all.skipped.len()), (1, 1));
+    assert!(
+        all.skipped[0].reason.contains("longer than one note"),
+        "{:?}",
+        all.skipped
+    );
+}
+
+#[test]
+fn our_own_export_as_lines_is_told_from_that_as_json() {
+    let lines = "{\"v\":1,\"head\":{}}\n{\"id\":\"a\",\"body\":\"b\"}\n";
+    let error = read_bytes(Kind::Kitbag, lines.as_bytes()).error.unwrap();
+    assert!(error.to_string().contains("as jsonl"), "{error}");
+    assert_eq!(good(Kind::Jsonl, lines).notes.len(), 1);
 }
 
 #[test]
