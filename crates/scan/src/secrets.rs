@@ -497,8 +497,7 @@ fn assigned(text: &str, word: Range<usize>, strong: bool) -> Option<Found> {
         (false, _) => opaque(value) && (!code(value, rest) || !quote.is_empty()),
     };
     let pin = text[word].to_ascii_lowercase().starts_with("pin");
-    let good = good
-        && !pin
+    let good = good && !pin
         || pin && (4..=8).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_digit());
     if !good {
         return None;
@@ -508,7 +507,12 @@ fn assigned(text: &str, word: Range<usize>, strong: bool) -> Option<Found> {
     } else {
         let most = text.floor_char_boundary((start + LONG).min(text.len()));
         let rest = &text[start..most];
-        start + if whole { run_length(rest) } else { value_length(rest, quote) }
+        start
+            + if whole {
+                run_length(rest)
+            } else {
+                value_length(rest, quote)
+            }
     };
     Some(Found {
         range: start..end,

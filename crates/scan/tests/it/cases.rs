@@ -474,10 +474,16 @@ fn named_secrets() {
         ("Passwort: geheim!", "Passwort: [credential]!"),
         ("password: Tr0ub4dor&3xyz", "password: [credential]"),
         ("password: p@ss!word,1;x", "password: [credential]"),
-        ("DB_PASSWORD=x7$kQ,9zz!r\nnext", "DB_PASSWORD=[credential]\nnext"),
+        (
+            "DB_PASSWORD=x7$kQ,9zz!r\nnext",
+            "DB_PASSWORD=[credential]\nnext",
+        ),
         ("pwd=abc)def", "pwd=[credential]"),
         ("password: ab)cdefgh", "password: [credential]"),
-        ("password: it's4me, he said", "password: [credential], he said"),
+        (
+            "password: it's4me, he said",
+            "password: [credential], he said",
+        ),
         ("password: ,9zz!rQ", "password: [credential]"),
         ("(password: hunter2)", "(password: [credential])"),
         ("PIN: 4711, then", "PIN: [credential], then"),
