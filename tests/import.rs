@@ -729,16 +729,49 @@ fn the_documented_map_of_contacts_gives_masked_copies_and_a_dry_run_says_so_befo
         (0, 20)
     );
 
+    // What the columns show is masked wherever the map puts it.
+    let below = ana
+        .json(&["export", &pack, "--max-sensitivity", "internal"])
+        .to_string();
+    let mut rows = CONTACTS.lines();
+    let columns: Vec<&str> = rows.next().unwrap().split(',').collect();
+    let last_name = columns
+        .iter()
+        .position(|name| *name == "last_name")
+        .unwrap();
+    for row in rows {
+        let name = row.split(',').nth(last_name).unwrap();
+        assert!(!below.contains(name), "{name} in {below}");
+    }
+    assert!(
+        below.contains("[name]") && below.contains("[address]"),
+        "{below}"
+    );
+
     let other = ana.create_pack("Other");
-    let named = map.replace("pii = [", "pii = [\"name\", ");
-    fs::write(path("named.toml"), named).unwrap();
+    let stated = map.replace("pii = [", "pii = [\"health\", ");
+    fs::write(path("stated.toml"), stated).unwrap();
     let import = ["import", "csv", &path("contacts.csv"), "--pack", &other];
-    let named = path("named.toml");
-    let args = [&import[..], &["--map", &named]].concat();
+    let stated = path("stated.toml");
+    let args = [&import[..], &["--map", &stated]].concat();
     let output = ana.run(&args, b"");
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
-        said.contains("No masked copy") && said.contains("name 20"),
+        said.contains("No masked copy") && said.contains("health 20"),
         "{said}"
     );
+}
+
+/// Goal: a file of which nothing comes in ends the command as an error, and says why.
+#[test]
+fn a_file_of_which_every_record_is_skipped_is_an_error() {
+    let ana = Device::up("Ana");
+    let pack = ana.create_pack("Acme");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("other.json").display().to_string();
+    fs::write(&path, "[{\"a\": 1}, {\"b\": 2}]").unwrap();
+    let (exit, error) = ana.fails(&["import", "messages", &path, "--pack", &pack], b"");
+    assert_eq!((exit, &error["code"]), (2, &json!("bad-input")), "{error}");
+    assert!(text(&error["hint"]).contains("another KIND"), "{error}");
+    assert!(ana.contents(&pack).is_empty());
 }

@@ -65,9 +65,15 @@ fn a_key_moves_and_leaves_no_copy() {
         "in May",
         "it still runs"
     );
+    let receipt = dir.join("receipt").display().to_string();
+    let bundle = dir.join("bundle").display().to_string();
+    device.ok(&["export", &pack, "--out", &bundle, "--receipt", &receipt]);
     device.ok(&["down"]);
     let (exit, error) = device.fails(&["list", &pack], b"");
     assert_eq!((exit, &error["code"]), (9, &"locked".into()));
+    // What somebody signed needs no key of this device.
+    let verified = device.json(&["receipt", "verify", &receipt]);
+    assert_eq!(verified["known"], serde_json::Value::Null, "{verified}");
 
     let given = ["--current-passphrase-file", &right];
     let file = dir.join("key file");

@@ -306,6 +306,14 @@ fn a_redacted_note_leaves_a_shell_and_says_what_it_does_not_do() {
     let ticket = ada.share(&pack);
     ben.json_with(&["join", "-"], ticket.as_bytes());
     ben.ok(&["sync", "--wait"]);
+    let telling = [
+        "redact",
+        &original,
+        "--reason",
+        "it had 4111 1111 1111 1111",
+    ];
+    let told = ada.json(&[&telling[..], &["--dry-run"]].concat());
+    assert_eq!(told["found"], json!(["payment_card"]), "{told}");
     let reason = ["redact", &original, "--reason", "asked by the customer"];
     let (exit, error) = ada.fails(&reason, b"");
     assert_eq!(exit, 2, "a pipe needs --yes: {error}");

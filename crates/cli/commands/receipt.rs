@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use jiff::Zoned;
 use kitbag_daemon::{RECEIPT_BYTES_MAX, read_hygiene_receipt, read_receipt};
 use kitbag_rpc::{
-    Code, Failure, Hex, HygieneReceiptKnown, HygieneReceiptShown, LookAtHygieneReceipt,
-    LookAtReceipt, ReceiptKnown, ReceiptShown, V1, WithheldBy,
+    Call, ClientError, Code, Failure, Hex, HygieneReceiptKnown, HygieneReceiptShown,
+    LookAtHygieneReceipt, LookAtReceipt, ReceiptKnown, ReceiptShown, V1, WithheldBy,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -56,17 +56,11 @@ pub(super) async fn run(context: &Context, args: ReceiptArgs) -> anyhow::Result<
     if let Some(bundle) = &bundle {
         compare(bundle, &says)?;
     }
-    let known = match kitbag_daemon::check_home(&context.home) {
-        Err(failure) if failure.code == Code::NotInitialised => None,
-        _ => {
-            let client = launch::client(context).await?;
-            let call = LookAtReceipt {
-                v: V1,
-                signed: Hex(bytes),
-            };
-            Some(client.call(&call).await?)
-        }
+    let call = LookAtReceipt {
+        v: V1,
+        signed: Hex(bytes),
     };
+    let known = known(context, &call).await?;
     let verified = Verified {
         v: V1,
         says,
@@ -90,6 +84,35 @@ pub(super) struct HygieneVerified {
     known: Option<HygieneReceiptKnown>,
 }
 
+fn is_locked(error: &anyhow::Error) -> bool {
+    let failure = match error.downcast_ref::<ClientError>() {
+        Some(ClientError::Failed(failure)) => Some(failure),
+        _ => error.downcast_ref::<Failure>(),
+    };
+    failure.is_some_and(|failure| failure.code == Code::Locked)
+}
+
+/// What this device knows beside the signature; nothing while nobody is set up, or it is locked.
+async fn known<C: Call>(context: &Context, call: &C) -> anyhow::Result<Option<C::Answer>> {
+    match kitbag_daemon::check_home(&context.home) {
+        Err(failure) if failure.code == Code::NotInitialised => return Ok(None),
+        _ => {}
+    }
+    let asked = async {
+        let client = launch::client(context).await?;
+        Ok(client.call(call).await?)
+    };
+    match asked.await {
+        Ok(known) => Ok(Some(known)),
+        Err(error) if is_locked(&error) => {
+            let told = "This device is locked, so only the signature was looked at: kitbag unlock";
+            context.out.say(told);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 async fn hygiene(
     context: &Context,
     says: HygieneReceiptShown,
@@ -100,17 +123,11 @@ async fn hygiene(
         let message = "--bundle: a receipt of hygiene is of no bundle";
         return Err(Failure::new(Code::Usage, message).into());
     }
-    let known = match kitbag_daemon::check_home(&context.home) {
-        Err(failure) if failure.code == Code::NotInitialised => None,
-        _ => {
-            let client = launch::client(context).await?;
-            let call = LookAtHygieneReceipt {
-                v: V1,
-                signed: Hex(bytes),
-            };
-            Some(client.call(&call).await?)
-        }
+    let call = LookAtHygieneReceipt {
+        v: V1,
+        signed: Hex(bytes),
     };
+    let known = known(context, &call).await?;
     let verified = HygieneVerified {
         v: V1,
         hygiene: says,
