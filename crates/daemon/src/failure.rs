@@ -70,6 +70,8 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::File { .. } | EngineError::Storage { .. } => told(Code::Storage),
         EngineError::Network { .. } => told(Code::Network),
         EngineError::Stopped => Failure::new(Code::DaemonUnreachable, "the daemon is stopping"),
+        EngineError::Fault => told(Code::Internal)
+            .hint("kitbag doctor, once the daemon is down, says whether the database is damaged"),
         _ => told(Code::Internal),
     }
 }

@@ -131,6 +131,11 @@ pub enum EngineError {
     /// The engine has stopped.
     #[error("the engine has stopped")]
     Stopped,
+    /// What was asked ran into a fault in Kitbag, or into damage that nothing else noticed.
+    #[error(
+        "a fault was contained, and this device opened anew; whether what you asked was done, a look tells"
+    )]
+    Fault,
 }
 
 /// What it would take to have the master key.

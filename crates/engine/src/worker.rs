@@ -325,7 +325,10 @@ impl Worker {
                 reason: "the database was closed after a failure and does not open again".into(),
             };
         }
-        EngineError::Stopped
+        match self.jobs.is_closed() {
+            true => EngineError::Stopped,
+            false => EngineError::Fault, // it is here, and the job is gone
+        }
     }
 
     async fn post(&self, call: Call) -> Result<(), EngineError> {

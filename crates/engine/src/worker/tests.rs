@@ -42,7 +42,7 @@ async fn a_panic_in_a_job_is_contained_and_the_device_goes_on() {
         .await
         .unwrap();
     let answer: Result<(), EngineError> = worker.call(|_, _| panic!("a fault")).await;
-    assert!(matches!(answer, Err(EngineError::Stopped)));
+    assert!(matches!(answer, Err(EngineError::Fault)));
     let packs = worker.call(|node, _| Ok(node.packs())).await.unwrap();
     assert_eq!(packs.len(), 1);
     assert_eq!(packs[0].title, "kept");
