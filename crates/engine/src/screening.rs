@@ -643,14 +643,14 @@ mod tests {
     fn what_a_row_shows_to_be_a_value_is_one_in_the_note_made_of_it() {
         let mut made = note("854 Broadway, Suite 293, Phoenix. Orders: pm_7, 3");
         made.record.title = "Isabella Sanchez".into();
-        let row = "full_name: Isabella Sanchez\nemail: is@example.com\nstreet: 854 Broadway, Suite 293\n\
-                   city: Phoenix\norders: 3";
+        let row = "full_name: Isabella Sanchez\nemail: is@example.com\naddress: 854 Broadway, Suite 293, Phoenix\n\
+                   orders: 3";
         let beside = Beside { asked: "", row };
         let screened = screen(&EVERY_PACK, made.clone(), beside, Sensitivity::Internal);
         assert_eq!(screened.held, [Pii::Name, Pii::Address].into());
         let (copy, _) = *screened.note.masked.expect("a copy");
         assert_eq!(copy.title, "[name]");
-        assert_eq!(copy.body, "[address], [address]. Orders: pm_7, 3");
+        assert_eq!(copy.body, "[address]. Orders: pm_7, 3");
         let noted = noted(&EVERY_PACK, made.clone(), beside).note;
         assert_eq!(noted.record.pii, [Pii::Name, Pii::Address].into());
         let alone = screen(&EVERY_PACK, made, Beside::default(), Sensitivity::Internal);
