@@ -41,8 +41,8 @@ pub(super) async fn run(context: &Context, args: RedactArgs) -> anyhow::Result<(
     }
     call.dry_run = false;
     let done = client.call(&call).await?;
-    if let Some(warning) = warning(&done) {
-        context.out.say(warning);
+    if let Some(warning) = warning(&done).filter(|_| args.yes) {
+        context.out.say(warning); // otherwise it stood in the question
     }
     if context.out.is_json() {
         return context.out.document(&done);

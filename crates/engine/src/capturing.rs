@@ -64,6 +64,9 @@ pub struct Arriving {
     pub via: Option<Via>,
 }
 
+/// How often notes are looked through, at most, because the pack names other ids meanwhile.
+const LOOKS_MAX: usize = 4;
+
 impl Engine {
     /// Takes notes in, in one durable step. One that cannot be taken in does not keep the others out.
     ///
@@ -92,13 +95,16 @@ impl Engine {
         screening: Screening,
         arriving: Arriving,
     ) -> Result<CapturedNotes, EngineError> {
-        loop {
+        for _ in 0..LOOKS_MAX {
             let again = notes.clone();
             let done = self.capture_once(pack, again, screening, arriving.clone());
             if let Some(captured) = done.await? {
                 return Ok(captured);
             }
         }
+        Err(EngineError::Conflict {
+            what: "the ids that the pack's rules name change too fast to look for them".into(),
+        })
     }
 
     /// The same; nothing is taken in, and nothing given back, if the pack names other ids by now than were

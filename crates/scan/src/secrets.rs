@@ -483,17 +483,18 @@ fn assigned(text: &str, word: Range<usize>, strong: bool) -> Option<Found> {
         true => rest[..length].trim_end_matches(|c| ENDS.contains(c) || ".*!?".contains(c)),
         false => first,
     };
+    // What stands for no value may also begin one: `no&Way2Guess`.
+    let goes_on = value.len() >= 8 && mixed_up(value) && !value.contains(['=', ':']);
+    let placeholder = keys::placeholder(first) && !goes_on;
     let said = found.name("verb").is_some();
     let good = match (strong, said) {
         (true, _) if first.is_empty() && whole => {
             value.len() >= 6 && mixed(value) && !value.contains(['=', ':', '<', '"', '\''])
         }
         (true, false) => {
-            value.len() >= 3
-                && !keys::placeholder(first)
-                && (!code(first, rest) || !quote.is_empty())
+            value.len() >= 3 && !placeholder && (!code(first, rest) || !quote.is_empty())
         }
-        (true, true) => value.len() >= 4 && mixed(value) && !keys::placeholder(first),
+        (true, true) => value.len() >= 4 && mixed(value) && !placeholder,
         (false, _) => opaque(value) && (!code(value, rest) || !quote.is_empty()),
     };
     let pin = text[word].to_ascii_lowercase().starts_with("pin");
@@ -564,6 +565,11 @@ fn code(value: &str, rest: &str) -> bool {
 fn mixed(value: &str) -> bool {
     value.bytes().any(|b| b.is_ascii_digit())
         || value.contains(['!', '#', '$', '%', '&', '*', '+', '_', '@', '^'])
+}
+
+/// A digit and a letter in it.
+fn mixed_up(value: &str) -> bool {
+    value.bytes().any(|b| b.is_ascii_digit()) && value.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
 /// Looks as if nobody can remember it.

@@ -359,11 +359,16 @@ impl Policy {
             return self.may_open(person, sensitivity);
         }
         let given = self.outcome.given.values();
-        let mut given = given.filter(|given| given.person == *person).peekable();
-        if given.peek().is_none() {
+        let given = given.filter(|given| given.person == *person);
+        let at = |op: &OpHash| self.outcome.order.get(op);
+        // What was lost before, or by, the last grant was not theirs any more when they went.
+        let Some(last) = given.clone().map(|given| at(&given.grant.op)).max() else {
             return true;
-        }
-        let mut kept = given.filter(|given| self.given_instead(given).is_none());
+        };
+        let mut kept = given.filter(|given| {
+            let lost = given.lost.map(|lost| lost.loss().op());
+            lost.is_none_or(|op| at(&op) > last)
+        });
         kept.any(|given| given.role.may_read() && given.clearance >= sensitivity)
     }
 

@@ -215,10 +215,9 @@ impl Node {
     }
 
     /// Whether this person may see reports at a sensitivity. Who is no member any more sees what they
-    /// kept.
+    /// could until then.
     pub(super) fn may_see_reports(&self, replica: &Replica, level: Sensitivity) -> bool {
-        let me = self.me.person();
-        replica.policy.member(&me).is_none() || replica.policy.may_open(&me, level)
+        replica.policy.may_see(&self.me.person(), level)
     }
 
     /// Verifies the entries up to the next signed end of a branch.

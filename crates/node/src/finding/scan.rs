@@ -5,7 +5,7 @@ use crate::objects::{BuiltNote, ObjectState, epoch_key, read};
 use crate::replica::Replica;
 use crate::{Denied, Node, NodeError};
 use kitbag_core::content::EntryKind;
-use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId, PersonId};
+use kitbag_core::id::{EntryHash, ItemId, ObjectTag, PackId};
 use kitbag_core::pack::NoteView;
 use kitbag_core::policy::Sensitivity;
 use kitbag_store::StoreError;
@@ -164,7 +164,7 @@ impl Scan {
             spent.notes += NOTES_PER_WAKING;
             let notes: Vec<ItemId> = match node.packs.need(pack) {
                 Ok(replica) => only.unwrap_or_else(|| {
-                    self.waiting = waiting(replica, node.me.person()).into_iter();
+                    self.waiting = waiting(replica).into_iter();
                     as_stored(replica)
                 }),
                 Err(NodeError::Damaged(_) | NodeError::Store(StoreError::Damaged { .. })) => {
@@ -186,12 +186,13 @@ fn as_stored(replica: &Replica) -> Vec<ItemId> {
 }
 
 /// What may be a note that this person reads, if it opened: it has not, for whatever reason.
-fn waiting(replica: &Replica, me: PersonId) -> Vec<ObjectTag> {
+fn waiting(replica: &Replica) -> Vec<ObjectTag> {
+    let sight = replica.sight();
     let objects = replica.objects.iter();
     objects
         .filter(|(tag, object)| {
             matches!(object.state, ObjectState::Waiting)
-                && replica.policy.may_see(&me, object.sensitivity)
+                && sight[object.sensitivity as usize]
                 && replica.placements.item(tag).is_none() // a move of it says what it is
         })
         .map(|(tag, _)| *tag)
@@ -246,10 +247,14 @@ impl Node {
     /// # Errors
     /// [`NodeError::NotFound`], [`NodeError::Store`].
     pub fn unreadable_notes(&self, pack: PackId) -> Result<u64, NodeError> {
-        let waiting = waiting(self.packs.need(pack)?, self.me.person());
+        let waiting = waiting(self.packs.need(pack)?);
         let mut unreadable = 0;
         for tag in waiting.into_iter().take(WAITING_LOOKED_AT_MAX) {
-            unreadable += u64::from(self.is_lost(pack, tag, &mut Spent::default())?);
+            unreadable += match self.is_lost(pack, tag, &mut Spent::default()) {
+                Ok(lost) => u64::from(lost),
+                Err(NodeError::Store(_)) => 1, // the others are listed all the same
+                Err(error) => return Err(error),
+            };
         }
         Ok(unreadable)
     }

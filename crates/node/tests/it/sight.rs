@@ -104,16 +104,29 @@ fn after_a_clearance_is_lowered_nothing_above_it_is_in_sight() {
 /// Goal: whoever was lowered and is then removed keeps in sight what was so until then, and no more.
 #[test]
 fn a_removal_brings_nothing_back_into_sight() {
+    for by_removal in [false, true] {
+        lowered_and_removed(by_removal);
+    }
+}
+
+/// Lowered in one step, or removed and let in again lower.
+fn lowered_and_removed(by_removal: bool) {
     let (mut world, ana, ben, pack) = two_in_one_pack(873, Role::Editor, Sensitivity::Confidential);
     let low = add(&mut world, ana, pack, "low", Sensitivity::Internal);
     let high = add(&mut world, ana, pack, "high", Sensitivity::Confidential);
     settle(&mut world);
+    let ben_is = world.node(ben).me().person;
     let lower = role(&world, ben, Role::Reader, Sensitivity::Internal);
+    if by_removal {
+        remove_person(&mut world, ana, pack, ben_is);
+        settle(&mut world);
+        let kept = seen(&mut world, ben, pack, low, high);
+        assert_eq!(kept.listed.len(), 2, "nothing was lowered");
+    }
     change(&mut world, ana, pack, &lower);
     settle(&mut world);
     let lowered = seen(&mut world, ben, pack, low, high);
     assert_eq!(lowered.listed, [low]);
-    let ben_is = world.node(ben).me().person;
     remove_person(&mut world, ana, pack, ben_is);
     settle(&mut world);
     assert_eq!(world.node(ben).pack(pack).unwrap().role, None);

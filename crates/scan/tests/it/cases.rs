@@ -485,6 +485,7 @@ fn named_secrets() {
             "password: [credential], he said",
         ),
         ("password: ,9zz!rQ", "password: [credential]"),
+        ("password: no&Way2Guess", "password: [credential]"),
         ("(password: hunter2)", "(password: [credential])"),
         ("PIN: 4711, then", "PIN: [credential], then"),
         (
