@@ -187,6 +187,10 @@ fn merged(report: Report, out: &Path) -> Result<Report> {
         "{}: results of another machine or of other sizes",
         path.display()
     );
+    let before = format!("{}, {}", all.facts.commit, all.facts.at);
+    for item in &mut all.items {
+        item.other_run.get_or_insert_with(|| before.clone());
+    }
     all.facts = report.facts;
     Ok(all)
 }

@@ -184,6 +184,9 @@ fn section(item: &Item) -> String {
         "\nTook {:.0} s, with all that it needed first.\n",
         item.seconds
     );
+    if let Some(run) = &item.other_run {
+        let _ = writeln!(text, "\nMeasured in another run: Kitbag {run} UTC.");
+    }
     text
 }
 

@@ -34,6 +34,9 @@ pub(crate) struct Item {
     pub(crate) remarks: Vec<String>,
     /// How long all this took, with what it needed first.
     pub(crate) seconds: f64,
+    /// With which commit of Kitbag and when, if that was another run than the one of the page's facts.
+    #[serde(default)]
+    pub(crate) other_run: Option<String>,
 }
 
 /// One line of a table.
