@@ -9,6 +9,7 @@ pub mod content;
 pub mod epoch;
 pub mod export;
 pub mod filter;
+pub mod handoff;
 pub mod hygiene_receipt;
 pub mod id;
 pub mod inspect;
