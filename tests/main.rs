@@ -13,6 +13,7 @@ mod documents;
 mod explain;
 mod finding;
 mod fixture;
+mod handoffs;
 mod history;
 mod hygiene;
 mod import;

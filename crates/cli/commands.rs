@@ -15,10 +15,12 @@ mod documented;
 mod down;
 mod edit;
 mod export;
+mod handoff;
 mod help;
 mod history;
 mod hygiene;
 mod import;
+mod inbox;
 mod init;
 mod inspect;
 mod join;
@@ -109,6 +111,7 @@ pub(crate) enum Command {
     /// Join a pack with a ticket
     Join(join::JoinArgs),
     /// List who is in a pack
+    #[command(hide = true)]
     Members(members::MembersArgs),
     /// Remove somebody from a pack, or leave it
     #[command(hide = true)]
@@ -116,6 +119,11 @@ pub(crate) enum Command {
     /// Give a member of a pack another role
     #[command(hide = true)]
     Role(role::RoleArgs),
+    /// Show what waits for you
+    Inbox(inbox::InboxArgs),
+    /// Give something to somebody to go on with, and see what becomes of it
+    #[command(hide = true)]
+    Handoff(Box<handoff::HandoffArgs>),
     /// Exchange changes now
     Sync(sync::SyncArgs),
     /// Show who is up to date, and what waits
@@ -226,6 +234,8 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Members(args)) => members::run(context, args).await,
         Some(Command::Unshare(args)) => unshare::run(context, args).await,
         Some(Command::Role(args)) => role::run(context, args).await,
+        Some(Command::Inbox(args)) => inbox::run(context, args).await,
+        Some(Command::Handoff(args)) => handoff::run(context, *args).await,
         Some(Command::Sync(args)) => sync::run(context, args).await,
         Some(Command::Status(args)) => status::run(context, args).await,
         Some(Command::Demo(args)) => demo::run(context, &args),

@@ -5,6 +5,7 @@ mod carrying;
 mod clip;
 mod explain;
 mod finding;
+mod handoffs;
 mod hygiene;
 mod importing;
 mod keeping;
@@ -114,6 +115,12 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(selections::show)
         .on(selections::save)
         .on(selections::delete)
+        .on(handoffs::draft)
+        .on(handoffs::act)
+        .on(handoffs::show)
+        .on(handoffs::list)
+        .on(handoffs::inbox)
+        .on(handoffs::mark)
         .on(hygiene::look)
         .on(hygiene::act)
         .on(hygiene::goes)

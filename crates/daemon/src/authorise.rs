@@ -6,14 +6,15 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    AddNote, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection,
-    CheckOrigin, CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote,
-    ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites,
-    ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections, LockHome,
-    LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PlanExport, ReadAudit,
-    ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote,
-    RefuseJoin, RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack, SaveSelection,
-    SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy,
+    ActOnHandoff, AddNote, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote,
+    ChangeSelection, CheckOrigin, CheckPack, Code, CreatePack, DeleteNote, DeleteSelection,
+    DoHygiene, DraftHandoff, EditNote, ExplainPolicy, Failure, ForgetJoin, HandoffAct, Health,
+    ImportNotes, JoinPack, KeepAudit, ListHandoffs, ListInvites, ListJoinRequests, ListMembers,
+    ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneGoes, LookAtHygieneReceipt,
+    LookAtReceipt, LookForHygiene, MarkHandoff, PlanExport, ReadAudit, ReadClip, ReadExport,
+    ReadHistory, ReadInbox, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin,
+    RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack, SaveSelection, SearchNotes,
+    Sensitivity, SetRole, SetRules, SharePack, ShowHandoff, ShowNote, ShowPack, ShowPolicy,
     ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo,
     UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
 };
@@ -73,6 +74,10 @@ pub(crate) enum Operation {
     KeepAudit,
     /// Exchanges with members what they may have anyway.
     Sync,
+    /// Drafts and sends hand-offs, asks and answers about them, withdraws what was sent.
+    HandOver,
+    /// Says yes or no for a person: takes, refuses, decides, completes, approves, passes on.
+    Decide,
 }
 
 /// Why not.
@@ -128,7 +133,7 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
+    Read: ShowHandoff, ListHandoffs, ReadInbox, MarkHandoff, CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
     Arrange: ArchivePack, RenamePack;
     Write: CreatePack, RetitlePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver, DoHygiene;
@@ -139,12 +144,34 @@ asks! {
     TurnAway: CancelInvite, RefuseJoin;
     KeepAudit: KeepAudit;
     Sync: SyncPacks;
+    HandOver: DraftHandoff;
 }
 
 impl Asks for SharePack {
     fn operation(&self) -> Operation {
         Operation::Share {
             clearance: self.clearance,
+        }
+    }
+}
+
+impl Asks for ActOnHandoff {
+    fn operation(&self) -> Operation {
+        match &self.act {
+            HandoffAct::RequestReview {}
+            | HandoffAct::Submit {}
+            | HandoffAct::Cancel { .. }
+            | HandoffAct::Ask { .. }
+            | HandoffAct::Answer { .. }
+            | HandoffAct::Start {}
+            | HandoffAct::Supersede { .. } => Operation::HandOver,
+            HandoffAct::ApproveDraft {}
+            | HandoffAct::ReturnDraft { .. }
+            | HandoffAct::Accept {}
+            | HandoffAct::Reject { .. }
+            | HandoffAct::Reassign { .. }
+            | HandoffAct::Complete(_)
+            | HandoffAct::Decide { .. } => Operation::Decide,
         }
     }
 }
@@ -196,7 +223,9 @@ impl Asks for ReadExport {
 mod tests {
     use super::*;
 
-    const OPERATIONS: [Operation; 19] = [
+    const OPERATIONS: [Operation; 21] = [
+        Operation::HandOver,
+        Operation::Decide,
         Operation::Select,
         Operation::Arrange,
         Operation::LookAtDaemon,

@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 mod explain;
 mod finding;
+pub(crate) mod handoffs;
 pub(crate) mod hygiene;
 mod importing;
 mod membership;

@@ -106,6 +106,9 @@ pub enum EngineError {
     /// The last write is of a kind that undo does not take back.
     #[error("undo does not take back the last write")]
     BeyondUndo(Beyond),
+    /// About a hand-off.
+    #[error("{0}")]
+    Handoff(Box<kitbag_node::handoffs::HandoffRefused>),
     /// A file could not be read or written.
     #[error("{operation} {}: {source}", path.display())]
     File {
@@ -290,6 +293,7 @@ impl From<NodeError> for EngineError {
             NodeError::Denied(denied) => denied.into(),
             NodeError::BadInput { field, reason } => EngineError::BadInput { field, reason },
             NodeError::Stale(what) => EngineError::Conflict { what },
+            NodeError::Handoff(refused) => EngineError::Handoff(refused),
             NodeError::NothingToUndo => EngineError::Conflict {
                 what: error.to_string(),
             },

@@ -27,6 +27,7 @@ mod error;
 mod examine;
 mod explain;
 mod finding;
+mod handoffs;
 mod home;
 mod hygiene;
 mod join;
@@ -55,6 +56,7 @@ pub use editing::Edited;
 pub use error::{EngineError, Lacks, TicketProblem};
 pub use examine::{Examined, examine};
 pub use finding::RedactedPage;
+pub use handoffs::{Drafting, HandoffDrafted};
 pub use home::{
     KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
 };
@@ -63,6 +65,11 @@ pub use kitbag_core::content::report::{
 };
 pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
+pub use kitbag_core::handoff::{
+    Act as HandoffAct, Addressee, Agent as HandoffAgent, Attempt, Decided, Decision, Disposition,
+    Draft as HandoffDraft, Fact, Feedback, Mode as HandoffMode, NextStep, Outcome, Priority,
+    Reason, RequestedAction, Sla, State as HandoffState, Times, Tried as AttemptOutcome, Void,
+};
 pub use kitbag_core::hygiene_receipt::{
     HYGIENE_ALONG_MAX, HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt,
     is_meant_as_one as is_hygiene_receipt,
@@ -97,6 +104,7 @@ pub use kitbag_node::carrying::{Carried, Carry, CarryOptions};
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;
+pub use kitbag_node::handoffs::*;
 pub use kitbag_node::hygiene::{
     ActDone, GoKept, HygieneAct, HygieneAction, HygieneAlong, HygieneGroup, HygieneKind,
     HygieneNote, HygieneOptions, HygieneReport, KeptBecause, KindFound, Left as HygieneLeft,

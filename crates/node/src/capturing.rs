@@ -319,6 +319,19 @@ impl Node {
         notes: Vec<Incoming>,
         staged: &mut Staged,
     ) -> Result<Vec<Result<Captured, NodeError>>, NodeError> {
+        let (outcomes, pens) = self.stage_captured_with(now, pack, notes, staged)?;
+        self.put_down_all(pens, staged);
+        Ok(outcomes)
+    }
+
+    /// The same in a step that goes on to write; its pens are to be put down.
+    pub(crate) fn stage_captured_with(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        notes: Vec<Incoming>,
+        staged: &mut Staged,
+    ) -> Result<(Vec<Result<Captured, NodeError>>, Pens), NodeError> {
         let replica = self.packs.need(pack)?;
         let default = replica.default_sensitivity();
         self.know_twins(replica)?;
@@ -333,8 +346,7 @@ impl Node {
             writing.heard(telling, &outcome);
             outcomes.push(outcome);
         }
-        self.put_down_all(writing.pens, staged);
-        Ok(outcomes)
+        Ok((outcomes, writing.pens))
     }
 
     fn stage_one(

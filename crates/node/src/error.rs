@@ -43,6 +43,9 @@ pub enum NodeError {
     /// The last write is of a kind that undo does not take back.
     #[error("undo does not take back the last write")]
     BeyondUndo(Beyond),
+    /// About a hand-off.
+    #[error("{0}")]
+    Handoff(Box<crate::handoffs::HandoffRefused>),
     /// A ticket that is none.
     #[error(transparent)]
     Ticket(#[from] TicketError),

@@ -23,6 +23,7 @@ mod epochs;
 mod error;
 pub mod explain;
 pub mod finding;
+pub mod handoffs;
 mod history;
 #[cfg(test)]
 #[path = "tests/hostile_changes.rs"]

@@ -143,6 +143,7 @@ pub(crate) struct Replica {
     pub(crate) places: BTreeMap<EntryHash, Place>,
     pub(crate) objects: BTreeMap<ObjectTag, Object>,
     pub(crate) notes: BTreeMap<ItemId, ObjectTag>,
+    pub(crate) handoffs: BTreeMap<ItemId, ObjectTag>,
     /// Tags of notes that are deleted, so that counting the others looks at none.
     pub(crate) deleted: BTreeSet<ObjectTag>,
     /// Tags of notes that moved between sensitivities.
@@ -206,6 +207,7 @@ impl Replica {
             places: BTreeMap::new(),
             objects: BTreeMap::new(),
             notes: BTreeMap::new(),
+            handoffs: BTreeMap::new(),
             deleted: BTreeSet::new(),
             placements: Placements::default(),
             profiles: BTreeMap::new(),

@@ -20,6 +20,7 @@ mod code;
 mod explain;
 mod export;
 mod failure;
+mod handoff;
 mod health;
 mod hygiene;
 mod import;
@@ -68,6 +69,13 @@ pub use export::{
     ExportedPack, ExportedSource, PlanExport, ProducedBy, ReadExport, Withheld,
 };
 pub use failure::{ErrorDocument, Failure};
+pub use handoff::{
+    ActOnHandoff, AttemptWish, CompleteHandoff, CorrectionWish, DecidedWish, DraftHandoff,
+    FactWish, Handoff, HandoffAct, HandoffAnswer, HandoffCorrection, HandoffFact, HandoffLeftOut,
+    HandoffLine, HandoffOutcome, HandoffRef, HandoffSaid, HandoffSays, HandoffSide, HandoffStep,
+    HandoffWish, HandoffWithheld, HandoffWritten, Handoffs, ListHandoffs, MarkHandoff, ReadInbox,
+    RequestedWish, ShowHandoff, StepWish,
+};
 pub use health::{EngineMeters, Health, Healthy, Meters, ReadMetrics, ServeState};
 pub use hygiene::{
     DoHygiene, HygieneAct, HygieneActed, HygieneAction, HygieneAlong, HygieneDone,
