@@ -119,7 +119,7 @@ fn a_case_goes_over_and_comes_back_with_what_was_wrong() {
         (&withheld["count"], &withheld["rule"]),
         (&json!(1), &json!("sensitivity restricted"))
     );
-    assert_eq!(withheld["pii"], json!(["date_of_birth"]));
+    assert_eq!(withheld["pii"], json!(["name", "date_of_birth"]));
     let id = text(&sent["handoff"]["id"]);
     ben.ok(&["sync", &pack, "--wait"]);
     reaches(&ben, &id, "delivered");
@@ -128,7 +128,7 @@ fn a_case_goes_over_and_comes_back_with_what_was_wrong() {
     assert_eq!(inbox["handoffs"][0]["side"], "mine");
     let shown = ben.ok(&["handoff", "show", &id]);
     assert!(
-        shown.contains("Not shared: 1 (Restricted: date of birth)"),
+        shown.contains("Not shared: 1 (Restricted: name, date of birth)"),
         "{shown}"
     );
     let whole = ben.json(&["handoff", "show", &id]);
