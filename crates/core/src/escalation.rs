@@ -114,7 +114,9 @@ impl Escalation {
 }
 
 /// Checks what one record says.
-pub(crate) fn check(
+/// # Errors
+/// [`EscalationError`].
+pub fn check(
     rules: &[EscalationRule],
     reason_codes: &BTreeSet<ReasonCode>,
     guard: &Guard,
