@@ -86,21 +86,21 @@ pub enum Test {
     Denied(#[n(0)] bool),
 }
 
-/// A number with up to three places after the point.
+/// A number from 0 with up to three places after the point.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, minicbor::Encode, minicbor::Decode,
 )]
 #[cbor(transparent)]
-pub struct Amount(#[n(0)] i64);
+pub struct Amount(#[n(0)] u64);
 
 impl Amount {
     /// From thousandths.
-    pub const fn from_thousandths(thousandths: i64) -> Amount {
+    pub const fn from_thousandths(thousandths: u64) -> Amount {
         Amount(thousandths)
     }
 
     /// In thousandths.
-    pub const fn as_thousandths(self) -> i64 {
+    pub const fn as_thousandths(self) -> u64 {
         self.0
     }
 }
@@ -108,34 +108,27 @@ impl Amount {
 impl FromStr for Amount {
     type Err = EscalationError;
 
-    /// Digits, with a sign before and a point and more digits behind where there is one. Places beyond
-    /// the third are dropped. Nothing else: no currency, no separator, no exponent.
+    /// Digits, with a point and more digits behind where there is one. Places beyond the third are
+    /// dropped. Nothing else: no sign, no currency, no separator, no exponent.
     fn from_str(text: &str) -> Result<Amount, EscalationError> {
-        let bad = EscalationError("an amount is a number such as 1500 or -12.50");
-        let (negative, digits) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text),
-        };
-        let (whole, places) = digits.split_once('.').unwrap_or((digits, "0"));
+        let bad = EscalationError("an amount is a number such as 1500 or 12.50");
+        let (whole, places) = text.split_once('.').unwrap_or((text, "0"));
         let plain = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
         if !plain(whole) || !plain(places) {
             return Err(bad);
         }
-        let places: i64 = format!("{places:0<3.3}").parse().map_err(|_| bad)?;
-        let whole: i64 = whole.parse().map_err(|_| bad)?;
+        let places: u64 = format!("{places:0<3.3}").parse().map_err(|_| bad)?;
+        let whole: u64 = whole.parse().map_err(|_| bad)?;
         let whole = whole.checked_mul(1000).and_then(|w| w.checked_add(places));
-        let amount = whole.ok_or(bad)?;
-        Ok(Amount(if negative { -amount } else { amount }))
+        whole.map(Amount).ok_or(bad)
     }
 }
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (whole, places) = (self.0.unsigned_abs() / 1000, self.0.unsigned_abs() % 1000);
-        match places {
-            0 => write!(f, "{sign}{whole}"),
-            _ => write!(f, "{sign}{whole}.{places:03}"),
+        match (self.0 / 1000, self.0 % 1000) {
+            (whole, 0) => write!(f, "{whole}"),
+            (whole, places) => write!(f, "{whole}.{places:03}"),
         }
     }
 }

@@ -53,8 +53,29 @@ pub struct Hours {
     #[n(2)]
     pub to: u16,
     /// Minutes that the place is before UTC.
-    #[n(3)]
+    #[cbor(n(3), with = "from_the_last_place")]
     pub offset: i16,
+}
+
+/// An offset as minutes after the place that is furthest behind, since no record has negative numbers.
+mod from_the_last_place {
+    use super::OFFSET_MAX;
+    use minicbor::decode::{Decoder, Error as DecodeError};
+    use minicbor::encode::{Encoder, Error as EncodeError, Write};
+
+    pub(super) fn encode<C, W: Write>(
+        offset: &i16,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), EncodeError<W::Error>> {
+        let after = u16::try_from(offset.saturating_add(OFFSET_MAX)).unwrap_or(u16::MAX);
+        e.u16(after)?.ok()
+    }
+
+    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<i16, DecodeError> {
+        let after = i16::try_from(d.u16()?).unwrap_or(i16::MAX);
+        Ok(after - OFFSET_MAX)
+    }
 }
 
 /// Days of the week as bits: Monday is 1, Sunday 64.

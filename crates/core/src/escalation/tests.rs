@@ -186,13 +186,14 @@ fn each_test_looks_at_its_fact_and_what_is_not_said_is_not_so() {
 #[test]
 fn amounts_are_plain_numbers() {
     let of = |text: &str| text.parse::<Amount>().map(Amount::as_thousandths);
-    for (text, thousandths) in [("0", 0), ("12.5", 12_500), ("-0.0019", -1), ("007", 7000)] {
+    for (text, thousandths) in [("0", 0), ("12.5", 12_500), ("0.0019", 1), ("007", 7000)] {
         assert_eq!(of(text), Ok(thousandths), "{text}");
     }
     let long = "9".repeat(100_000);
     for text in [
         "",
         "-",
+        "-1",
         ".",
         "1.",
         ".5",
@@ -200,21 +201,17 @@ fn amounts_are_plain_numbers() {
         "1,5",
         "1 000",
         "+1",
-        "--1",
         "١",
         "NaN",
-        "9223372036854775807",
+        "18446744073709551615",
         &long,
     ] {
         assert!(of(text).is_err(), "{text:.20}");
     }
-    for thousandths in [0, -1, 1, 12_500, -999, i64::MAX, i64::MIN + 1] {
+    for thousandths in [0, 1, 12_500, 12_050, 999, u64::MAX] {
         let shown = Amount::from_thousandths(thousandths).to_string();
-        let _ = shown
-            .parse::<Amount>()
-            .map(|read| assert_eq!(read.as_thousandths(), thousandths));
+        assert_eq!(of(&shown), Ok(thousandths), "{shown}");
     }
-    assert_eq!(Amount::from_thousandths(-12_050).to_string(), "-12.050");
 }
 
 #[test]
@@ -579,7 +576,7 @@ fn any_test() -> impl Strategy<Value = Test> {
         (1u16..4).prop_map(Test::FailedAttemptsGte),
         (1u16..=1000).prop_map(Test::ConfidenceLt),
         any::<bool>().prop_map(Test::UserRequest),
-        ("[a-b]", -2i64..3)
+        ("[a-b]", 0u64..4)
             .prop_map(|(f, n)| Test::AmountGte(f, Amount::from_thousandths(n * 1000))),
         ("[a-b]", words()).prop_map(|(field, values)| Test::FieldIn(field, values)),
         any::<bool>().prop_map(Test::Stale),
@@ -708,7 +705,7 @@ fn holds_plainly(when: &Condition, facts: &CaseFacts) -> bool {
             Test::ConfidenceLt(c) => facts.confidence.unwrap_or(u16::MAX) < *c,
             Test::UserRequest(is) => !(facts.user_request ^ is),
             Test::AmountGte(name, least) => {
-                let value = facts.fields.get(name).and_then(|v| v.parse::<i64>().ok());
+                let value = facts.fields.get(name).and_then(|v| v.parse::<u64>().ok());
                 value.is_some_and(|value| value * 1000 >= least.as_thousandths())
             }
             Test::FieldIn(name, words) => any(
