@@ -7,15 +7,16 @@
 
 use kitbag_rpc::{
     AddNote, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection,
-    CheckOrigin, CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote,
-    ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites,
-    ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections, LockHome,
-    LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PlanExport, ReadAudit,
-    ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote,
-    RefuseJoin, RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack, SaveSelection,
-    SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy,
-    ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo,
-    UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
+    ChangeTeam, CheckOrigin, CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene,
+    EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit,
+    ListEscalation, ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks,
+    ListSelections, LockHome, LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt,
+    LookForHygiene, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory, ReadMetrics,
+    ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip, RenamePack,
+    RetitlePack, ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetEscalation, SetRole,
+    SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop,
+    SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit,
+    WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -128,12 +129,12 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
+    Read: ListEscalation, CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
     Arrange: ArchivePack, RenamePack;
     Write: CreatePack, RetitlePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver, DoHygiene;
     ChangeMembers: UnsharePack, SetRole;
-    ChangeRules: SetRules;
+    ChangeRules: SetRules, SetEscalation, ChangeTeam;
     Join: JoinPack, ForgetJoin;
     Admit: ApproveJoin;
     TurnAway: CancelInvite, RefuseJoin;

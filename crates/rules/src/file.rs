@@ -477,7 +477,8 @@ pub fn write(rules: &[&EscalationRule], own: &BTreeSet<ReasonCode>, guard: &Guar
     file
 }
 
-fn hours_in_words(hours: &Hours) -> String {
+/// Hours as a file says them.
+pub fn hours_in_words(hours: &Hours) -> String {
     let clock = |minutes: u16| format!("\"{:02}:{:02}\"", minutes / 60, minutes % 60);
     let days: Vec<String> = hours.days.words().map(|day| format!("\"{day}\"")).collect();
     let (sign, away) = (
@@ -494,7 +495,8 @@ fn hours_in_words(hours: &Hours) -> String {
     )
 }
 
-fn to_in_words(to: &To) -> String {
+/// To whom, as a file says it; a person by their whole id.
+pub fn to_in_words(to: &To) -> String {
     match to {
         To::Person(person) => format!("person:{person}"),
         To::Team(team) => format!("team:{team}"),

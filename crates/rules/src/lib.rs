@@ -16,5 +16,8 @@ pub use cases::{
 };
 pub use condition::condition_in_words;
 pub use duration::{duration, seconds};
-pub use file::{FILE_BYTES_MAX, FileError, RuleFile, person_in, read, rules_in, write};
+pub use file::{
+    FILE_BYTES_MAX, FileError, RuleFile, hours_in_words, person_in, read, rules_in, to_in_words,
+    write,
+};
 pub use replay::{ActionCount, MISSES_MAX, Miss, Replay, RuleCount, replay};

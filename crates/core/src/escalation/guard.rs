@@ -221,8 +221,8 @@ impl Guards {
         Some(None)
     }
 
-    /// The first record's worth of them.
-    pub(crate) fn one(&self) -> Guard {
+    /// What one record says of them: of several hours the first.
+    pub fn one(&self) -> Guard {
         Guard {
             max_open_per_context: self.max_open_per_context,
             max_active_per_agent: self.max_active_per_agent,
