@@ -10,6 +10,7 @@ pub mod epoch;
 pub mod escalation;
 pub mod export;
 pub mod filter;
+pub mod handoff;
 pub mod hygiene_receipt;
 pub mod id;
 pub mod inspect;

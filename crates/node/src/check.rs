@@ -390,6 +390,9 @@ fn open_opening(
         (EntryKind::Create, EntryBody::Create { record, .. }) => {
             (item_id(place.log, place.seq, &record.salt), 0)
         }
+        (EntryKind::Create, EntryBody::Handoff { head, .. }) => {
+            (item_id(place.log, place.seq, &head.salt), 0)
+        }
         (EntryKind::Move, EntryBody::Move(moved)) => (moved.item(), moved.placement),
         _ => return None,
     };

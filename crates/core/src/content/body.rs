@@ -8,6 +8,7 @@
 use crate::codec::{self, CodecError};
 use crate::content::relocation::Relocation;
 use crate::content::report::Reports;
+use crate::handoff::{Act, Draft, Head, Signed};
 use crate::id::{EntryHash, PersonId, Timestamp};
 use crate::pack::Record;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
@@ -68,6 +69,31 @@ pub enum EntryBody {
     /// What happened on the author's device.
     #[n(5)]
     Reports(#[n(0)] Reports),
+    /// A new hand-off.
+    #[n(6)]
+    #[cbor(map)]
+    Handoff {
+        /// What never changes about it.
+        #[n(0)]
+        head: Head,
+        /// What it says first.
+        #[n(1)]
+        draft: Box<Draft>,
+        /// When, and by which agent.
+        #[n(2)]
+        signed: Signed,
+    },
+    /// An act about a hand-off.
+    #[n(7)]
+    #[cbor(map)]
+    HandoffAct {
+        /// What.
+        #[n(0)]
+        act: Act,
+        /// When, and by which agent.
+        #[n(1)]
+        signed: Signed,
+    },
 }
 
 /// Entries that were set aside and whose content the author of this one writes anew as their own:

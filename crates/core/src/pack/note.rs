@@ -95,6 +95,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words! {
     /// What kind of thing a note is.
     NoteType, "note type" {

@@ -11,6 +11,7 @@ use kitbag_core::content::{
     RUN_BYTES_MAX, RUN_ENTRIES_MAX, RawEntry, Run, SignedHead, VerifiedEntry, VerifiedRun,
     body_hash, entry_hash, pack_body, unpack_body, wrap_hash,
 };
+use kitbag_core::handoff::draft::LIST_MAX;
 use kitbag_core::id::{DeviceId, ItemId, PackId};
 use kitbag_core::pack::note::object_tag;
 use kitbag_core::pack::{NoteDocument, NoteView, Record};
@@ -138,6 +139,12 @@ fn one_body(bytes: &[u8]) -> Verdict {
             EntryBody::Create { record, .. } => check_record(record),
             EntryBody::Profile(profile) => drop(profile.is_within_limits()),
             EntryBody::Change { .. } | EntryBody::Part(_) => {}
+            EntryBody::Handoff { head, draft, .. } => {
+                if head.check().is_ok() && draft.check().is_ok() {
+                    assert!(draft.cited().len() <= 2 * LIST_MAX + 1);
+                }
+            }
+            EntryBody::HandoffAct { act, .. } => drop(act.check()),
             EntryBody::Reports(reports) => reports.iter().for_each(|bytes| {
                 report(bytes);
             }),
