@@ -10,6 +10,7 @@ mod clip;
 mod comfort;
 mod doctor;
 mod documents;
+mod escalation;
 mod explain;
 mod finding;
 mod fixture;

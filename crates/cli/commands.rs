@@ -37,6 +37,7 @@ mod redact;
 mod relabel;
 mod review;
 mod role;
+mod rules;
 #[cfg(test)]
 mod schemas;
 mod search;
@@ -47,6 +48,7 @@ mod status;
 mod supersede;
 mod sync;
 mod tag;
+mod team;
 mod ticket;
 mod undo;
 mod unlock;
@@ -178,6 +180,12 @@ pub(crate) enum Command {
     /// Show a pack's rules, and which of them decides
     #[command(hide = true)]
     Policy(policy::PolicyArgs),
+    /// Say when a case goes from an agent to a person, and try that on past cases
+    #[command(hide = true)]
+    Rules(rules::RulesArgs),
+    /// Say who is in a team that hand-offs go to
+    #[command(hide = true)]
+    Team(team::TeamArgs),
     /// Show what was read, exported and refused, as devices reported it
     #[command(hide = true)]
     Audit(audit::AuditArgs),
@@ -255,6 +263,8 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Who(args)) => who::run(context, args).await,
         Some(Command::Check(args)) => check::run(context, args).await,
         Some(Command::Policy(args)) => policy::run(context, args).await,
+        Some(Command::Rules(args)) => rules::run(context, args).await,
+        Some(Command::Team(args)) => team::run(context, args).await,
         Some(Command::Audit(args)) => audit::run(context, args).await,
         Some(Command::Hygiene(args)) => hygiene::run(context, args).await,
         Some(Command::Inspect(args)) => inspect::run(context, args),

@@ -45,7 +45,17 @@ fn points(rules: &PackRules) -> Vec<(&'static str, String)> {
                 format!("for {days} after they were captured")
             }),
         ),
+        ("escalation rules", list_or_none(&rules.escalation)),
+        ("teams", list_or_none(&rules.teams)),
     ]
+}
+
+fn list_or_none(all: &[String]) -> String {
+    let all: Vec<String> = all.iter().map(|one| words::inline(one)).collect();
+    match all.is_empty() {
+        true => "none".to_owned(),
+        false => all.join(", "),
+    }
 }
 
 /// What is named, each with its kind, if that is said: `CUST-####, VOUCHER-* (payment card)`.

@@ -5,7 +5,7 @@
 
 use super::{
     clip, completions, daemon, demo, doctor, down, every_command, export, help, hygiene, import,
-    init, key, lock, man, overview, receipt, status, unlock, use_pack,
+    init, key, lock, man, overview, receipt, rules, status, unlock, use_pack,
 };
 use kitbag_rpc::*;
 use schemars::generate::SchemaSettings;
@@ -110,6 +110,13 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("policy-show", schema_of::<Policy>()),
         ("policy-explain", schema_of::<Explained>()),
         ("policy-set", schema_of::<RulesChanged>()),
+        ("rules-list", schema_of::<EscalationRules>()),
+        ("rules-set", schema_of::<EscalationSet>()),
+        ("rules-test", schema_of::<rules::Tested>()),
+        ("team-create", schema_of::<TeamChanged>()),
+        ("team-add", schema_of::<TeamChanged>()),
+        ("team-remove", schema_of::<TeamChanged>()),
+        ("team-list", schema_of::<Teams>()),
         ("audit-log", schema_of::<Audit>()),
         ("audit-who-read", schema_of::<Audit>()),
         ("audit-verify", schema_of::<AuditVerified>()),

@@ -7,6 +7,7 @@ pub mod attested;
 pub mod codec;
 pub mod content;
 pub mod epoch;
+pub mod escalation;
 pub mod export;
 pub mod filter;
 pub mod handoff;

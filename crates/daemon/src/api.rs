@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 mod carrying;
 mod clip;
+mod escalation;
 mod explain;
 mod finding;
 mod handoffs;
@@ -101,6 +102,9 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(explain::explain_policy)
         .on(explain::show_policy)
         .on(rules::set_rules)
+        .on(escalation::list)
+        .on(escalation::set)
+        .on(escalation::change_team)
         .on(explain::check_pack)
         .on(explain::read_why)
         .on(finding::search)

@@ -6,17 +6,7 @@
 //! is decided by the engine, beneath.
 
 use kitbag_rpc::{
-    ActOnHandoff, AddNote, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote,
-    ChangeSelection, CheckOrigin, CheckPack, Code, CreatePack, DeleteNote, DeleteSelection,
-    DoHygiene, DraftHandoff, EditNote, ExplainPolicy, Failure, ForgetJoin, HandoffAct, Health,
-    ImportNotes, JoinPack, KeepAudit, ListHandoffs, ListInvites, ListJoinRequests, ListMembers,
-    ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneGoes, LookAtHygieneReceipt,
-    LookAtReceipt, LookForHygiene, MarkHandoff, PlanExport, ReadAudit, ReadClip, ReadExport,
-    ReadHistory, ReadInbox, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin,
-    RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack, SaveSelection, SearchNotes,
-    Sensitivity, SetRole, SetRules, SharePack, ShowHandoff, ShowNote, ShowPack, ShowPolicy,
-    ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo,
-    UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
+    ActOnHandoff, AddNote, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, ChangeTeam, CheckOrigin, CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, DraftHandoff, EditNote, ExplainPolicy, Failure, ForgetJoin, HandoffAct, Health, ImportNotes, JoinPack, KeepAudit, ListEscalation, ListHandoffs, ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, MarkHandoff, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory, ReadInbox, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack, SaveSelection, SearchNotes, Sensitivity, SetEscalation, SetRole, SetRules, SharePack, ShowHandoff, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
 };
 
 /// The process at the other end of the socket, as the kernel knows it.
@@ -133,12 +123,12 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: ShowHandoff, ListHandoffs, ReadInbox, MarkHandoff, CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
+    Read: ShowHandoff, ListHandoffs, ReadInbox, MarkHandoff, CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt, ListEscalation;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
     Arrange: ArchivePack, RenamePack;
     Write: CreatePack, RetitlePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver, DoHygiene;
     ChangeMembers: UnsharePack, SetRole;
-    ChangeRules: SetRules;
+    ChangeRules: SetRules, SetEscalation, ChangeTeam;
     Join: JoinPack, ForgetJoin;
     Admit: ApproveJoin;
     TurnAway: CancelInvite, RefuseJoin;

@@ -2,6 +2,7 @@
 //! policy does not compile until it has one here.
 
 pub(crate) mod audit;
+pub(crate) mod escalation;
 mod explain;
 mod finding;
 pub(crate) mod handoffs;

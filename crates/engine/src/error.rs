@@ -399,7 +399,7 @@ fn to_release(why: &Withheld) -> &'static str {
 fn to_read_rules(why: Unreadable) -> &'static str {
     match why {
         Unreadable::NoKey => "wait until another member's device was reached: kitbag sync --wait",
-        Unreadable::Malformed | Unreadable::TooManyIds => {
+        Unreadable::Malformed | Unreadable::TooManyIds | Unreadable::TooManyRules => {
             "an admin sets them anew: kitbag policy set PACK --replace"
         }
         Unreadable::NewerVersion | Unreadable::NewerOperation => "a newer Kitbag reads them",

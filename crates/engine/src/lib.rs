@@ -24,6 +24,7 @@ mod audit;
 mod capturing;
 mod editing;
 mod error;
+mod escalation;
 mod examine;
 mod explain;
 mod finding;
@@ -63,6 +64,11 @@ pub use home::{
 pub use kitbag_core::content::report::{
     Exported, ExportedWhole, NoteStart, ReadPart, Report, Reported, Via, Written, WrittenTo,
 };
+pub use kitbag_core::escalation::{
+    Action as EscalationAction, CaseFacts, Decision as EscalationDecision, Escalation,
+    EscalationError, EscalationRule, Guard, Guards, Name, ReasonCode, To as EscalationTo,
+    decide as decide_escalation,
+};
 pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
 pub use kitbag_core::handoff::{
@@ -84,7 +90,7 @@ pub use kitbag_core::pack::{DateEdit, Record};
 pub use kitbag_core::policy::op::LateDenials;
 pub use kitbag_core::policy::rules::{
     Client, FieldName, IdForm, Limits, LimitsChange, NamedField, NamedId, PackKind, Purposes,
-    ReleaseRules, Rules, RulesChange, RulesError, Setting, Unreadable,
+    ReleaseRules, Rules, RulesChange, RulesError, Setting, TeamChange, Teams, Unreadable,
 };
 pub use kitbag_core::policy::{Role, Sensitivity};
 pub use kitbag_core::receipt::{

@@ -17,6 +17,7 @@ mod carrying;
 mod client;
 mod clip;
 mod code;
+mod escalation;
 mod explain;
 mod export;
 mod failure;
@@ -59,6 +60,10 @@ pub use carrying::{CarryNote, NoteCarried};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
 pub use clip::{ClipRemembered, ReadClip, RememberClip};
 pub use code::{Code, Exit};
+pub use escalation::{
+    ChangeTeam, EscalationGuard, EscalationRule, EscalationRules, EscalationSet, ListEscalation,
+    SetEscalation, Team, TeamChange, TeamChanged, Teams,
+};
 pub use explain::{
     Access, AccessState, ActKind, ActShown, AskWho, CheckPack, Checked, ExplainPolicy, Explained,
     GrantHeld, GrantShown, Named, OpenTicket, PersonOpens, Policy, PolicyMember, Raised, Right,

@@ -144,6 +144,12 @@ pub struct PackRules {
     /// Days that notes may be kept after they were captured; null if that is not ruled.
     #[serde(default)]
     pub retention_days: Option<u32>,
+    /// Ids of its escalation rules; `kitbag rules list` has the rest.
+    #[serde(default)]
+    pub escalation: Vec<String>,
+    /// Names of its teams.
+    #[serde(default)]
+    pub teams: Vec<String>,
 }
 
 /// What may go to one destination.

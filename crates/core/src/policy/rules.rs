@@ -10,15 +10,20 @@
 
 mod change;
 mod named;
+mod teams;
 
 pub use change::{LimitsChange, RulesChange, Setting};
 pub use named::{
     FIELD_BYTES_MAX, FORM_CHARS_MAX, FieldName, IDS_MAX, IDS_TOGETHER_MAX, IdForm, NamedField,
     NamedId,
 };
+pub use teams::{TEAM_PERSONS_MAX, TEAMS_MAX, TEAMS_TOGETHER_MAX, TeamChange, Teams};
 
 use crate::codec::{self, CodecError};
 use crate::content::{pack_frame, unpack_frame};
+use crate::escalation::{
+    self, Escalation, EscalationError, EscalationRule, Guard, RULES_TOGETHER_MAX, ReasonCode, To,
+};
 use crate::id::{ClientId, DeviceId, EpochId, OpHash, PackId};
 use crate::pack::note::{Pii, TAG_BYTES_MAX, UnknownWord};
 use crate::policy::Sensitivity;
@@ -31,10 +36,13 @@ use std::str::FromStr;
 use thiserror::Error;
 use unicode_normalization::UnicodeNormalization;
 
-/// The newest version of rules that this program writes and understands: that of rules that name ids
-/// or a retention. All others are of the version before, so that older programs read them.
-pub const RULES_VERSION: u16 = 2;
-/// The version of rules that name neither.
+/// The newest version of rules that this program writes and understands: that of rules that say when a
+/// case is handed over, or name teams. All others are of a version before, so that older programs read
+/// them.
+pub const RULES_VERSION: u16 = 3;
+/// The version of rules that name ids or a retention, and say nothing that is newer.
+const NAMING_VERSION: u16 = 2;
+/// The version of rules that say neither.
 const PLAIN_VERSION: u16 = 1;
 /// Bytes of encoded rules, at most: with padding and seal they stay below [`SEALED_RULES_BYTES_MAX`].
 pub const RULES_BYTES_MAX: usize = 14 * 1024;
@@ -91,6 +99,18 @@ pub struct Rules {
     /// Days that notes may be kept after they were captured.
     #[n(10)]
     pub retention_days: Option<u32>,
+    /// When a case is handed over, in the order that decides.
+    #[cbor(n(11), with = "teams::listed", has_nil)]
+    pub escalation: Vec<EscalationRule>,
+    /// Reason codes of the pack's own.
+    #[cbor(n(12), with = "named::or_absent", has_nil)]
+    pub reason_codes: BTreeSet<ReasonCode>,
+    /// What holds a hand-off back.
+    #[cbor(n(13), with = "teams::guard", has_nil)]
+    pub guard: Guard,
+    /// Whom a hand-off to a team is for.
+    #[cbor(n(14), with = "teams::or_absent", has_nil)]
+    pub teams: Teams,
 }
 
 impl Default for Rules {
@@ -107,6 +127,10 @@ impl Default for Rules {
             ids: BTreeSet::new(),
             id_fields: BTreeSet::new(),
             retention_days: None,
+            escalation: Vec::new(),
+            reason_codes: BTreeSet::new(),
+            guard: Guard::default(),
+            teams: Teams::new(),
         }
     }
 }
@@ -345,6 +369,10 @@ pub struct ReleaseRules {
     pub id_fields: BTreeSet<NamedField>,
     /// Days that notes may be kept after they were captured.
     pub retention_days: Option<u32>,
+    /// When a case is handed over.
+    pub escalation: Escalation,
+    /// Whom a hand-off to a team is for: the persons that any of them names.
+    pub teams: Teams,
 }
 
 impl ReleaseRules {
@@ -371,12 +399,19 @@ impl ReleaseRules {
             retention_days: both(&self.retention_days, &other.retention_days, |a, b| {
                 *a.min(b)
             }),
+            escalation: self.escalation.and(&other.escalation),
+            teams: teams::and(&self.teams, &other.teams),
         }
     }
 
     /// Whether more ids or fields are named together than a scanner takes.
     fn names_too_many(&self) -> bool {
         self.ids.len() > IDS_TOGETHER_MAX || self.id_fields.len() > IDS_TOGETHER_MAX
+    }
+
+    /// Whether more rules or teams stand together than a decision asks.
+    fn escalates_by_too_many(&self) -> bool {
+        self.escalation.rules.len() > RULES_TOGETHER_MAX || self.teams.len() > TEAMS_TOGETHER_MAX
     }
 
     /// Whether nothing is ruled.
@@ -404,6 +439,14 @@ impl ReleaseRules {
             change.replace || !(names_more || more),
             "admins named more ids apart from each other than rules hold: say which they are",
         )?;
+        rule(
+            change.replace || change.sets_escalation() || self.escalation.fits_one_record(),
+            "admins set escalation rules apart from each other: set them anew, all of them",
+        )?;
+        rule(
+            change.replace || self.teams.len() <= TEAMS_MAX || change.teams_anew.is_some(),
+            "admins made more teams apart from each other than rules hold: set the rules anew",
+        )?;
         change.of(&Rules {
             version: PLAIN_VERSION,
             client: self.clients.values().next().cloned(),
@@ -416,6 +459,10 @@ impl ReleaseRules {
             ids: self.ids.clone(),
             id_fields: self.id_fields.clone(),
             retention_days: self.retention_days,
+            escalation: self.escalation.in_order().into_iter().cloned().collect(),
+            reason_codes: self.escalation.reason_codes.clone(),
+            guard: self.escalation.guards.one(),
+            teams: self.teams.clone(),
         })
     }
 }
@@ -433,6 +480,8 @@ impl From<Rules> for ReleaseRules {
             ids: rules.ids,
             id_fields: rules.id_fields,
             retention_days: rules.retention_days,
+            escalation: Escalation::new(rules.escalation, rules.reason_codes, rules.guard),
+            teams: rules.teams,
         }
     }
 }
@@ -450,6 +499,11 @@ pub enum Unreadable {
     /// Admins, apart from each other, named more ids than a device looks for: one has to set them anew.
     #[error("this pack's admins named more ids, apart from each other, than a device looks for")]
     TooManyIds,
+    /// The same of escalation rules or teams.
+    #[error(
+        "this pack's admins set more escalation rules or teams, apart from each other, than a device asks"
+    )]
+    TooManyRules,
     /// They are of a newer version.
     #[error("this pack's rules are of a newer version")]
     NewerVersion,
@@ -476,6 +530,12 @@ pub enum RulesError {
     Rule(&'static str),
 }
 
+impl From<EscalationError> for RulesError {
+    fn from(EscalationError(text): EscalationError) -> RulesError {
+        RulesError::Rule(text)
+    }
+}
+
 impl Rules {
     /// Checks what an encoding alone does not.
     ///
@@ -490,6 +550,17 @@ impl Rules {
             (self.retention_days).is_none_or(|days| (1..=RETENTION_DAYS_MAX).contains(&days)),
             "a retention has between one and 36500 days",
         )?;
+        escalation::check(&self.escalation, &self.reason_codes, &self.guard)?;
+        teams::check(&self.teams)?;
+        let named = self.escalation.iter().filter_map(|rule| rule.to.as_ref());
+        let mut teams = named.filter_map(|to| match to {
+            To::Team(team) => Some(team),
+            To::Person(_) | To::Role(_) => None,
+        });
+        rule(
+            teams.all(|team| self.teams.contains_key(team)),
+            "an escalation rule names a team that the pack does not have",
+        )?;
         rule(
             self.version == self.lowest_version(),
             "rules have the lowest version that has what they say",
@@ -500,11 +571,16 @@ impl Rules {
 
     /// The lowest version that has what they say.
     fn lowest_version(&self) -> u16 {
-        let plain =
-            self.ids.is_empty() && self.id_fields.is_empty() && self.retention_days.is_none();
-        match plain {
-            true => PLAIN_VERSION,
-            false => RULES_VERSION,
+        let names =
+            !self.ids.is_empty() || !self.id_fields.is_empty() || self.retention_days.is_some();
+        let escalates = !self.escalation.is_empty()
+            || !self.reason_codes.is_empty()
+            || !self.guard.is_empty()
+            || !self.teams.is_empty();
+        match (escalates, names) {
+            (true, _) => RULES_VERSION,
+            (false, true) => NAMING_VERSION,
+            (false, false) => PLAIN_VERSION,
         }
     }
 
@@ -600,6 +676,9 @@ fn together(
     if together.names_too_many() {
         worst = worst.max(Some(Unreadable::TooManyIds));
     }
+    if together.escalates_by_too_many() {
+        worst = worst.max(Some(Unreadable::TooManyRules));
+    }
     worst.map_or(Ok(together), Err)
 }
 
@@ -624,6 +703,11 @@ fn rule(holds: bool, text: &'static str) -> Result<(), RulesError> {
     } else {
         Err(RulesError::Rule(text))
     }
+}
+
+/// Whether a text is one line of characters that are seen.
+pub(crate) fn is_seen_line(text: &str) -> bool {
+    is_one_line(text) && !text.contains(is_hidden)
 }
 
 fn is_one_line(text: &str) -> bool {

@@ -444,6 +444,7 @@ fn where_rules_cannot_be_read_nothing_leaves() {
             Unreadable::NoKey,
             Unreadable::Malformed,
             Unreadable::TooManyIds,
+            Unreadable::TooManyRules,
             Unreadable::NewerVersion,
             Unreadable::NewerOperation,
         ] {

@@ -73,6 +73,7 @@ fn build() -> Vec<Decoder> {
             samples: vec![
                 codec::encode(&samples::rules()),
                 codec::encode(&samples::naming_rules()),
+                codec::encode(&samples::escalating_rules()),
             ],
             looks_inside: false,
         },

@@ -12,6 +12,10 @@ use kitbag_core::content::{
     pack_body, profile_tag, write_entry,
 };
 use kitbag_core::epoch::{EPOCH_VERSION, Epoch, SignedEpoch, WrapSet, seal_parent_key};
+use kitbag_core::escalation::{
+    Action, Amount, Condition, Days, EscalationRule, Guard, Hours, Name, OffHours, Priority,
+    ReasonCode, Test, To,
+};
 use kitbag_core::hygiene_receipt::{
     HYGIENE_RECEIPT_VERSION, HygieneReceipt, LeftAlone, PutAway, SignedHygieneReceipt, WentAlong,
 };
@@ -24,7 +28,7 @@ use kitbag_core::pack::Record;
 use kitbag_core::pack::index::index_tag;
 use kitbag_core::pack::long_text::parts_of;
 use kitbag_core::pack::note::{
-    BODY_BYTES_MAX, NoteType, Pii, Source, SourceKind, Trust, item_id, object_tag,
+    BODY_BYTES_MAX, ConsentStatus, NoteType, Pii, Source, SourceKind, Trust, item_id, object_tag,
 };
 use kitbag_core::person::{Certificate, SUITE, SignedPersonOp};
 use kitbag_core::policy::fold::Denial;
@@ -291,6 +295,69 @@ pub(crate) fn naming_rules() -> Rules {
         id_fields: [field("loyalty_id", Pii::Other)].into(),
         retention_days: Some(730),
         ..rules()
+    }
+}
+
+/// The same with escalation rules, a reason code of the pack's own, guards and teams.
+pub(crate) fn escalating_rules() -> Rules {
+    let name = |name: &str| Name::new(name).expect("a name");
+    let code = |code: &str| ReasonCode::new(code).expect("a code");
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let one = |test| Condition::Test(test);
+    let billing = EscalationRule {
+        id: name("billing-to-human"),
+        when: Condition::Any(vec![
+            one(Test::Tag(words(&["billing_dispute", "contract"]))),
+            Condition::All(vec![
+                one(Test::Text(words(&["charge back", "refund*"]))),
+                Condition::Not(Box::new(one(Test::SensitivityMax(Sensitivity::Public)))),
+            ]),
+            one(Test::AmountGte(
+                "amount".to_owned(),
+                Amount::from_thousandths(500_500),
+            )),
+            one(Test::FieldIn("cabin".to_owned(), words(&["business"]))),
+        ]),
+        action: Action::Handoff,
+        to: Some(To::Team(name("billing"))),
+        reason_code: Some(code("warranty_claim")),
+        priority: Some(Priority::High),
+        template: Some(name("handoff.support.v1")),
+        accept_within: Some(14_400),
+    };
+    let consent = EscalationRule {
+        id: name("no-consent-no-share"),
+        when: one(Test::ConsentIn(
+            [ConsentStatus::Pending, ConsentStatus::Withdrawn].into(),
+        )),
+        action: Action::Block,
+        to: None,
+        reason_code: Some(code("consent_missing")),
+        priority: None,
+        template: None,
+        accept_within: None,
+    };
+    Rules {
+        version: 3,
+        escalation: vec![billing, consent],
+        reason_codes: [code("warranty_claim")].into(),
+        guard: Guard {
+            max_open_per_context: Some(1),
+            max_active_per_agent: Some(5),
+            off_hours: Some(OffHours::Queue),
+            hours: Some(Hours {
+                days: Days(31),
+                from: 540,
+                to: 1020,
+                offset: -210,
+            }),
+        },
+        teams: [
+            (name("billing"), [ben().person.person()].into()),
+            (name("nobody-yet"), [].into()),
+        ]
+        .into(),
+        ..naming_rules()
     }
 }
 

@@ -149,6 +149,7 @@ fn rules_are_as_frozen() {
     ];
     let empty = Rules::default();
     let naming = samples::naming_rules();
+    let escalating = samples::escalating_rules();
     let cases = [
         Case::new("rules", &codec::encode(&rules), gives),
         Case::new("no rules", &codec::encode(&empty), vec![]),
@@ -157,8 +158,13 @@ fn rules_are_as_frozen() {
             &codec::encode(&naming),
             vec![],
         ),
+        Case::new(
+            "rules that say when a case is handed over, and name teams",
+            &codec::encode(&escalating),
+            vec![],
+        ),
     ];
-    for (case, rules) in cases.iter().zip([rules, empty, naming]) {
+    for (case, rules) in cases.iter().zip([rules, empty, naming, escalating]) {
         assert_eq!(Rules::decode(&case.bytes), Ok(rules), "{}", case.name);
     }
     assert_frozen("rules.json", include_str!("../vectors/rules.json"), &cases);

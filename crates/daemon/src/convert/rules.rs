@@ -135,6 +135,10 @@ pub(crate) fn pack_rules(rules: engine::ReleaseRules) -> rpc::PackRules {
             })
             .collect(),
         retention_days: rules.retention_days,
+        escalation: (rules.escalation.in_order().iter())
+            .map(|rule| rule.id.to_string())
+            .collect(),
+        teams: rules.teams.keys().map(ToString::to_string).collect(),
     }
 }
 

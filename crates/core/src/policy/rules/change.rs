@@ -1,6 +1,8 @@
 //! What an admin changes in rules, point by point.
 
+use super::teams::{self, TeamChange, Teams};
 use super::{Client, Limits, NamedField, NamedId, PackKind, Purposes, Rules, RulesError};
+use crate::escalation::{EscalationRule, Guard, Name, ReasonCode};
 use crate::pack::note::Pii;
 use crate::policy::Sensitivity;
 use crate::release::Destination;
@@ -73,6 +75,16 @@ pub struct RulesChange {
     pub id_fields: Setting<BTreeSet<NamedField>>,
     /// Days that notes may be kept after they were captured.
     pub retention_days: Setting<u32>,
+    /// When a case is handed over, all rules in their order.
+    pub escalation: Setting<Vec<EscalationRule>>,
+    /// Reason codes of the pack's own, all of them.
+    pub reason_codes: Setting<BTreeSet<ReasonCode>>,
+    /// What holds a hand-off back, all of it.
+    pub guard: Setting<Guard>,
+    /// All teams, in the place of those before.
+    pub teams_anew: Option<Teams>,
+    /// What becomes of single teams.
+    pub teams: BTreeMap<Name, TeamChange>,
 }
 
 /// A change of what may go to one destination.
@@ -91,6 +103,13 @@ pub struct LimitsChange {
 }
 
 impl RulesChange {
+    /// Whether it says anew all that several records of escalation rules say.
+    pub(super) fn sets_escalation(&self) -> bool {
+        self.escalation != Setting::Keep
+            && self.reason_codes != Setting::Keep
+            && self.guard != Setting::Keep
+    }
+
     /// The rules after the change.
     ///
     /// # Errors
@@ -115,6 +134,15 @@ impl RulesChange {
         self.ids.onto_set(&mut rules.ids);
         self.id_fields.onto_set(&mut rules.id_fields);
         self.retention_days.onto(&mut rules.retention_days);
+        self.escalation.onto_set(&mut rules.escalation);
+        self.reason_codes.onto_set(&mut rules.reason_codes);
+        self.guard.onto_set(&mut rules.guard);
+        if let Some(anew) = &self.teams_anew {
+            rules.teams.clone_from(anew);
+        }
+        for (name, change) in &self.teams {
+            teams::change(&mut rules.teams, name, change)?;
+        }
         rules.version = rules.lowest_version();
         rules.check()?;
         Ok(rules)

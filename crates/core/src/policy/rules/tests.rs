@@ -1,6 +1,8 @@
 //! Rules: their seal, their limits, and what several of them allow together.
 
 use super::*;
+use crate::escalation::{Action, Condition, Name, Test};
+use crate::id::PersonId;
 use crate::id::Timestamp;
 use crate::policy::op::OpError;
 use proptest::prelude::*;
@@ -62,6 +64,49 @@ fn naming_rules() -> Rules {
     change.of(&some_rules()).unwrap()
 }
 
+fn team(n: u8) -> Name {
+    Name::new(&format!("team-{n}")).unwrap()
+}
+
+fn person(n: u8) -> PersonId {
+    PersonId::from_bytes([n; 32])
+}
+
+fn escalation_rule(id: &str, to: Option<To>) -> EscalationRule {
+    EscalationRule {
+        id: Name::new(id).unwrap(),
+        when: Condition::Test(Test::UserRequest(true)),
+        action: Action::Handoff,
+        to,
+        reason_code: Some(ReasonCode::new("warranty").unwrap()),
+        priority: None,
+        template: None,
+        accept_within: None,
+    }
+}
+
+/// With escalation rules, a reason code, a guard and teams beside the rest.
+fn escalating_rules() -> Rules {
+    let change = RulesChange {
+        escalation: Setting::To(vec![
+            escalation_rule("b", Some(To::Team(team(1)))),
+            escalation_rule("a", None),
+        ]),
+        reason_codes: Setting::To([ReasonCode::new("warranty").unwrap()].into()),
+        guard: Setting::To(Guard {
+            max_open_per_context: Some(1),
+            ..Guard::default()
+        }),
+        teams: [
+            (team(1), TeamChange::Create([person(1), person(2)].into())),
+            (team(2), TeamChange::Create(BTreeSet::new())),
+        ]
+        .into(),
+        ..RulesChange::default()
+    };
+    change.of(&naming_rules()).unwrap()
+}
+
 struct Sealed {
     pack: PackId,
     key: EpochKey,
@@ -115,7 +160,7 @@ impl Sealed {
 
 #[test]
 fn rules_open_where_they_were_sealed_and_nowhere_else() {
-    for rules in [Rules::default(), naming_rules()] {
+    for rules in [Rules::default(), naming_rules(), escalating_rules()] {
         assert_eq!(sealed(&rules).open(), Ok(rules));
     }
     let rules = some_rules();
@@ -186,7 +231,7 @@ fn whoever_holds_the_key_and_seals_something_else_has_made_malformed_rules() {
     for cut in 0..record.len() {
         assert!(is_codec(sealed_bytes(&record[..cut], framed).open()));
     }
-    let mut unknown_key = [&record[..], &[0x0b, 0x01]].concat();
+    let mut unknown_key = [&record[..], &[0x0f, 0x01]].concat();
     unknown_key[0] += 1; // a map of one more
     assert!(is_codec(sealed_bytes(&unknown_key, framed).open()));
 }
@@ -198,10 +243,10 @@ fn a_newer_version_is_told_from_nonsense() {
         ..some_rules()
     };
     let of = |rules: &Rules| sealed_bytes(&codec::encode(rules), framed).open();
-    assert_eq!(of(&newer), Err(RulesError::NewerVersion(3)));
+    assert_eq!(of(&newer), Err(RulesError::NewerVersion(4)));
     // Of another shape, too: key 0 says it.
-    let shaped = sealed_bytes(&[0xa2, 0x00, 0x04, 0x18, 0x63, 0xf5], framed);
-    assert_eq!(shaped.open(), Err(RulesError::NewerVersion(4)));
+    let shaped = sealed_bytes(&[0xa2, 0x00, 0x05, 0x18, 0x63, 0xf5], framed);
+    assert_eq!(shaped.open(), Err(RulesError::NewerVersion(5)));
     let none = Rules {
         version: 0,
         ..some_rules()
@@ -265,6 +310,148 @@ fn rules_say_the_lowest_version_that_has_what_they_say() {
         turned.swap(a + n, b + n);
     }
     assert!(matches!(Rules::decode(&turned), Err(RulesError::Codec(_))));
+}
+
+/// Goal: rules that say nothing of escalation and teams are, byte for byte, what older programs read.
+#[test]
+fn rules_with_escalation_or_teams_alone_are_of_version_three() {
+    assert_eq!(escalating_rules().version, 3);
+    let encoded = codec::encode(&escalating_rules());
+    assert_eq!(codec::newer_version(&encoded, 2), Some(3));
+    assert_eq!(Rules::decode(&encoded), Ok(escalating_rules()));
+    let back = RulesChange {
+        escalation: Setting::Clear,
+        reason_codes: Setting::Clear,
+        guard: Setting::Clear,
+        teams_anew: Some(Teams::new()),
+        ..RulesChange::default()
+    };
+    assert_eq!(back.of(&escalating_rules()), Ok(naming_rules()));
+    for version in [1, 2, 4] {
+        let rules = Rules {
+            version,
+            ..escalating_rules()
+        };
+        assert!(Rules::decode(&codec::encode(&rules)).is_err(), "{version}");
+    }
+    // Empty lists, and a guard that says nothing, are no valid encodings.
+    for (key, empty) in [(11, 0x80), (12, 0x80), (13, 0xa0), (14, 0x80)] {
+        let mut bytes = codec::encode(&Rules {
+            version: 3,
+            ..Rules::default()
+        });
+        bytes[0] += 1;
+        bytes.extend([key, empty]);
+        assert!(
+            matches!(Rules::decode(&bytes), Err(RulesError::Codec(_))),
+            "{key}"
+        );
+    }
+    // Nor are teams that do not ascend, or one that stands there twice.
+    let teams = |first: &[u8], second: &[u8]| {
+        let mut bytes = codec::encode(&Rules {
+            version: 3,
+            ..Rules::default()
+        });
+        bytes[0] += 1;
+        bytes.extend([0x0e, 0x82]);
+        for name in [first, second] {
+            bytes.extend([&[0x82, 0x61][..], name, &[0x80]].concat());
+        }
+        Rules::decode(&bytes)
+    };
+    assert_eq!(teams(b"a", b"b").map(|rules| rules.teams.len()), Ok(2));
+    assert!(matches!(teams(b"b", b"a"), Err(RulesError::Codec(_))));
+    assert!(matches!(teams(b"a", b"a"), Err(RulesError::Codec(_))));
+    assert!(matches!(
+        teams(b"a", b"B"),
+        Err(RulesError::Codec(_) | RulesError::Rule(_))
+    ));
+}
+
+#[test]
+fn teams_are_changed_one_by_one_and_those_that_rules_name_stay() {
+    let changed = |name: Name, change| {
+        let change = RulesChange {
+            teams: [(name, change)].into(),
+            ..RulesChange::default()
+        };
+        change.of(&escalating_rules()).map(|rules| rules.teams)
+    };
+    let added = changed(team(2), TeamChange::Add([person(3)].into())).unwrap();
+    assert_eq!(added[&team(2)], [person(3)].into());
+    let removed = changed(team(1), TeamChange::Remove([person(1), person(9)].into())).unwrap();
+    assert_eq!(removed[&team(1)], [person(2)].into());
+    assert_eq!(changed(team(2), TeamChange::Delete).unwrap().len(), 1);
+    let named = changed(team(1), TeamChange::Delete);
+    assert!(named.is_err_and(|e| e.to_string().contains("names a team")));
+    let none: BTreeSet<PersonId> = BTreeSet::new();
+    for change in [
+        TeamChange::Add(none.clone()),
+        TeamChange::Remove(none.clone()),
+        TeamChange::Delete,
+    ] {
+        assert!(changed(team(7), change).is_err());
+    }
+    assert!(changed(team(1), TeamChange::Create(none)).is_err());
+    let many = |n: u8| TeamChange::Create((0..n).map(person).collect());
+    assert!(changed(team(3), many(64)).is_ok());
+    assert!(changed(team(3), many(65)).is_err());
+    let all = RulesChange {
+        teams: (3..18).map(|n| (team(n), many(0))).collect(),
+        ..RulesChange::default()
+    };
+    assert!(all.of(&escalating_rules()).is_err(), "17 teams");
+}
+
+#[test]
+fn teams_and_rules_of_acts_apart_stand_beside_each_other() {
+    let with = |change: RulesChange| ReleaseRules::from(change.of(&escalating_rules()).unwrap());
+    let a = with(RulesChange {
+        teams: [(team(1), TeamChange::Remove([person(1)].into()))].into(),
+        ..RulesChange::default()
+    });
+    let b = with(RulesChange {
+        escalation: Setting::To(vec![escalation_rule("a", Some(To::Team(team(2))))]),
+        teams: [(team(1), TeamChange::Add([person(3)].into()))].into(),
+        ..RulesChange::default()
+    });
+    let both = a.and(&b);
+    let all: BTreeSet<PersonId> = [person(1), person(2), person(3)].into();
+    assert_eq!(both.teams[&team(1)], all);
+    assert_eq!(both.escalation.rules.len(), 3, "both of one id");
+    assert_eq!(both.escalation.ids_of_several().len(), 1);
+    // What else is changed has to say which rules hold.
+    let other = RulesChange {
+        retention_days: Setting::To(5),
+        ..RulesChange::default()
+    };
+    assert!(both.changed(&other).is_err());
+    let anew = RulesChange {
+        escalation: Setting::To(vec![escalation_rule("a", Some(To::Team(team(1))))]),
+        reason_codes: Setting::To([ReasonCode::new("warranty").unwrap()].into()),
+        guard: Setting::Clear,
+        ..other
+    };
+    let settled = both.changed(&anew).unwrap();
+    assert_eq!(
+        (settled.escalation.len(), settled.teams[&team(1)].len()),
+        (1, 3)
+    );
+    // Too many together shut the pack.
+    let numbered = |n: usize| Rules {
+        escalation: (0..64)
+            .map(|at| EscalationRule {
+                reason_code: None,
+                ..escalation_rule(&format!("r{n}-{at}"), None)
+            })
+            .collect(),
+        ..Rules::default()
+    };
+    let acts: Vec<Rules> = (0..5).map(numbered).collect();
+    let in_force = |acts: &[Rules]| together(acts.iter().cloned().map(Ok));
+    assert!(in_force(&acts[..4]).is_ok());
+    assert_eq!(in_force(&acts), Err(Unreadable::TooManyRules));
 }
 
 #[test]
@@ -496,6 +683,7 @@ fn rules_keep_to_their_limits_when_made_and_when_read() {
     assert_eq!(formats(set(&[])).check(), Ok(()), "no format may be");
     // All limits at their longest fit.
     let purpose = |n: usize| format!("{n:064}");
+    // (Not with as many escalation rules as there may be: a record has room for either.)
     let longest = Limits {
         max_sensitivity: Some(Sensitivity::Public),
         formats: Some((0..16).map(|n| format!("{n:016}")).collect()),
@@ -509,7 +697,7 @@ fn rules_keep_to_their_limits_when_made_and_when_read() {
         pack: longest.clone(),
         agent: longest.clone(),
         handoff: longest,
-        version: RULES_VERSION,
+        version: NAMING_VERSION,
         ids: (0..IDS_MAX)
             .map(|n| id(&format!("{n:031}#"), Pii::Other))
             .collect(),
@@ -649,6 +837,20 @@ fn any_ids() -> impl Strategy<Value = (BTreeSet<NamedId>, BTreeSet<NamedField>, 
     )
 }
 
+fn any_teams() -> impl Strategy<Value = (Vec<EscalationRule>, Teams)> {
+    let persons = || proptest::collection::btree_set((0u8..4).prop_map(person), 0..3);
+    let teams = proptest::collection::btree_map((0u8..3).prop_map(team), persons(), 0..3);
+    let rules = proptest::collection::btree_set("[a-c]", 0..3);
+    (rules, teams).prop_map(|(ids, teams)| {
+        let to = teams.keys().next().cloned().map(To::Team);
+        let rules = ids.iter().map(|id| EscalationRule {
+            reason_code: None,
+            ..escalation_rule(id, to.clone())
+        });
+        (rules.collect(), teams)
+    })
+}
+
 fn any_rules() -> impl Strategy<Value = ReleaseRules> {
     let clients = proptest::option::of(prop_oneof!["[aA]", Just("b".to_owned())]);
     (
@@ -658,25 +860,30 @@ fn any_rules() -> impl Strategy<Value = ReleaseRules> {
         any_limits(),
         any_limits(),
         any_ids(),
+        any_teams(),
     )
-        .prop_map(|(label, kind, default, export, agent, named)| {
-            let (ids, id_fields, retention_days) = named;
-            let rules = Rules {
-                ids,
-                id_fields,
-                retention_days,
-                client: label.map(|label| client(&label)),
-                kind: kind.map(|at| PackKind::ALL[at]),
-                default_sensitivity: default.map(|at| Sensitivity::ALL[at]),
-                export,
-                agent,
-                ..Rules::default()
-            };
-            ReleaseRules::from(Rules {
-                version: rules.lowest_version(),
-                ..rules
-            })
-        })
+        .prop_map(
+            |(label, kind, default, export, agent, named, (escalation, teams))| {
+                let (ids, id_fields, retention_days) = named;
+                let rules = Rules {
+                    ids,
+                    id_fields,
+                    retention_days,
+                    client: label.map(|label| client(&label)),
+                    kind: kind.map(|at| PackKind::ALL[at]),
+                    default_sensitivity: default.map(|at| Sensitivity::ALL[at]),
+                    export,
+                    agent,
+                    escalation,
+                    teams,
+                    ..Rules::default()
+                };
+                ReleaseRules::from(Rules {
+                    version: rules.lowest_version(),
+                    ..rules
+                })
+            },
+        )
 }
 
 proptest! {
