@@ -19,6 +19,7 @@
 //! # Ok(()) }
 //! ```
 
+mod agents;
 mod asking;
 mod audit;
 mod capturing;
@@ -50,6 +51,7 @@ mod text;
 mod undo;
 mod worker;
 
+pub use agents::AddedAgent;
 pub use capturing::{Arriving, CapturedNote, CapturedNotes, ToCapture};
 pub use editing::Edited;
 pub use error::{EngineError, Lacks, TicketProblem};
@@ -57,6 +59,10 @@ pub use examine::{Examined, examine};
 pub use finding::RedactedPage;
 pub use home::{
     KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
+};
+pub use kitbag_core::agent::{
+    AGENT_TOKENS_DEFAULT, AGENT_TTL_MILLIS_DEFAULT, Agent, AgentDenied, AgentError, AgentGrant,
+    AgentId, AgentName, AgentTerms, Scope, secret_of as agent_secret_of,
 };
 pub use kitbag_core::content::report::{
     Exported, ExportedWhole, NoteStart, ReadPart, Report, Reported, Via, Written, WrittenTo,
@@ -87,7 +93,9 @@ pub use kitbag_core::receipt::{
 pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_core::selection::{Chosen, Selection, WORKING};
+pub use kitbag_crypto::AgentSecret;
 pub use kitbag_node::Notice;
+pub use kitbag_node::agents::AgentPack;
 pub use kitbag_node::audit::{
     AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditVerified, AuditWhat, BrokenLog,
     VerifiedDevice,

@@ -42,7 +42,17 @@ fn names_are_short_lower_case_and_plain() {
         assert_eq!(good.parse::<AgentName>().unwrap().as_str(), good);
     }
     for bad in [
-        "", "A", "-a", ".a", "@x", "a b", "a/b", "ä", "a\n", "a\u{202e}", &long,
+        "",
+        "A",
+        "-a",
+        ".a",
+        "@x",
+        "a b",
+        "a/b",
+        "ä",
+        "a\n",
+        "a\u{202e}",
+        &long,
     ] {
         assert_eq!(bad.parse::<AgentName>(), Err(AgentError::Name), "{bad:?}");
     }
