@@ -22,7 +22,9 @@ mod metrics;
 mod routes;
 mod run;
 mod server;
+mod sessions;
 mod supervisor;
+mod terminal;
 
 pub use identity::{
     RECEIPT_BYTES_MAX, check_home, chosen_protection, examine, initialise, inspect, inspect_ticket,

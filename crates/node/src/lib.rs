@@ -60,6 +60,7 @@ pub mod release;
 mod replica;
 pub mod selections;
 mod serve;
+mod sessions;
 mod stated_elsewhere;
 pub mod superseding;
 mod taking_over;
@@ -115,6 +116,7 @@ pub struct Node {
     selections: selections::Rows,
     archived: BTreeSet<PackId>,
     agents: agents::Agents,
+    session_guard: Option<kitbag_core::session::SessionGuard>,
     audit: audit::Audit,
     /// Lists that could not be read when this was opened.
     damaged: Vec<&'static str>,
@@ -235,6 +237,7 @@ impl Node {
         let selections = selections::load(&store, &mut damaged)?;
         let archived = archive::load(&store, &mut damaged)?;
         let agents = agents::load(&store, &mut damaged)?;
+        let session_guard = sessions::load(&store, &mut damaged)?;
         let audit = audit::Audit::load(&store, &mut damaged)?;
         hygiene::check_lists(&store, &opened.packs.ids(), &mut damaged)?;
         let mut node = Node {
@@ -255,6 +258,7 @@ impl Node {
             selections,
             archived,
             agents,
+            session_guard,
             audit,
             changed: BTreeSet::new(),
             unsettled: BTreeSet::new(),

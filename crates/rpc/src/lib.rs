@@ -37,6 +37,7 @@ mod rules;
 mod search;
 mod secret;
 mod selection;
+mod session;
 mod share;
 mod socket;
 mod status;
@@ -132,6 +133,9 @@ pub use selection::{
     ChangeSelection, DeleteSelection, ListSelections, SELECTION_NAMES_MAX, SaveSelection,
     SelectMatching, SelectedNote, SelectionChanged, SelectionDeleted, SelectionLine,
     SelectionSaved, SelectionShown, Selections, ShowSelection, WORKING_SELECTION,
+};
+pub use session::{
+    ChangeProof, CloseSession, OpenSession, ReadSession, SessionClosed, SessionProof, SessionShown,
 };
 pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
 pub use socket::{
