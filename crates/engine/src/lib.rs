@@ -126,7 +126,7 @@ pub use meters::{Meters, STEP_BUCKETS};
 pub use protect::{KeyMoved, chosen_protection, key_change_is_pending, protect_key, reach_keyring};
 pub use receipts::SinceCounts;
 pub use screening::Screening;
-pub use sessions::{Proven, SessionNeeds, SessionProof};
+pub use sessions::{Proven, SessionNeeds, SessionProof, home_needs_sessions};
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};
 pub use text::TEXT_BYTES_MAX;

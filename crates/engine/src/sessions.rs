@@ -1,6 +1,6 @@
 //! What proves that a person asks, and how wrong answers are slowed.
 
-use crate::home::{KeyRecord, read_record};
+use crate::home::{KeyRecord, Unlocked, read_record};
 use crate::random::SystemRandom;
 use crate::{Engine, EngineError, KeyProtection, key_protection};
 use kitbag_core::content::report::Via;
@@ -89,6 +89,18 @@ fn is_passphrase(home: &Path, passphrase: &str, mark: &[u8; 32]) -> Result<bool,
         Err(PassphraseError::NoMemory) => Err(no_memory(PassphraseError::NoMemory)),
         Err(_) => Ok(false),
     }
+}
+
+/// Whether acts of a person need a session in a home that nobody has open.
+///
+/// # Errors
+/// [`EngineError::Locked`], [`EngineError::AlreadyRunning`], [`EngineError::Storage`].
+pub fn home_needs_sessions(
+    home: &Path,
+    passphrase: Option<&Zeroizing<String>>,
+) -> Result<bool, EngineError> {
+    let store = Unlocked::unlock(home, passphrase)?.open_store()?;
+    Ok(kitbag_node::needs_sessions(&store)?)
 }
 
 impl Engine {

@@ -76,6 +76,7 @@ pub use error::{Denied, NodeError};
 pub use indexing::{IndexMerge, IndexMerged, IndexMeters, IndexStep};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output, Taken};
+pub use sessions::needs_sessions;
 
 use asleep::{Kept, Packs, Summary};
 use deriving::{BuiltNotes, Deriving};

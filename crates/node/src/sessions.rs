@@ -29,6 +29,15 @@ pub(crate) fn load(
     })))
 }
 
+/// Whether acts of a person need a session, as a database says that nobody has open. If it cannot be
+/// told, they do.
+///
+/// # Errors
+/// [`NodeError::Store`].
+pub fn needs_sessions(store: &Store) -> Result<bool, NodeError> {
+    load(store, &mut Vec::new()).map(|guard| guard.is_some())
+}
+
 impl Node {
     /// What guards sessions, if they are needed here.
     pub fn session_guard(&self) -> Option<&SessionGuard> {

@@ -51,7 +51,7 @@ mod words;
 
 pub use agent::{
     AddAgent, AgentAdded, AgentChanged, AgentMe, AgentMePack, AgentOpens, AgentScope, AgentShown,
-    AgentState, AgentWhoAmI, AgentsShown, ListAgents, PauseAgent, RevokeAgent,
+    AgentState, AgentWhoAmI, AgentsShown, ListAgents, PauseAgent, RevokeAgent, agent_secret_file,
 };
 pub use audit::{
     Audit, AuditBroken, AuditDenial, AuditDevice, AuditExport, AuditKept, AuditKind, AuditMost,
