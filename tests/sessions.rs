@@ -103,6 +103,10 @@ fn every_guarded_command_needs_the_terminal_that_was_unlocked() {
             "relabel",
             &["edit", &secret, "--sensitivity", "internal", "--yes"],
         ),
+        (
+            "relabel",
+            &["edit", &open, "--sensitivity", "public", "--yes"],
+        ),
         ("delete", &["delete", &secret]),
         ("redact", &["redact", &secret, "--reason", "x", "--yes"]),
         ("carry", &["copy", &secret, "--to", &pack, "--yes"]),
@@ -181,6 +185,7 @@ fn every_guarded_command_needs_the_terminal_that_was_unlocked() {
     own.ok(&["export", &pack, "--max-sensitivity", "restricted"], &[]);
     own.ok(&["audit", "export", &pack], &[]);
     own.ok(&["hygiene", "report", &pack], &[]);
+    own.ok(&["edit", &open, "--sensitivity", "public", "--yes"], &[]);
     own.ok(&["policy", "set", &pack, "--client", "Acme", "--yes"], &[]);
     own.ok(&["agent", "pause", "claude@laptop"], &[]);
     // A child of the terminal has it, one that left it has not, and no other terminal.
