@@ -1,5 +1,6 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod agents;
 pub(crate) mod audit;
 mod carrying;
 mod clip;
@@ -15,6 +16,7 @@ mod packs;
 mod receipts;
 mod rules;
 mod selections;
+pub(crate) mod sessions;
 mod superseding;
 mod text;
 mod undo;
@@ -23,10 +25,11 @@ use crate::convert;
 use crate::failure::failed;
 use crate::home::Home;
 use crate::routes::{Routes, Serves};
+use crate::sessions::Session;
 use axum::Router;
 use kitbag_engine::{
-    self as engine, Added, Arriving, Became, CapturedNote, Elsewhere, Engine, EntryHash, Incoming,
-    ItemId, PackId, PackSummary,
+    self as engine, Added, AgentGrant, Arriving, Became, CapturedNote, Elsewhere, Engine,
+    EntryHash, Incoming, ItemId, PackId, PackSummary,
 };
 use kitbag_rpc::{
     AddNote, ApproveJoin, Audience, AudienceMember, BecameElsewhere, Call, Caller, CancelInvite,
@@ -39,6 +42,7 @@ use kitbag_rpc::{
     SyncPacks, Synced, TakeOver, TakenOver, V1, WaitingJoin, WhoAmI,
 };
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// What handlers work on.
@@ -47,6 +51,12 @@ pub(crate) struct Served {
     pub(crate) engine: Engine,
     /// Who asks.
     pub(crate) caller: Caller,
+    /// The agent that asks, if one does: it showed its secret.
+    pub(crate) agent: Option<Arc<AgentGrant>>,
+    /// Whether a person unlocked the terminal that is asked from.
+    pub(crate) session: Session,
+    /// The home itself.
+    pub(crate) home: Home,
 }
 
 type Answered<T> = Result<T, Failure>;
@@ -62,8 +72,17 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .always(keeping::lock)
         .always(keeping::unlock)
         .always(keeping::stop_daemon)
+        .always(sessions::read)
+        .always(sessions::open)
+        .always(sessions::close)
+        .always(sessions::change_proof)
         .always(read_status)
         .on(who_am_i)
+        .on(agents::who_am_i)
+        .on(agents::add)
+        .on(agents::list)
+        .on(agents::pause)
+        .on(agents::revoke)
         .on(create_pack)
         .on(list_packs)
         .on(show_pack)
@@ -145,6 +164,7 @@ async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
         Ok(served) => served,
         Err(_) => return Ok(keeping::status_of_locked(&home)),
     };
+    let session = home.session_shown().await?;
     let status = served.engine.status().await.map_err(|e| failed(&e))?;
     Ok(Status {
         v: V1,
@@ -163,6 +183,7 @@ async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
         packs: served.named(status.packs).await?,
         requests: served.join_requests(None).await?,
         joins: served.waiting_joins().await?,
+        session,
     })
 }
 
@@ -213,9 +234,10 @@ async fn review_pack(served: Served, call: ReviewPack) -> Answered<Review> {
     let id = served.pack(call.pack).await?;
     // First: nothing may fail once it is reported.
     let summary = served.summary(id).await?;
-    let listed = served
-        .engine
-        .read_set_aside(id, Review::LISTED_MAX, served.via());
+    let listed =
+        served
+            .engine
+            .read_set_aside(id, Review::LISTED_MAX, served.shown_up_to(), served.via());
     let (listed, total) = listed.await.map_err(|e| failed(&e))?;
     Ok(Review {
         v: V1,
@@ -236,7 +258,9 @@ async fn take_over(served: Served, call: TakeOver) -> Answered<TakenOver> {
     }
     let id = served.pack(call.pack).await?;
     let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
-    let listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
+    let mut listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
+    let up_to = served.shown_up_to();
+    listed.retain(|view| view.sensitivity <= up_to);
     let mut entries: Vec<EntryHash> = Vec::new();
     if call.all {
         entries.extend(listed.iter().map(|view| view.entry));
@@ -332,7 +356,9 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
 
 async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
     let id = served.pack(call.pack).await?;
-    let notes = served.engine.notes(id).await.map_err(|e| failed(&e))?;
+    let mut notes = served.engine.notes(id).await.map_err(|e| failed(&e))?;
+    let up_to = served.shown_up_to();
+    notes.retain(|note| note.sensitivity <= up_to);
     let ended = served.engine.ending(id).await.map_err(|e| failed(&e))?;
     let unreadable = served.engine.unreadable_notes(id).await;
     let unreadable = unreadable.map_err(|e| failed(&e))?;
@@ -350,15 +376,12 @@ async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
             .collect(),
         unreadable,
         ended: ended.map(convert::ended),
+        up_to: served.up_to(),
     })
 }
 
 async fn show_note(served: Served, call: ShowNote) -> Answered<NoteAnswer> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "read").await?;
     let note = served.engine.read_note(pack, id, served.via()).await;
     let note = note.map_err(|e| failed(&e))?;
     Ok(NoteAnswer {
@@ -368,11 +391,7 @@ async fn show_note(served: Served, call: ShowNote) -> Answered<NoteAnswer> {
 }
 
 async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note.clone())
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note.clone(), "edit").await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let edited = served
         .engine
@@ -414,13 +433,10 @@ async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
 }
 
 async fn relabel_note(served: Served, call: RelabelNote) -> Answered<NoteRelabelled> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "relabel").await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let to = convert::engine_sensitivity(call.sensitivity);
+    served.may_lower(pack, id, to).await?;
     let relabelled = served
         .engine
         .relabel_note(pack, id, to, call.dry_run)
@@ -430,11 +446,7 @@ async fn relabel_note(served: Served, call: RelabelNote) -> Answered<NoteRelabel
 }
 
 async fn read_history(served: Served, call: ReadHistory) -> Answered<History> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "history").await?;
     let history = served
         .engine
         .read_history(pack, id, served.via())

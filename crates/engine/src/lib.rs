@@ -19,6 +19,7 @@
 //! # Ok(()) }
 //! ```
 
+mod agents;
 mod asking;
 mod audit;
 mod capturing;
@@ -46,12 +47,14 @@ mod remembered;
 mod review;
 mod screening;
 mod selections;
+mod sessions;
 mod settings;
 mod status;
 mod text;
 mod undo;
 mod worker;
 
+pub use agents::AddedAgent;
 pub use capturing::{Arriving, CapturedNote, CapturedNotes, ToCapture};
 pub use editing::Edited;
 pub use error::{EngineError, Lacks, TicketProblem};
@@ -60,6 +63,10 @@ pub use finding::RedactedPage;
 pub use handoffs::{Drafting, HandoffDrafted};
 pub use home::{
     KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
+};
+pub use kitbag_core::agent::{
+    AGENT_TOKENS_DEFAULT, AGENT_TTL_MILLIS_DEFAULT, Agent, AgentDenied, AgentError, AgentGrant,
+    AgentId, AgentName, AgentTerms, Scope, secret_of as agent_secret_of,
 };
 pub use kitbag_core::content::report::{
     Exported, ExportedWhole, NoteStart, ReadPart, Report, Reported, Via, Written, WrittenTo,
@@ -100,7 +107,10 @@ pub use kitbag_core::receipt::{
 pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_core::selection::{Chosen, Selection, WORKING};
+pub use kitbag_core::session::SESSION_MILLIS;
+pub use kitbag_crypto::AgentSecret;
 pub use kitbag_node::Notice;
+pub use kitbag_node::agents::AgentPack;
 pub use kitbag_node::audit::{
     AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditVerified, AuditWhat, BrokenLog,
     VerifiedDevice,
@@ -130,6 +140,7 @@ pub use meters::{Meters, STEP_BUCKETS};
 pub use protect::{KeyMoved, chosen_protection, key_change_is_pending, protect_key, reach_keyring};
 pub use receipts::SinceCounts;
 pub use screening::Screening;
+pub use sessions::{Proven, SessionNeeds, SessionProof, home_needs_sessions};
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};
 pub use text::TEXT_BYTES_MAX;
@@ -157,6 +168,8 @@ struct Inner {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     settings: Settings,
     me: Mutex<Me>,
+    /// Tells the key that this home was opened with from another.
+    mark: [u8; 32],
 }
 
 /// A program of the person, by the name that it tells, as reports name it.
@@ -197,6 +210,7 @@ impl Engine {
             .await
             .map_err(|_| EngineError::Stopped)??;
         let me = node.me();
+        let mark = sessions::mark_of(unlocked.master());
         let (worker, thread) = Worker::start(node, unlocked);
         let network = if settings.offline {
             None
@@ -210,6 +224,7 @@ impl Engine {
                 thread: Mutex::new(Some(thread)),
                 settings,
                 me: Mutex::new(me),
+                mark,
             }),
         })
     }

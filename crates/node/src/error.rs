@@ -3,6 +3,7 @@
 use crate::made_from::KeptBy;
 use crate::undo::Beyond;
 use crate::view::{Ending, HeldView, InviteCondition};
+use kitbag_core::agent::AgentDenied;
 use kitbag_core::content::BodyError;
 use kitbag_core::id::ItemId;
 use kitbag_core::pack::{EditError, NoteError};
@@ -46,6 +47,9 @@ pub enum NodeError {
     /// About a hand-off.
     #[error("{0}")]
     Handoff(Box<crate::handoffs::HandoffRefused>),
+    /// An agent may not.
+    #[error(transparent)]
+    Agent(AgentDenied),
     /// A ticket that is none.
     #[error(transparent)]
     Ticket(#[from] TicketError),

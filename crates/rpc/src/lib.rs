@@ -10,6 +10,7 @@
 //! it links no engine. What can go wrong is one list, [`Code`], with an exit code each.
 //! Described for users in `docs/cli.md`.
 
+mod agent;
 mod audit;
 mod call;
 mod caller;
@@ -38,6 +39,7 @@ mod rules;
 mod search;
 mod secret;
 mod selection;
+mod session;
 mod share;
 mod socket;
 mod status;
@@ -49,12 +51,19 @@ mod undo;
 mod why;
 mod words;
 
+pub use agent::{
+    AddAgent, AgentAdded, AgentChanged, AgentMe, AgentMePack, AgentOpens, AgentScope, AgentShown,
+    AgentState, AgentWhoAmI, AgentsShown, ListAgents, PauseAgent, RevokeAgent, agent_secret_file,
+};
 pub use audit::{
     Audit, AuditBroken, AuditDenial, AuditDevice, AuditExport, AuditKept, AuditKind, AuditMost,
     AuditPolicy, AuditRow, AuditVerified, ExportTold, KeepAudit, ReadAudit, TellExport,
     VerifyAudit,
 };
-pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
+pub use call::{
+    AGENT_SECRET_HEADER, CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1,
+    decode_request,
+};
 pub use caller::{Caller, NotACaller};
 pub use carrying::{CarryNote, NoteCarried};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
@@ -137,6 +146,9 @@ pub use selection::{
     ChangeSelection, DeleteSelection, ListSelections, SELECTION_NAMES_MAX, SaveSelection,
     SelectMatching, SelectedNote, SelectionChanged, SelectionDeleted, SelectionLine,
     SelectionSaved, SelectionShown, Selections, ShowSelection, WORKING_SELECTION,
+};
+pub use session::{
+    ChangeProof, CloseSession, OpenSession, ReadSession, SessionClosed, SessionProof, SessionShown,
 };
 pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
 pub use socket::{

@@ -3,6 +3,7 @@
 use super::HandoffRefused;
 use crate::replica::Replica;
 use crate::{Denied, Node, NodeError};
+use kitbag_core::escalation::Name;
 use kitbag_core::handoff::{Addressee, Draft};
 use kitbag_core::id::{PackId, PersonId};
 use kitbag_core::policy::{Role, Sensitivity};
@@ -11,8 +12,9 @@ use std::collections::BTreeSet;
 impl Replica {
     /// The members of a team of this pack, as its rules name them; nothing if they name no such team, or
     /// cannot be read here.
-    pub(crate) fn team(&self, _name: &str) -> Option<BTreeSet<PersonId>> {
-        None // TEAMS: until the rules name them
+    pub(crate) fn team(&self, name: &str) -> Option<BTreeSet<PersonId>> {
+        let rules = self.release_rules().ok()?;
+        rules.teams.get(&Name::new(name).ok()?).cloned()
     }
 }
 
