@@ -14,8 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) async fn draft(served: Served, call: DraftHandoff) -> Answered<HandoffWritten> {
     let (pack, revise) = match (&call.pack, &call.revise) {
         (_, Some(of)) => {
-            let found = served.engine.resolve_handoff(of.clone()).await;
-            let (pack, id) = found.map_err(|e| failed(&e))?;
+            let (pack, id) = served.resolve_handoff(of.clone(), "handoff").await?;
             (pack, Some(id))
         }
         (Some(pack), None) => (served.pack(pack.clone()).await?, None),
@@ -30,8 +29,7 @@ pub(super) async fn draft(served: Served, call: DraftHandoff) -> Answered<Handof
     let draft = served.handoff_draft(pack, call.draft).await?;
     let mut references = BTreeSet::new();
     for of in call.references {
-        let found = served.engine.resolve_handoff(of).await;
-        references.insert(found.map_err(|e| failed(&e))?.1);
+        references.insert(served.resolve_handoff(of, "handoff").await?.1);
     }
     let new = engine::NewHandoff {
         context: call.context,
@@ -53,8 +51,7 @@ pub(super) async fn draft(served: Served, call: DraftHandoff) -> Answered<Handof
 }
 
 pub(super) async fn act(served: Served, call: ActOnHandoff) -> Answered<HandoffAnswer> {
-    let found = served.engine.resolve_handoff(call.handoff).await;
-    let (pack, id) = found.map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_handoff(call.handoff, "handoff").await?;
     let expected = call
         .expected_state
         .as_deref()
@@ -106,8 +103,7 @@ pub(super) async fn act(served: Served, call: ActOnHandoff) -> Answered<HandoffA
             text,
         },
         HandoffAct::Supersede { by } => {
-            let found = served.engine.resolve_handoff(by).await;
-            Act::Supersede(found.map_err(|e| failed(&e))?.1)
+            Act::Supersede(served.resolve_handoff(by, "handoff").await?.1)
         }
     };
     let done = served
@@ -119,8 +115,7 @@ pub(super) async fn act(served: Served, call: ActOnHandoff) -> Answered<HandoffA
 }
 
 pub(super) async fn show(served: Served, call: ShowHandoff) -> Answered<HandoffAnswer> {
-    let found = served.engine.resolve_handoff(call.handoff).await;
-    let (pack, id) = found.map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_handoff(call.handoff, "handoff").await?;
     let answer = served.handoff_answer(pack, id).await?;
     if call.mark_read {
         let marked = served.engine.mark_handoff(pack, id, true, None).await;
@@ -139,20 +134,21 @@ pub(super) async fn list(served: Served, call: ListHandoffs) -> Answered<Handoff
         packs: (!packs.is_empty()).then_some(packs),
         states: states.collect::<Result<_, _>>()?,
         ended: call.ended,
-        up_to: None,
+        up_to: Some(served.shown_up_to()),
     };
     let lines = served.engine.handoffs(filter).await;
     served.lines(lines.map_err(|e| failed(&e))?, 0).await
 }
 
 pub(super) async fn inbox(served: Served, _: ReadInbox) -> Answered<Handoffs> {
-    let inbox = served.engine.inbox().await.map_err(|e| failed(&e))?;
+    let mut inbox = served.engine.inbox().await.map_err(|e| failed(&e))?;
+    let shown = served.shown_up_to();
+    inbox.lines.retain(|line| line.sensitivity <= shown);
     served.lines(inbox.lines, inbox.snoozed).await
 }
 
 pub(super) async fn mark(served: Served, call: MarkHandoff) -> Answered<HandoffAnswer> {
-    let found = served.engine.resolve_handoff(call.handoff).await;
-    let (pack, id) = found.map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_handoff(call.handoff, "handoff").await?;
     let until = call
         .snoozed_until
         .map(|at| engine::Timestamp::from_millis(at.as_millis()));
@@ -162,6 +158,23 @@ pub(super) async fn mark(served: Served, call: MarkHandoff) -> Answered<HandoffA
 }
 
 impl Served {
+    /// The hand-off that a person means, if it may be opened or changed from where they ask.
+    pub(super) async fn resolve_handoff(
+        &self,
+        selector: String,
+        asked: &'static str,
+    ) -> Answered<(PackId, ItemId)> {
+        let found = self.engine.resolve_handoff(selector).await;
+        let (pack, id) = found.map_err(|e| failed(&e))?;
+        if self.session.is_enough() {
+            return Ok((pack, id));
+        }
+        let view = self.engine.handoff(pack, id).await;
+        let stands = view.map_err(|e| failed(&e))?.sensitivity;
+        self.may_see(pack, stands, asked).await?;
+        Ok((pack, id))
+    }
+
     async fn handoff_answer(&self, pack: PackId, id: ItemId) -> Answered<HandoffAnswer> {
         let pack_ref = self.pack_ref(pack).await?;
         let view = self.engine.handoff(pack, id).await;
@@ -190,8 +203,7 @@ impl Served {
 
     /// A note of this pack that a hand-off names.
     async fn note_of_handoff(&self, pack: PackId, note: String) -> Answered<ItemId> {
-        let found = self.engine.resolve_note(note.clone()).await;
-        let (of, id) = found.map_err(|e| failed(&e))?;
+        let (of, id) = self.resolve_note(note.clone(), "handoff").await?;
         match of == pack {
             true => Ok(id),
             false => Err(

@@ -187,6 +187,24 @@ impl Served {
         Err(needed("a confidential or restricted note"))
     }
 
+    /// Whether something of this sensitivity may be opened or changed from where somebody asks; if not, it
+    /// is reported.
+    pub(super) async fn may_see(
+        &self,
+        pack: PackId,
+        stands: engine::Sensitivity,
+        asked: &'static str,
+    ) -> Answered<()> {
+        if self.session.is_enough() || stands <= CEILING {
+            return Ok(());
+        }
+        let told = self.engine.report_denial_in(pack, asked, RULE, self.via());
+        if let Err(error) = told.await {
+            warn!(%error, "a refusal could not be noted");
+        }
+        Err(needed("a confidential or restricted hand-off"))
+    }
+
     /// Whether a note may be made so much less sensitive from where somebody asks: then more people read
     /// it. If not, it is reported.
     pub(super) async fn may_lower(
