@@ -19,6 +19,8 @@
 //! # Ok(()) }
 //! ```
 
+mod agent_reads;
+mod agent_writes;
 mod asking;
 mod audit;
 mod capturing;
@@ -50,6 +52,7 @@ mod text;
 mod undo;
 mod worker;
 
+pub use agent_writes::{AgentAdded, AgentAnswer, AgentEdit, AgentNote};
 pub use capturing::{Arriving, CapturedNote, CapturedNotes, ToCapture};
 pub use editing::Edited;
 pub use error::{EngineError, Lacks, TicketProblem};
@@ -88,6 +91,12 @@ pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_core::selection::{Chosen, Selection, WORKING};
 pub use kitbag_node::Notice;
+pub use kitbag_node::agent_changes::{
+    AGENT_CHANGES_MAX, AgentChange, AgentChanges, AgentStep, Cursor,
+};
+pub use kitbag_node::agent_reads::{
+    AGENT_NOTES_MAX, AgentAccess, AgentAsks, AgentPack, AgentReach, AgentRead,
+};
 pub use kitbag_node::audit::{
     AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditVerified, AuditWhat, BrokenLog,
     VerifiedDevice,

@@ -217,6 +217,7 @@ impl Deriving<'_> {
         }
         replica.count_deleted(tag);
         replica.replacing.take();
+        replica.gated.take();
         replica.keep_refused([tag], &openings, quarantine);
         Ok(())
     }
@@ -291,6 +292,7 @@ impl Deriving<'_> {
             };
             replica.count_deleted(tag);
             replica.replacing.take();
+            replica.gated.take();
         }
         if let Some(mut twins) = replica.twins.take() {
             let looked = tags

@@ -14,6 +14,7 @@ mod format;
 mod hcr;
 mod json;
 mod markdown;
+mod neutral;
 mod text;
 mod xml;
 
@@ -24,3 +25,4 @@ pub use estimate::{ESTIMATOR, Meter, tokens};
 pub use format::Format;
 pub use hcr::{HCR_BYTES_MAX, HCR_NOTES_MAX};
 pub use json::plain_json;
+pub use neutral::{Neutral, Warning, neutral};
