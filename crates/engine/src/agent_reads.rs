@@ -4,7 +4,7 @@
 
 use crate::audit::in_slices;
 use crate::{
-    AgentAccess, AgentAsks, AgentChanges, AgentPack, AgentRead, Cursor, Engine, EngineError, Found,
+    AgentAccess, AgentAsks, AgentChanges, AgentSeesPack, AgentRead, Cursor, Engine, EngineError, Found,
     ItemId, PackId, SearchOptions, Sensitivity,
 };
 use kitbag_node::Node;
@@ -14,7 +14,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Storage`].
-    pub async fn agent_packs(&self, asks: AgentAsks) -> Result<Vec<AgentPack>, EngineError> {
+    pub async fn agent_packs(&self, asks: AgentAsks) -> Result<Vec<AgentSeesPack>, EngineError> {
         let look = move |node: &mut Node, now| node.agent_packs(now, &asks);
         self.worker()?.call(look).await
     }

@@ -164,7 +164,7 @@ impl Engine {
         if let Some(key) = key {
             let note = shown;
             let key = AgentKey { key, content, note };
-            self.keep_key(asks.reach.name, pack, key).await?;
+            self.keep_key(asks.reach.id, pack, key).await?;
         }
         Ok(added)
     }
@@ -263,8 +263,8 @@ impl Engine {
         pack: PackId,
         key: [u8; 32],
     ) -> Result<Option<AgentKey>, EngineError> {
-        let name = asks.reach.name.clone();
-        let read = move |node: &mut Node, _| node.agent_key(&name, pack, &key);
+        let id = asks.reach.id.clone();
+        let read = move |node: &mut Node, _| node.agent_key(&id, pack, &key);
         self.worker()?.call(read).await
     }
 

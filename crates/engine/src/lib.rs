@@ -95,7 +95,7 @@ pub use kitbag_node::agent_changes::{
     AGENT_CHANGES_MAX, AgentChange, AgentChanges, AgentStep, Cursor,
 };
 pub use kitbag_node::agent_reads::{
-    AGENT_NOTES_MAX, AgentAccess, AgentAsks, AgentPack, AgentReach, AgentRead,
+    AGENT_NOTES_MAX, AgentAccess, AgentAsks, AgentSeesPack, AgentReach, AgentRead,
 };
 pub use kitbag_node::audit::{
     AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditVerified, AuditWhat, BrokenLog,

@@ -169,7 +169,7 @@ impl Node {
         let packs: Vec<PackId> = BTreeSet::from_iter(packs).into_iter().collect();
         let mut kept = Vec::new();
         for pack in &packs {
-            kept.push(self.agent_kept(&asks.reach.name, *pack)?);
+            kept.push(self.agent_kept(&asks.reach.id, *pack)?);
         }
         let (mut known, mut taken_over) = (cursor.is_none(), false);
         for kept in &mut kept {
@@ -244,7 +244,7 @@ impl Node {
                 }
                 kept.offered.remove(0);
             }
-            rows.push((changes_row(&asks.reach.name, *pack), codec::encode(&kept)));
+            rows.push((changes_row(&asks.reach.id, *pack), codec::encode(&kept)));
         }
         let mut batch = self.store.batch(&mut *self.rng)?;
         for (name, value) in &rows {

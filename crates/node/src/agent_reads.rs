@@ -26,6 +26,8 @@ const ASKED_MAX: usize = 3;
 /// What an agent's reads depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentReach {
+    /// Names what is kept for it. A name can be given again, an id never is.
+    pub id: String,
     /// Its name, as the audit tells it.
     pub name: String,
     /// The packs that it was given.
@@ -160,7 +162,7 @@ impl crate::replica::Replica {
 
 /// A pack as an agent sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgentPack {
+pub struct AgentSeesPack {
     /// Its id.
     pub id: PackId,
     /// Its title, as far as the agent may read it.
@@ -269,7 +271,7 @@ impl Node {
         &self,
         now: Timestamp,
         asks: &AgentAsks,
-    ) -> Result<Vec<AgentPack>, NodeError> {
+    ) -> Result<Vec<AgentSeesPack>, NodeError> {
         let gate = self.agent_gate(now, asks)?;
         let mut packs = Vec::new();
         for pack in gate.packs() {
@@ -293,7 +295,7 @@ impl Node {
                 }
             }
             let me = replica.policy.member(&self.me.person());
-            packs.push(AgentPack {
+            packs.push(AgentSeesPack {
                 id: pack,
                 title: clearance.map_or_else(String::new, |max| self.title_up_to(pack, max)),
                 clearance,

@@ -10,6 +10,7 @@
 //! it links no engine. What can go wrong is one list, [`Code`], with an exit code each.
 //! Described for users in `docs/cli.md`.
 
+mod agent_calls;
 mod audit;
 mod call;
 mod caller;
@@ -47,6 +48,13 @@ mod undo;
 mod why;
 mod words;
 
+pub use agent_calls::{
+    AGENT_CONTEXT_TOKENS_MAX, AGENT_READ_NOTES_MAX, AGENT_READ_TOKENS_MAX, AGENT_RESULTS_MAX,
+    AGENT_SEARCH_TOKENS_MAX, AgentAdd, AgentNoteAdded, AgentBundle, AgentChange, AgentChangesFound,
+    AgentContext, AgentDropped, AgentExplain, AgentExplained, AgentFeedback, AgentFound, AgentHit,
+    AgentListChanges, AgentListPacks, AgentNote, AgentNotes, AgentPack, AgentPacks, AgentReadNotes,
+    AgentSearch, AgentStep, AgentUpdate, AgentNoteUpdated,
+};
 pub use audit::{
     Audit, AuditBroken, AuditDenial, AuditDevice, AuditExport, AuditKept, AuditKind, AuditMost,
     AuditPolicy, AuditRow, AuditVerified, ExportTold, KeepAudit, ReadAudit, TellExport,
