@@ -28,7 +28,7 @@ pub use label::{HashLabel, SealLabel, SignLabel};
 pub use passphrase::{PassphraseError, PassphraseParams, protect_master_key, unlock_master_key};
 pub use row::{BlindKey, RowKey};
 pub use seal::{OpenError, SEAL_OVERHEAD, open, seal};
-pub use secret::{EpochKey, ItemKey, MasterKey, TicketSecret};
+pub use secret::{AgentSecret, EpochKey, ItemKey, MasterKey, TicketSecret};
 pub use sign::{BadKey, BadSignature, Signature, SigningKey, VerifyingKey};
 pub use wrap::{UnwrapError, WRAP_PUBLIC_BYTES, WRAPPED_BYTES, WrapKey, WrapPublic, wrap_key};
 

@@ -1,5 +1,6 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod agents;
 pub(crate) mod audit;
 mod carrying;
 mod clip;
@@ -23,8 +24,8 @@ use crate::home::Home;
 use crate::routes::{Routes, Serves};
 use axum::Router;
 use kitbag_engine::{
-    self as engine, Added, Arriving, Became, CapturedNote, Elsewhere, Engine, EntryHash, Incoming,
-    ItemId, PackId, PackSummary,
+    self as engine, Added, AgentGrant, Arriving, Became, CapturedNote, Elsewhere, Engine,
+    EntryHash, Incoming, ItemId, PackId, PackSummary,
 };
 use kitbag_rpc::{
     AddNote, ApproveJoin, Audience, AudienceMember, BecameElsewhere, Call, Caller, CancelInvite,
@@ -37,6 +38,7 @@ use kitbag_rpc::{
     SyncPacks, Synced, TakeOver, TakenOver, V1, WaitingJoin, WhoAmI,
 };
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// What handlers work on.
@@ -45,6 +47,8 @@ pub(crate) struct Served {
     pub(crate) engine: Engine,
     /// Who asks.
     pub(crate) caller: Caller,
+    /// The agent that asks, if one does: it showed its secret.
+    pub(crate) agent: Option<Arc<AgentGrant>>,
 }
 
 type Answered<T> = Result<T, Failure>;
@@ -62,6 +66,11 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .always(keeping::stop_daemon)
         .always(read_status)
         .on(who_am_i)
+        .on(agents::who_am_i)
+        .on(agents::add)
+        .on(agents::list)
+        .on(agents::pause)
+        .on(agents::revoke)
         .on(create_pack)
         .on(list_packs)
         .on(show_pack)

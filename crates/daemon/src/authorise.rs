@@ -1,22 +1,26 @@
 //! The one place that decides whether a caller may have something done.
 //!
-//! Every route passes here, because a request type without an [`Operation`] has no route. Today
-//! there is one kind of person behind a socket that only they can open, so the rules are few; the
-//! unlocked session and agents will be more arms of the same match. What the policy of a pack says
-//! is decided by the engine, beneath.
+//! Every route passes here, because a request type without an [`Operation`] has no route. An agent
+//! may do what is made for agents and was given to it, and nothing else: it is denied unless an arm
+//! says otherwise. What the policy of a pack says is decided by the engine, beneath.
+//! Spec: `docs/spec/agents.md`.
 
+use crate::failure::agent_denied;
+use kitbag_engine::{AgentDenied, AgentGrant, Scope, Timestamp};
 use kitbag_rpc::{
-    AddNote, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection,
-    CheckOrigin, CheckPack, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote,
-    ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListInvites,
-    ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections, LockHome,
-    LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PlanExport, ReadAudit,
-    ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote,
-    RefuseJoin, RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack, SaveSelection,
-    SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy,
-    ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo,
-    UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
+    AddAgent, AddNote, AgentWhoAmI, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite,
+    CarryNote, ChangeSelection, CheckOrigin, CheckPack, Code, CreatePack, DeleteNote,
+    DeleteSelection, DoHygiene, EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes,
+    JoinPack, KeepAudit, ListAgents, ListInvites, ListJoinRequests, ListMembers, ListNotes,
+    ListPacks, ListSelections, LockHome, LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt,
+    LookForHygiene, PauseAgent, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory,
+    ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip,
+    RenamePack, RetitlePack, ReviewPack, RevokeAgent, SaveSelection, SearchNotes, Sensitivity,
+    SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop,
+    SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit,
+    WhoAmI,
 };
+use std::sync::Arc;
 
 /// The process at the other end of the socket, as the kernel knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +29,17 @@ pub(crate) struct Peer {
     pub(crate) pid: Option<i32>,
 }
 
-/// Who asks: what the request says and what the kernel knows.
+/// Who asks: what the request says, what it proved, and what the kernel knows.
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
     pub(crate) says: Caller,
+    /// The agent whose secret came with the request.
+    pub(crate) agent: Option<Arc<AgentGrant>>,
     pub(crate) peer: Peer,
     /// The user of this process.
     pub(crate) daemon_uid: u32,
+    /// When it asked.
+    pub(crate) at: Timestamp,
 }
 
 /// What is asked for, as far as the decision needs to know.
@@ -73,6 +81,14 @@ pub(crate) enum Operation {
     KeepAudit,
     /// Exchanges with members what they may have anyway.
     Sync,
+    /// Adds agents, lets them go on, ends them.
+    ManageAgents,
+    /// An agent asks who it is.
+    AgentLook,
+    /// An agent uses what it was given: in its packs, up to its clearance, which handlers ask of its
+    /// grant.
+    #[allow(dead_code, reason = "the calls of agents come with their front end")]
+    Agent(Scope),
 }
 
 /// Why not.
@@ -80,6 +96,24 @@ pub(crate) enum Operation {
 pub(crate) enum Denied {
     /// Another user of this machine.
     OtherUser,
+    /// A request that only agents make, by somebody else.
+    NotAnAgent,
+    /// A request that no agent makes, by one.
+    NotForAgents,
+    /// The agent was not given that.
+    Agent(AgentDenied),
+}
+
+impl Denied {
+    /// The rule, as a report of the denial names it.
+    pub(crate) const fn rule(self) -> &'static str {
+        match self {
+            Denied::OtherUser => "other user",
+            Denied::NotAnAgent => "agents only",
+            Denied::NotForAgents => "not for agents",
+            Denied::Agent(denied) => denied.rule(),
+        }
+    }
 }
 
 /// Whether this caller may have this done.
@@ -87,9 +121,27 @@ pub(crate) fn authorise(asker: &Asker, operation: &Operation) -> Result<(), Deni
     if !same_user(asker.peer, asker.daemon_uid) {
         return Err(Denied::OtherUser);
     }
-    match (&asker.says, *operation) {
-        (Caller::Cli | Caller::Library { .. }, _) => Ok(()),
+    match (&asker.says, &asker.agent) {
+        (Caller::Agent { .. }, Some(agent)) => for_agent(agent, operation, asker.at),
+        (Caller::Agent { .. }, None) => Err(Denied::Agent(AgentDenied::Secret)),
+        (Caller::Cli | Caller::Library { .. }, None) => for_person(operation),
         (_, _) => Err(Denied::OtherUser),
+    }
+}
+
+/// Nothing but what is made for agents: a new operation is denied to them until somebody decides.
+fn for_agent(agent: &AgentGrant, operation: &Operation, at: Timestamp) -> Result<(), Denied> {
+    match operation {
+        Operation::AgentLook => agent.agent().standing(at).map_err(Denied::Agent),
+        Operation::Agent(scope) => agent.has(*scope, at).map_err(Denied::Agent),
+        _ => Err(Denied::NotForAgents),
+    }
+}
+
+fn for_person(operation: &Operation) -> Result<(), Denied> {
+    match operation {
+        Operation::AgentLook | Operation::Agent(_) => Err(Denied::NotAnAgent),
+        _ => Ok(()),
     }
 }
 
@@ -104,6 +156,11 @@ impl From<Denied> for Failure {
             Denied::OtherUser => {
                 Failure::new(Code::CallerDenied, "this daemon serves another user")
             }
+            Denied::NotAnAgent => Failure::new(Code::CallerDenied, "only an agent asks that")
+                .hint("kitbag agent list shows what your agents may"),
+            Denied::NotForAgents => Failure::new(Code::AgentDenied, "no agent may do that")
+                .hint("a person does it: say what is to be done, and why"),
+            Denied::Agent(denied) => agent_denied(denied),
         }
     }
 }
@@ -128,7 +185,7 @@ asks! {
     StopDaemon: Stop;
     Lock: LockHome;
     Unlock: UnlockHome;
-    Read: CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
+    Read: ListAgents, CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
     Arrange: ArchivePack, RenamePack;
     Write: CreatePack, RetitlePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver, DoHygiene;
@@ -139,6 +196,8 @@ asks! {
     TurnAway: CancelInvite, RefuseJoin;
     KeepAudit: KeepAudit;
     Sync: SyncPacks;
+    ManageAgents: AddAgent, PauseAgent, RevokeAgent;
+    AgentLook: AgentWhoAmI;
 }
 
 impl Asks for SharePack {
@@ -195,8 +254,10 @@ impl Asks for ReadExport {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kitbag_engine::{Agent, AgentId, AgentSecret, AgentTerms, PackId};
 
-    const OPERATIONS: [Operation; 19] = [
+    const OPERATIONS: [Operation; 20] = [
+        Operation::ManageAgents,
         Operation::Select,
         Operation::Arrange,
         Operation::LookAtDaemon,
@@ -229,8 +290,85 @@ mod tests {
     fn asker(uid: u32) -> Asker {
         Asker {
             says: Caller::Cli,
+            agent: None,
             peer: Peer { uid, pid: Some(7) },
             daemon_uid: 1000,
+            at: NOW,
+        }
+    }
+
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+
+    fn agent(scopes: &[Scope], ends_in: u64) -> Asker {
+        let secret = AgentSecret::from_bytes([1; 32]);
+        let terms = AgentTerms {
+            name: "claude".parse().unwrap(),
+            packs: [PackId::from_bytes([1; 32])].into(),
+            clearance: kitbag_engine::Sensitivity::Internal,
+            scopes: scopes.iter().copied().collect(),
+            expires_at: Timestamp::from_millis(NOW.as_millis() + ends_in),
+            max_tokens: 1,
+            proposes: false,
+            purpose: None,
+            reads_go_to: "somewhere".into(),
+        };
+        let agent = Agent::new(AgentId::from_bytes([1; 16]), &secret, NOW, terms).unwrap();
+        let grant = AgentGrant::of(&[agent], "claude", Some(&secret), NOW).unwrap();
+        Asker {
+            says: Caller::Agent {
+                name: "claude".into(),
+            },
+            agent: Some(Arc::new(grant)),
+            ..asker(1000)
+        }
+    }
+
+    /// Goal: an agent does nothing but what is made for agents, and of that what it was given.
+    #[test]
+    fn an_agent_is_denied_everything_that_nobody_gave_it() {
+        for scope in Scope::ALL {
+            let asker = agent(&[scope], 1000);
+            for operation in OPERATIONS {
+                let denied = authorise(&asker, &operation);
+                assert_eq!(denied, Err(Denied::NotForAgents), "{operation:?}");
+            }
+            assert_eq!(authorise(&asker, &Operation::AgentLook), Ok(()));
+            for other in Scope::ALL {
+                let expected = match other == scope {
+                    true => Ok(()),
+                    false => Err(Denied::Agent(AgentDenied::Scope(other))),
+                };
+                assert_eq!(authorise(&asker, &Operation::Agent(other)), expected);
+            }
+        }
+        let mut over = agent(&Scope::ALL, 1000);
+        over.at = Timestamp::from_millis(NOW.as_millis() + 1000);
+        for operation in [Operation::AgentLook, Operation::Agent(Scope::Read)] {
+            let expired = Err(Denied::Agent(AgentDenied::Expired));
+            assert_eq!(authorise(&over, &operation), expired);
+        }
+        let unproven = Asker {
+            agent: None,
+            ..agent(&Scope::ALL, 1000)
+        };
+        let claimed = Asker {
+            says: Caller::Cli,
+            ..agent(&Scope::ALL, 1000)
+        };
+        let elsewhere = Asker {
+            peer: asker(999).peer,
+            ..agent(&Scope::ALL, 1000)
+        };
+        let agents = [Operation::AgentLook, Operation::Agent(Scope::Read)];
+        for operation in OPERATIONS.into_iter().chain(agents) {
+            let no_secret = Err(Denied::Agent(AgentDenied::Secret));
+            assert_eq!(authorise(&unproven, &operation), no_secret);
+            assert_eq!(authorise(&claimed, &operation), Err(Denied::OtherUser));
+            assert_eq!(authorise(&elsewhere, &operation), Err(Denied::OtherUser));
+        }
+        for operation in agents {
+            let person = authorise(&asker(1000), &operation);
+            assert_eq!(person, Err(Denied::NotAnAgent));
         }
     }
 

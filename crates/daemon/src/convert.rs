@@ -1,6 +1,7 @@
 //! The engine's views as documents of the API, and back. Exhaustive matches: a new word in the
 //! policy does not compile until it has one here.
 
+pub(crate) mod agents;
 pub(crate) mod audit;
 mod explain;
 mod finding;

@@ -2,7 +2,7 @@
 
 use crate::convert::time;
 use crate::identity::not_initialised;
-use kitbag_engine::{Beyond, EngineError, Lacks, TicketProblem};
+use kitbag_engine::{AgentDenied, Beyond, EngineError, Lacks, TicketProblem};
 use kitbag_rpc::{Code, Failure};
 
 /// The failure that tells this error. The log gets its code only.
@@ -17,6 +17,9 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::NotFound {
             what: "selection", ..
         } => told(Code::NotFound).hint("kitbag select list shows the selections of this device"),
+        EngineError::NotFound { what: "agent", .. } => {
+            told(Code::NotFound).hint("kitbag agent list shows the agents of this device")
+        }
         EngineError::NotFound { what: "person", .. } => told(Code::NotFound)
             .hint("kitbag members PACK shows who is in it, kitbag policy show PACK who ever was; for somebody new: kitbag share PACK"),
         EngineError::NotFound { what: "request", .. } => told(Code::NotFound).hint(
@@ -52,6 +55,7 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         )
         .hint("only one of its admins can let you in again"),
         EngineError::BeyondUndo(beyond) => beyond_undo(*beyond),
+        EngineError::Agent(denied) => agent_denied(*denied),
         EngineError::BadInput { .. } => told(Code::BadInput),
         EngineError::Ticket(problem) => ticket(problem),
         EngineError::NoPeer { .. } => told(Code::NoPeer),
@@ -73,6 +77,32 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::Fault => told(Code::Internal)
             .hint("kitbag doctor, once the daemon is down, says whether the database is damaged"),
         _ => told(Code::Internal),
+    }
+}
+
+/// Why an agent may not. What it is told names nothing that it may not see.
+pub(crate) fn agent_denied(denied: AgentDenied) -> Failure {
+    let code = match denied {
+        AgentDenied::Secret => Code::AgentSecret,
+        AgentDenied::Revoked => Code::AgentRevoked,
+        AgentDenied::Paused => Code::AgentPaused,
+        AgentDenied::Expired => Code::AgentExpired,
+        AgentDenied::Tokens { .. } => Code::AgentTokens,
+        _ => Code::AgentDenied,
+    };
+    let failure = Failure::new(code, denied.to_string());
+    match denied {
+        AgentDenied::Secret => failure.hint("kitbag agent list shows the agents of this device"),
+        AgentDenied::Revoked | AgentDenied::Expired => {
+            failure.hint("its person can add it again: kitbag agent add")
+        }
+        AgentDenied::Paused => {
+            failure.hint("its person can let it go on: kitbag agent pause NAME --resume")
+        }
+        AgentDenied::Tokens { .. } => {
+            failure.hint("ask for less; the count begins anew at midnight UTC")
+        }
+        _ => failure.hint("its person can give it more: kitbag agent revoke NAME, then add"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::convert;
 use crate::failure::failed;
 use crate::routes::{Ended, Serves};
 use crate::supervisor::Supervisor;
-use kitbag_engine::{Engine, KeyProtection, Settings, key_protection};
+use kitbag_engine::{AgentGrant, Engine, KeyProtection, Settings, key_protection};
 use kitbag_rpc::{Caller, Code, Failure, LOG_DIR, Meters, OpensWith, Time};
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -33,6 +33,8 @@ pub(crate) struct Home {
     inner: Arc<Inner>,
     /// Who asks, in the copy that serves one request.
     caller: Caller,
+    /// The agent that asks, if one does.
+    agent: Option<Arc<AgentGrant>>,
 }
 
 struct Inner {
@@ -59,19 +61,28 @@ struct Tally {
 impl Serves for Home {
     type Open = Served;
 
-    fn asked_by(self, caller: &Caller) -> Home {
+    fn asked_by(self, asker: &Asker) -> Home {
         Home {
-            caller: caller.clone(),
+            caller: asker.says.clone(),
+            agent: asker.agent.clone(),
             ..self
         }
+    }
+
+    async fn agent(
+        &self,
+        name: &str,
+        secret: Option<Zeroizing<String>>,
+    ) -> Result<AgentGrant, Failure> {
+        let engine = self.open()?.engine;
+        let grant = engine.agent_by_secret(name.to_owned(), secret).await;
+        grant.map_err(|e| failed(&e))
     }
 
     fn refused(&self, asker: &Asker, why: Denied) {
         let Some(engine) = self.engine() else { return };
         let via = audit::via(&asker.says);
-        let rule = match why {
-            Denied::OtherUser => "other user",
-        };
+        let rule = why.rule();
         tokio::spawn(async move {
             if let Err(error) = engine.report_denial("request", rule, via).await {
                 warn!(%error, "a refusal could not be noted");
@@ -84,6 +95,7 @@ impl Serves for Home {
             Some(engine) => Ok(Served {
                 engine,
                 caller: self.caller.clone(),
+                agent: self.agent.clone(),
             }),
             None => {
                 Err(Failure::new(Code::Locked, "this device is locked")
@@ -115,6 +127,7 @@ impl Home {
         let millis = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
         Home {
             caller: Caller::Cli,
+            agent: None,
             inner: Arc::new(Inner {
                 settings,
                 engine: Mutex::new(Some(engine)),

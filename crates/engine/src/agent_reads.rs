@@ -4,8 +4,8 @@
 
 use crate::audit::in_slices;
 use crate::{
-    AgentAccess, AgentAsks, AgentChanges, AgentSeesPack, AgentRead, Cursor, Engine, EngineError, Found,
-    ItemId, PackId, SearchOptions, Sensitivity,
+    AgentAccess, AgentAsks, AgentChanges, AgentRead, AgentSeesPack, Cursor, Engine, EngineError,
+    Found, ItemId, PackId, SearchOptions, Sensitivity,
 };
 use kitbag_node::Node;
 
@@ -14,8 +14,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Storage`].
-    pub async fn agent_packs(&self, asks: AgentAsks) -> Result<Vec<AgentSeesPack>, EngineError> {
-        let look = move |node: &mut Node, now| node.agent_packs(now, &asks);
+    pub async fn packs_for_agent(
+        &self,
+        asks: AgentAsks,
+    ) -> Result<Vec<AgentSeesPack>, EngineError> {
+        let look = move |node: &mut Node, now| node.packs_for_agent(now, &asks);
         self.worker()?.call(look).await
     }
 

@@ -21,6 +21,7 @@
 
 mod agent_reads;
 mod agent_writes;
+mod agents;
 mod asking;
 mod audit;
 mod capturing;
@@ -53,6 +54,7 @@ mod undo;
 mod worker;
 
 pub use agent_writes::{AgentAdded, AgentAnswer, AgentEdit, AgentNote};
+pub use agents::AddedAgent;
 pub use capturing::{Arriving, CapturedNote, CapturedNotes, ToCapture};
 pub use editing::Edited;
 pub use error::{EngineError, Lacks, TicketProblem};
@@ -60,6 +62,10 @@ pub use examine::{Examined, examine};
 pub use finding::RedactedPage;
 pub use home::{
     KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
+};
+pub use kitbag_core::agent::{
+    AGENT_TOKENS_DEFAULT, AGENT_TTL_MILLIS_DEFAULT, Agent, AgentDenied, AgentError, AgentGrant,
+    AgentId, AgentName, AgentTerms, Scope, secret_of as agent_secret_of,
 };
 pub use kitbag_core::content::report::{
     Exported, ExportedWhole, NoteStart, ReadPart, Report, Reported, Via, Written, WrittenTo,
@@ -90,13 +96,15 @@ pub use kitbag_core::receipt::{
 pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_core::selection::{Chosen, Selection, WORKING};
+pub use kitbag_crypto::AgentSecret;
 pub use kitbag_node::Notice;
 pub use kitbag_node::agent_changes::{
     AGENT_CHANGES_MAX, AgentChange, AgentChanges, AgentStep, Cursor,
 };
 pub use kitbag_node::agent_reads::{
-    AGENT_NOTES_MAX, AgentAccess, AgentAsks, AgentSeesPack, AgentReach, AgentRead,
+    AGENT_NOTES_MAX, AgentAccess, AgentAsks, AgentReach, AgentRead, AgentSeesPack,
 };
+pub use kitbag_node::agents::AgentPack;
 pub use kitbag_node::audit::{
     AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditVerified, AuditWhat, BrokenLog,
     VerifiedDevice,

@@ -267,7 +267,7 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError::Store`].
-    pub fn agent_packs(
+    pub fn packs_for_agent(
         &self,
         now: Timestamp,
         asks: &AgentAsks,

@@ -11,6 +11,7 @@ mod after_removal;
 pub mod agent_changes;
 pub mod agent_keys;
 pub mod agent_reads;
+pub mod agents;
 mod applying;
 pub mod archive;
 mod aside;
@@ -116,6 +117,7 @@ pub struct Node {
     waiting: Vec<waiting::WaitingJoin>,
     selections: selections::Rows,
     archived: BTreeSet<PackId>,
+    agents: agents::Agents,
     audit: audit::Audit,
     /// Lists that could not be read when this was opened.
     damaged: Vec<&'static str>,
@@ -235,6 +237,7 @@ impl Node {
         let waiting = waiting::load(&store, &mut damaged)?;
         let selections = selections::load(&store, &mut damaged)?;
         let archived = archive::load(&store, &mut damaged)?;
+        let agents = agents::load(&store, &mut damaged)?;
         let audit = audit::Audit::load(&store, &mut damaged)?;
         hygiene::check_lists(&store, &opened.packs.ids(), &mut damaged)?;
         let mut node = Node {
@@ -254,6 +257,7 @@ impl Node {
             waiting,
             selections,
             archived,
+            agents,
             audit,
             changed: BTreeSet::new(),
             unsettled: BTreeSet::new(),

@@ -116,6 +116,18 @@ codes! {
     ConsentRequired = "consent-required", ConsentRequired, 403;
     /// The caller may not use this daemon.
     CallerDenied = "caller-denied", Denied, 403;
+    /// No agent by this name and secret.
+    AgentSecret = "agent/secret", Denied, 401;
+    /// The agent was revoked.
+    AgentRevoked = "agent/revoked", Denied, 403;
+    /// The agent is paused.
+    AgentPaused = "agent/paused", Denied, 403;
+    /// The agent's time is over.
+    AgentExpired = "agent/expired", Denied, 403;
+    /// The agent may not do that.
+    AgentDenied = "agent/denied", Denied, 403;
+    /// The agent's tokens of this day do not suffice.
+    AgentTokens = "agent/tokens", OverBudget, 429;
     /// What was asked for takes more tokens than it may.
     OverBudget = "over-budget", OverBudget, 422;
     /// Changed meanwhile, or not possible in this state.

@@ -10,6 +10,7 @@
 //! it links no engine. What can go wrong is one list, [`Code`], with an exit code each.
 //! Described for users in `docs/cli.md`.
 
+mod agent;
 mod agent_calls;
 mod audit;
 mod call;
@@ -48,19 +49,26 @@ mod undo;
 mod why;
 mod words;
 
+pub use agent::{
+    AddAgent, AgentAdded, AgentChanged, AgentMe, AgentMePack, AgentOpens, AgentScope, AgentShown,
+    AgentState, AgentWhoAmI, AgentsShown, ListAgents, PauseAgent, RevokeAgent,
+};
 pub use agent_calls::{
     AGENT_CONTEXT_TOKENS_MAX, AGENT_READ_NOTES_MAX, AGENT_READ_TOKENS_MAX, AGENT_RESULTS_MAX,
-    AGENT_SEARCH_TOKENS_MAX, AgentAdd, AgentNoteAdded, AgentBundle, AgentChange, AgentChangesFound,
-    AgentContext, AgentDropped, AgentExplain, AgentExplained, AgentFeedback, AgentFound, AgentHit,
-    AgentListChanges, AgentListPacks, AgentNote, AgentNotes, AgentPack, AgentPacks, AgentReadNotes,
-    AgentSearch, AgentStep, AgentUpdate, AgentNoteUpdated,
+    AGENT_SEARCH_TOKENS_MAX, AgentAdd, AgentBundle, AgentChange, AgentChangesFound, AgentContext,
+    AgentDropped, AgentExplain, AgentExplained, AgentFeedback, AgentFound, AgentHit,
+    AgentListChanges, AgentListPacks, AgentNote, AgentNoteAdded, AgentNoteUpdated, AgentNotes,
+    AgentPack, AgentPacks, AgentReadNotes, AgentSearch, AgentStep, AgentUpdate,
 };
 pub use audit::{
     Audit, AuditBroken, AuditDenial, AuditDevice, AuditExport, AuditKept, AuditKind, AuditMost,
     AuditPolicy, AuditRow, AuditVerified, ExportTold, KeepAudit, ReadAudit, TellExport,
     VerifyAudit,
 };
-pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
+pub use call::{
+    AGENT_SECRET_HEADER, CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1,
+    decode_request,
+};
 pub use caller::{Caller, NotACaller};
 pub use carrying::{CarryNote, NoteCarried};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};

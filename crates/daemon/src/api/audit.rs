@@ -18,6 +18,7 @@ pub(crate) fn via(caller: &Caller) -> Via {
     match caller {
         Caller::Cli => Via::Command,
         Caller::Library { name } => engine::via_program(name),
+        Caller::Agent { name } => engine::via_agent(name),
         _ => engine::via_program("unknown"),
     }
 }
