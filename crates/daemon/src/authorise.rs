@@ -8,17 +8,18 @@
 use crate::failure::agent_denied;
 use kitbag_engine::{AgentDenied, AgentGrant, Scope, Timestamp};
 use kitbag_rpc::{
-    AddAgent, AddNote, AgentWhoAmI, ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite,
-    CarryNote, ChangeSelection, CheckOrigin, CheckPack, Code, CreatePack, DeleteNote,
-    DeleteSelection, DoHygiene, EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes,
-    JoinPack, KeepAudit, ListAgents, ListInvites, ListJoinRequests, ListMembers, ListNotes,
-    ListPacks, ListSelections, LockHome, LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt,
-    LookForHygiene, PauseAgent, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory,
-    ReadMetrics, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip,
-    RenamePack, RetitlePack, ReviewPack, RevokeAgent, SaveSelection, SearchNotes, Sensitivity,
-    SetRole, SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop,
-    SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit,
-    WhoAmI,
+    AddAgent, AddNote, AgentAdd, AgentContext, AgentExplain, AgentFeedback, AgentListChanges,
+    AgentListPacks, AgentReadNotes, AgentSearch, AgentUpdate, AgentWhoAmI, ApproveJoin,
+    ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, CheckOrigin, CheckPack,
+    Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote, ExplainPolicy, Failure,
+    ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListAgents, ListInvites,
+    ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections, LockHome,
+    LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PauseAgent, PlanExport,
+    ReadAudit, ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy,
+    RedactNote, RefuseJoin, RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack,
+    RevokeAgent, SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote,
+    ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver,
+    TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
 };
 use std::sync::Arc;
 
@@ -87,7 +88,6 @@ pub(crate) enum Operation {
     AgentLook,
     /// An agent uses what it was given: in its packs, up to its clearance, which handlers ask of its
     /// grant.
-    #[allow(dead_code, reason = "the calls of agents come with their front end")]
     Agent(Scope),
 }
 
@@ -198,6 +198,24 @@ asks! {
     Sync: SyncPacks;
     ManageAgents: AddAgent, PauseAgent, RevokeAgent;
     AgentLook: AgentWhoAmI;
+}
+
+macro_rules! agents_ask {
+    ($($scope:ident: $($request:ty),+;)+) => {
+        $($(impl Asks for $request {
+            fn operation(&self) -> Operation {
+                Operation::Agent(Scope::$scope)
+            }
+        })+)+
+    };
+}
+
+agents_ask! {
+    Read: AgentReadNotes, AgentContext;
+    Search: AgentListPacks, AgentSearch, AgentListChanges, AgentExplain;
+    Add: AgentAdd;
+    Update: AgentUpdate;
+    Feedback: AgentFeedback;
 }
 
 impl Asks for SharePack {

@@ -113,3 +113,37 @@ impl Engine {
         self.worker()?.call(look).await
     }
 }
+
+impl Engine {
+    /// The notes that an agent means by ids, whole or short, as far as there are any.
+    ///
+    /// # Errors
+    /// [`EngineError::Storage`].
+    pub async fn agent_means(
+        &self,
+        asks: AgentAsks,
+        ids: Vec<String>,
+    ) -> Result<Vec<Option<ItemId>>, EngineError> {
+        let look = move |node: &mut Node, now| {
+            let ids = ids.iter().map(|id| node.agent_means(now, &asks, id));
+            ids.collect()
+        };
+        self.worker()?.call(look).await
+    }
+
+    /// The packs that an agent means by ids, whole or short.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`] for any other than its own; [`EngineError::Storage`].
+    pub async fn agent_means_packs(
+        &self,
+        asks: AgentAsks,
+        ids: Vec<String>,
+    ) -> Result<Vec<PackId>, EngineError> {
+        let look = move |node: &mut Node, now| {
+            let packs = ids.iter().map(|id| node.agent_means_pack(now, &asks, id));
+            packs.collect()
+        };
+        self.worker()?.call(look).await
+    }
+}

@@ -102,7 +102,7 @@ pub use kitbag_node::agent_changes::{
     AGENT_CHANGES_MAX, AgentChange, AgentChanges, AgentStep, Cursor,
 };
 pub use kitbag_node::agent_reads::{
-    AGENT_NOTES_MAX, AgentAccess, AgentAsks, AgentReach, AgentRead, AgentSeesPack,
+    AGENT_NOTES_MAX, AgentAccess, AgentAsks, AgentReach, AgentRead, AgentSeesPack, SHORT_ID_CHARS,
 };
 pub use kitbag_node::agents::AgentPack;
 pub use kitbag_node::audit::{

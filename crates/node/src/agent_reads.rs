@@ -507,3 +507,79 @@ impl Node {
 fn highest(rules: &ReleaseRules) -> Option<Sensitivity> {
     limits(rules, Destination::Agent).max_sensitivity
 }
+
+/// Characters of an id as agents have it: the beginning, 80 bits, so that a list of ids takes no more
+/// tokens than what it is about.
+pub const SHORT_ID_CHARS: usize = 16;
+/// Characters of a whole id.
+const ID_CHARS: usize = 52;
+
+impl Node {
+    /// The note that an agent means by an id, whole or short: one that it may have, or else one that is
+    /// here, so that the refusal can be reported.
+    ///
+    /// # Errors
+    /// [`NodeError::Store`].
+    pub fn agent_means(
+        &self,
+        now: Timestamp,
+        asks: &AgentAsks,
+        text: &str,
+    ) -> Result<Option<ItemId>, NodeError> {
+        if text.len() == ID_CHARS {
+            return Ok(text.parse().ok());
+        }
+        let Some((first, last)) = range_of(text) else {
+            return Ok(None);
+        };
+        let gate = self.agent_gate(now, asks)?;
+        let mut here = None;
+        for pack in gate.packs() {
+            let found = self.packs.need(pack)?.notes.range(first..=last);
+            for item in found.map(|(item, _)| *item).collect::<Vec<_>>() {
+                if self.agent_knows(&gate, &item)? {
+                    return Ok(Some(item));
+                }
+                here.get_or_insert(item);
+            }
+        }
+        let others = match here {
+            Some(_) => vec![],
+            None => self.notes_called(text),
+        };
+        Ok(here.or_else(|| others.first().map(|(_, item)| *item)))
+    }
+
+    /// The pack that an agent means by an id, whole or short.
+    ///
+    /// # Errors
+    /// [`NodeError::NotFound`] for any other than its own; [`NodeError::Store`].
+    pub fn agent_means_pack(
+        &self,
+        now: Timestamp,
+        asks: &AgentAsks,
+        text: &str,
+    ) -> Result<PackId, NodeError> {
+        let gate = self.agent_gate(now, asks)?;
+        let lower = text.to_ascii_lowercase();
+        let mut packs = gate.packs().into_iter();
+        let found = packs.find(|pack| {
+            let id = pack.to_string();
+            id == lower || (lower.len() == SHORT_ID_CHARS && id.starts_with(&lower))
+        });
+        found.ok_or(NodeError::NotFound("pack"))
+    }
+}
+
+/// The ids that begin with a short one.
+fn range_of(text: &str) -> Option<(ItemId, ItemId)> {
+    if text.len() != SHORT_ID_CHARS || !text.is_ascii() {
+        return None;
+    }
+    let first: ItemId = format!("{text}{}", "a".repeat(ID_CHARS - SHORT_ID_CHARS))
+        .parse()
+        .ok()?;
+    let mut last = [0xff; 32];
+    last[..10].copy_from_slice(&first.as_bytes()[..10]);
+    Some((first, ItemId::from_bytes(last)))
+}

@@ -83,7 +83,7 @@ pub struct AgentSearch {
     /// Captured before that.
     #[serde(default)]
     pub until: Option<Time>,
-    /// Those that others replaced, too.
+    /// Those that others replaced, instead of the others.
     #[serde(default)]
     pub superseded: bool,
     /// Results, at most; 10 if absent.
