@@ -330,7 +330,7 @@ fn markers(text: &str, warnings: &mut BTreeSet<Warning>) -> String {
         shown.push_str(before);
         match marker(here) {
             Some((taken, neutral)) => {
-                warnings.insert(element_warning(&neutral));
+                warnings.insert(marker_warning(&here[..floor(here, MARKER_CHARS_MAX)]));
                 shown.push_str(&neutral);
                 rest = &here[taken..];
             }
@@ -345,17 +345,25 @@ fn markers(text: &str, warnings: &mut BTreeSet<Warning>) -> String {
     shown
 }
 
-fn element_warning(neutral: &str) -> Warning {
-    let name: String = neutral
-        .chars()
-        .skip(1)
-        .take_while(|c| c.is_ascii_alphabetic())
-        .collect();
+/// What a marker at the beginning of a text is named.
+fn marker_warning(text: &str) -> Warning {
+    let name = text.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+    let end = name.find(|c: char| !c.is_ascii_alphabetic());
+    let name = name[..end.unwrap_or(name.len())].to_ascii_lowercase();
     match name.as_str() {
         "img" | "image" | "picture" | "svg" | "iframe" | "object" | "embed" | "video" | "audio"
         | "link" | "script" | "style" => Warning::Image,
         _ => Warning::Marker,
     }
+}
+
+/// At most so many bytes of a text, up to a character.
+fn floor(text: &str, bytes: usize) -> usize {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
 }
 
 /// Characters of a marker's name, at most.
@@ -555,7 +563,27 @@ fn links(text: &str, warnings: &mut BTreeSet<Warning>) -> String {
         }
     }
     shown.push_str(&text[at..]);
-    running(&shown, warnings)
+    running(&unclosed(&shown, warnings), warnings)
+}
+
+/// Takes apart what begins like the address of a link and never closes as one.
+fn unclosed(text: &str, warnings: &mut BTreeSet<Warning>) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("](") {
+        let (before, after) = (&rest[..at], &rest[at + 2..]);
+        let end = after.find([')', ' ', '\n', '[']).unwrap_or(after.len());
+        let leads =
+            is_address(&after[..end]) || is_address(after.split_whitespace().next().unwrap_or(""));
+        shown.push_str(before);
+        shown.push_str(if leads { "] (" } else { "](" });
+        if leads {
+            warnings.insert(Warning::Link);
+        }
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
 }
 
 /// The text of a link: what it holds is a link no more, and an image in it is none.
@@ -590,6 +618,9 @@ fn link<'t>(
     if text[after..].starts_with('(') {
         let end = *closings.get(&after)?;
         let target = text[after + 1..end].trim().to_owned();
+        if !is_image && !is_address(&target) {
+            return None; // code calls what stands in a list like this
+        }
         let end = end + 1;
         return Some(Link {
             text: inner,
@@ -612,15 +643,21 @@ fn link<'t>(
     let defined = text[after..].strip_prefix(':')?;
     let target = defined.trim_start_matches([' ', '\t', '\n']);
     let end = target.find(char::is_whitespace).unwrap_or(target.len());
-    let is_address = ["http", "ftp", "//", "<"]
-        .iter()
-        .any(|way| starts_with(target, way))
-        || RUNNING.iter().any(|way| starts_with(target, way));
-    is_address.then(|| Link {
+    is_address(&target[..end]).then(|| Link {
         text: inner,
         target: target[..end].to_owned(),
         end: text.len() - target.len() + end,
     })
+}
+
+/// Whether a target leads out of a text.
+fn is_address(target: &str) -> bool {
+    let target = target.trim_start_matches(['<', ' ', '\t', '\n']);
+    target.contains("://")
+        || ["//", "www.", "mailto:"]
+            .iter()
+            .any(|way| starts_with(target, way))
+        || RUNNING.iter().any(|way| starts_with(target, way))
 }
 
 /// Where each bracket of a text closes. None stays open beyond an empty line.
@@ -878,7 +915,7 @@ mod tests {
         for text in [
             "Renewal date 2026-12-31. Seats 40.",
             "fn f<T: Ord>(v: Vec<T>) -> Option<&T> { v.iter().max() } // a < b && c > d",
-            "price: 40, x[0][1] = 2; arr[i]",
+            "price: 40, x[0][1] = 2; arr[i]; handlers[0](event); see [the page](docs/a.md)",
             "👩‍🚀 می‌خواهم हिन्दी ❤️ 葛󠄀 1️⃣",
             "see https://example.com/a?b=c#d",
             "Customer: I asked\nAgent Smith: yes",
