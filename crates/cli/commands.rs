@@ -1,6 +1,7 @@
 //! The subcommands: one file each, and one line each here.
 
 mod add;
+mod agent;
 mod audit;
 mod carry;
 mod check;
@@ -149,8 +150,8 @@ pub(crate) enum Command {
     Key(key::KeyCommandArgs),
     /// Close the packs and forget the key until it is unlocked; the daemon goes on to run
     #[command(hide = true)]
-    Lock,
-    /// Open the packs of a locked device again
+    Lock(lock::LockArgs),
+    /// Open the packs of a locked device again, and a session for this terminal
     #[command(hide = true)]
     Unlock(unlock::UnlockArgs),
     /// Show how a note came to be
@@ -171,6 +172,9 @@ pub(crate) enum Command {
     /// Show a pack's rules, and which of them decides
     #[command(hide = true)]
     Policy(policy::PolicyArgs),
+    /// Let programs that a model steers use packs of yours, and end that
+    #[command(hide = true)]
+    Agent(agent::AgentArgs),
     /// Show what was read, exported and refused, as devices reported it
     #[command(hide = true)]
     Audit(audit::AuditArgs),
@@ -241,7 +245,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Import(args)) => import::run(context, args).await,
         Some(Command::Doctor(args)) => doctor::run(context, args).await,
         Some(Command::Key(args)) => key::run(context, args).await,
-        Some(Command::Lock) => lock::run(context).await,
+        Some(Command::Lock(args)) => lock::run(context, args).await,
         Some(Command::Unlock(args)) => unlock::run(context, args).await,
         Some(Command::History(args)) => history::run(context, args).await,
         Some(Command::Review(args)) => review::run(context, args).await,
@@ -249,6 +253,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Who(args)) => who::run(context, args).await,
         Some(Command::Check(args)) => check::run(context, args).await,
         Some(Command::Policy(args)) => policy::run(context, args).await,
+        Some(Command::Agent(args)) => agent::run(context, args).await,
         Some(Command::Audit(args)) => audit::run(context, args).await,
         Some(Command::Hygiene(args)) => hygiene::run(context, args).await,
         Some(Command::Inspect(args)) => inspect::run(context, args),

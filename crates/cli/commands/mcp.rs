@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::launch;
 use clap::Args;
 use kitbag_mcp::{HttpError, HttpOptions, Server, serve_http, serve_stdio};
-use kitbag_rpc::{Client, Code, Failure, Secret, V1};
+use kitbag_rpc::{Client, Code, Failure, Secret, V1, agent_secret_file};
 use rustix::fs::{Mode, OFlags, open};
 use serde::Serialize;
 use std::fs::File;
@@ -59,7 +59,7 @@ pub(super) async fn run(context: &Context, args: McpArgs) -> anyhow::Result<()> 
     }
     let file = args
         .secret_file
-        .unwrap_or_else(|| secret_file(&context.home, &args.agent));
+        .unwrap_or_else(|| agent_secret_file(&context.home, &args.agent));
     let secret = read_secret(&file)?;
     launch::client(context).await?; // starts the daemon
     let client = Client::for_agent(&context.home, &args.agent, secret.clone());
@@ -96,11 +96,6 @@ pub(super) async fn run(context: &Context, args: McpArgs) -> anyhow::Result<()> 
             .into(),
         other => anyhow::Error::from(other),
     })
-}
-
-/// Where `kitbag agent add` keeps the secret of an agent.
-pub(crate) fn secret_file(home: &Path, agent: &str) -> PathBuf {
-    home.join("agents").join(format!("{agent}.secret"))
 }
 
 /// Reads a secret from a file that is this user's alone.

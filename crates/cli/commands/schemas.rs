@@ -4,8 +4,8 @@
 //! difference is then there to be read. `tests/schemas.rs` holds real outputs against the files.
 
 use super::{
-    clip, completions, daemon, demo, doctor, down, every_command, export, help, hygiene, import,
-    init, key, lock, man, overview, receipt, status, unlock, use_pack,
+    agent, clip, completions, daemon, demo, doctor, down, every_command, export, help, hygiene,
+    import, init, key, lock, man, overview, receipt, status, unlock, use_pack,
 };
 use kitbag_rpc::*;
 use schemars::generate::SchemaSettings;
@@ -51,6 +51,10 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("daemon-logs", schema_of::<daemon::logs::Logs>()),
         ("doctor", schema_of::<doctor::Report>()),
         ("key-protect", schema_of::<key::Protected>()),
+        ("agent-add", schema_of::<agent::Added>()),
+        ("agent-list", schema_of::<AgentsShown>()),
+        ("agent-pause", schema_of::<AgentChanged>()),
+        ("agent-revoke", schema_of::<AgentChanged>()),
         ("lock", schema_of::<lock::LockedHome>()),
         ("unlock", schema_of::<unlock::Unlocked>()),
         ("pack-create", schema_of::<PackAnswer>()),

@@ -21,6 +21,7 @@ pub mod release;
 pub mod resemblance;
 pub mod search;
 pub mod selection;
+pub mod session;
 mod signed;
 pub mod sync;
 pub mod ticket;

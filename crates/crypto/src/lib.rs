@@ -25,7 +25,9 @@ mod wrap;
 
 pub use hash::{Hash, Hasher};
 pub use label::{HashLabel, SealLabel, SignLabel};
-pub use passphrase::{PassphraseError, PassphraseParams, protect_master_key, unlock_master_key};
+pub use passphrase::{
+    PassphraseError, PassphraseParams, is_pin, keep_pin, protect_master_key, unlock_master_key,
+};
 pub use row::{BlindKey, RowKey};
 pub use seal::{OpenError, SEAL_OVERHEAD, open, seal};
 pub use secret::{AgentSecret, EpochKey, ItemKey, MasterKey, TicketSecret};

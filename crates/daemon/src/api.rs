@@ -15,6 +15,7 @@ mod packs;
 mod receipts;
 mod rules;
 mod selections;
+pub(crate) mod sessions;
 mod superseding;
 mod text;
 mod undo;
@@ -23,6 +24,7 @@ use crate::convert;
 use crate::failure::failed;
 use crate::home::Home;
 use crate::routes::{Routes, Serves};
+use crate::sessions::Session;
 use axum::Router;
 use kitbag_engine::{
     self as engine, Added, AgentGrant, Arriving, Became, CapturedNote, Elsewhere, Engine,
@@ -50,6 +52,10 @@ pub(crate) struct Served {
     pub(crate) caller: Caller,
     /// The agent that asks, if one does: it showed its secret.
     pub(crate) agent: Option<Arc<AgentGrant>>,
+    /// Whether a person unlocked the terminal that is asked from.
+    pub(crate) session: Session,
+    /// The home itself.
+    pub(crate) home: Home,
 }
 
 type Answered<T> = Result<T, Failure>;
@@ -65,6 +71,10 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .always(keeping::lock)
         .always(keeping::unlock)
         .always(keeping::stop_daemon)
+        .always(sessions::read)
+        .always(sessions::open)
+        .always(sessions::close)
+        .always(sessions::change_proof)
         .always(read_status)
         .on(who_am_i)
         .on(agent_calls::packs)
@@ -153,6 +163,7 @@ async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
         Ok(served) => served,
         Err(_) => return Ok(keeping::status_of_locked(&home)),
     };
+    let session = home.session_shown().await?;
     let status = served.engine.status().await.map_err(|e| failed(&e))?;
     Ok(Status {
         v: V1,
@@ -171,6 +182,7 @@ async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
         packs: served.named(status.packs).await?,
         requests: served.join_requests(None).await?,
         joins: served.waiting_joins().await?,
+        session,
     })
 }
 
@@ -221,9 +233,10 @@ async fn review_pack(served: Served, call: ReviewPack) -> Answered<Review> {
     let id = served.pack(call.pack).await?;
     // First: nothing may fail once it is reported.
     let summary = served.summary(id).await?;
-    let listed = served
-        .engine
-        .read_set_aside(id, Review::LISTED_MAX, served.via());
+    let listed =
+        served
+            .engine
+            .read_set_aside(id, Review::LISTED_MAX, served.shown_up_to(), served.via());
     let (listed, total) = listed.await.map_err(|e| failed(&e))?;
     Ok(Review {
         v: V1,
@@ -244,7 +257,9 @@ async fn take_over(served: Served, call: TakeOver) -> Answered<TakenOver> {
     }
     let id = served.pack(call.pack).await?;
     let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
-    let listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
+    let mut listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
+    let up_to = served.shown_up_to();
+    listed.retain(|view| view.sensitivity <= up_to);
     let mut entries: Vec<EntryHash> = Vec::new();
     if call.all {
         entries.extend(listed.iter().map(|view| view.entry));
@@ -340,7 +355,9 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
 
 async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
     let id = served.pack(call.pack).await?;
-    let notes = served.engine.notes(id).await.map_err(|e| failed(&e))?;
+    let mut notes = served.engine.notes(id).await.map_err(|e| failed(&e))?;
+    let up_to = served.shown_up_to();
+    notes.retain(|note| note.sensitivity <= up_to);
     let ended = served.engine.ending(id).await.map_err(|e| failed(&e))?;
     let unreadable = served.engine.unreadable_notes(id).await;
     let unreadable = unreadable.map_err(|e| failed(&e))?;
@@ -358,15 +375,12 @@ async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
             .collect(),
         unreadable,
         ended: ended.map(convert::ended),
+        up_to: served.up_to(),
     })
 }
 
 async fn show_note(served: Served, call: ShowNote) -> Answered<NoteAnswer> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "read").await?;
     let note = served.engine.read_note(pack, id, served.via()).await;
     let note = note.map_err(|e| failed(&e))?;
     Ok(NoteAnswer {
@@ -376,11 +390,7 @@ async fn show_note(served: Served, call: ShowNote) -> Answered<NoteAnswer> {
 }
 
 async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note.clone())
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note.clone(), "edit").await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let edited = served
         .engine
@@ -422,11 +432,7 @@ async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
 }
 
 async fn relabel_note(served: Served, call: RelabelNote) -> Answered<NoteRelabelled> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "relabel").await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let to = convert::engine_sensitivity(call.sensitivity);
     let relabelled = served
@@ -438,11 +444,7 @@ async fn relabel_note(served: Served, call: RelabelNote) -> Answered<NoteRelabel
 }
 
 async fn read_history(served: Served, call: ReadHistory) -> Answered<History> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "history").await?;
     let history = served
         .engine
         .read_history(pack, id, served.via())

@@ -5,21 +5,25 @@
 //! says otherwise. What the policy of a pack says is decided by the engine, beneath.
 //! Spec: `docs/spec/agents.md`.
 
+use crate::api::sessions::needed;
 use crate::failure::agent_denied;
+use crate::sessions::Session;
+use crate::terminal::Terminal;
 use kitbag_engine::{AgentDenied, AgentGrant, Scope, Timestamp};
 use kitbag_rpc::{
     AddAgent, AddNote, AgentAdd, AgentContext, AgentExplain, AgentFeedback, AgentListChanges,
     AgentListPacks, AgentReadNotes, AgentSearch, AgentUpdate, AgentWhoAmI, ApproveJoin,
-    ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeSelection, CheckOrigin, CheckPack,
-    Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, EditNote, ExplainPolicy, Failure,
-    ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit, ListAgents, ListInvites,
-    ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections, LockHome,
-    LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, PauseAgent, PlanExport,
-    ReadAudit, ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadStatus, ReadText, ReadWhy,
-    RedactNote, RefuseJoin, RelabelNote, RememberClip, RenamePack, RetitlePack, ReviewPack,
-    RevokeAgent, SaveSelection, SearchNotes, Sensitivity, SetRole, SetRules, SharePack, ShowNote,
-    ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver,
-    TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
+    ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeProof, ChangeSelection,
+    CheckOrigin, CheckPack, CloseSession, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene,
+    EditNote, ExplainPolicy, Failure, ForgetJoin, Health, ImportNotes, JoinPack, KeepAudit,
+    ListAgents, ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections,
+    LockHome, LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, OpenSession,
+    PauseAgent, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory, ReadMetrics, ReadSession,
+    ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip, RenamePack,
+    RetitlePack, ReviewPack, RevokeAgent, SaveSelection, SearchNotes, Sensitivity, SetRole,
+    SetRules, SharePack, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt, Stop,
+    SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack, VerifyAudit,
+    WhoAmI,
 };
 use std::sync::Arc;
 
@@ -28,6 +32,8 @@ use std::sync::Arc;
 pub(crate) struct Peer {
     pub(crate) uid: u32,
     pub(crate) pid: Option<i32>,
+    /// The terminal that it belonged to when it connected.
+    pub(crate) terminal: Option<Terminal>,
 }
 
 /// Who asks: what the request says, what it proved, and what the kernel knows.
@@ -36,6 +42,8 @@ pub(crate) struct Asker {
     pub(crate) says: Caller,
     /// The agent whose secret came with the request.
     pub(crate) agent: Option<Arc<AgentGrant>>,
+    /// Whether a person unlocked the terminal that it comes from.
+    pub(crate) session: Session,
     pub(crate) peer: Peer,
     /// The user of this process.
     pub(crate) daemon_uid: u32,
@@ -78,8 +86,17 @@ pub(crate) enum Operation {
     TurnAway,
     /// Becomes a member of somebody's pack.
     Join,
-    /// Asks, or says, for how long reports are kept.
+    /// Says for how long reports are kept.
     KeepAudit,
+    /// Takes out all that was reported.
+    ExportAudit,
+    /// Looks through all notes for what is in the way, and shows what it finds.
+    LookThrough,
+    /// Says how the key is kept, or what proves a person.
+    ChangeProof,
+    /// Answers for a person what was addressed to one: accepts, approves, or takes that back.
+    #[allow(dead_code, reason = "the calls of hand-offs come with them")]
+    Decide,
     /// Exchanges with members what they may have anyway.
     Sync,
     /// Adds agents, lets them go on, ends them.
@@ -102,6 +119,8 @@ pub(crate) enum Denied {
     NotForAgents,
     /// The agent was not given that.
     Agent(AgentDenied),
+    /// It takes a session, and there is none in this terminal.
+    NeedsSession,
 }
 
 impl Denied {
@@ -112,6 +131,7 @@ impl Denied {
             Denied::NotAnAgent => "agents only",
             Denied::NotForAgents => "not for agents",
             Denied::Agent(denied) => denied.rule(),
+            Denied::NeedsSession => "session",
         }
     }
 }
@@ -124,7 +144,7 @@ pub(crate) fn authorise(asker: &Asker, operation: &Operation) -> Result<(), Deni
     match (&asker.says, &asker.agent) {
         (Caller::Agent { .. }, Some(agent)) => for_agent(agent, operation, asker.at),
         (Caller::Agent { .. }, None) => Err(Denied::Agent(AgentDenied::Secret)),
-        (Caller::Cli | Caller::Library { .. }, None) => for_person(operation),
+        (Caller::Cli | Caller::Library { .. }, None) => for_person(asker.session, operation),
         (_, _) => Err(Denied::OtherUser),
     }
 }
@@ -138,10 +158,77 @@ fn for_agent(agent: &AgentGrant, operation: &Operation, at: Timestamp) -> Result
     }
 }
 
-fn for_person(operation: &Operation) -> Result<(), Denied> {
+fn for_person(session: Session, operation: &Operation) -> Result<(), Denied> {
     match operation {
         Operation::AgentLook | Operation::Agent(_) => Err(Denied::NotAnAgent),
+        guarded if guarded.is_guarded() && !session.is_enough() => Err(Denied::NeedsSession),
         _ => Ok(()),
+    }
+}
+
+impl Operation {
+    /// Whether a program with a shell could do harm with it that a person should know of: then it takes
+    /// an unlocked session once there are agents. What depends on a pack or note, handlers ask.
+    const fn is_guarded(self) -> bool {
+        match self {
+            Operation::Share { .. }
+            | Operation::ChangeMembers
+            | Operation::ChangeRules
+            | Operation::Admit
+            | Operation::TurnAway
+            | Operation::KeepAudit
+            | Operation::ExportAudit
+            | Operation::LookThrough
+            | Operation::ChangeProof
+            | Operation::Decide
+            | Operation::ManageAgents => true,
+            Operation::Export { max_sensitivity } => matches!(
+                max_sensitivity,
+                Some(Sensitivity::Confidential | Sensitivity::Restricted)
+            ),
+            Operation::LookAtDaemon
+            | Operation::StopDaemon
+            | Operation::Lock
+            | Operation::Unlock
+            | Operation::Read
+            | Operation::Select
+            | Operation::Arrange
+            | Operation::Write
+            | Operation::Join
+            | Operation::Sync
+            | Operation::AgentLook
+            | Operation::Agent(_) => false,
+        }
+    }
+
+    /// The word in a report of its denial.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Operation::LookAtDaemon => "look at daemon",
+            Operation::StopDaemon => "stop daemon",
+            Operation::Lock => "lock",
+            Operation::Unlock => "unlock",
+            Operation::Read => "read",
+            Operation::Export { .. } => "export",
+            Operation::Select => "select",
+            Operation::Arrange => "arrange",
+            Operation::Write => "write",
+            Operation::Share { .. } => "share",
+            Operation::ChangeMembers => "members",
+            Operation::ChangeRules => "rules",
+            Operation::Admit => "admit",
+            Operation::TurnAway => "turn away",
+            Operation::Join => "join",
+            Operation::KeepAudit => "audit keep",
+            Operation::ExportAudit => "audit export",
+            Operation::LookThrough => "hygiene report",
+            Operation::ChangeProof => "key",
+            Operation::Decide => "decide",
+            Operation::Sync => "sync",
+            Operation::ManageAgents => "agents",
+            Operation::AgentLook => "agent look",
+            Operation::Agent(scope) => scope.as_str(),
+        }
     }
 }
 
@@ -161,6 +248,7 @@ impl From<Denied> for Failure {
             Denied::NotForAgents => Failure::new(Code::AgentDenied, "no agent may do that")
                 .hint("a person does it: say what is to be done, and why"),
             Denied::Agent(denied) => agent_denied(denied),
+            Denied::NeedsSession => needed("that"),
         }
     }
 }
@@ -181,11 +269,13 @@ macro_rules! asks {
 }
 
 asks! {
-    LookAtDaemon: Health, ReadMetrics, WhoAmI, ReadStatus;
+    LookAtDaemon: ReadSession, Health, ReadMetrics, WhoAmI, ReadStatus;
     StopDaemon: Stop;
-    Lock: LockHome;
-    Unlock: UnlockHome;
-    Read: ListAgents, CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, ReadAudit, VerifyAudit, LookForHygiene, LookAtHygieneReceipt;
+    Lock: LockHome, CloseSession;
+    Unlock: UnlockHome, OpenSession;
+    ChangeProof: ChangeProof;
+    LookThrough: LookForHygiene;
+    Read: ListAgents, CheckOrigin, ReadClip, LookAtReceipt, ListSelections, ShowSelection, ListPacks, ShowPack, ListNotes, ShowNote, ReadText, ReadHistory, ListMembers, ReviewPack, ListInvites, ListJoinRequests, AskWho, ExplainPolicy, ShowPolicy, CheckPack, ReadWhy, SearchNotes, VerifyAudit, TellExport, LookAtHygieneReceipt;
     Select: RememberClip, ChangeSelection, SaveSelection, DeleteSelection;
     Arrange: ArchivePack, RenamePack;
     Write: CreatePack, RetitlePack, AddNote, ImportNotes, EditNote, DeleteNote, Undo, RelabelNote, SupersedeNote, RedactNote, CarryNote, TakeOver, DoHygiene;
@@ -194,7 +284,6 @@ asks! {
     Join: JoinPack, ForgetJoin;
     Admit: ApproveJoin;
     TurnAway: CancelInvite, RefuseJoin;
-    KeepAudit: KeepAudit;
     Sync: SyncPacks;
     ManageAgents: AddAgent, PauseAgent, RevokeAgent;
     AgentLook: AgentWhoAmI;
@@ -253,10 +342,20 @@ impl Asks for SignReceipt {
     }
 }
 
-impl Asks for TellExport {
+impl Asks for ReadAudit {
     fn operation(&self) -> Operation {
-        Operation::Export {
-            max_sensitivity: self.export.max_sensitivity,
+        match self.whole {
+            true => Operation::ExportAudit,
+            false => Operation::Read,
+        }
+    }
+}
+
+impl Asks for KeepAudit {
+    fn operation(&self) -> Operation {
+        match self.days {
+            Some(_) => Operation::KeepAudit,
+            None => Operation::Read,
         }
     }
 }
@@ -274,7 +373,11 @@ mod tests {
     use super::*;
     use kitbag_engine::{Agent, AgentId, AgentSecret, AgentTerms, PackId};
 
-    const OPERATIONS: [Operation; 20] = [
+    const OPERATIONS: [Operation; 24] = [
+        Operation::ExportAudit,
+        Operation::LookThrough,
+        Operation::ChangeProof,
+        Operation::Decide,
         Operation::ManageAgents,
         Operation::Select,
         Operation::Arrange,
@@ -309,7 +412,12 @@ mod tests {
         Asker {
             says: Caller::Cli,
             agent: None,
-            peer: Peer { uid, pid: Some(7) },
+            session: Session::NotNeeded,
+            peer: Peer {
+                uid,
+                pid: Some(7),
+                terminal: None,
+            },
             daemon_uid: 1000,
             at: NOW,
         }
@@ -338,6 +446,44 @@ mod tests {
             },
             agent: Some(Arc::new(grant)),
             ..asker(1000)
+        }
+    }
+
+    /// Goal: with agents on the device, each act that shares, rules or takes out needs a session, and the
+    /// daily work does not.
+    #[test]
+    fn guarded_acts_need_a_session_and_the_others_none() {
+        for operation in OPERATIONS {
+            let with = |session| {
+                let asker = Asker {
+                    session,
+                    ..asker(1000)
+                };
+                authorise(&asker, &operation)
+            };
+            let free = matches!(
+                operation,
+                Operation::Select
+                    | Operation::Arrange
+                    | Operation::LookAtDaemon
+                    | Operation::StopDaemon
+                    | Operation::Lock
+                    | Operation::Unlock
+                    | Operation::Read
+                    | Operation::Write
+                    | Operation::Join
+                    | Operation::Sync
+                    | Operation::Export {
+                        max_sensitivity: None
+                    }
+            );
+            assert_eq!(with(Session::NotNeeded), Ok(()));
+            assert_eq!(with(Session::Open), Ok(()));
+            let closed = match free {
+                true => Ok(()),
+                false => Err(Denied::NeedsSession),
+            };
+            assert_eq!(with(Session::Closed), closed, "{operation:?}");
         }
     }
 

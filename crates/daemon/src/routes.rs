@@ -4,7 +4,8 @@
 //! handler runs as a task of its own: a client that goes away does not cut a write in half, and a
 //! panic is an answer to this one request.
 
-use crate::authorise::{Asker, Asks, Denied, Peer, authorise};
+use crate::authorise::{Asker, Asks, Denied, Operation, Peer, authorise};
+use crate::sessions::Session;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Request};
@@ -60,8 +61,13 @@ pub(crate) trait Serves: Clone + Send + Sync + 'static {
         )))
     }
 
+    /// Whether a person unlocked the terminal that a process belongs to.
+    fn session(&self, _: Peer) -> Session {
+        Session::NotNeeded
+    }
+
     /// Notes that somebody was refused before anything was looked at.
-    fn refused(&self, _: &Asker, _: Denied) {}
+    fn refused(&self, _: &Asker, _: &Operation, _: Denied) {}
 }
 
 /// How a request ended.
@@ -145,7 +151,9 @@ impl<S: Serves> Routes<S> {
     {
         let begin = move |state: S, asker: &Asker, body: &[u8]| -> Result<Running, Failure> {
             let call: C = decode_request(body)?;
-            authorise(asker, &call.operation()).inspect_err(|why| state.refused(asker, *why))?;
+            let operation = call.operation();
+            authorise(asker, &operation)
+                .inspect_err(|why| state.refused(asker, &operation, *why))?;
             let answer = handler(state.asked_by(asker), call);
             Ok(Box::pin(async move { write(&answer.await?) }))
         };
@@ -212,6 +220,7 @@ async fn serve<S: Serves>(
     let mut asker = Asker {
         says: caller(request.headers())?,
         agent: None,
+        session: state.session(peer),
         peer,
         daemon_uid,
         at: now(),

@@ -47,6 +47,7 @@ mod remembered;
 mod review;
 mod screening;
 mod selections;
+mod sessions;
 mod settings;
 mod status;
 mod text;
@@ -96,6 +97,7 @@ pub use kitbag_core::receipt::{
 pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_core::selection::{Chosen, Selection, WORKING};
+pub use kitbag_core::session::SESSION_MILLIS;
 pub use kitbag_crypto::AgentSecret;
 pub use kitbag_node::Notice;
 pub use kitbag_node::agent_changes::{
@@ -133,6 +135,7 @@ pub use meters::{Meters, STEP_BUCKETS};
 pub use protect::{KeyMoved, chosen_protection, key_change_is_pending, protect_key, reach_keyring};
 pub use receipts::SinceCounts;
 pub use screening::Screening;
+pub use sessions::{Proven, SessionNeeds, SessionProof, home_needs_sessions};
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};
 pub use text::TEXT_BYTES_MAX;
@@ -160,6 +163,8 @@ struct Inner {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     settings: Settings,
     me: Mutex<Me>,
+    /// Tells the key that this home was opened with from another.
+    mark: [u8; 32],
 }
 
 /// A program of the person, by the name that it tells, as reports name it.
@@ -200,6 +205,7 @@ impl Engine {
             .await
             .map_err(|_| EngineError::Stopped)??;
         let me = node.me();
+        let mark = sessions::mark_of(unlocked.master());
         let (worker, thread) = Worker::start(node, unlocked);
         let network = if settings.offline {
             None
@@ -213,6 +219,7 @@ impl Engine {
                 thread: Mutex::new(Some(thread)),
                 settings,
                 me: Mutex::new(me),
+                mark,
             }),
         })
     }

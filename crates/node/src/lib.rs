@@ -63,6 +63,7 @@ pub mod release;
 mod replica;
 pub mod selections;
 mod serve;
+mod sessions;
 mod stated_elsewhere;
 pub mod superseding;
 mod taking_over;
@@ -78,6 +79,7 @@ pub use error::{Denied, NodeError};
 pub use indexing::{IndexMerge, IndexMerged, IndexMeters, IndexStep};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output, Taken};
+pub use sessions::needs_sessions;
 
 use asleep::{Kept, Packs, Summary};
 use deriving::{BuiltNotes, Deriving};
@@ -118,6 +120,7 @@ pub struct Node {
     selections: selections::Rows,
     archived: BTreeSet<PackId>,
     agents: agents::Agents,
+    session_guard: Option<kitbag_core::session::SessionGuard>,
     audit: audit::Audit,
     /// Lists that could not be read when this was opened.
     damaged: Vec<&'static str>,
@@ -238,6 +241,7 @@ impl Node {
         let selections = selections::load(&store, &mut damaged)?;
         let archived = archive::load(&store, &mut damaged)?;
         let agents = agents::load(&store, &mut damaged)?;
+        let session_guard = sessions::load(&store, &mut damaged)?;
         let audit = audit::Audit::load(&store, &mut damaged)?;
         hygiene::check_lists(&store, &opened.packs.ids(), &mut damaged)?;
         let mut node = Node {
@@ -258,6 +262,7 @@ impl Node {
             selections,
             archived,
             agents,
+            session_guard,
             audit,
             changed: BTreeSet::new(),
             unsettled: BTreeSet::new(),

@@ -5,6 +5,7 @@ use crate::{PackRef, Secret, Sensitivity, Time, V1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// What an agent may ask for.
 #[derive(
@@ -54,6 +55,11 @@ impl fmt::Display for AgentScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
+}
+
+/// Where the home keeps the secret of an agent that `kitbag mcp` starts: a file for its owner alone.
+pub fn agent_secret_file(home: &Path, name: &str) -> PathBuf {
+    home.join("agents").join(format!("{name}.secret"))
 }
 
 /// An agent asks who it is. Takes none of its scopes and none of its tokens.

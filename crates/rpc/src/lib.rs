@@ -38,6 +38,7 @@ mod rules;
 mod search;
 mod secret;
 mod selection;
+mod session;
 mod share;
 mod socket;
 mod status;
@@ -51,7 +52,7 @@ mod words;
 
 pub use agent::{
     AddAgent, AgentAdded, AgentChanged, AgentMe, AgentMePack, AgentOpens, AgentScope, AgentShown,
-    AgentState, AgentWhoAmI, AgentsShown, ListAgents, PauseAgent, RevokeAgent,
+    AgentState, AgentWhoAmI, AgentsShown, ListAgents, PauseAgent, RevokeAgent, agent_secret_file,
 };
 pub use agent_calls::{
     AGENT_CONTEXT_TOKENS_MAX, AGENT_READ_NOTES_MAX, AGENT_READ_TOKENS_MAX, AGENT_RESULTS_MAX,
@@ -140,6 +141,9 @@ pub use selection::{
     ChangeSelection, DeleteSelection, ListSelections, SELECTION_NAMES_MAX, SaveSelection,
     SelectMatching, SelectedNote, SelectionChanged, SelectionDeleted, SelectionLine,
     SelectionSaved, SelectionShown, Selections, ShowSelection, WORKING_SELECTION,
+};
+pub use session::{
+    ChangeProof, CloseSession, OpenSession, ReadSession, SessionClosed, SessionProof, SessionShown,
 };
 pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
 pub use socket::{

@@ -15,6 +15,7 @@ use kitbag_rpc::{
 };
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Where reads go if nobody says.
 const READS_GO_TO: &str = "the provider of its model";
@@ -77,6 +78,9 @@ pub(super) async fn add(served: Served, call: AddAgent) -> Answered<AgentAdded> 
             (planned.map_err(|e| failed(&e))?, None)
         }
         false => {
+            let planned = served.engine.plan_agent(terms.clone()).await;
+            planned.map_err(|e| failed(&e))?; // first: a name that is taken sets no PIN
+            served.guard_first(call.pin).await?;
             let added = served.engine.add_agent(terms).await;
             let added = added.map_err(|e| failed(&e))?;
             let secret = Secret::new(added.secret.as_str().to_owned());
@@ -134,6 +138,29 @@ fn no_agent(name: &str) -> Failure {
 }
 
 impl Served {
+    /// With the first agent, sessions begin to be needed. Whoever set the PIN has one, in that terminal.
+    async fn guard_first(&self, pin: Option<Secret>) -> Answered<()> {
+        let needs = self.engine.session_needs().await.map_err(|e| failed(&e))?;
+        if needs.needed {
+            return match pin {
+                None => Ok(()),
+                Some(_) => Err(Failure::new(
+                    Code::BadInput,
+                    "PIN: there is one already, or the passphrase is asked",
+                )),
+            };
+        }
+        let set = pin.is_some();
+        let pin = pin.map(|pin| Zeroizing::new(pin.expose().to_owned()));
+        let guarded = self.engine.guard_sessions(pin).await;
+        guarded.map_err(|e| failed(&e))?;
+        self.home.sessions().set_needed(true);
+        if let (true, Some(terminal)) = (set, self.home.terminal()) {
+            self.home.sessions().open(terminal);
+        }
+        Ok(())
+    }
+
     async fn changed(&self, agent: Agent, changed: bool, dry_run: bool) -> Answered<AgentChanged> {
         let left = self.engine.spend_agent_tokens(agent.id(), 0).await;
         let left = left.map_err(|e| failed(&e))?;

@@ -75,6 +75,7 @@ pub(crate) fn found(found: engine::Found, names: &HashMap<PackId, rpc::PackRef>)
         explained: hit.explained.map(explained),
     };
     rpc::Found {
+        up_to: None,
         v: rpc::V1,
         results: found.results.into_iter().map(hit).collect(),
         total: found.total,

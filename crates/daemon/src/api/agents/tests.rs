@@ -4,11 +4,11 @@ use super::*;
 use crate::run::{Options, run};
 use crate::supervisor::Supervisor;
 use crate::{LogLevel, initialise};
-use kitbag_engine::{KeyChoice, Settings};
+use kitbag_engine::{Engine, KeyChoice, Settings};
 use kitbag_rpc::{
-    AddNote, AuditKind, Call, Caller, Client, ClientError, CreatePack, Health, ListNotes,
-    ListPacks, LockHome, NewSource, PlanExport, ReadAudit, ReadStatus, SearchNotes, SharePack,
-    ShowNote, Stop, WhoAmI,
+    AddNote, AuditKind, Call, Caller, Client, ClientError, Health, ListNotes, ListPacks, LockHome,
+    NewSource, PlanExport, ReadAudit, ReadSession, ReadStatus, SearchNotes, SharePack, ShowNote,
+    Stop, WhoAmI,
 };
 use serde_json::json;
 use std::path::Path;
@@ -20,9 +20,35 @@ struct Daemon {
 }
 
 impl Daemon {
-    async fn start() -> Daemon {
+    /// A daemon of a home with a pack and these agents in it. They were added beneath the daemon, so that
+    /// no session is needed: the tests of those have terminals.
+    async fn start(agents: &[(&str, &[Scope])]) -> (Daemon, Vec<String>) {
         let home = tempfile::tempdir().unwrap();
         initialise(home.path(), "Ana", "laptop", Some(KeyChoice::KeyFile(None))).unwrap();
+        let settings = Settings {
+            offline: true,
+            ..Settings::new(home.path())
+        };
+        let engine = Engine::open(settings, None).await.unwrap();
+        let internal = kitbag_engine::Sensitivity::Internal;
+        let pack = engine.create_pack("Acme".into(), internal).await.unwrap();
+        let mut secrets = Vec::new();
+        for (name, scopes) in agents {
+            let terms = AgentTerms {
+                name: name.parse().unwrap(),
+                packs: [pack.id].into(),
+                clearance: internal,
+                scopes: scopes.iter().copied().collect(),
+                expires_at: Timestamp::from_millis(now().as_millis() + AGENT_TTL_MILLIS_DEFAULT),
+                max_tokens: AGENT_TOKENS_DEFAULT,
+                proposes: false,
+                purpose: None,
+                reads_go_to: READS_GO_TO.into(),
+            };
+            let added = engine.add_agent(terms).await.unwrap();
+            secrets.push(added.secret.as_str().to_owned());
+        }
+        engine.shutdown().await;
         let options = Options {
             settings: Settings {
                 offline: true,
@@ -42,7 +68,7 @@ impl Daemon {
             assert!(!daemon.running.is_finished(), "the daemon did not start");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        daemon
+        (daemon, secrets)
     }
 
     fn home(&self) -> &Path {
@@ -55,27 +81,6 @@ impl Daemon {
 
     fn agent(&self, name: &str, secret: &str) -> Client {
         Client::for_agent(self.home(), name, Secret::new(secret.to_owned())).unwrap()
-    }
-
-    async fn pack(&self, title: &str) -> String {
-        let create = CreatePack {
-            v: V1,
-            title: title.to_owned(),
-            sensitivity: None,
-            kind: None,
-            client: None,
-        };
-        self.person().call(&create).await.unwrap().pack.id
-    }
-
-    async fn add(&self, name: &str, pack: &str) -> String {
-        let add = AddAgent {
-            name: name.to_owned(),
-            packs: vec![pack.to_owned()],
-            ..AddAgent::default()
-        };
-        let added = self.person().call(&add).await.unwrap();
-        added.secret.unwrap().expose().to_owned()
     }
 
     async fn stop(self) {
@@ -95,10 +100,10 @@ where
 /// Goal: the way of one agent from its first request to its end, and each refusal by its own code.
 #[tokio::test]
 async fn an_agent_is_let_in_by_its_secret_until_a_person_ends_it() {
-    let daemon = Daemon::start().await;
-    let acme = daemon.pack("Acme").await;
-    let secret = daemon.add("claude@laptop", &acme).await;
-    let agent = daemon.agent("claude@laptop", &secret);
+    let scopes: &[Scope] = &[Scope::Read, Scope::Search];
+    let (daemon, secrets) = Daemon::start(&[("claude@laptop", scopes), ("other", scopes)]).await;
+    let (secret, other) = (&secrets[0], &secrets[1]);
+    let agent = daemon.agent("claude@laptop", secret);
     let me = agent.call(&AgentWhoAmI::default()).await.unwrap();
     assert_eq!((me.name.as_str(), me.packs.len()), ("claude@laptop", 1));
     assert_eq!(me.packs[0].pack.title, "Acme");
@@ -107,10 +112,9 @@ async fn an_agent_is_let_in_by_its_secret_until_a_person_ends_it() {
     assert_eq!((me.max_tokens, me.tokens_left), (200_000, 200_000));
 
     let who = AgentWhoAmI::default();
-    let other = daemon.add("other", &acme).await;
     for (name, with) in [
         ("claude@laptop", other.as_str()),
-        ("nobody", &secret),
+        ("nobody", secret),
         ("claude@laptop", ""),
         ("claude@laptop", "kitbag-agent-aaaa"),
     ] {
@@ -160,24 +164,21 @@ async fn an_agent_is_let_in_by_its_secret_until_a_person_ends_it() {
     for rule in ["agent secret", "agent paused", "agent revoked"] {
         assert!(told.contains(rule), "{rule}: {told}");
     }
-    assert!(told.contains("claude@laptop") && !told.contains(&secret));
+    assert!(told.contains("claude@laptop") && !told.contains(secret));
     daemon.stop().await;
 }
 
 /// Goal: with every scope, an agent does nothing that is a person's; what is tried is reported.
 #[tokio::test]
 async fn what_is_a_persons_is_denied_to_an_agent_with_every_scope() {
-    let daemon = Daemon::start().await;
-    let acme = daemon.pack("Acme").await;
+    let (daemon, secrets) = Daemon::start(&[("all", &Scope::ALL)]).await;
+    let acme = "Acme".to_owned();
     let add = AddAgent {
-        name: "all".into(),
+        name: "another".into(),
         packs: vec![acme.clone()],
-        clearance: Some(Sensitivity::Restricted),
-        scopes: Some(AgentScope::ALL.to_vec()),
         ..AddAgent::default()
     };
-    let secret = daemon.person().call(&add).await.unwrap().secret.unwrap();
-    let agent = daemon.agent("all", secret.expose());
+    let agent = daemon.agent("all", &secrets[0]);
     agent.call(&AgentWhoAmI::default()).await.unwrap();
     let note = AddNote {
         pack: acme.clone(),
@@ -238,12 +239,11 @@ async fn what_is_a_persons_is_denied_to_an_agent_with_every_scope() {
 /// Goal: nobody gives an agent more than the record holds, and a dry run leaves nothing.
 #[tokio::test]
 async fn bad_terms_are_refused_by_field_and_a_dry_run_adds_nothing() {
-    let daemon = Daemon::start().await;
-    let acme = daemon.pack("Acme").await;
+    let (daemon, _) = Daemon::start(&[]).await;
     let person = daemon.person();
     let good = AddAgent {
         name: "one".into(),
-        packs: vec![acme],
+        packs: vec!["Acme".into()],
         ..AddAgent::default()
     };
     let dry = AddAgent {
@@ -315,7 +315,21 @@ async fn bad_terms_are_refused_by_field_and_a_dry_run_adds_nothing() {
         assert_eq!(failure.code, Code::BadInput, "{field}");
         assert!(failure.message.starts_with(field), "{failure}");
     }
-    person.call(&good).await.unwrap();
-    assert_eq!(refused(&person, &good).await, Code::Conflict);
+    let failure = person.call(&good).await.unwrap_err().into_failure();
+    assert!(failure.message.starts_with("PIN"), "{failure}");
+    let guessed = AddAgent {
+        pin: Some(Secret::new("123456".into())),
+        ..good.clone()
+    };
+    assert_eq!(refused(&person, &guessed).await, Code::BadInput);
+    let listed = person.call(&ListAgents::default()).await.unwrap();
+    assert!(listed.agents.is_empty(), "without a PIN no agent is added");
+    let with_pin = AddAgent {
+        pin: Some(Secret::new("493027".into())),
+        ..good
+    };
+    person.call(&with_pin).await.unwrap();
+    let session = person.call(&ReadSession::default()).await.unwrap();
+    assert!(session.needed);
     daemon.stop().await;
 }
