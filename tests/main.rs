@@ -24,6 +24,7 @@ mod kill;
 mod leaving;
 mod long_text;
 mod made_from;
+mod mcp;
 mod members;
 mod named_ids;
 mod packs;

@@ -29,6 +29,7 @@ mod key;
 mod list;
 mod lock;
 mod man;
+mod mcp;
 mod members;
 mod overview;
 mod pack;
@@ -199,6 +200,9 @@ pub(crate) enum Command {
     /// Show what some bytes are, for debugging
     #[command(hide = true)]
     Inspect(inspect::InspectArgs),
+    /// Serve an agent over the Model Context Protocol
+    #[command(hide = true)]
+    Mcp(mcp::McpArgs),
     /// Print the completions of a shell
     #[command(hide = true)]
     Completions(completions::CompletionsArgs),
@@ -273,6 +277,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Audit(args)) => audit::run(context, args).await,
         Some(Command::Hygiene(args)) => hygiene::run(context, args).await,
         Some(Command::Inspect(args)) => inspect::run(context, args),
+        Some(Command::Mcp(args)) => mcp::run(context, args).await,
         Some(Command::Completions(args)) => completions::run(context, &args),
         Some(Command::Man(args)) => man::run(context, args),
         Some(Command::Help(args)) => help::run(context, args),

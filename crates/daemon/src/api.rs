@@ -1,5 +1,6 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod agent_calls;
 mod agents;
 pub(crate) mod audit;
 mod carrying;
@@ -78,6 +79,15 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .always(sessions::change_proof)
         .always(read_status)
         .on(who_am_i)
+        .on(agent_calls::packs)
+        .on(agent_calls::search)
+        .on(agent_calls::read)
+        .on(agent_calls::context)
+        .on(agent_calls::changes)
+        .on(agent_calls::add)
+        .on(agent_calls::update)
+        .on(agent_calls::feedback)
+        .on(agent_calls::explain)
         .on(agents::who_am_i)
         .on(agents::add)
         .on(agents::list)

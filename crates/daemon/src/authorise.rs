@@ -11,19 +11,20 @@ use crate::sessions::Session;
 use crate::terminal::Terminal;
 use kitbag_engine::{AgentDenied, AgentGrant, Scope, Timestamp};
 use kitbag_rpc::{
-    ActOnHandoff, AddAgent, AddNote, AgentWhoAmI, ApproveJoin, ArchivePack, AskWho, Caller,
-    CancelInvite, CarryNote, ChangeProof, ChangeSelection, ChangeTeam, CheckOrigin, CheckPack,
-    CloseSession, Code, CreatePack, DeleteNote, DeleteSelection, DoHygiene, DraftHandoff, EditNote,
-    ExplainPolicy, Failure, ForgetJoin, HandoffAct, Health, ImportNotes, JoinPack, KeepAudit,
-    ListAgents, ListEscalation, ListHandoffs, ListInvites, ListJoinRequests, ListMembers,
-    ListNotes, ListPacks, ListSelections, LockHome, LookAtHygieneGoes, LookAtHygieneReceipt,
-    LookAtReceipt, LookForHygiene, MarkHandoff, OpenSession, PauseAgent, PlanExport, ReadAudit,
-    ReadClip, ReadExport, ReadHistory, ReadInbox, ReadMetrics, ReadSession, ReadStatus, ReadText,
-    ReadWhy, RedactNote, RefuseJoin, RelabelNote, RememberClip, RenamePack, RetitlePack,
-    ReviewPack, RevokeAgent, SaveSelection, SearchNotes, Sensitivity, SetEscalation, SetRole,
-    SetRules, SharePack, ShowHandoff, ShowNote, ShowPack, ShowPolicy, ShowSelection, SignReceipt,
-    Stop, SupersedeNote, SyncPacks, TakeOver, TellExport, Undo, UnlockHome, UnsharePack,
-    VerifyAudit, WhoAmI,
+    ActOnHandoff, AddAgent, AddNote, AgentAdd, AgentContext, AgentExplain, AgentFeedback,
+    AgentListChanges, AgentListPacks, AgentReadNotes, AgentSearch, AgentUpdate, AgentWhoAmI,
+    ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeProof,
+    ChangeSelection, ChangeTeam, CheckOrigin, CheckPack, CloseSession, Code, CreatePack,
+    DeleteNote, DeleteSelection, DoHygiene, DraftHandoff, EditNote, ExplainPolicy, Failure,
+    ForgetJoin, HandoffAct, Health, ImportNotes, JoinPack, KeepAudit, ListAgents, ListEscalation,
+    ListHandoffs, ListInvites, ListJoinRequests, ListMembers, ListNotes, ListPacks, ListSelections,
+    LockHome, LookAtHygieneGoes, LookAtHygieneReceipt, LookAtReceipt, LookForHygiene, MarkHandoff,
+    OpenSession, PauseAgent, PlanExport, ReadAudit, ReadClip, ReadExport, ReadHistory, ReadInbox,
+    ReadMetrics, ReadSession, ReadStatus, ReadText, ReadWhy, RedactNote, RefuseJoin, RelabelNote,
+    RememberClip, RenamePack, RetitlePack, ReviewPack, RevokeAgent, SaveSelection, SearchNotes,
+    Sensitivity, SetEscalation, SetRole, SetRules, SharePack, ShowHandoff, ShowNote, ShowPack,
+    ShowPolicy, ShowSelection, SignReceipt, Stop, SupersedeNote, SyncPacks, TakeOver, TellExport,
+    Undo, UnlockHome, UnsharePack, VerifyAudit, WhoAmI,
 };
 use std::sync::Arc;
 
@@ -106,7 +107,6 @@ pub(crate) enum Operation {
     AgentLook,
     /// An agent uses what it was given: in its packs, up to its clearance, which handlers ask of its
     /// grant.
-    #[allow(dead_code, reason = "the calls of agents come with their front end")]
     Agent(Scope),
 }
 
@@ -292,6 +292,24 @@ asks! {
     HandOver: DraftHandoff;
     ManageAgents: AddAgent, PauseAgent, RevokeAgent;
     AgentLook: AgentWhoAmI;
+}
+
+macro_rules! agents_ask {
+    ($($scope:ident: $($request:ty),+;)+) => {
+        $($(impl Asks for $request {
+            fn operation(&self) -> Operation {
+                Operation::Agent(Scope::$scope)
+            }
+        })+)+
+    };
+}
+
+agents_ask! {
+    Read: AgentReadNotes, AgentContext;
+    Search: AgentListPacks, AgentSearch, AgentListChanges, AgentExplain;
+    Add: AgentAdd;
+    Update: AgentUpdate;
+    Feedback: AgentFeedback;
 }
 
 impl Asks for SharePack {

@@ -312,7 +312,7 @@ impl Engine {
 
 /// Begins something and goes on with it until there is an answer; the device does its other work
 /// between two calls.
-async fn in_slices<S, A, F>(
+pub(crate) async fn in_slices<S, A, F>(
     worker: &Worker,
     begin: impl FnOnce(&mut Node, Timestamp) -> Result<(S, Option<A>), NodeError> + Send + 'static,
     on: impl Fn(S) -> F,

@@ -19,6 +19,8 @@
 //! # Ok(()) }
 //! ```
 
+mod agent_reads;
+mod agent_writes;
 mod agents;
 mod asking;
 mod audit;
@@ -54,6 +56,7 @@ mod text;
 mod undo;
 mod worker;
 
+pub use agent_writes::{AgentAdded, AgentAnswer, AgentEdit, AgentNote};
 pub use agents::AddedAgent;
 pub use capturing::{Arriving, CapturedNote, CapturedNotes, ToCapture};
 pub use editing::Edited;
@@ -110,6 +113,12 @@ pub use kitbag_core::selection::{Chosen, Selection, WORKING};
 pub use kitbag_core::session::SESSION_MILLIS;
 pub use kitbag_crypto::AgentSecret;
 pub use kitbag_node::Notice;
+pub use kitbag_node::agent_changes::{
+    AGENT_CHANGES_MAX, AgentChange, AgentChanges, AgentStep, Cursor,
+};
+pub use kitbag_node::agent_reads::{
+    AGENT_NOTES_MAX, AgentAccess, AgentAsks, AgentReach, AgentRead, AgentSeesPack, SHORT_ID_CHARS,
+};
 pub use kitbag_node::agents::AgentPack;
 pub use kitbag_node::audit::{
     AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditVerified, AuditWhat, BrokenLog,

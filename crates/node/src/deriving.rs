@@ -233,6 +233,7 @@ impl Deriving<'_> {
         }
         replica.count_deleted(tag);
         replica.replacing.take();
+        replica.gated.take();
         replica.keep_refused([tag], &openings, quarantine);
         Ok(())
     }
@@ -307,6 +308,7 @@ impl Deriving<'_> {
             };
             replica.count_deleted(tag);
             replica.replacing.take();
+            replica.gated.take();
         }
         if let Some(mut twins) = replica.twins.take() {
             let looked = tags

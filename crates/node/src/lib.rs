@@ -8,6 +8,9 @@
 
 #[cfg(test)]
 mod after_removal;
+pub mod agent_changes;
+pub mod agent_keys;
+pub mod agent_reads;
 pub mod agents;
 mod applying;
 pub mod archive;

@@ -122,6 +122,9 @@ pub(crate) struct NoteMeta {
     /// The notes that replaced it.
     pub(crate) superseded_by: BTreeSet<ItemId>,
     pub(crate) pinned: bool,
+    /// Whether more than its sensitivity may keep it from an agent: a consent, an end, a status, personal
+    /// data.
+    pub(crate) is_gated: bool,
     /// Which of its entries say that they took over which entry.
     pub(crate) claims: BTreeMap<EntryHash, EntryHash>,
 }

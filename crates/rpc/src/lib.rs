@@ -11,6 +11,7 @@
 //! Described for users in `docs/cli.md`.
 
 mod agent;
+mod agent_calls;
 mod audit;
 mod call;
 mod caller;
@@ -54,6 +55,13 @@ mod words;
 pub use agent::{
     AddAgent, AgentAdded, AgentChanged, AgentMe, AgentMePack, AgentOpens, AgentScope, AgentShown,
     AgentState, AgentWhoAmI, AgentsShown, ListAgents, PauseAgent, RevokeAgent, agent_secret_file,
+};
+pub use agent_calls::{
+    AGENT_CONTEXT_TOKENS_MAX, AGENT_READ_NOTES_MAX, AGENT_READ_TOKENS_MAX, AGENT_RESULTS_MAX,
+    AGENT_SEARCH_TOKENS_MAX, AgentAdd, AgentBundle, AgentChange, AgentChangesFound, AgentContext,
+    AgentDropped, AgentExplain, AgentExplained, AgentFeedback, AgentFound, AgentHit,
+    AgentListChanges, AgentListPacks, AgentNote, AgentNoteAdded, AgentNoteUpdated, AgentNotes,
+    AgentPack, AgentPacks, AgentReadNotes, AgentSearch, AgentStep, AgentUpdate,
 };
 pub use audit::{
     Audit, AuditBroken, AuditDenial, AuditDevice, AuditExport, AuditKept, AuditKind, AuditMost,

@@ -111,7 +111,7 @@ fn explained(explained: engine::Score) -> rpc::Score {
     }
 }
 
-fn empty_reason(reason: engine::EmptyReason) -> rpc::EmptyReason {
+pub(crate) fn empty_reason(reason: engine::EmptyReason) -> rpc::EmptyReason {
     match reason {
         engine::EmptyReason::NoPacks => rpc::EmptyReason::NoPacks,
         engine::EmptyReason::NoNotes => rpc::EmptyReason::NoNotes,

@@ -489,7 +489,7 @@ impl Node {
     }
 }
 
-fn exported(note: ReadNote) -> ExportedNote {
+pub(crate) fn exported(note: ReadNote) -> ExportedNote {
     let (edits, version) = (note.built.edits(), note.built.version());
     let (item, by) = (
         note.built.item,
