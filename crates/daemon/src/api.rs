@@ -435,6 +435,7 @@ async fn relabel_note(served: Served, call: RelabelNote) -> Answered<NoteRelabel
     let (pack, id) = served.resolve_note(call.note, "relabel").await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let to = convert::engine_sensitivity(call.sensitivity);
+    served.may_lower(pack, id, to).await?;
     let relabelled = served
         .engine
         .relabel_note(pack, id, to, call.dry_run)

@@ -187,6 +187,30 @@ impl Served {
         Err(needed("a confidential or restricted note"))
     }
 
+    /// Whether a note may be made so much less sensitive from where somebody asks: then more people read
+    /// it. If not, it is reported.
+    pub(super) async fn may_lower(
+        &self,
+        pack: PackId,
+        note: ItemId,
+        to: engine::Sensitivity,
+    ) -> Answered<()> {
+        if self.session.is_enough() {
+            return Ok(());
+        }
+        let stands = self.engine.sensitivity_of(pack, note).await;
+        if to >= stands.map_err(|e| failed(&e))? {
+            return Ok(());
+        }
+        let told = self
+            .engine
+            .report_denial_of_note(pack, note, "relabel", RULE, self.via());
+        if let Err(error) = told.await {
+            warn!(%error, "a refusal could not be noted");
+        }
+        Err(needed("making a note less sensitive"))
+    }
+
     /// Whether so much may be taken out of a pack from where somebody asks; if not, it is reported.
     pub(super) async fn may_take_out(
         &self,
