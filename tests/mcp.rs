@@ -1,7 +1,7 @@
 //! Agents over MCP, with the real program and daemon, and clients that others wrote.
 
 use crate::support::{Device, text};
-use kitbag_rpc::{AddAgent, AgentScope, Caller, Client, Sensitivity};
+use kitbag_rpc::{AddAgent, AgentScope, Caller, Client, Secret, Sensitivity};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -32,6 +32,7 @@ impl Desk {
             clearance: Some(clearance),
             scopes: Some(scopes.to_vec()),
             max_tokens: Some(10_000_000),
+            pin: Some(Secret::new("2468".into())), // sessions are needed from now on
             ..AddAgent::default()
         };
         let client = Client::new(&self.device.home, Caller::Cli);

@@ -152,3 +152,6 @@ fn note(note: &kitbag_rpc::AgentNote) -> Value {
     }
     value
 }
+
+#[cfg(test)]
+mod tests;

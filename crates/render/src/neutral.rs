@@ -432,8 +432,8 @@ fn marker(text: &str) -> Option<(usize, String)> {
 
 /// What stands inside a marker: an address in it is not to be loaded either.
 fn inner(text: &str) -> Cow<'_, str> {
-    match text.contains("://") {
-        true => Cow::Owned(text.replace("://", "[:]//")),
+    match text.contains("://") || text.contains("![") {
+        true => Cow::Owned(text.replace("://", "[:]//").replace("![", "! [")),
         false => Cow::Borrowed(text),
     }
 }

@@ -929,3 +929,6 @@ pub(super) async fn explain(served: Served, call: AgentExplain) -> Answered<Agen
         .await?;
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests;
