@@ -1,6 +1,7 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
 mod agent_calls;
+mod agent_handoffs;
 mod agents;
 pub(crate) mod audit;
 mod carrying;
@@ -88,6 +89,11 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(agent_calls::update)
         .on(agent_calls::feedback)
         .on(agent_calls::explain)
+        .on(agent_handoffs::check_rules)
+        .on(agent_handoffs::create)
+        .on(agent_handoffs::list)
+        .on(agent_handoffs::get)
+        .on(agent_handoffs::respond)
         .on(agents::who_am_i)
         .on(agents::add)
         .on(agents::list)

@@ -11,8 +11,9 @@ use crate::sessions::Session;
 use crate::terminal::Terminal;
 use kitbag_engine::{AgentDenied, AgentGrant, Scope, Timestamp};
 use kitbag_rpc::{
-    ActOnHandoff, AddAgent, AddNote, AgentAdd, AgentContext, AgentExplain, AgentFeedback,
-    AgentListChanges, AgentListPacks, AgentReadNotes, AgentSearch, AgentUpdate, AgentWhoAmI,
+    ActOnHandoff, AddAgent, AddNote, AgentAdd, AgentCheckRules, AgentContext, AgentCreateHandoff,
+    AgentExplain, AgentFeedback, AgentGetHandoff, AgentListChanges, AgentListHandoffs,
+    AgentListPacks, AgentReadNotes, AgentRespondHandoff, AgentSearch, AgentUpdate, AgentWhoAmI,
     ApproveJoin, ArchivePack, AskWho, Caller, CancelInvite, CarryNote, ChangeProof,
     ChangeSelection, ChangeTeam, CheckOrigin, CheckPack, CloseSession, Code, CreatePack,
     DeleteNote, DeleteSelection, DoHygiene, DraftHandoff, EditNote, ExplainPolicy, Failure,
@@ -310,6 +311,7 @@ agents_ask! {
     Add: AgentAdd;
     Update: AgentUpdate;
     Feedback: AgentFeedback;
+    Handoff: AgentCheckRules, AgentCreateHandoff, AgentListHandoffs, AgentGetHandoff, AgentRespondHandoff;
 }
 
 impl Asks for SharePack {

@@ -12,7 +12,7 @@ use kitbag_core::id::{ItemId, Timestamp};
 use kitbag_core::pack::note::Pii;
 use kitbag_node::handoffs::{
     Citing, Corrected, Correction, Finishing, HandoffFilter, HandoffLine, HandoffParty,
-    HandoffRefused, HandoffView, Inbox, NewHandoff,
+    HandoffRefused, HandoffView, Inbox, NewHandoff, RulesChecked,
 };
 use kitbag_node::view::AudienceMember;
 use kitbag_node::{Node, NodeError};
@@ -53,9 +53,58 @@ pub struct Drafting {
     pub agent: Option<Agent>,
     /// Whether nothing is written.
     pub dry_run: bool,
+    /// Nothing above this is written: what an agent is cleared for.
+    pub up_to: Option<Sensitivity>,
 }
 
 impl Engine {
+    /// What a pack's escalation rules say of a case.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`]; [`EngineError::Denied`] while the rules cannot be read here.
+    pub async fn check_rules(
+        &self,
+        pack: PackId,
+        facts: kitbag_core::escalation::CaseFacts,
+        agent: String,
+        context: Option<String>,
+    ) -> Result<RulesChecked, EngineError> {
+        self.worker()?
+            .call(move |node, now| node.check_rules(now, pack, facts, &agent, context.as_deref()))
+            .await
+    }
+
+    /// Whether a guard of a pack holds back one more hand-off of an agent.
+    ///
+    /// # Errors
+    /// As [`Engine::check_rules`].
+    pub async fn handoff_is_held(
+        &self,
+        pack: PackId,
+        agent: String,
+        context: Option<String>,
+    ) -> Result<Option<kitbag_core::escalation::Held>, EngineError> {
+        self.worker()?
+            .call(move |node, _| node.handoff_is_held(pack, &agent, context.as_deref()))
+            .await
+    }
+
+    /// A hand-off of an agent that is open and says the same.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`], [`EngineError::Storage`].
+    pub async fn same_handoff(
+        &self,
+        pack: PackId,
+        agent: String,
+        context: Option<String>,
+        draft: kitbag_core::handoff::Draft,
+    ) -> Result<Option<ItemId>, EngineError> {
+        self.worker()?
+            .call(move |node, _| node.same_handoff(pack, &agent, context.as_deref(), &draft))
+            .await
+    }
+
     /// Whom a word means in a pack.
     ///
     /// # Errors
@@ -133,6 +182,9 @@ impl Engine {
             Ok((sensitivity, citing, above, PackIds::of(node, pack)?))
         };
         let (sensitivity, citing, above, ids) = self.worker()?.call(plan).await?;
+        if drafting.up_to.is_some_and(|up_to| sensitivity > up_to) {
+            return Err(NodeError::from(kitbag_node::Denied::AboveClearance).into());
+        }
         let texts: Vec<(&'static str, String)> = citing
             .draft
             .texts()

@@ -7,6 +7,7 @@ use crate::failure::{bad, shown};
 use kitbag_rpc::{Code, Failure, Sensitivity, Time};
 use rmcp::model::JsonObject;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Characters of a name that is not known, as it is told.
 const NAME_CHARS_MAX: usize = 40;
@@ -114,6 +115,70 @@ impl Arguments {
                     _ => Err(wrong()),
                 });
                 texts.collect()
+            }
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    /// Objects.
+    pub(crate) fn objects(&mut self, names: &[&'static str]) -> Result<Vec<JsonObject>, Failure> {
+        let wrong = || bad(names[0], "has to be a list of objects");
+        match self.take(names) {
+            None => Ok(vec![]),
+            Some(Value::Array(values)) if values.len() > LIST_MAX => {
+                Err(bad(names[0], &format!("holds more than {LIST_MAX}")))
+            }
+            Some(Value::Array(values)) => {
+                let objects = values.into_iter().map(|value| match value {
+                    Value::Object(object) => Ok(object),
+                    _ => Err(wrong()),
+                });
+                objects.collect()
+            }
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    /// Objects, or texts that stand for an object with one field.
+    pub(crate) fn objects_or_texts(
+        &mut self,
+        names: &[&'static str],
+        field: &str,
+    ) -> Result<Vec<JsonObject>, Failure> {
+        match self.take(names) {
+            Some(Value::Array(values)) => {
+                let objects = values.into_iter().map(|value| match value {
+                    Value::String(text) => {
+                        let mut object = JsonObject::new();
+                        object.insert(field.to_owned(), Value::String(text));
+                        Value::Object(object)
+                    }
+                    other => other,
+                });
+                self.given.insert(names[0].to_owned(), objects.collect());
+                self.objects(&names[..1])
+            }
+            None => Ok(vec![]),
+            Some(_) => Err(bad(names[0], "has to be a list")),
+        }
+    }
+
+    /// Texts by name.
+    pub(crate) fn fields(
+        &mut self,
+        names: &[&'static str],
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let wrong = || bad(names[0], "has to be an object of strings");
+        match self.take(names) {
+            None => Ok(BTreeMap::new()),
+            Some(Value::Object(object)) if object.len() > LIST_MAX => Err(wrong()),
+            Some(Value::Object(object)) => {
+                let fields = object.into_iter().map(|(name, value)| match value {
+                    Value::String(text) => Ok((name, text)),
+                    Value::Number(number) => Ok((name, number.to_string())),
+                    _ => Err(wrong()),
+                });
+                fields.collect()
             }
             Some(_) => Err(wrong()),
         }

@@ -1,11 +1,12 @@
 //! The tools: a file for each with its definition and its call, and one list.
 //!
 //! A definition is a constant. Which of them an agent sees follows from its scopes; their order is that
-//! of [`ALL`]. Tools about hand-offs join the list after `update_item`.
+//! of [`ALL`].
 
 mod add_item;
 mod build_context;
 mod explain_access;
+mod handoffs;
 mod list_packs;
 mod pair;
 mod read_items;
@@ -50,7 +51,7 @@ enum Kind {
 pub(crate) type Calling = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
 
 /// Every tool, in the order in which they are listed.
-pub(crate) const ALL: [&Definition; 9] = [
+pub(crate) const ALL: [&Definition; 14] = [
     &list_packs::DEFINITION,
     &search_items::DEFINITION,
     &read_items::DEFINITION,
@@ -58,6 +59,11 @@ pub(crate) const ALL: [&Definition; 9] = [
     &recent_changes::DEFINITION,
     &add_item::DEFINITION,
     &update_item::DEFINITION,
+    &handoffs::CHECK,
+    &handoffs::CREATE,
+    &handoffs::LIST,
+    &handoffs::GET,
+    &handoffs::RESPOND,
     &report_feedback::DEFINITION,
     &explain_access::DEFINITION,
 ];

@@ -8,6 +8,7 @@
 mod addressing;
 mod building;
 mod citing;
+mod escalating;
 mod finishing;
 mod listing;
 mod owed;
@@ -15,6 +16,7 @@ mod showing;
 
 pub(crate) use building::{BuiltHandoff, HandoffMeta, build_handoff, is_handoff};
 pub use citing::{Cited, Citing, LeftOut};
+pub use escalating::RulesChecked;
 pub use finishing::{Corrected, Correction, Finishing};
 pub use listing::{HandoffFilter, HandoffLine, Inbox, Side};
 pub use showing::{
@@ -112,6 +114,12 @@ pub enum HandoffRefused {
     NothingToCite {
         /// The rule, by its name.
         why: String,
+    },
+    /// It names a reason that is not on the list.
+    #[error("reason_code: not on this pack's list; it begins with {first}")]
+    Reason {
+        /// Those that are shown first.
+        first: String,
     },
     /// A field of it breaks a limit.
     #[error(transparent)]

@@ -12,6 +12,7 @@
 
 mod agent;
 mod agent_calls;
+mod agent_handoffs;
 mod audit;
 mod call;
 mod caller;
@@ -62,6 +63,10 @@ pub use agent_calls::{
     AgentDropped, AgentExplain, AgentExplained, AgentFeedback, AgentFound, AgentHit,
     AgentListChanges, AgentListPacks, AgentNote, AgentNoteAdded, AgentNoteUpdated, AgentNotes,
     AgentPack, AgentPacks, AgentReadNotes, AgentSearch, AgentStep, AgentUpdate,
+};
+pub use agent_handoffs::{
+    AGENT_HANDOFFS_MAX, AgentCheckRules, AgentCreateHandoff, AgentGetHandoff, AgentHandoffCreated,
+    AgentHandoffShown, AgentHandoffs, AgentListHandoffs, AgentRespondHandoff, AgentRulesChecked,
 };
 pub use audit::{
     Audit, AuditBroken, AuditDenial, AuditDevice, AuditExport, AuditKept, AuditKind, AuditMost,

@@ -55,7 +55,7 @@ type Ids = Vec<(PackId, ItemId, engine::Sensitivity)>;
 impl Served {
     /// The agent that asks, and what its reads depend on. What it reads for is said by its person, not by
     /// itself.
-    fn asks(&self) -> Answered<(Arc<AgentGrant>, AgentAsks)> {
+    pub(super) fn asks(&self) -> Answered<(Arc<AgentGrant>, AgentAsks)> {
         let grant = self.agent()?;
         let terms = grant.agent().terms();
         let reach = AgentReach {
@@ -74,7 +74,7 @@ impl Served {
     }
 
     /// The packs that are named; all of the agent if none is.
-    async fn packs_of_agent(
+    pub(super) async fn packs_of_agent(
         &self,
         asks: &AgentAsks,
         ids: Vec<String>,
@@ -99,7 +99,7 @@ impl Served {
     }
 
     /// One note; as if it were not there if it is not to be known of.
-    async fn note_of_agent(&self, asks: &AgentAsks, id: &str) -> Answered<ItemId> {
+    pub(super) async fn note_of_agent(&self, asks: &AgentAsks, id: &str) -> Answered<ItemId> {
         let ids = [id.to_owned()];
         let mut means = self.notes_of_agent(asks, &ids).await?;
         means.pop().flatten().ok_or_else(no_note)
@@ -117,7 +117,7 @@ impl Served {
     }
 
     /// Counts what is to be handed over, and reports it: from here on it may be.
-    async fn hand_over(
+    pub(super) async fn hand_over(
         &self,
         grant: &AgentGrant,
         asks: &AgentAsks,
@@ -135,7 +135,7 @@ impl Served {
 }
 
 /// What an agent is told of an error: neutral, and without advice that is for a person at a terminal.
-fn told(error: &engine::EngineError) -> Failure {
+pub(super) fn told(error: &engine::EngineError) -> Failure {
     let failure = failed(error);
     let hint = match failure.code {
         Code::NotFound => Some("list_packs and search_items give ids that can be used"),
@@ -152,7 +152,7 @@ fn told(error: &engine::EngineError) -> Failure {
     }
 }
 
-fn bad(field: &str, why: impl Display) -> Failure {
+pub(super) fn bad(field: &str, why: impl Display) -> Failure {
     Failure::new(Code::BadInput, format!("{field}: {why}"))
 }
 
@@ -743,7 +743,7 @@ fn may_write(grant: &AgentGrant) -> Answered<()> {
     }
 }
 
-fn says(field: &str, text: Option<String>) -> Answered<Option<String>> {
+pub(super) fn says(field: &str, text: Option<String>) -> Answered<Option<String>> {
     match text {
         Some(text) if text.len() > SAYS_BYTES_MAX => {
             Err(bad(field, format!("at most {SAYS_BYTES_MAX} bytes")))

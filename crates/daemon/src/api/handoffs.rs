@@ -43,6 +43,7 @@ pub(super) async fn draft(served: Served, call: DraftHandoff) -> Answered<Handof
         needs_approval: false,
         agent: None,
         dry_run: call.dry_run,
+        up_to: None,
     };
     let done = served.engine.draft_handoff(pack, new, drafting).await;
     let done = done.map_err(|e| failed(&e))?;
@@ -184,7 +185,11 @@ impl Served {
         })
     }
 
-    async fn lines(&self, lines: Vec<engine::HandoffLine>, snoozed: u64) -> Answered<Handoffs> {
+    pub(super) async fn lines(
+        &self,
+        lines: Vec<engine::HandoffLine>,
+        snoozed: u64,
+    ) -> Answered<Handoffs> {
         let known = self.engine.packs().await.map_err(|e| failed(&e))?;
         let refs: BTreeMap<PackId, PackRef> = known
             .into_iter()

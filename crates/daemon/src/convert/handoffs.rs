@@ -154,7 +154,7 @@ pub(crate) fn side(side: engine::HandoffParty) -> rpc::HandoffSide {
     }
 }
 
-fn withheld(draft: &engine::HandoffDraft) -> Vec<rpc::HandoffWithheld> {
+pub(crate) fn withheld(draft: &engine::HandoffDraft) -> Vec<rpc::HandoffWithheld> {
     let of = draft
         .privacy
         .withheld
@@ -167,6 +167,33 @@ fn withheld(draft: &engine::HandoffDraft) -> Vec<rpc::HandoffWithheld> {
     of.collect()
 }
 
+/// Statements that were left out.
+pub(crate) fn left_out(citing: &engine::Citing) -> Vec<rpc::HandoffLeftOut> {
+    let of = citing.left_out.iter().map(|of| rpc::HandoffLeftOut {
+        field: of.field.to_owned(),
+        at: of.at as u64,
+        rule: of.why.rule(),
+    });
+    of.collect()
+}
+
+/// What rules say of a case.
+pub(crate) fn decided(of: engine::RulesChecked) -> rpc::AgentRulesChecked {
+    rpc::AgentRulesChecked {
+        v: rpc::V1,
+        action: of.action.to_owned(),
+        rule: of.rule,
+        reason_code: of.reason_code,
+        to: of.to,
+        priority: of.priority.map(str::to_owned),
+        template: of.template,
+        accept_within_seconds: of.accept_within,
+        fired: of.fired,
+        held: of.held.map(|held| held.as_str().to_owned()),
+        waits: of.waits,
+    }
+}
+
 /// What became of a draft.
 pub(crate) fn written(
     done: engine::HandoffDrafted,
@@ -174,11 +201,7 @@ pub(crate) fn written(
     to: rpc::HandoffSide,
     dry_run: bool,
 ) -> rpc::HandoffWritten {
-    let left_out = done.citing.left_out.iter().map(|of| rpc::HandoffLeftOut {
-        field: of.field.to_owned(),
-        at: of.at as u64,
-        rule: of.why.rule(),
-    });
+    let left_out = left_out(&done.citing);
     rpc::HandoffWritten {
         v: rpc::V1,
         handoff: rpc::HandoffRef {
@@ -189,7 +212,7 @@ pub(crate) fn written(
         state: done.state.as_str().to_owned(),
         cites: done.citing.draft.cited().len() as u64,
         as_masked_copy: done.citing.as_masked_copy,
-        left_out: left_out.collect(),
+        left_out,
         withheld: withheld(&done.citing.draft),
         to,
         audience: convert::audience(done.audience),

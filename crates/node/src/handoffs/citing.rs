@@ -8,6 +8,7 @@ use super::HandoffRefused;
 use crate::finding::ReadNote;
 use crate::replica::Replica;
 use crate::{Node, NodeError};
+use kitbag_core::escalation::ReasonCode;
 use kitbag_core::handoff::draft::{Heads, LIST_MAX, WORD_CHARS_MAX};
 use kitbag_core::handoff::{Draft, WithheldNotes};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
@@ -68,6 +69,7 @@ impl Node {
         at: Sensitivity,
     ) -> Result<Citing, NodeError> {
         let replica = self.packs.need(pack)?;
+        may_be_reason(replica, &draft.reason.code)?;
         let mut known: BTreeMap<ItemId, Known> = BTreeMap::new();
         for item in draft.cited() {
             let found = self.may_be_cited(now, replica, &draft, item, at)?;
@@ -259,6 +261,21 @@ impl Node {
             (sensitivity <= up_to).then_some(sensitivity)
         });
         Ok(of.max().map_or(from, |needed| needed.max(from)))
+    }
+}
+
+/// Whether a reason is one of the list that every device knows, or of the pack's own.
+fn may_be_reason(replica: &Replica, code: &str) -> Result<(), NodeError> {
+    let known = ReasonCode::new(code).is_ok_and(|code| {
+        let rules = replica.release_rules();
+        code.is_known() || rules.is_ok_and(|rules| rules.escalation.reason_codes.contains(&code))
+    });
+    match known {
+        true => Ok(()),
+        false => Err(HandoffRefused::Reason {
+            first: ReasonCode::KNOWN[..ReasonCode::SHOWN_FIRST].join(", "),
+        }
+        .into()),
     }
 }
 
