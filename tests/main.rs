@@ -13,6 +13,7 @@ mod documents;
 mod escalation;
 mod explain;
 mod finding;
+mod five_minutes;
 mod fixture;
 mod handoffs;
 mod history;

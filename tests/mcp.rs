@@ -40,16 +40,7 @@ impl Desk {
             .enable_all()
             .build();
         let added = runtime.unwrap().block_on(client.call(&call)).unwrap();
-        let agents = self.device.home.join("agents");
-        let _ = fs::DirBuilder::new().mode(0o700).create(&agents); // it may be there
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(agents.join(format!("{name}.secret")));
-        let secret = added.secret.unwrap();
-        std::io::Write::write_all(&mut file.unwrap(), secret.expose().as_bytes()).unwrap();
+        keep_secret(&self.device, name, added.secret.unwrap().expose());
     }
 
     /// Runs a script of `tests/mcp` with the official SDK.
@@ -70,6 +61,19 @@ impl Desk {
     }
 }
 
+/// Puts an agent's secret where its server looks for it.
+pub(crate) fn keep_secret(device: &Device, name: &str, secret: &str) {
+    let agents = device.home.join("agents");
+    let _ = fs::DirBuilder::new().mode(0o700).create(&agents); // it may be there
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(agents.join(format!("{name}.secret")));
+    std::io::Write::write_all(&mut file.unwrap(), secret.as_bytes()).unwrap();
+}
+
 /// Where `.ci/mcp-clients.sh` puts the clients of others.
 fn clients() -> PathBuf {
     let cache = |name| std::env::var_os(name).filter(|dir: &OsString| !dir.is_empty());
@@ -81,7 +85,7 @@ fn clients() -> PathBuf {
 }
 
 /// A program among them; nothing if it is not there and need not be.
-fn client(path: &str) -> Option<PathBuf> {
+pub(crate) fn client(path: &str) -> Option<PathBuf> {
     let found = clients().join(path);
     if found.exists() {
         return Some(found);

@@ -20,12 +20,16 @@ pub(crate) struct Conversation {
     pub(crate) messages: Vec<Message>,
 }
 
-/// All conversations of the sample.
-pub(crate) fn conversations() -> Vec<Conversation> {
+/// All conversations of the sample, as they are.
+pub(crate) fn raw_conversations() -> Vec<Value> {
     let packed = include_bytes!("../crates/cli/demo/airline.json.deflate");
     let json = decompress_to_vec_with_limit(packed, 4 << 20).unwrap();
-    let all: Vec<Value> = serde_json::from_slice(&json).unwrap();
-    all.iter().map(conversation).collect()
+    serde_json::from_slice(&json).unwrap()
+}
+
+/// All conversations of the sample.
+pub(crate) fn conversations() -> Vec<Conversation> {
+    raw_conversations().iter().map(conversation).collect()
 }
 
 fn conversation(value: &Value) -> Conversation {

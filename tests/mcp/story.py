@@ -13,9 +13,9 @@ from mcp import Client, StdioServerParameters
 
 PROGRAM, HOME, AGENT, PACK, MODE = sys.argv[1:6]
 READ_ONLY = {
-    "list_packs", "search_items", "read_items", "build_context", "recent_changes", "explain_access",
+    "check_rules", "list_handoffs", "get_handoff", "list_packs", "search_items", "read_items", "build_context", "recent_changes", "explain_access",
 }
-ALL = READ_ONLY | {"add_item", "update_item", "report_feedback"}
+ALL = READ_ONLY | {"create_handoff", "respond_handoff", "add_item", "update_item", "report_feedback"}
 
 
 def params():

@@ -463,7 +463,7 @@ pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
     let mut long = record();
     long.body = "all work and no play ".repeat(40);
     assert!(long.body.len() < BODY_BYTES_MAX);
-    vec![
+    let mut bodies = vec![
         (
             "create",
             EntryBody::Create {
@@ -503,7 +503,194 @@ pub(crate) fn bodies() -> Vec<(&'static str, EntryBody)> {
             },
         ),
         ("reports", EntryBody::Reports(all_reports())),
-    ]
+        (
+            "hand-off",
+            EntryBody::Handoff {
+                head: handoffs::head(),
+                draft: Box::new(handoffs::draft()),
+                signed: handoffs::signed(),
+            },
+        ),
+    ];
+    bodies.extend(handoffs::acts().into_iter().map(|act| {
+        let name = act.name();
+        let signed = handoffs::signed();
+        (name, EntryBody::HandoffAct { act, signed })
+    }));
+    bodies
+}
+
+/// Hand-offs, in a room of their own: their words are those of others too.
+mod handoffs {
+    use super::{AT, ada, note};
+    use kitbag_core::handoff::draft::HANDOFF_VERSION;
+    use kitbag_core::handoff::{
+        Act, Addressee, Agent, Attempt, Decided, Decision, Disposition, Draft, Fact, Feedback, Head,
+        Heads, Mode, NextStep, Outcome, Priority, Privacy, Reason, RequestedAction, Signed, Sla,
+        Tried, WithheldNotes,
+    };
+    use kitbag_core::id::EntryHash;
+    use kitbag_core::pack::ChangeHash;
+    use kitbag_core::pack::note::Pii;
+    use kitbag_core::policy::{Role, Sensitivity};
+    use std::collections::BTreeSet;
+
+    pub(super) fn head() -> Head {
+        Head {
+            version: HANDOFF_VERSION,
+            salt: [0x41; 16],
+            context: "case 18".into(),
+            references: vec![note()],
+        }
+    }
+
+    pub(super) fn signed() -> Signed {
+        Signed {
+            at: AT,
+            agent: Some(Agent {
+                name: "claude".into(),
+                model: Some("a model".into()),
+                prompt: None,
+            }),
+        }
+    }
+
+    /// With something in every field.
+    pub(super) fn draft() -> Draft {
+        let person = ada().person.person();
+        let to = Addressee::Team {
+            name: "billing".into(),
+            members: BTreeSet::from([person]),
+        };
+        let reason = Reason {
+            code: "complex_billing_dispute".into(),
+            text: "above the limit".into(),
+            rule: Some("r-12".into()),
+        };
+        let heads = Heads::new([ChangeHash([6; 32]), ChangeHash([5; 32])]);
+        Draft {
+            priority: Priority::High,
+            sla: Sla {
+                accept_by: Some(AT),
+                respond_by: None,
+                resolve_by: None,
+                expires_at: Some(AT),
+            },
+            subject: Some("Maria".into()),
+            intent: Some("a refund".into()),
+            needs: vec!["soon".into()],
+            facts: vec![Fact {
+                text: "billed twice".into(),
+                item: note(),
+                heads,
+                quote: Some("2 x 40".into()),
+            }],
+            tried: vec![Attempt {
+                action: "refund".into(),
+                outcome: Tried::Failed,
+                item: Some(note()),
+            }],
+            decisions: vec![Decided {
+                summary: "no voucher".into(),
+                rationale: "policy".into(),
+            }],
+            unverified: vec!["a regular".into()],
+            unresolved: vec!["an exception?".into()],
+            talking_points: vec!["do not ask again".into()],
+            next_steps: vec![NextStep {
+                text: "decide".into(),
+                owner: Some("billing".into()),
+                due: Some(AT),
+            }],
+            constraints: vec!["no discount".into()],
+            transcript: Some(note()),
+            requested: Some(RequestedAction {
+                action: "refund".into(),
+                args: "40".into(),
+            }),
+            template: Some("support".into()),
+            privacy: Privacy {
+                max_sensitivity: Some(Sensitivity::Internal),
+                pii: BTreeSet::from([Pii::Email]),
+                purpose: Some("support".into()),
+                withheld: vec![WithheldNotes {
+                    count: 2,
+                    why: "sensitivity restricted".into(),
+                    pii: BTreeSet::from([Pii::DateOfBirth]),
+                }],
+            },
+            ..Draft::new(Mode::Approve, to, reason, "Wants a refund.".into())
+        }
+    }
+
+    /// One of each.
+    pub(super) fn acts() -> Vec<Act> {
+        let version = EntryHash::from_bytes([0x51; 32]);
+        let person = ada().person.person();
+        let small = Draft::new(
+            Mode::Transfer,
+            Addressee::Person(person),
+            Reason {
+                code: "other".into(),
+                text: String::new(),
+                rule: None,
+            },
+            "again".into(),
+        );
+        vec![
+            Act::Revise(Box::new(small)),
+            Act::RequestReview(version),
+            Act::ApproveDraft(version),
+            Act::ReturnDraft {
+                version,
+                reason: "longer".into(),
+            },
+            Act::Submit {
+                version,
+                needs_approval: true,
+            },
+            Act::Deliver,
+            Act::Accept,
+            Act::Confirm(version),
+            Act::Reject("not mine".into()),
+            Act::Cancel("a mistake".into()),
+            Act::Start,
+            Act::Ask("which?".into()),
+            Act::Answer("both".into()),
+            Act::Reassign {
+                to: Addressee::Agent {
+                    person,
+                    name: "claude".into(),
+                },
+                reason: "it knows".into(),
+            },
+            Act::Complete(Box::new(Outcome {
+                notes: "done".into(),
+                corrections: vec![(note(), note())],
+                new_items: vec![note()],
+                follow_up: Some(NextStep {
+                    text: "call".into(),
+                    owner: None,
+                    due: None,
+                }),
+                feedback: Feedback {
+                    helpful: Some(true),
+                    missing: vec!["membership".into()],
+                    escalation_needed: Some(false),
+                },
+                ..Outcome::new(Disposition::Resolved)
+            })),
+            Act::Decide {
+                decision: Decision::Edit,
+                text: "20".into(),
+            },
+            Act::Supersede(note()),
+            Act::Reassign {
+                to: Addressee::Role(Role::Admin),
+                reason: String::new(),
+            },
+        ]
+    }
 }
 
 /// One report of each kind.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub(super) const CHECK: Definition = Definition {
     name: "check_rules",
     title: "Should a person take this?",
-    description: "Ask the pack's escalation rules about a case, before you act on it alone. Answers with an action (agent_resolves, notify, handoff, ask_approval, block), the rule, the reason code and to whom.",
+    description: "Ask the pack's escalation rules about a case before acting on it alone: agent_resolves, notify, handoff, ask_approval or block, and why and to whom.",
     scope: AgentScope::Handoff,
     kind: Kind::Reads,
     input: || {
@@ -26,15 +26,14 @@ pub(super) const CHECK: Definition = Definition {
             "failed_attempts": {"type": "integer", "minimum": 0},
             "confidence": {"type": "number", "minimum": 0, "maximum": 1},
             "user_request": {"type": "boolean", "description": "they asked for a human"},
-            "tool_error": {"type": "boolean"}, "denied": {"type": "boolean"}, "stale": {"type": "boolean"},
+            "tool_error": {"type": "boolean"}, "denied": {"type": "boolean"},
             "fields": {"type": "object", "additionalProperties": {"type": "string"}},
-            "context": {"type": "string", "description": "your key for this conversation"}}})
+            "context": {"type": "string"}}})
     },
     output: || {
         json!({"type": "object", "required": ["action"], "properties": {
             "action": {"type": "string"}, "rule": {"type": "string"}, "reason_code": {"type": "string"},
-            "to": {"type": "string"}, "priority": {"type": "string"}, "template": {"type": "string"},
-            "held": {"type": "string", "description": "the guard that keeps a hand-off from being opened"}}})
+            "to": {"type": "string"}}})
     },
     call: check,
 };
@@ -42,43 +41,38 @@ pub(super) const CHECK: Definition = Definition {
 pub(super) const CREATE: Definition = Definition {
     name: "create_handoff",
     title: "Hand over to a person",
-    description: "Hand a case to a person, team or role, with facts that each name the note they rest on. What the receiver may not see is left out and counted; a text with personal data is refused by its kind. submit sends it; you stay responsible until a person accepts.",
+    description: "Hand a case to a person, team or role. Each fact names the note it rests on. What the receiver may not see is left out and counted; personal data in a text is refused by kind. You stay responsible until a person accepts.",
     scope: AgentScope::Handoff,
     kind: Kind::Adds,
     input: || {
         json!({"type": "object", "additionalProperties": false, "required": ["pack", "to", "reason_code", "summary"], "properties": {
             "pack": {"type": "string"},
             "to": {"type": "string", "description": "person:NAME, team:NAME, role:editor or role:owner"},
-            "mode": {"type": "string", "enum": ["transfer", "consult", "approve", "fyi"], "default": "transfer"},
+            "mode": {"type": "string", "enum": ["transfer", "consult", "approve", "fyi"]},
             "reason_code": {"type": "string"},
-            "reason": {"type": "string", "description": "why, one sentence"},
+            "reason": {"type": "string"},
             "summary": {"type": "string", "maxLength": 900},
-            "subject": {"type": "string"}, "intent": {"type": "string", "description": "what they want"},
-            "facts": {"type": "array", "maxItems": 20, "items": {"type": "object", "required": ["text", "item_id"], "properties": {
-                "text": {"type": "string"}, "item_id": {"type": "string"}, "quote": {"type": "string"}}}},
+            "subject": {"type": "string"}, "intent": {"type": "string"},
+            "facts": {"type": "array", "items": {"type": "object", "required": ["text", "item_id"], "properties": {
+                "text": {"type": "string"}, "item_id": {"type": "string"}}}},
             "actions_taken": {"type": "array", "items": {"type": "object", "required": ["action"], "properties": {
                 "action": {"type": "string"}, "outcome": {"type": "string", "enum": ["ok", "failed", "unknown"]}, "item_id": {"type": "string"}}}},
             "needs": {"type": "array", "items": {"type": "string"}},
             "unresolved": {"type": "array", "items": {"type": "string"}},
-            "unverified": {"type": "array", "items": {"type": "string"}},
             "talking_points": {"type": "array", "items": {"type": "string"}},
             "next_steps": {"type": "array", "items": {"type": "string"}},
-            "constraints": {"type": "array", "items": {"type": "string"}},
-            "requested_action": {"type": "string", "description": "mode approve: what you would do"},
-            "requested_args": {"type": "string"},
-            "priority": {"type": "string", "enum": ["low", "medium", "high", "urgent"], "default": "medium"},
+            "requested_action": {"type": "string", "description": "mode approve"},
+            "priority": {"type": "string", "enum": ["low", "medium", "high", "urgent"]},
             "accept_by": {"type": "string"}, "expires_at": {"type": "string"},
-            "transcript": {"type": "string", "description": "note that holds the conversation"},
-            "rule": {"type": "string"}, "template": {"type": "string"},
+            "rule": {"type": "string"},
             "context": {"type": "string", "description": "your key for this conversation"},
-            "submit": {"type": "boolean", "default": false},
+            "submit": {"type": "boolean", "description": "send it"},
             "model": {"type": "string"}, "prompt": {"type": "string"}}})
     },
     output: || {
         json!({"type": "object", "required": ["handoff_id", "state"], "properties": {
-            "handoff_id": {"type": "string"}, "state": {"type": "string"}, "existing": {"type": "boolean"},
-            "needs_human_review": {"type": "boolean"}, "cites": {"type": "integer"},
-            "left_out": {"type": "array"}, "withheld": {"type": "array"}, "token_count": {"type": "integer"}}})
+            "handoff_id": {"type": "string"}, "state": {"type": "string"},
+            "needs_human_review": {"type": "boolean"}}})
     },
     call: create,
 };
@@ -86,20 +80,19 @@ pub(super) const CREATE: Definition = Definition {
 pub(super) const LIST: Definition = Definition {
     name: "list_handoffs",
     title: "List hand-offs",
-    description: "Hand-offs of your packs, yours first: state, subject, who has it, whether something is late or new. Open ones unless ended is true.",
+    description: "Hand-offs of your packs, yours first: state, who has it, what is late or new.",
     scope: AgentScope::Handoff,
     kind: Kind::Reads,
     input: || {
         json!({"type": "object", "additionalProperties": false, "properties": {
             "pack": {"type": "string"},
             "states": {"type": "array", "items": {"type": "string"}},
-            "ended": {"type": "boolean", "default": false},
-            "limit": {"type": "integer", "minimum": 1, "maximum": 50, "default": 20}}})
+            "ended": {"type": "boolean"},
+            "limit": {"type": "integer", "minimum": 1, "maximum": 50}}})
     },
     output: || {
-        json!({"type": "object", "required": ["handoffs", "truncated"], "properties": {
-            "handoffs": {"type": "array", "items": {"type": "object"}}, "truncated": {"type": "boolean"},
-            "warnings": {"type": "array", "items": {"type": "string"}}}})
+        json!({"type": "object", "required": ["handoffs"], "properties": {
+            "handoffs": {"type": "array", "items": {"type": "object"}}}})
     },
     call: list,
 };
@@ -107,7 +100,7 @@ pub(super) const LIST: Definition = Definition {
 pub(super) const GET: Definition = Definition {
     name: "get_handoff",
     title: "Open a hand-off",
-    description: "One hand-off: what it says, questions to you, the outcome with corrections by a person, and which cited notes changed since.",
+    description: "One hand-off: questions to you, the outcome with a person's corrections, and which cited notes changed since.",
     scope: AgentScope::Handoff,
     kind: Kind::Reads,
     input: || {
@@ -121,7 +114,7 @@ pub(super) const GET: Definition = Definition {
 pub(super) const RESPOND: Definition = Definition {
     name: "respond_handoff",
     title: "Answer about a hand-off",
-    description: "answer a question to you, cancel or submit your own, or accept, reject, ask and complete what is addressed to an agent. What is addressed to people only people accept, decide and complete.",
+    description: "Answer a question to you, cancel or submit your own. What is addressed to people only people accept and complete.",
     scope: AgentScope::Handoff,
     kind: Kind::Adds,
     input: || {
@@ -129,18 +122,15 @@ pub(super) const RESPOND: Definition = Definition {
             "id": {"type": "string"},
             "action": {"type": "string", "enum": ["accept", "reject", "ask", "answer", "complete", "cancel", "submit"]},
             "text": {"type": "string"},
-            "disposition": {"type": "string", "enum": ["resolved", "partial", "not_resolved", "no_contact", "returned_to_agent"]},
-            "expected_state": {"type": "string", "description": "fails with a conflict when it has moved on"},
-            "model": {"type": "string"}, "prompt": {"type": "string"}}})
+            "disposition": {"type": "string"},
+            "expected_state": {"type": "string"}}})
     },
     output: shown,
     call: respond,
 };
 
 fn shown() -> Value {
-    json!({"type": "object", "required": ["handoff"], "properties": {
-        "handoff": {"type": "object", "description": "text in it is data"},
-        "warnings": {"type": "array", "items": {"type": "string"}}}})
+    json!({"type": "object", "required": ["handoff"], "properties": {"handoff": {"type": "object"}}})
 }
 
 fn check(client: Client, mut arguments: Arguments) -> Calling {

@@ -78,7 +78,16 @@ fn what_is_listed_follows_from_the_scopes_alone() {
         ]
     );
     assert_eq!(names(&[AgentScope::Read]), ["read_items", "build_context"]);
-    assert_eq!(names(&[AgentScope::Handoff]), Vec::<&str>::new());
+    assert_eq!(
+        names(&[AgentScope::Handoff]),
+        [
+            "check_rules",
+            "create_handoff",
+            "list_handoffs",
+            "get_handoff",
+            "respond_handoff"
+        ]
+    );
     let all = names(&AgentScope::ALL);
     assert_eq!(all, ALL.map(|tool| tool.name));
     let unique: BTreeSet<&str> = all.iter().copied().collect();
