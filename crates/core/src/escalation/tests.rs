@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::codec;
+use crate::handoff::Priority;
 use crate::id::{PersonId, Timestamp};
 use crate::pack::note::{ConsentStatus, SourceKind};
 use crate::policy::{Role, Sensitivity};
