@@ -201,7 +201,10 @@ pub struct WithheldDoc {
 impl PrivacyDoc {
     /// Whether there is anything that a reader has to know who sees nothing else of it.
     pub fn says_something(&self) -> bool {
-        let above = self.max_sensitivity.as_deref().is_some_and(|max| max != "public");
+        let above = self
+            .max_sensitivity
+            .as_deref()
+            .is_some_and(|max| max != "public");
         above || !self.pii.is_empty() || !self.withheld.is_empty() || self.purpose.is_some()
     }
 }
@@ -228,7 +231,8 @@ pub fn markdown(doc: &HandoffDoc) -> String {
     let mut text = String::from("---\n");
     let mut front = |name: &str, value: &str| {
         if !value.is_empty() {
-            writeln!(text, "{name}: {}", quoted(value)).expect("a string takes all that is written");
+            writeln!(text, "{name}: {}", quoted(value))
+                .expect("a string takes all that is written");
         }
     };
     front("handoff", &doc.id);
@@ -245,7 +249,10 @@ pub fn markdown(doc: &HandoffDoc) -> String {
         }
     }
     let privacy = &doc.privacy;
-    front("sensitivity", privacy.max_sensitivity.as_deref().unwrap_or_default());
+    front(
+        "sensitivity",
+        privacy.max_sensitivity.as_deref().unwrap_or_default(),
+    );
     front("purpose", privacy.purpose.as_deref().unwrap_or_default());
     let withheld: u64 = privacy.withheld.iter().map(|of| u64::from(of.count)).sum();
     front("withheld", &withheld.to_string());
@@ -255,16 +262,32 @@ pub fn markdown(doc: &HandoffDoc) -> String {
         section(&mut text, &heading, &lines);
     }
     let facts = doc.facts.iter().zip(1..).map(|(fact, n): (_, u32)| {
-        let source = if fact.source.is_empty() { &fact.item } else { &fact.source };
-        let quote = fact.quote.as_ref().map(|quote| format!(" (“{}”)", line(quote)));
-        format!("\\[{n}\\] {}{} — {}", line(&fact.text), quote.unwrap_or_default(), line(source))
+        let source = if fact.source.is_empty() {
+            &fact.item
+        } else {
+            &fact.source
+        };
+        let quote = fact
+            .quote
+            .as_ref()
+            .map(|quote| format!(" (“{}”)", line(quote)));
+        format!(
+            "\\[{n}\\] {}{} — {}",
+            line(&fact.text),
+            quote.unwrap_or_default(),
+            line(source)
+        )
     });
     let heading = doc.layout.iter().find(|(field, _)| field == "facts");
     let heading = heading.map_or("Evidence", |(_, heading)| heading.as_str());
     section(&mut text, heading, &facts.collect::<Vec<_>>());
     let stayed = privacy.withheld.iter().map(|of| {
         let kinds: Vec<String> = of.pii.iter().map(|kind| line(kind)).collect();
-        let kinds = if kinds.is_empty() { String::new() } else { format!(": {}", kinds.join(", ")) };
+        let kinds = if kinds.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", kinds.join(", "))
+        };
         let notes = if of.count == 1 { "note" } else { "notes" };
         format!("{} {notes}{kinds} ({})", of.count, line(&of.why))
     });
@@ -277,13 +300,15 @@ const FRONT_TIMES: [&str; 4] = ["accept_by", "respond_by", "resolve_by", "expire
 
 /// A value of the front matter: in quotes, so that it is one text to whatever reads YAML.
 fn quoted(text: &str) -> String {
-    crate::json::plain_json(text.trim())
+    crate::json::json(&text.trim())
 }
 
 /// Every field once, in the order that the caller says, others behind; facts stand at the end.
 fn layout(doc: &HandoffDoc) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = Vec::new();
-    let usual = FIELDS.iter().map(|(field, heading)| ((*field).to_owned(), (*heading).to_owned()));
+    let usual = FIELDS
+        .iter()
+        .map(|(field, heading)| ((*field).to_owned(), (*heading).to_owned()));
     for (field, heading) in doc.layout.iter().cloned().chain(usual) {
         let is_field = FIELDS.iter().any(|(known, _)| *known == field);
         if is_field && !all.iter().any(|(of, _)| *of == field) {
@@ -299,7 +324,20 @@ fn section(text: &mut String, heading: &str, entries: &[String]) {
     }
     writeln!(text, "\n## {}\n", line(heading)).expect("a string takes all that is written");
     for entry in entries {
+        let entry = entry_of(entry);
         writeln!(text, "- {entry}").expect("a string takes all that is written");
+    }
+}
+
+/// A line at the beginning of an entry, where signs and numbers would begin a list or a rule.
+fn entry_of(line: &str) -> String {
+    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
+    match (line.as_bytes().first(), line.as_bytes().get(digits)) {
+        (Some(b'-' | b'+' | b'='), _) => format!("\\{line}"),
+        (_, Some(b'.' | b')')) if digits > 0 => {
+            format!("{}\\{}", &line[..digits], &line[digits..])
+        }
+        _ => line.to_owned(),
     }
 }
 
@@ -320,8 +358,11 @@ fn lines_of(doc: &HandoffDoc, field: &str) -> Vec<String> {
         "tried" => (doc.tried.iter())
             .map(|tried| {
                 let cited = tried.item.as_ref();
-                let at = cited.and_then(|item| doc.facts.iter().position(|fact| fact.item == *item));
-                let at = at.map(|at| format!(" \\[{}\\]", at + 1)).unwrap_or_default();
+                let at =
+                    cited.and_then(|item| doc.facts.iter().position(|fact| fact.item == *item));
+                let at = at
+                    .map(|at| format!(" \\[{}\\]", at + 1))
+                    .unwrap_or_default();
                 format!("{}: {}{at}", line(&tried.action), line(&tried.outcome))
             })
             .collect(),

@@ -11,6 +11,7 @@ mod document;
 mod escape;
 mod estimate;
 mod format;
+pub mod handoff;
 mod hcr;
 mod json;
 mod markdown;

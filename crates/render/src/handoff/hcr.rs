@@ -4,7 +4,7 @@
 //! and in words among the constraints for whoever reads only those.
 
 use super::{AttemptDoc, DecidedDoc, HandoffDoc, NextStepDoc};
-use crate::json::plain_value;
+use crate::json::json as plain;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
@@ -46,7 +46,11 @@ pub fn hcr(doc: &HandoffDoc, extension: Extension) -> Result<String, WouldLose> 
     };
     let mut blocked: Vec<&str> = doc.unresolved.iter().map(String::as_str).collect();
     blocked.extend(tried("failed"));
-    let steps: Vec<&str> = doc.next_steps.iter().map(|step| step.text.as_str()).collect();
+    let steps: Vec<&str> = doc
+        .next_steps
+        .iter()
+        .map(|step| step.text.as_str())
+        .collect();
     let facts = doc.facts.iter().zip(1..).map(|(fact, n): (_, u32)| {
         json!({
             "id": format!("fact-{n}"),
@@ -88,7 +92,7 @@ pub fn hcr(doc: &HandoffDoc, extension: Extension) -> Result<String, WouldLose> 
         let handoff = serde_json::to_value(doc).unwrap_or(Value::Null); // texts and lists only
         record["extensions"] = json!({EXTENSION: {"v": 1, "handoff": handoff}});
     }
-    Ok(format!("{}\n", plain_value(&record)))
+    Ok(format!("{}\n", plain(&record)))
 }
 
 /// A list of texts holds each once.
@@ -110,13 +114,17 @@ fn constraints(doc: &HandoffDoc) -> Vec<Value> {
     all.extend(max.map(|max| permission(format!("It cites nothing more sensitive than {max}."))));
     if !privacy.pii.is_empty() {
         let kinds = privacy.pii.join(", ");
-        all.push(permission(format!("The notes that it cites hold personal data: {kinds}.")));
+        all.push(permission(format!(
+            "The notes that it cites hold personal data: {kinds}."
+        )));
     }
     let purpose = privacy.purpose.iter();
     all.extend(purpose.map(|purpose| permission(format!("For the purpose: {purpose}."))));
     for withheld in &privacy.withheld {
         let (count, why) = (withheld.count, &withheld.why);
-        all.push(permission(format!("Notes that were withheld: {count} ({why}).")));
+        all.push(permission(format!(
+            "Notes that were withheld: {count} ({why})."
+        )));
     }
     let others = doc.constraints.iter();
     all.extend(others.map(|text| json!({"kind": "other", "text": text})));
@@ -167,7 +175,10 @@ pub fn from_hcr(bytes: &[u8]) -> Result<Taken, NotAHandoff> {
         let handoff = ours.get("handoff").filter(|_| version == Some(1));
         let handoff = handoff.ok_or(NotAHandoff::Extension)?;
         let doc = serde_json::from_value(handoff.clone()).map_err(|_| NotAHandoff::Extension)?;
-        return Ok(Taken { doc, is_whole: true });
+        return Ok(Taken {
+            doc,
+            is_whole: true,
+        });
     }
     Ok(Taken {
         doc: of_lists(record),
@@ -209,10 +220,12 @@ fn of_lists(record: &Map<String, Value>) -> HandoffDoc {
         }
     }
     unverified.truncate(ENTRIES_MAX);
-    let decisions = list(record.get("decisions")).into_iter().map(|one| DecidedDoc {
-        summary: said(one.get("summary")),
-        rationale: said(one.get("rationale")),
-    });
+    let decisions = list(record.get("decisions"))
+        .into_iter()
+        .map(|one| DecidedDoc {
+            summary: said(one.get("summary")),
+            rationale: said(one.get("rationale")),
+        });
     let constraints = list(record.get("constraints"));
     let constraints = constraints.iter().map(|one| said(one.get("text")));
     let mut steps = vec![said(at(["nextAction", "summary"]))];

@@ -5,8 +5,8 @@ use data_encoding::BASE64;
 
 /// Characters of a subject, at most.
 const SUBJECT_CHARS_MAX: usize = 160;
-/// Bytes of text in one encoded word: with what stands around it, a line of at most 75.
-const WORD_BYTES_MAX: usize = 42;
+/// Bytes of text in one encoded word: with what stands around it, a line of at most 76, also behind the header's name.
+const WORD_BYTES_MAX: usize = 39;
 /// Characters of a line of the body, by RFC 2045.
 const LINE_CHARS_MAX: usize = 76;
 
@@ -16,7 +16,10 @@ const LINE_CHARS_MAX: usize = 76;
 /// # Security
 /// No header takes a character below space, so none can begin another.
 pub fn eml(doc: &HandoffDoc, date: Option<&str>) -> String {
-    let about = doc.subject.as_deref().filter(|subject| !subject.trim().is_empty());
+    let about = doc
+        .subject
+        .as_deref()
+        .filter(|subject| !subject.trim().is_empty());
     let about = about.unwrap_or(&doc.summary);
     let subject = format!("Hand-off: {about}");
     let mut text = format!("Subject: {}\r\n", encoded(&subject));
@@ -24,7 +27,12 @@ pub fn eml(doc: &HandoffDoc, date: Option<&str>) -> String {
     if let Some(date) = date.filter(|date| !date.is_empty() && date.chars().all(is_date)) {
         text.push_str(&format!("Date: {date}\r\n"));
     }
-    let id: String = doc.id.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+    let id: String = doc
+        .id
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(64)
+        .collect();
     if !id.is_empty() {
         text.push_str(&format!("Message-ID: <{id}@handoff.kitbag.invalid>\r\n"));
     }
@@ -60,6 +68,8 @@ fn encoded(text: &str) -> String {
             _ => words.push(c.to_string()),
         }
     }
-    let words = words.iter().map(|word| format!("=?utf-8?B?{}?=", BASE64.encode(word.as_bytes())));
+    let words = words
+        .iter()
+        .map(|word| format!("=?utf-8?B?{}?=", BASE64.encode(word.as_bytes())));
     words.collect::<Vec<_>>().join("\r\n ")
 }

@@ -1,6 +1,6 @@
 //! What a webhook is told: that something happened to a hand-off, and where to look. Nothing else.
 
-use crate::json::plain_json;
+use crate::json::json;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,13 +34,19 @@ impl WebhookEvent {
 }
 
 /// The body of a webhook: ids and a link. `at` is in seconds since 1970; `inbox` is the inbox's address.
-pub fn webhook_body(event: WebhookEvent, handoff: &str, pack: &str, at: u64, inbox: &str) -> String {
+pub fn webhook_body(
+    event: WebhookEvent,
+    handoff: &str,
+    pack: &str,
+    at: u64,
+    inbox: &str,
+) -> String {
     let link = format!("{}/handoff/{handoff}", inbox.trim_end_matches('/'));
     format!(
         "{{\"v\":1,\"event\":\"{}\",\"handoff\":{},\"pack\":{},\"at\":{at},\"link\":{}}}",
         event.as_str(),
-        plain_json(handoff),
-        plain_json(pack),
-        plain_json(&link)
+        json(&handoff),
+        json(&pack),
+        json(&link)
     )
 }
