@@ -1,6 +1,7 @@
 //! The subcommands: one file each, and one line each here.
 
 mod add;
+mod agent;
 mod audit;
 mod carry;
 mod check;
@@ -15,10 +16,12 @@ mod documented;
 mod down;
 mod edit;
 mod export;
+mod handoff;
 mod help;
 mod history;
 mod hygiene;
 mod import;
+mod inbox;
 mod init;
 mod inspect;
 mod join;
@@ -26,6 +29,7 @@ mod key;
 mod list;
 mod lock;
 mod man;
+mod mcp;
 mod members;
 mod overview;
 mod pack;
@@ -111,6 +115,7 @@ pub(crate) enum Command {
     /// Join a pack with a ticket
     Join(join::JoinArgs),
     /// List who is in a pack
+    #[command(hide = true)]
     Members(members::MembersArgs),
     /// Remove somebody from a pack, or leave it
     #[command(hide = true)]
@@ -118,6 +123,11 @@ pub(crate) enum Command {
     /// Give a member of a pack another role
     #[command(hide = true)]
     Role(role::RoleArgs),
+    /// Show what waits for you
+    Inbox(inbox::InboxArgs),
+    /// Give something to somebody to go on with, and see what becomes of it
+    #[command(hide = true)]
+    Handoff(Box<handoff::HandoffArgs>),
     /// Exchange changes now
     Sync(sync::SyncArgs),
     /// Show who is up to date, and what waits
@@ -150,8 +160,8 @@ pub(crate) enum Command {
     Key(key::KeyCommandArgs),
     /// Close the packs and forget the key until it is unlocked; the daemon goes on to run
     #[command(hide = true)]
-    Lock,
-    /// Open the packs of a locked device again
+    Lock(lock::LockArgs),
+    /// Open the packs of a locked device again, and a session for this terminal
     #[command(hide = true)]
     Unlock(unlock::UnlockArgs),
     /// Show how a note came to be
@@ -178,6 +188,9 @@ pub(crate) enum Command {
     /// Say who is in a team that hand-offs go to
     #[command(hide = true)]
     Team(team::TeamArgs),
+    /// Let programs that a model steers use packs of yours, and end that
+    #[command(hide = true)]
+    Agent(agent::AgentArgs),
     /// Show what was read, exported and refused, as devices reported it
     #[command(hide = true)]
     Audit(audit::AuditArgs),
@@ -187,6 +200,9 @@ pub(crate) enum Command {
     /// Show what some bytes are, for debugging
     #[command(hide = true)]
     Inspect(inspect::InspectArgs),
+    /// Serve an agent over the Model Context Protocol
+    #[command(hide = true)]
+    Mcp(mcp::McpArgs),
     /// Print the completions of a shell
     #[command(hide = true)]
     Completions(completions::CompletionsArgs),
@@ -234,6 +250,8 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Members(args)) => members::run(context, args).await,
         Some(Command::Unshare(args)) => unshare::run(context, args).await,
         Some(Command::Role(args)) => role::run(context, args).await,
+        Some(Command::Inbox(args)) => inbox::run(context, args).await,
+        Some(Command::Handoff(args)) => handoff::run(context, *args).await,
         Some(Command::Sync(args)) => sync::run(context, args).await,
         Some(Command::Status(args)) => status::run(context, args).await,
         Some(Command::Demo(args)) => demo::run(context, &args),
@@ -245,7 +263,7 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Import(args)) => import::run(context, args).await,
         Some(Command::Doctor(args)) => doctor::run(context, args).await,
         Some(Command::Key(args)) => key::run(context, args).await,
-        Some(Command::Lock) => lock::run(context).await,
+        Some(Command::Lock(args)) => lock::run(context, args).await,
         Some(Command::Unlock(args)) => unlock::run(context, args).await,
         Some(Command::History(args)) => history::run(context, args).await,
         Some(Command::Review(args)) => review::run(context, args).await,
@@ -255,9 +273,11 @@ pub(crate) async fn run(context: &Context, command: Option<Command>) -> anyhow::
         Some(Command::Policy(args)) => policy::run(context, args).await,
         Some(Command::Rules(args)) => rules::run(context, args).await,
         Some(Command::Team(args)) => team::run(context, args).await,
+        Some(Command::Agent(args)) => agent::run(context, args).await,
         Some(Command::Audit(args)) => audit::run(context, args).await,
         Some(Command::Hygiene(args)) => hygiene::run(context, args).await,
         Some(Command::Inspect(args)) => inspect::run(context, args),
+        Some(Command::Mcp(args)) => mcp::run(context, args).await,
         Some(Command::Completions(args)) => completions::run(context, &args),
         Some(Command::Man(args)) => man::run(context, args),
         Some(Command::Help(args)) => help::run(context, args),

@@ -8,7 +8,7 @@ use kitbag_daemon::KeyProtection;
 use kitbag_render::{Lines, escape};
 use kitbag_rpc::{
     AudienceMember, Client, ClientError, Code, Fork, JoinRequest, NoteRef, PackRef, PackStatus,
-    PeerState, PeerStatus, Role, Sensitivity, ShowPack, V1, WaitingJoin,
+    PeerState, PeerStatus, Role, Sensitivity, SessionShown, ShowPack, V1, WaitingJoin,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -164,6 +164,22 @@ pub(crate) fn can(role: Role) -> &'static str {
         Role::Editor => "read and write its notes",
         Role::Admin => "read and write its notes, and decide who else may",
     }
+}
+
+/// Whether this terminal has a session, where one is needed.
+pub(crate) fn session(session: &SessionShown) -> String {
+    match session.open_until {
+        Some(until) => format!("Unlocked in this terminal until {}.", until.in_words()),
+        None => "There are agents here: sharing, rules, agents and confidential notes need kitbag unlock in this terminal.".to_owned(),
+    }
+}
+
+/// What is left out for want of a session.
+pub(crate) fn left_out(up_to: Sensitivity) -> String {
+    format!(
+        "What is above {} is left out: kitbag unlock, in this terminal, shows all",
+        up_to.title()
+    )
 }
 
 /// `1 note`, `2 notes`.

@@ -149,6 +149,7 @@ pub(super) async fn run(context: &Context, args: AuditArgs) -> anyhow::Result<()
             let call = ReadAudit {
                 pack: Some(pack),
                 limit: Some(PAGE_ROWS),
+                whole: true,
                 ..asked(filter, &now)?
             };
             export(context, &client, call).await

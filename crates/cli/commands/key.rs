@@ -1,16 +1,18 @@
 //! `kitbag key protect`: changes how the key of this device is kept. The key itself stays the same.
 
+use crate::commands::agent::new_pin;
 use crate::commands::init::KeyArgs;
 use crate::context::Context;
 use crate::{home, input, passphrase, service};
 use clap::{Args, Subcommand};
 use kitbag_daemon::{
-    KeyChoice, KeyProtection, chosen_protection, is_served, key_protection, protect_key,
-    reach_keyring,
+    KeyChoice, KeyProtection, chosen_protection, is_served, key_protection, needs_sessions,
+    protect_key, reach_keyring,
 };
-use kitbag_rpc::{Code, Failure, V1};
+use kitbag_rpc::{ChangeProof, Code, Failure, Health, ReadSession, ServeState, SessionProof, V1};
 use serde::Serialize;
 use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 #[derive(Debug, Args)]
 pub(crate) struct KeyCommandArgs {
@@ -80,6 +82,8 @@ pub(super) async fn run(context: &Context, args: KeyCommandArgs) -> anyhow::Resu
         input::confirm(context.out, weaker_in_words(&before), question)?;
     }
     let current = passphrase::for_home(context, args.current_passphrase_file.as_deref())?;
+    let leaves_passphrase = before == KeyProtection::Passphrase && next != before;
+    may_change(context, current.as_ref(), leaves_passphrase).await?;
     let choice = args.key.choice()?.expect("one was given");
     let (home, moved) = (context.home.clone(), choice);
     // Keyrings and stretching block.
@@ -89,6 +93,41 @@ pub(super) async fn run(context: &Context, args: KeyCommandArgs) -> anyhow::Resu
     let mut told = Protected::new(&moved.before, &moved.now, false);
     (told.changed, told.left) = (moved.changed, moved.left);
     tell(context, &told)
+}
+
+/// With agents on this device, how its key is kept is a person's to say: the daemon knows whether one
+/// asks. Without a passphrase sessions need a PIN, so that is set before the passphrase goes.
+async fn may_change(
+    context: &Context,
+    passphrase: Option<&Zeroizing<String>>,
+    leaves_passphrase: bool,
+) -> anyhow::Result<()> {
+    let client = context.client();
+    let is_open = is_served(&context.home)
+        && client.call(&Health::default()).await?.state == ServeState::Open;
+    if !is_open {
+        if !needs_sessions(&context.home, passphrase)? {
+            return Ok(());
+        }
+        let failure = Failure::new(
+            Code::SessionNeeded,
+            "changing how the key is kept needs an unlocked session in this terminal",
+        );
+        return Err(failure
+            .hint("kitbag unlock starts the daemon and asks you")
+            .into());
+    }
+    let session = client.call(&ReadSession::default()).await?;
+    if !session.needed {
+        return Ok(());
+    }
+    let mut call = ChangeProof::default();
+    client.call(&call).await?; // before anybody is asked for a PIN
+    if leaves_passphrase && session.proof == Some(SessionProof::Passphrase) {
+        call.pin = Some(new_pin(context)?);
+        client.call(&call).await?;
+    }
+    Ok(())
 }
 
 impl Protected {

@@ -31,6 +31,7 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
     if none && answer.superseded == 0 && answer.unreadable == 0 {
         let pack = words::pack(&answer.pack);
         context.out.say(match call.listed {
+            _ if answer.up_to.is_some() => format!("No notes in {pack} to be shown."),
             Listed::Deleted => format!("No deleted notes in {pack}."),
             _ => format!("No notes in {pack} yet. Next: kitbag add PACK --source LABEL"),
         });
@@ -58,6 +59,9 @@ pub(super) async fn run(context: &Context, args: ListArgs) -> anyhow::Result<()>
         context.out.say(format!(
             "{notes} not open from this device's disk, and nothing is shown of them: kitbag doctor says what is damaged"
         ));
+    }
+    if let Some(up_to) = answer.up_to {
+        context.out.say(words::left_out(up_to));
     }
     if let Some(ended) = &answer.ended {
         context.out.say(membership::ended(ended, &Zoned::now()));

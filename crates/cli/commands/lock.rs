@@ -2,8 +2,9 @@
 
 use crate::context::Context;
 use crate::home;
+use clap::Args;
 use kitbag_daemon::is_served;
-use kitbag_rpc::{LockHome, OpensWith, V1};
+use kitbag_rpc::{CloseSession, LockHome, OpensWith, V1};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -16,11 +17,23 @@ pub(super) struct LockedHome {
     locked: bool,
     was_open: bool,
     opens_with: Option<OpensWith>,
+    /// With --session: whether there was one. All of them end with a lock.
+    session_ended: Option<bool>,
 }
 
-pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
+#[derive(Debug, Args)]
+pub(crate) struct LockArgs {
+    /// Only end the session of this terminal; the packs stay open
+    #[arg(long)]
+    session: bool,
+}
+
+pub(super) async fn run(context: &Context, args: LockArgs) -> anyhow::Result<()> {
     if let Some(trouble) = home::trouble(&context.home) {
         return Err(trouble.into());
+    }
+    if args.session {
+        return end_session(context).await;
     }
     let locked = if is_served(&context.home) {
         let answer = context.client().call(&LockHome::default()).await?;
@@ -31,6 +44,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
             locked: true,
             was_open: answer.was_open,
             opens_with: Some(answer.opens_with),
+            session_ended: None,
         }
     } else {
         LockedHome {
@@ -40,12 +54,43 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
             locked: false,
             was_open: false,
             opens_with: None,
+            session_ended: None,
         }
     };
     if context.out.is_json() {
         return context.out.document(&locked);
     }
     Ok(context.out.data(locked.in_words())?)
+}
+
+/// Ends the session of this terminal, and nothing else.
+async fn end_session(context: &Context) -> anyhow::Result<()> {
+    let running = is_served(&context.home);
+    let ended = match running {
+        true => {
+            context
+                .client()
+                .call(&CloseSession::default())
+                .await?
+                .was_open
+        }
+        false => false,
+    };
+    if context.out.is_json() {
+        return context.out.document(&LockedHome {
+            v: V1,
+            running,
+            pid: None,
+            locked: false,
+            was_open: running,
+            opens_with: None,
+            session_ended: Some(ended),
+        });
+    }
+    Ok(context.out.data(match ended {
+        true => "The session of this terminal ended.",
+        false => "This terminal had no session.",
+    })?)
 }
 
 impl LockedHome {
@@ -94,6 +139,7 @@ mod tests {
                 locked: true,
                 was_open: true,
                 opens_with: Some(opens_with),
+                session_ended: None,
             }
             .in_words()
         };

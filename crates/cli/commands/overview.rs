@@ -5,7 +5,7 @@ use crate::{home, words};
 use kitbag_daemon::{check_home, is_served};
 use kitbag_rpc::{
     Code, Health, JoinRequest, ListPacks, Pack, PackStatus, ReadStatus, RemovalKind, ServeState,
-    V1, WaitingJoin,
+    SessionShown, V1, WaitingJoin,
 };
 use serde::Serialize;
 
@@ -26,6 +26,8 @@ pub(crate) struct Overview {
     needs_you: Vec<String>,
     /// What waits for somebody else.
     waiting: Vec<String>,
+    /// Whether acts of a person need a session, and whether this terminal has one.
+    session: SessionShown,
     next: String,
 }
 
@@ -54,6 +56,7 @@ pub(super) async fn run(context: &Context) -> anyhow::Result<()> {
             ..Overview::running(&packs, &status.packs)
                 .with_joining(&status.requests, &status.joins)
                 .with_failed(status.failed)
+                .with_session(status.session)
         }
     };
     tell(context, &overview)
@@ -78,6 +81,7 @@ impl Overview {
             archived: 0,
             needs_you: Vec::new(),
             waiting: Vec::new(),
+            session: SessionShown::default(),
             next: next.to_owned(),
         }
     }
@@ -116,6 +120,7 @@ impl Overview {
             archived: packs.iter().filter(|pack| pack.archived).count(),
             needs_you: needs_you.collect(),
             waiting: Vec::new(),
+            session: SessionShown::default(),
             next: next.to_owned(),
         }
     }
@@ -135,6 +140,11 @@ impl Overview {
         self.waiting
             .extend(waiting.into_iter().map(words::waiting_join));
         self
+    }
+
+    /// What a terminal without a session cannot do.
+    fn with_session(self, session: SessionShown) -> Overview {
+        Overview { session, ..self }
     }
 
     /// A device that can keep nothing needs that mended before anything else.
@@ -181,6 +191,9 @@ impl Overview {
             lines.push("This waits for somebody else:".to_owned());
         }
         lines.extend(self.waiting.iter().map(|wait| format!("  {wait}")));
+        if self.session.needed {
+            lines.push(words::session(&self.session));
+        }
         lines.push(format!("Next: {}", self.next));
         lines.push("Commands: kitbag help; all of them: kitbag help --all".to_owned());
         lines.join("\n")

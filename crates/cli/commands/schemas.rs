@@ -4,8 +4,8 @@
 //! difference is then there to be read. `tests/schemas.rs` holds real outputs against the files.
 
 use super::{
-    clip, completions, daemon, demo, doctor, down, every_command, export, help, hygiene, import,
-    init, key, lock, man, overview, receipt, rules, status, unlock, use_pack,
+    agent, clip, completions, daemon, demo, doctor, down, every_command, export, help, hygiene,
+    import, init, key, lock, man, overview, receipt, rules, status, unlock, use_pack,
 };
 use kitbag_rpc::*;
 use schemars::generate::SchemaSettings;
@@ -51,6 +51,10 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("daemon-logs", schema_of::<daemon::logs::Logs>()),
         ("doctor", schema_of::<doctor::Report>()),
         ("key-protect", schema_of::<key::Protected>()),
+        ("agent-add", schema_of::<agent::Added>()),
+        ("agent-list", schema_of::<AgentsShown>()),
+        ("agent-pause", schema_of::<AgentChanged>()),
+        ("agent-revoke", schema_of::<AgentChanged>()),
         ("lock", schema_of::<lock::LockedHome>()),
         ("unlock", schema_of::<unlock::Unlocked>()),
         ("pack-create", schema_of::<PackAnswer>()),
@@ -127,6 +131,25 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("hygiene-duplicates", schema_of::<hygiene::PutAway>()),
         ("hygiene-prune", schema_of::<hygiene::PutAway>()),
         ("hygiene-goes", schema_of::<hygiene::Goes>()),
+        ("handoff-review", schema_of::<HandoffAnswer>()),
+        ("handoff-send", schema_of::<HandoffAnswer>()),
+        ("handoff-show", schema_of::<HandoffAnswer>()),
+        ("handoff-diff", schema_of::<HandoffAnswer>()),
+        ("handoff-accept", schema_of::<HandoffAnswer>()),
+        ("handoff-reject", schema_of::<HandoffAnswer>()),
+        ("handoff-start", schema_of::<HandoffAnswer>()),
+        ("handoff-ask", schema_of::<HandoffAnswer>()),
+        ("handoff-answer", schema_of::<HandoffAnswer>()),
+        ("handoff-reassign", schema_of::<HandoffAnswer>()),
+        ("handoff-decide", schema_of::<HandoffAnswer>()),
+        ("handoff-complete", schema_of::<HandoffAnswer>()),
+        ("handoff-cancel", schema_of::<HandoffAnswer>()),
+        ("handoff-snooze", schema_of::<HandoffAnswer>()),
+        ("handoff-new", schema_of::<HandoffWritten>()),
+        ("handoff-revise", schema_of::<HandoffWritten>()),
+        ("handoff-reopen", schema_of::<HandoffWritten>()),
+        ("handoff-list", schema_of::<Handoffs>()),
+        ("inbox", schema_of::<Handoffs>()),
         ("inspect", schema_of::<Inspected>()),
         ("demo", schema_of::<demo::Told>()),
         ("completions", schema_of::<completions::Completions>()),

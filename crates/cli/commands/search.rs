@@ -221,6 +221,9 @@ fn in_words(found: &Found, listed: Listed) -> String {
             notes(found.unreadable)
         ));
     }
+    if let Some(up_to) = found.up_to {
+        said.push_str(&format!("\n{}", words::left_out(up_to)));
+    }
     said
 }
 
@@ -288,6 +291,7 @@ mod tests {
             explained: None,
         };
         Found {
+            up_to: None,
             v: V1,
             results: vec![hit; shown],
             total,

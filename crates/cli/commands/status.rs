@@ -37,6 +37,9 @@ pub(super) async fn run(context: &Context, args: StatusArgs) -> anyhow::Result<(
     if status.failed && !context.out.is_json() {
         context.out.data(words::FAILED)?;
     }
+    if status.session.needed && !context.out.is_json() {
+        context.out.data(words::session(&status.session))?;
+    }
     if !args.why {
         if context.out.is_json() {
             return context.out.document(&status);

@@ -3,6 +3,7 @@
 //! Closed enums in, closed enums out. No clock, no file, no socket, no runtime and no randomness
 //! of its own: time, random bytes and ids come in as arguments, so that a run can be replayed.
 
+pub mod agent;
 pub mod attested;
 pub mod codec;
 pub mod content;
@@ -22,6 +23,7 @@ pub mod release;
 pub mod resemblance;
 pub mod search;
 pub mod selection;
+pub mod session;
 mod signed;
 pub mod sync;
 pub mod ticket;

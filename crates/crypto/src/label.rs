@@ -122,6 +122,8 @@ labels! {
         Selection = "kitbag/selection/v1",
         /// A note as it stood: the entries that made it so.
         NoteVersion = "kitbag/note-version/v1",
+        /// The secret of an agent, as it is kept.
+        AgentSecret = "kitbag/agent-secret/v1",
         /// A salt where no item key exists.
         NoItemKey = "kitbag/no-item-key/v1",
     }

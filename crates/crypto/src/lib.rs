@@ -26,10 +26,12 @@ mod wrap;
 
 pub use hash::{Hash, Hasher};
 pub use label::{HashLabel, SealLabel, SignLabel};
-pub use passphrase::{PassphraseError, PassphraseParams, protect_master_key, unlock_master_key};
+pub use passphrase::{
+    PassphraseError, PassphraseParams, is_pin, keep_pin, protect_master_key, unlock_master_key,
+};
 pub use row::{BlindKey, RowKey};
 pub use seal::{OpenError, SEAL_OVERHEAD, open, seal};
-pub use secret::{EpochKey, ItemKey, MasterKey, TicketSecret};
+pub use secret::{AgentSecret, EpochKey, ItemKey, MasterKey, TicketSecret};
 pub use sign::{BadKey, BadSignature, Signature, SigningKey, VerifyingKey};
 pub use webhook::WebhookSecret;
 pub use wrap::{UnwrapError, WRAP_PUBLIC_BYTES, WRAPPED_BYTES, WrapKey, WrapPublic, wrap_key};

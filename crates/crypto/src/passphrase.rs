@@ -149,6 +149,32 @@ pub fn unlock_master_key(file: &[u8], passphrase: &[u8]) -> Result<MasterKey, Pa
     Ok(MasterKey::from_bytes(bytes))
 }
 
+/// What is kept of a PIN: enough to know it again, and as slow to try as a passphrase. It is what
+/// [`protect_master_key`] makes of a key that nobody has.
+///
+/// # Errors
+/// As [`protect_master_key`].
+pub fn keep_pin(
+    pin: &[u8],
+    params: PassphraseParams,
+    rng: &mut dyn CryptoRng,
+) -> Result<Vec<u8>, PassphraseError> {
+    let key = MasterKey::generate(rng);
+    protect_master_key(&key, pin, params, rng)
+}
+
+/// Whether this is the PIN of which that is kept.
+///
+/// # Errors
+/// [`PassphraseError`], except that a wrong one is an answer.
+pub fn is_pin(kept: &[u8], pin: &[u8]) -> Result<bool, PassphraseError> {
+    match unlock_master_key(kept, pin) {
+        Ok(_) => Ok(true),
+        Err(PassphraseError::Wrong | PassphraseError::Empty) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 const MAGIC: &[u8] = b"kitbag-master-key";
 const VERSION: u8 = 1;
 const SALT_BYTES: usize = 16;
@@ -219,6 +245,16 @@ mod tests {
             why(&FILE, b"correct horse battery staple\0"),
             PassphraseError::Wrong
         );
+    }
+
+    #[test]
+    fn a_pin_is_known_again_and_no_other_is() {
+        let kept = keep_pin(b"493027", PassphraseParams::FLOOR, &mut Stuck(5)).unwrap();
+        assert_eq!(is_pin(&kept, b"493027"), Ok(true));
+        for other in [&b"493028"[..], b"49302", b"4930270", b""] {
+            assert_eq!(is_pin(&kept, other), Ok(false));
+        }
+        assert_eq!(is_pin(b"", b"493027"), Err(PassphraseError::Malformed));
     }
 
     #[test]

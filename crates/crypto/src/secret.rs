@@ -8,6 +8,7 @@ use crate::hash::derive_secret;
 use crate::{BlindKey, Hash, HashLabel, RowKey, SigningKey};
 use rand_core::CryptoRng;
 use std::fmt;
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 macro_rules! secrets {
@@ -58,6 +59,8 @@ secrets! {
     MasterKey,
     /// The 32 bytes inside a ticket.
     TicketSecret,
+    /// What an agent proves itself with.
+    AgentSecret,
 }
 
 impl EpochKey {
@@ -95,6 +98,19 @@ impl MasterKey {
     /// The key that hides foreign ids in look-ups.
     pub fn blind_key(&self) -> BlindKey {
         BlindKey::derive(self)
+    }
+}
+
+impl AgentSecret {
+    /// What is kept of it: `H(AgentSecret, secret)`. It has the entropy of a key, so nothing is stretched.
+    pub fn digest(&self) -> Hash {
+        Hash::from_bytes(*derive_secret(HashLabel::AgentSecret, &self.0))
+    }
+
+    /// Whether this is the secret of which that is kept. Takes as long whether it is or not.
+    pub fn is_of(&self, digest: &Hash) -> bool {
+        let own = derive_secret(HashLabel::AgentSecret, &self.0);
+        own.ct_eq(digest.as_bytes()).into()
     }
 }
 
@@ -138,6 +154,10 @@ mod tests {
                 format!("{:?}", TicketSecret::from_bytes(bytes)),
                 "TicketSecret(<redacted>)",
             ),
+            (
+                format!("{:?}", AgentSecret::from_bytes(bytes)),
+                "AgentSecret(<redacted>)",
+            ),
             (format!("{:?}", master.row_key()), "RowKey(<redacted>)"),
             (format!("{:?}", master.blind_key()), "BlindKey(<redacted>)"),
             (
@@ -168,6 +188,7 @@ mod tests {
         erases_itself::<ItemKey>();
         erases_itself::<MasterKey>();
         erases_itself::<TicketSecret>();
+        erases_itself::<AgentSecret>();
         erases_itself::<RowKey>();
         erases_itself::<BlindKey>();
         erases_itself::<ed25519_dalek::SigningKey>();
@@ -195,6 +216,18 @@ mod tests {
         ];
         for (index, one) in made.iter().enumerate() {
             assert!(*one != bytes && made.iter().skip(index + 1).all(|other| one != other));
+        }
+    }
+
+    #[test]
+    fn the_secret_of_an_agent_is_known_by_its_digest_alone() {
+        let secret = AgentSecret::from_bytes([7; 32]);
+        let digest = secret.digest();
+        assert!(digest.as_bytes() != secret.danger_expose() && secret.is_of(&digest));
+        for bit in 0..256 {
+            let mut other = [7; 32];
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert!(!AgentSecret::from_bytes(other).is_of(&digest));
         }
     }
 

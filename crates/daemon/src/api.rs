@@ -1,11 +1,14 @@
 //! The calls, one handler each: resolve what is named, ask the engine, answer.
 
+mod agent_calls;
+mod agents;
 pub(crate) mod audit;
 mod carrying;
 mod clip;
 mod escalation;
 mod explain;
 mod finding;
+mod handoffs;
 mod hygiene;
 mod importing;
 mod keeping;
@@ -14,6 +17,7 @@ mod packs;
 mod receipts;
 mod rules;
 mod selections;
+pub(crate) mod sessions;
 mod superseding;
 mod text;
 mod undo;
@@ -22,10 +26,11 @@ use crate::convert;
 use crate::failure::failed;
 use crate::home::Home;
 use crate::routes::{Routes, Serves};
+use crate::sessions::Session;
 use axum::Router;
 use kitbag_engine::{
-    self as engine, Added, Arriving, Became, CapturedNote, Elsewhere, Engine, EntryHash, Incoming,
-    ItemId, PackId, PackSummary,
+    self as engine, Added, AgentGrant, Arriving, Became, CapturedNote, Elsewhere, Engine,
+    EntryHash, Incoming, ItemId, PackId, PackSummary,
 };
 use kitbag_rpc::{
     AddNote, ApproveJoin, Audience, AudienceMember, BecameElsewhere, Call, Caller, CancelInvite,
@@ -38,6 +43,7 @@ use kitbag_rpc::{
     SyncPacks, Synced, TakeOver, TakenOver, V1, WaitingJoin, WhoAmI,
 };
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// What handlers work on.
@@ -46,6 +52,12 @@ pub(crate) struct Served {
     pub(crate) engine: Engine,
     /// Who asks.
     pub(crate) caller: Caller,
+    /// The agent that asks, if one does: it showed its secret.
+    pub(crate) agent: Option<Arc<AgentGrant>>,
+    /// Whether a person unlocked the terminal that is asked from.
+    pub(crate) session: Session,
+    /// The home itself.
+    pub(crate) home: Home,
 }
 
 type Answered<T> = Result<T, Failure>;
@@ -61,8 +73,26 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .always(keeping::lock)
         .always(keeping::unlock)
         .always(keeping::stop_daemon)
+        .always(sessions::read)
+        .always(sessions::open)
+        .always(sessions::close)
+        .always(sessions::change_proof)
         .always(read_status)
         .on(who_am_i)
+        .on(agent_calls::packs)
+        .on(agent_calls::search)
+        .on(agent_calls::read)
+        .on(agent_calls::context)
+        .on(agent_calls::changes)
+        .on(agent_calls::add)
+        .on(agent_calls::update)
+        .on(agent_calls::feedback)
+        .on(agent_calls::explain)
+        .on(agents::who_am_i)
+        .on(agents::add)
+        .on(agents::list)
+        .on(agents::pause)
+        .on(agents::revoke)
         .on(create_pack)
         .on(list_packs)
         .on(show_pack)
@@ -118,6 +148,12 @@ pub(crate) fn routes(home: Home, daemon_uid: u32) -> Router {
         .on(selections::show)
         .on(selections::save)
         .on(selections::delete)
+        .on(handoffs::draft)
+        .on(handoffs::act)
+        .on(handoffs::show)
+        .on(handoffs::list)
+        .on(handoffs::inbox)
+        .on(handoffs::mark)
         .on(hygiene::look)
         .on(hygiene::act)
         .on(hygiene::goes)
@@ -138,6 +174,7 @@ async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
         Ok(served) => served,
         Err(_) => return Ok(keeping::status_of_locked(&home)),
     };
+    let session = home.session_shown().await?;
     let status = served.engine.status().await.map_err(|e| failed(&e))?;
     Ok(Status {
         v: V1,
@@ -156,6 +193,7 @@ async fn read_status(home: Home, _: ReadStatus) -> Answered<Status> {
         packs: served.named(status.packs).await?,
         requests: served.join_requests(None).await?,
         joins: served.waiting_joins().await?,
+        session,
     })
 }
 
@@ -206,9 +244,10 @@ async fn review_pack(served: Served, call: ReviewPack) -> Answered<Review> {
     let id = served.pack(call.pack).await?;
     // First: nothing may fail once it is reported.
     let summary = served.summary(id).await?;
-    let listed = served
-        .engine
-        .read_set_aside(id, Review::LISTED_MAX, served.via());
+    let listed =
+        served
+            .engine
+            .read_set_aside(id, Review::LISTED_MAX, served.shown_up_to(), served.via());
     let (listed, total) = listed.await.map_err(|e| failed(&e))?;
     Ok(Review {
         v: V1,
@@ -229,7 +268,9 @@ async fn take_over(served: Served, call: TakeOver) -> Answered<TakenOver> {
     }
     let id = served.pack(call.pack).await?;
     let pack = served.pack_ref(id).await?; // first: nothing may fail once it is written
-    let listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
+    let mut listed = served.engine.set_aside(id).await.map_err(|e| failed(&e))?;
+    let up_to = served.shown_up_to();
+    listed.retain(|view| view.sensitivity <= up_to);
     let mut entries: Vec<EntryHash> = Vec::new();
     if call.all {
         entries.extend(listed.iter().map(|view| view.entry));
@@ -325,7 +366,9 @@ async fn add_note(served: Served, call: AddNote) -> Answered<NoteWritten> {
 
 async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
     let id = served.pack(call.pack).await?;
-    let notes = served.engine.notes(id).await.map_err(|e| failed(&e))?;
+    let mut notes = served.engine.notes(id).await.map_err(|e| failed(&e))?;
+    let up_to = served.shown_up_to();
+    notes.retain(|note| note.sensitivity <= up_to);
     let ended = served.engine.ending(id).await.map_err(|e| failed(&e))?;
     let unreadable = served.engine.unreadable_notes(id).await;
     let unreadable = unreadable.map_err(|e| failed(&e))?;
@@ -343,15 +386,12 @@ async fn list_notes(served: Served, call: ListNotes) -> Answered<Notes> {
             .collect(),
         unreadable,
         ended: ended.map(convert::ended),
+        up_to: served.up_to(),
     })
 }
 
 async fn show_note(served: Served, call: ShowNote) -> Answered<NoteAnswer> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "read").await?;
     let note = served.engine.read_note(pack, id, served.via()).await;
     let note = note.map_err(|e| failed(&e))?;
     Ok(NoteAnswer {
@@ -361,11 +401,7 @@ async fn show_note(served: Served, call: ShowNote) -> Answered<NoteAnswer> {
 }
 
 async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note.clone())
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note.clone(), "edit").await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let edited = served
         .engine
@@ -407,13 +443,10 @@ async fn edit_note(served: Served, call: EditNote) -> Answered<NoteEdited> {
 }
 
 async fn relabel_note(served: Served, call: RelabelNote) -> Answered<NoteRelabelled> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "relabel").await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let to = convert::engine_sensitivity(call.sensitivity);
+    served.may_lower(pack, id, to).await?;
     let relabelled = served
         .engine
         .relabel_note(pack, id, to, call.dry_run)
@@ -423,11 +456,7 @@ async fn relabel_note(served: Served, call: RelabelNote) -> Answered<NoteRelabel
 }
 
 async fn read_history(served: Served, call: ReadHistory) -> Answered<History> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "history").await?;
     let history = served
         .engine
         .read_history(pack, id, served.via())

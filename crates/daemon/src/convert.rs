@@ -1,10 +1,12 @@
 //! The engine's views as documents of the API, and back. Exhaustive matches: a new word in the
 //! policy does not compile until it has one here.
 
+pub(crate) mod agents;
 pub(crate) mod audit;
 pub(crate) mod escalation;
 mod explain;
 mod finding;
+pub(crate) mod handoffs;
 pub(crate) mod hygiene;
 mod importing;
 mod membership;
@@ -14,7 +16,7 @@ mod rules;
 pub(crate) use explain::{
     access, act, checked, held_by, inspected, named, pack_why, rule, ticket_view,
 };
-pub(crate) use finding::{exported, filter, found, listed, withheld};
+pub(crate) use finding::{empty_reason, exported, filter, found, listed, withheld};
 pub(crate) use importing::{imported_note, incoming, kinds};
 pub(crate) use membership::{ended, ended_ticket, held, person_change, set_aside_of};
 pub(crate) use receipts::{bad_receipt, receipt, receipt_shown};

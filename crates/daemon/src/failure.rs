@@ -2,7 +2,7 @@
 
 use crate::convert::time;
 use crate::identity::not_initialised;
-use kitbag_engine::{Beyond, EngineError, Lacks, TicketProblem};
+use kitbag_engine::{AgentDenied, Beyond, EngineError, HandoffRefused, Lacks, TicketProblem, Void};
 use kitbag_rpc::{Code, Failure};
 
 /// The failure that tells this error. The log gets its code only.
@@ -17,6 +17,9 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         EngineError::NotFound {
             what: "selection", ..
         } => told(Code::NotFound).hint("kitbag select list shows the selections of this device"),
+        EngineError::NotFound { what: "agent", .. } => {
+            told(Code::NotFound).hint("kitbag agent list shows the agents of this device")
+        }
         EngineError::NotFound { what: "person", .. } => told(Code::NotFound)
             .hint("kitbag members PACK shows who is in it, kitbag policy show PACK who ever was; for somebody new: kitbag share PACK"),
         EngineError::NotFound { what: "request", .. } => told(Code::NotFound).hint(
@@ -29,6 +32,9 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
             what: "ticket that waits",
             ..
         } => told(Code::NotFound).hint("kitbag status shows the ids of your tickets that wait"),
+        EngineError::NotFound {
+            what: "hand-off", ..
+        } => told(Code::NotFound).hint("kitbag handoff list --all shows the ids of your hand-offs"),
         EngineError::NotFound { .. } => told(Code::NotFound),
         EngineError::Ambiguous { candidates, .. } => {
             told(Code::Ambiguous).hint(format!("say more of it; it fits {}", candidates.join(", ")))
@@ -52,6 +58,8 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
         )
         .hint("only one of its admins can let you in again"),
         EngineError::BeyondUndo(beyond) => beyond_undo(*beyond),
+        EngineError::Handoff(refused) => handoff(refused),
+        EngineError::Agent(denied) => agent_denied(*denied),
         EngineError::BadInput { .. } => told(Code::BadInput),
         EngineError::Ticket(problem) => ticket(problem),
         EngineError::NoPeer { .. } => told(Code::NoPeer),
@@ -76,6 +84,32 @@ pub(crate) fn failed(error: &EngineError) -> Failure {
     }
 }
 
+/// Why an agent may not. What it is told names nothing that it may not see.
+pub(crate) fn agent_denied(denied: AgentDenied) -> Failure {
+    let code = match denied {
+        AgentDenied::Secret => Code::AgentSecret,
+        AgentDenied::Revoked => Code::AgentRevoked,
+        AgentDenied::Paused => Code::AgentPaused,
+        AgentDenied::Expired => Code::AgentExpired,
+        AgentDenied::Tokens { .. } => Code::AgentTokens,
+        _ => Code::AgentDenied,
+    };
+    let failure = Failure::new(code, denied.to_string());
+    match denied {
+        AgentDenied::Secret => failure.hint("kitbag agent list shows the agents of this device"),
+        AgentDenied::Revoked | AgentDenied::Expired => {
+            failure.hint("its person can add it again: kitbag agent add")
+        }
+        AgentDenied::Paused => {
+            failure.hint("its person can let it go on: kitbag agent pause NAME --resume")
+        }
+        AgentDenied::Tokens { .. } => {
+            failure.hint("ask for less; the count begins anew at midnight UTC")
+        }
+        _ => failure.hint("its person can give it more: kitbag agent revoke NAME, then add"),
+    }
+}
+
 /// Where the master key can be had from. Of a passphrase only the front end knows how it is given.
 fn to_unlock(lacks: Lacks) -> Option<&'static str> {
     Some(match lacks {
@@ -94,6 +128,49 @@ fn to_unlock(lacks: Lacks) -> Option<&'static str> {
         }
         _ => return None,
     })
+}
+
+/// What stands in the way of a hand-off, and the way out.
+fn handoff(refused: &HandoffRefused) -> Failure {
+    let told = |code| Failure::new(code, refused.to_string());
+    match refused {
+        HandoffRefused::Void { why, .. } => match why {
+            Void::NotNow(_) | Void::TakenBy(_) | Void::OtherVersion | Void::TooLate => {
+                told(Code::Conflict).hint("kitbag handoff show ID says where it stands, and what you may do")
+            }
+            Void::NotApproved => told(Code::Denied)
+                .hint("kitbag handoff review ID --request asks for it; somebody else says yes: kitbag handoff review ID --approve"),
+            Void::OtherMode => told(Code::BadInput),
+            _ => told(Code::Denied).hint("kitbag handoff show ID says whom it is for, and who has it"),
+        },
+        HandoffRefused::MovedOn { .. } => told(Code::Conflict)
+            .hint("kitbag handoff show ID says where it stands, and what you may do"),
+        HandoffRefused::NotInPack { .. } => told(Code::NotFound).hint(
+            "kitbag members PACK shows who is in it; to let somebody in: kitbag share PACK",
+        ),
+        HandoffRefused::Ambiguous { .. } => {
+            told(Code::Ambiguous).hint("say more of the name, or the start of the person's id")
+        }
+        HandoffRefused::CannotAnswer { who, .. } => told(Code::Denied).hint(format!(
+            "an admin can make them an editor: kitbag role PACK {who:?} editor"
+        )),
+        HandoffRefused::CannotOpen { who, .. } => told(Code::Denied).hint(format!(
+            "leave out --sensitivity, or let them open more: kitbag role PACK {who:?} editor --clearance LEVEL"
+        )),
+        HandoffRefused::EmptyTeam { .. } => told(Code::NotFound)
+            .hint("kitbag team list --pack PACK shows the teams, kitbag team add puts somebody in one"),
+        HandoffRefused::Shows { .. } => told(Code::Denied).hint(
+            "leave that out and cite the note; whoever may see it opens it there. Above that: --sensitivity restricted, for whoever opens it",
+        ),
+        HandoffRefused::NothingToCite { why } => {
+            let failure = match why.starts_with("consent") {
+                true => told(Code::ConsentRequired),
+                false => told(Code::Denied),
+            };
+            failure.hint("cite notes that the receiver may open, or their masked copies")
+        }
+        _ => told(Code::BadInput),
+    }
 }
 
 /// What repairs it instead, and how to undo what was written before it.

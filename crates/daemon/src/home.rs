@@ -6,12 +6,14 @@
 //! waits finds the home open, so a flood of them costs one stretching of a passphrase at a time.
 
 use crate::api::{Served, audit};
-use crate::authorise::{Asker, Denied};
+use crate::authorise::{Asker, Denied, Operation, Peer};
 use crate::convert;
 use crate::failure::failed;
 use crate::routes::{Ended, Serves};
+use crate::sessions::{Session, Sessions};
 use crate::supervisor::Supervisor;
-use kitbag_engine::{Engine, KeyProtection, Settings, key_protection};
+use crate::terminal::Terminal;
+use kitbag_engine::{AgentGrant, Engine, KeyProtection, Settings, Via, key_protection};
 use kitbag_rpc::{Caller, Code, Failure, LOG_DIR, Meters, OpensWith, Time};
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -33,6 +35,11 @@ pub(crate) struct Home {
     inner: Arc<Inner>,
     /// Who asks, in the copy that serves one request.
     caller: Caller,
+    /// The agent that asks, if one does.
+    agent: Option<Arc<AgentGrant>>,
+    /// Whether a person unlocked the terminal that is asked from.
+    session: Session,
+    terminal: Option<Terminal>,
 }
 
 struct Inner {
@@ -45,8 +52,15 @@ struct Inner {
     began: Instant,
     since: Time,
     tally: Tally,
+    sessions: Sessions,
     /// Says how many lines the log dropped.
     log_lines_dropped: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// Whether sessions are needed; they are, if that cannot be told.
+async fn look_at_guard(sessions: &Sessions, engine: &Engine) {
+    let needs = engine.session_needs().await;
+    sessions.set_needed(needs.map_or(true, |needs| needs.needed));
 }
 
 #[derive(Default)]
@@ -59,21 +73,39 @@ struct Tally {
 impl Serves for Home {
     type Open = Served;
 
-    fn asked_by(self, caller: &Caller) -> Home {
+    fn asked_by(self, asker: &Asker) -> Home {
         Home {
-            caller: caller.clone(),
+            caller: asker.says.clone(),
+            agent: asker.agent.clone(),
+            session: asker.session,
+            terminal: asker.peer.terminal,
             ..self
         }
     }
 
-    fn refused(&self, asker: &Asker, why: Denied) {
+    async fn agent(
+        &self,
+        name: &str,
+        secret: Option<Zeroizing<String>>,
+    ) -> Result<AgentGrant, Failure> {
+        let engine = self.open()?.engine;
+        let grant = engine.agent_by_secret(name.to_owned(), secret).await;
+        grant.map_err(|e| failed(&e))
+    }
+
+    fn session(&self, peer: Peer) -> Session {
+        match self.engine() {
+            Some(_) => self.inner.sessions.of(peer.terminal),
+            None => Session::NotNeeded, // whoever needs the home open hears that it is locked
+        }
+    }
+
+    fn refused(&self, asker: &Asker, operation: &Operation, why: Denied) {
         let Some(engine) = self.engine() else { return };
         let via = audit::via(&asker.says);
-        let rule = match why {
-            Denied::OtherUser => "other user",
-        };
+        let (asked, rule) = (operation.as_str(), why.rule());
         tokio::spawn(async move {
-            if let Err(error) = engine.report_denial("request", rule, via).await {
+            if let Err(error) = engine.report_denial(asked, rule, via).await {
                 warn!(%error, "a refusal could not be noted");
             }
         });
@@ -84,6 +116,9 @@ impl Serves for Home {
             Some(engine) => Ok(Served {
                 engine,
                 caller: self.caller.clone(),
+                agent: self.agent.clone(),
+                session: self.session,
+                home: self.clone(),
             }),
             None => {
                 Err(Failure::new(Code::Locked, "this device is locked")
@@ -104,17 +139,22 @@ impl Serves for Home {
 }
 
 impl Home {
-    pub(crate) fn new(
+    pub(crate) async fn new(
         settings: Settings,
         engine: Engine,
         stop: CancellationToken,
         supervisor: Supervisor,
         log_lines_dropped: impl Fn() -> u64 + Send + Sync + 'static,
     ) -> Home {
+        let sessions = Sessions::default();
+        look_at_guard(&sessions, &engine).await;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let millis = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
         Home {
             caller: Caller::Cli,
+            agent: None,
+            session: Session::NotNeeded,
+            terminal: None,
             inner: Arc::new(Inner {
                 settings,
                 engine: Mutex::new(Some(engine)),
@@ -124,9 +164,25 @@ impl Home {
                 began: Instant::now(),
                 since: Time::from_millis(millis),
                 tally: Tally::default(),
+                sessions,
                 log_lines_dropped: Box::new(log_lines_dropped),
             }),
         }
+    }
+
+    /// Who has a session, and whether they are needed.
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.inner.sessions
+    }
+
+    /// The terminal that is asked from.
+    pub(crate) fn terminal(&self) -> Option<Terminal> {
+        self.terminal
+    }
+
+    /// Who asks, as a report names them.
+    pub(crate) fn via(&self) -> Via {
+        audit::via(&self.caller)
     }
 
     /// The engine, unless the home is locked.
@@ -170,6 +226,7 @@ impl Home {
     /// [`Code::TimedOut`] if something goes on running: the key is wiped when that ends.
     pub(crate) async fn lock(&self) -> Result<bool, Failure> {
         let turn = self.inner.turn.clone().lock_owned().await;
+        self.inner.sessions.close_all();
         let taken = self.take();
         let Some(engine) = taken else {
             return Ok(false);
@@ -212,6 +269,7 @@ impl Home {
         let engine = opened
             .map_err(|e| failed(&e))
             .inspect_err(|f| warn!(code = f.code.as_str(), "not unlocked"))?;
+        look_at_guard(&self.inner.sessions, &engine).await;
         let kept = self.inner.engine.lock();
         *kept.unwrap_or_else(PoisonError::into_inner) = Some(engine);
         info!("unlocked");

@@ -48,6 +48,19 @@ pub fn key_protection(home: &Path) -> Result<KeyProtection, Failure> {
     engine::key_protection(home).map_err(|e| failed(&e))
 }
 
+/// Whether acts of a person need a session in this home, which no daemon serves. `passphrase` is for a
+/// home that is under one.
+///
+/// # Errors
+/// [`Code::NotInitialised`], [`Code::Locked`], [`Code::AlreadyRunning`], or what else an opening meets.
+pub fn needs_sessions(
+    home: &Path,
+    passphrase: Option<&Zeroizing<String>>,
+) -> Result<bool, Failure> {
+    check_home(home)?;
+    engine::home_needs_sessions(home, passphrase).map_err(|e| failed(&e))
+}
+
 /// What a choice of protection comes to in this home. Writes nothing.
 ///
 /// # Errors

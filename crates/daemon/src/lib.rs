@@ -22,11 +22,13 @@ mod metrics;
 mod routes;
 mod run;
 mod server;
+mod sessions;
 mod supervisor;
+mod terminal;
 
 pub use identity::{
     RECEIPT_BYTES_MAX, check_home, chosen_protection, examine, initialise, inspect, inspect_ticket,
-    key_protection, protect_key, reach_keyring, read_hygiene_receipt, read_receipt,
+    key_protection, needs_sessions, protect_key, reach_keyring, read_hygiene_receipt, read_receipt,
 };
 pub use instance::is_served;
 pub use log::{LogLevel, keep_panics_out_of_sight, log_files};

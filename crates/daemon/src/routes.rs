@@ -4,7 +4,8 @@
 //! handler runs as a task of its own: a client that goes away does not cut a write in half, and a
 //! panic is an answer to this one request.
 
-use crate::authorise::{Asker, Asks, Denied, Peer, authorise};
+use crate::authorise::{Asker, Asks, Denied, Operation, Peer, authorise};
+use crate::sessions::Session;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Extension, Request};
@@ -12,12 +13,16 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use kitbag_rpc::{CALLER_HEADER, Call, Caller, Code, Failure, Method, decode_request};
+use kitbag_engine::{AgentGrant, Timestamp};
+use kitbag_rpc::{
+    AGENT_SECRET_HEADER, CALLER_HEADER, Call, Caller, Code, Failure, Method, decode_request,
+};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::{error, info, warn};
+use zeroize::Zeroizing;
 
 /// How long the body of a request may take to arrive.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,13 +41,33 @@ pub(crate) trait Serves: Clone + Send + Sync + 'static {
     /// Counts a request by how it ended.
     fn count(&self, _: Ended) {}
 
-    /// The same, for one request of this caller.
-    fn asked_by(self, _: &Caller) -> Self {
+    /// The same, for one request of this asker.
+    fn asked_by(self, _: &Asker) -> Self {
         self
     }
 
+    /// Lets an agent in by its secret, before anything else is looked at.
+    ///
+    /// # Errors
+    /// Why it is not let in; that was reported.
+    fn agent(
+        &self,
+        _name: &str,
+        _secret: Option<Zeroizing<String>>,
+    ) -> impl Future<Output = Result<AgentGrant, Failure>> + Send {
+        std::future::ready(Err(Failure::new(
+            Code::RequestCaller,
+            "no agents are served here",
+        )))
+    }
+
+    /// Whether a person unlocked the terminal that a process belongs to.
+    fn session(&self, _: Peer) -> Session {
+        Session::NotNeeded
+    }
+
     /// Notes that somebody was refused before anything was looked at.
-    fn refused(&self, _: &Asker, _: Denied) {}
+    fn refused(&self, _: &Asker, _: &Operation, _: Denied) {}
 }
 
 /// How a request ended.
@@ -126,8 +151,10 @@ impl<S: Serves> Routes<S> {
     {
         let begin = move |state: S, asker: &Asker, body: &[u8]| -> Result<Running, Failure> {
             let call: C = decode_request(body)?;
-            authorise(asker, &call.operation()).inspect_err(|why| state.refused(asker, *why))?;
-            let answer = handler(state.asked_by(&asker.says), call);
+            let operation = call.operation();
+            authorise(asker, &operation)
+                .inspect_err(|why| state.refused(asker, &operation, *why))?;
+            let answer = handler(state.asked_by(asker), call);
             Ok(Box::pin(async move { write(&answer.await?) }))
         };
         self.put(
@@ -190,11 +217,18 @@ async fn serve<S: Serves>(
     body_timeout: Duration,
     request: Request,
 ) -> Result<Response, Failure> {
-    let asker = Asker {
+    let mut asker = Asker {
         says: caller(request.headers())?,
+        agent: None,
+        session: state.session(peer),
         peer,
         daemon_uid,
+        at: now(),
     };
+    let secret = agent_secret(request.headers(), &asker.says)?;
+    if let Caller::Agent { name } = &asker.says {
+        asker.agent = Some(Arc::new(state.agent(name, secret).await?));
+    }
     let body = read_body(request.into_body(), route.bytes_max, body_timeout).await?;
     let running = (route.begin)(state, &asker, &body)?;
     tokio::spawn(running).await.map_err(|_| fault())?
@@ -216,6 +250,38 @@ fn caller(headers: &HeaderMap) -> Result<Caller, Failure> {
                 .ok_or_else(|| refused("the request names a caller that is not known"))
         }
     }
+}
+
+/// The secret that an agent brings. Another caller brings none, or it is a mistake to be told of.
+fn agent_secret(
+    headers: &HeaderMap,
+    caller: &Caller,
+) -> Result<Option<Zeroizing<String>>, Failure> {
+    let refused = |message: &str| {
+        Failure::new(Code::RequestCaller, message).hint(format!(
+            "an agent sends {CALLER_HEADER}: agent/NAME and, once, {AGENT_SECRET_HEADER}"
+        ))
+    };
+    let mut values = headers.get_all(AGENT_SECRET_HEADER).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => Err(refused("the request brings two secrets of an agent")),
+        (Some(value), None) if matches!(caller, Caller::Agent { .. }) => {
+            // What is no text is no secret, and is answered like a wrong one.
+            let text = value.to_str().unwrap_or_default();
+            Ok(Some(Zeroizing::new(text.to_owned())))
+        }
+        (Some(_), None) => Err(refused(
+            "the request brings the secret of an agent as another",
+        )),
+    }
+}
+
+/// This machine's clock.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let millis = since.map_or(0, |since| since.as_millis());
+    Timestamp::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
 }
 
 async fn read_body(body: Body, limit: usize, timeout: Duration) -> Result<Vec<u8>, Failure> {

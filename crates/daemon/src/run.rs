@@ -81,7 +81,7 @@ pub async fn run(options: Options, on_ready: impl FnOnce(&Started)) -> Result<()
     let daemon_uid = server::own_uid().map_err(|e| storage(instance.socket(), &e))?;
     let started = started(&engine, &instance).await;
     let supervised = supervisor.clone();
-    let home = Home::new(settings, engine, stop.clone(), supervised, log.dropped());
+    let home = Home::new(settings, engine, stop.clone(), supervised, log.dropped()).await;
     let router = api::routes(home.clone(), daemon_uid);
     info!(
         pid = started.pid,

@@ -4,6 +4,7 @@
 //! on. Bounded: connections at once, bytes and time of a request's head.
 
 use crate::authorise::{Peer, same_user};
+use crate::terminal::Terminal;
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -102,6 +103,8 @@ async fn next(listener: &UnixListener) -> io::Result<(UnixStream, Peer)> {
         Peer {
             uid: credentials.uid(),
             pid: credentials.pid(),
+            // Now, while the process that connected is there: its number may be another's later.
+            terminal: credentials.pid().and_then(Terminal::of),
         },
     ))
 }

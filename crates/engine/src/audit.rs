@@ -70,7 +70,8 @@ impl Engine {
     }
 
     /// The first of what is set aside, as many as `limit`, and how much it is, for somebody: what shows
-    /// text of a note is reported before it is handed over.
+    /// text of a note is reported before it is handed over. What stands above `up_to` is as if it were
+    /// not there.
     ///
     /// # Errors
     /// As [`Engine::set_aside`].
@@ -78,11 +79,13 @@ impl Engine {
         &self,
         pack: PackId,
         limit: usize,
+        up_to: Sensitivity,
         via: Via,
     ) -> Result<(Vec<SetAsideView>, u64), EngineError> {
         self.worker()?
             .call(move |node, now| {
                 let mut listed = node.set_aside(pack)?;
+                listed.retain(|view| view.sensitivity <= up_to);
                 let total = listed.len() as u64;
                 listed.truncate(limit);
                 let shown = listed.iter().filter(|view| view.text.is_some());
@@ -309,7 +312,7 @@ impl Engine {
 
 /// Begins something and goes on with it until there is an answer; the device does its other work
 /// between two calls.
-async fn in_slices<S, A, F>(
+pub(crate) async fn in_slices<S, A, F>(
     worker: &Worker,
     begin: impl FnOnce(&mut Node, Timestamp) -> Result<(S, Option<A>), NodeError> + Send + 'static,
     on: impl Fn(S) -> F,

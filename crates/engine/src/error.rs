@@ -1,5 +1,6 @@
 //! What can go wrong, grouped by who can act on it.
 
+use kitbag_core::agent::AgentDenied;
 use kitbag_core::id::Timestamp;
 use kitbag_core::policy::fold::Refused;
 use kitbag_core::policy::rules::Unreadable;
@@ -54,6 +55,9 @@ pub enum EngineError {
     /// This person was a member once.
     #[error("{0}: you keep what you had; nothing new reaches you")]
     Ended(Box<Ending>),
+    /// An agent may not.
+    #[error(transparent)]
+    Agent(#[from] AgentDenied),
     /// A field of the request is out of its limits.
     #[error("{field}: {reason}")]
     BadInput {
@@ -106,6 +110,9 @@ pub enum EngineError {
     /// The last write is of a kind that undo does not take back.
     #[error("undo does not take back the last write")]
     BeyondUndo(Beyond),
+    /// About a hand-off.
+    #[error("{0}")]
+    Handoff(Box<kitbag_node::handoffs::HandoffRefused>),
     /// A file could not be read or written.
     #[error("{operation} {}: {source}", path.display())]
     File {
@@ -290,6 +297,7 @@ impl From<NodeError> for EngineError {
             NodeError::Denied(denied) => denied.into(),
             NodeError::BadInput { field, reason } => EngineError::BadInput { field, reason },
             NodeError::Stale(what) => EngineError::Conflict { what },
+            NodeError::Handoff(refused) => EngineError::Handoff(refused),
             NodeError::NothingToUndo => EngineError::Conflict {
                 what: error.to_string(),
             },
@@ -297,6 +305,7 @@ impl From<NodeError> for EngineError {
             NodeError::InviteOver(condition) => EngineError::Conflict {
                 what: format!("that ticket lets nobody in any more: it {condition}"),
             },
+            NodeError::Agent(denied) => EngineError::Agent(denied),
             NodeError::Ticket(error) => EngineError::Ticket(error.into()),
             NodeError::Store(error) => error.into(),
             NodeError::Damaged(what) => EngineError::Integrity {

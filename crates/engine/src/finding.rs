@@ -3,6 +3,7 @@
 use crate::screening::{PackIds, redacted, redacted_text};
 use crate::{Destination, Engine, EngineError, Pii, Withheld};
 use kitbag_core::id::ItemId;
+use kitbag_core::policy::Sensitivity;
 use kitbag_core::release::{Point, RuleName};
 use kitbag_node::finding::{
     ExportOptions, ExportPage, ExportPlan, ExportedNote, Found, SearchOptions,
@@ -83,9 +84,21 @@ impl Engine {
     /// [`EngineError::BadInput`] for the query or the limit; [`EngineError::NotFound`] for a pack;
     /// [`EngineError::Storage`].
     pub async fn search(&self, options: SearchOptions) -> Result<Found, EngineError> {
+        self.search_up_to(options, Sensitivity::Restricted).await
+    }
+
+    /// The same, as if there were nothing above a sensitivity.
+    ///
+    /// # Errors
+    /// As [`Engine::search`].
+    pub async fn search_up_to(
+        &self,
+        options: SearchOptions,
+        up_to: Sensitivity,
+    ) -> Result<Found, EngineError> {
         let worker = self.worker()?;
         let begin = move |node: &mut Node, _| {
-            let mut searching = node.begin_search(options)?;
+            let mut searching = node.begin_search_up_to(options, up_to)?;
             let found = node.search_on(&mut searching)?;
             Ok((searching, found))
         };

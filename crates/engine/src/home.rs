@@ -210,7 +210,6 @@ impl Unlocked {
         })
     }
 
-    #[cfg(test)]
     pub(crate) fn master(&self) -> &MasterKey {
         &self.master
     }

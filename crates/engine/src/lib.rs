@@ -19,6 +19,9 @@
 //! # Ok(()) }
 //! ```
 
+mod agent_reads;
+mod agent_writes;
+mod agents;
 mod asking;
 mod audit;
 mod capturing;
@@ -28,6 +31,7 @@ mod escalation;
 mod examine;
 mod explain;
 mod finding;
+mod handoffs;
 mod home;
 mod hygiene;
 mod join;
@@ -45,19 +49,27 @@ mod remembered;
 mod review;
 mod screening;
 mod selections;
+mod sessions;
 mod settings;
 mod status;
 mod text;
 mod undo;
 mod worker;
 
+pub use agent_writes::{AgentAdded, AgentAnswer, AgentEdit, AgentNote};
+pub use agents::AddedAgent;
 pub use capturing::{Arriving, CapturedNote, CapturedNotes, ToCapture};
 pub use editing::Edited;
 pub use error::{EngineError, Lacks, TicketProblem};
 pub use examine::{Examined, examine};
 pub use finding::RedactedPage;
+pub use handoffs::{Drafting, HandoffDrafted};
 pub use home::{
     KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
+};
+pub use kitbag_core::agent::{
+    AGENT_TOKENS_DEFAULT, AGENT_TTL_MILLIS_DEFAULT, Agent, AgentDenied, AgentError, AgentGrant,
+    AgentId, AgentName, AgentTerms, Scope, secret_of as agent_secret_of,
 };
 pub use kitbag_core::content::report::{
     Exported, ExportedWhole, NoteStart, ReadPart, Report, Reported, Via, Written, WrittenTo,
@@ -69,6 +81,11 @@ pub use kitbag_core::escalation::{
 };
 pub use kitbag_core::export::{ConsentGap, Withheld};
 pub use kitbag_core::filter::{Filter, FilterError, Listed};
+pub use kitbag_core::handoff::{
+    Act as HandoffAct, Addressee, Agent as HandoffAgent, Attempt, Decided, Decision, Disposition,
+    Draft as HandoffDraft, Fact, Feedback, Mode as HandoffMode, NextStep, Outcome, Priority,
+    Reason, RequestedAction, Sla, State as HandoffState, Times, Tried as AttemptOutcome, Void,
+};
 pub use kitbag_core::hygiene_receipt::{
     HYGIENE_ALONG_MAX, HYGIENE_RECEIPT_BYTES_MAX, SignedHygieneReceipt,
     is_meant_as_one as is_hygiene_receipt,
@@ -93,7 +110,16 @@ pub use kitbag_core::receipt::{
 pub use kitbag_core::release::{Destination, Verdict};
 pub use kitbag_core::search::{Field, Kind, Score, ScoreFactor, ScorePart, Snippet};
 pub use kitbag_core::selection::{Chosen, Selection, WORKING};
+pub use kitbag_core::session::SESSION_MILLIS;
+pub use kitbag_crypto::AgentSecret;
 pub use kitbag_node::Notice;
+pub use kitbag_node::agent_changes::{
+    AGENT_CHANGES_MAX, AgentChange, AgentChanges, AgentStep, Cursor,
+};
+pub use kitbag_node::agent_reads::{
+    AGENT_NOTES_MAX, AgentAccess, AgentAsks, AgentReach, AgentRead, AgentSeesPack, SHORT_ID_CHARS,
+};
+pub use kitbag_node::agents::AgentPack;
 pub use kitbag_node::audit::{
     AuditKind, AuditPage, AuditQuery, AuditRow, AuditState, AuditVerified, AuditWhat, BrokenLog,
     VerifiedDevice,
@@ -103,6 +129,7 @@ pub use kitbag_node::carrying::{Carried, Carry, CarryOptions};
 pub use kitbag_node::check::{Checked, Tally, Tried};
 pub use kitbag_node::explain::*;
 pub use kitbag_node::finding::*;
+pub use kitbag_node::handoffs::*;
 pub use kitbag_node::hygiene::{
     ActDone, GoKept, HygieneAct, HygieneAction, HygieneAlong, HygieneGroup, HygieneKind,
     HygieneNote, HygieneOptions, HygieneReport, KeptBecause, KindFound, Left as HygieneLeft,
@@ -122,6 +149,7 @@ pub use meters::{Meters, STEP_BUCKETS};
 pub use protect::{KeyMoved, chosen_protection, key_change_is_pending, protect_key, reach_keyring};
 pub use receipts::SinceCounts;
 pub use screening::Screening;
+pub use sessions::{Proven, SessionNeeds, SessionProof, home_needs_sessions};
 pub use settings::{Listen, Relay, Settings};
 pub use status::{EndpointView, PeerView, Status};
 pub use text::TEXT_BYTES_MAX;
@@ -149,6 +177,8 @@ struct Inner {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     settings: Settings,
     me: Mutex<Me>,
+    /// Tells the key that this home was opened with from another.
+    mark: [u8; 32],
 }
 
 /// A program of the person, by the name that it tells, as reports name it.
@@ -189,6 +219,7 @@ impl Engine {
             .await
             .map_err(|_| EngineError::Stopped)??;
         let me = node.me();
+        let mark = sessions::mark_of(unlocked.master());
         let (worker, thread) = Worker::start(node, unlocked);
         let network = if settings.offline {
             None
@@ -202,6 +233,7 @@ impl Engine {
                 thread: Mutex::new(Some(thread)),
                 settings,
                 me: Mutex::new(me),
+                mark,
             }),
         })
     }

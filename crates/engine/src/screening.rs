@@ -224,7 +224,7 @@ const VALUES_MAX: usize = 4_096;
 const VALUES_BYTES_MAX: usize = 1 << 20;
 
 /// What these texts show to be values; nothing if there are more than can be looked for.
-fn shown<'t>(
+pub(crate) fn shown<'t>(
     scanner: &Scanner,
     texts: impl IntoIterator<Item = &'t str>,
     hint: Hint<'_>,

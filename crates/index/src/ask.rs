@@ -32,6 +32,9 @@ pub struct Question<'q> {
     pub filter: &'q Filter,
     /// Whether notes of this sensitivity in a pack, by number, are in question.
     pub allows: &'q dyn Fn(u32, Sensitivity) -> bool,
+    /// Notes that are not in question, whatever their pack and sensitivity: whoever asks looks at them
+    /// one by one, or not at all.
+    pub apart: &'q [(u32, Name)],
 }
 
 /// An answer as far as it is found.
@@ -132,6 +135,14 @@ impl Asked {
                 }
             }
         }
+        let mut some_apart = false;
+        for (pack, name) in of.apart {
+            let standing = segment.find(*pack, *name).filter(|doc| held.has(*doc));
+            if let Some(doc) = standing {
+                held.remove(doc);
+                some_apart = true;
+            }
+        }
         let is_long = |doc: u32| of.query.may_break_off(opened.all_tokens(doc));
         let some_long = of.query.may_break_off(opened.most_tokens());
         if some_long {
@@ -162,7 +173,7 @@ impl Asked {
             }
         }
         let mut tally = Tally::default();
-        if some_long {
+        if some_long || some_apart {
             listed.iter().for_each(|doc| tally.add(opened.tally(doc)));
         } else {
             for (_, of_pack) in in_question {

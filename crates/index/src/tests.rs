@@ -180,6 +180,7 @@ impl Asking<'_> {
             listed: self.listed,
             filter: self.filter,
             allows: &allows,
+            apart: &[],
         };
         let mut asked = segments.map(|of| of.ask(&question, ranking.statistics_mut()).unwrap());
         let mut looked_at: Vec<&Note> = looked_at.iter().collect();

@@ -402,13 +402,13 @@ impl Packs {
         self.peers.borrow_mut()
     }
 
-    /// Packs that may hold a note whose id begins with this text.
+    /// Packs that may hold a note or hand-off whose id begins with this text.
     pub(crate) fn that_may_hold(&self, prefix: &str) -> Vec<PackId> {
         let holds = |slot: &Slot| match slot.replica.get() {
-            Some(replica) => replica
-                .notes
-                .keys()
-                .any(|id| NoteName::of(id).may_begin_with(prefix)),
+            Some(replica) => {
+                let mut all = replica.notes.keys().chain(replica.handoffs.keys());
+                all.any(|id| NoteName::of(id).may_begin_with(prefix))
+            }
             None => {
                 let names = self.names(slot);
                 names.is_none_or(|names| names.iter().any(|name| name.may_begin_with(prefix)))

@@ -53,6 +53,9 @@ pub struct Incoming {
     pub crossing: Crossing,
     /// Of what its import key is made beside itself.
     pub telling: Telling,
+    /// The agent that adds it, if one does: it is captured by that agent, and trusted as what comes from
+    /// outside.
+    pub by_agent: Option<String>,
 }
 
 /// Of what an import key is made, beside the note that has it. Where that stands higher than the note,
@@ -80,6 +83,7 @@ impl Incoming {
             anew: false,
             crossing: Crossing::default(),
             telling: Telling::default(),
+            by_agent: None,
         }
     }
 
@@ -272,7 +276,7 @@ impl Node {
     /// The record of a note that somebody states by its words, as it would be written.
     #[cfg(test)]
     pub(crate) fn record(&mut self, note: &NewNote, now: Timestamp) -> Result<Record, NodeError> {
-        self.complete(stated(note)?, now)
+        self.complete(stated(note)?, now, None)
             .map(|(record, _text)| record)
     }
 
@@ -281,12 +285,17 @@ impl Node {
         &mut self,
         mut record: Record,
         captured_at: Timestamp,
+        by_agent: Option<&str>,
     ) -> Result<(Record, String), NodeError> {
         record.version = kitbag_core::pack::note::RECORD_VERSION;
         self.rng.fill_bytes(&mut record.salt);
         record.source.captured_at = captured_at;
         record.source.captured_by = format!("{} ({})", self.me.name, self.me.device_name);
-        if record.import.is_some() {
+        if let Some(agent) = by_agent {
+            record.source.captured_by = format!("{agent} ({})", self.me.device_name);
+            record.produced_by.get_or_insert_default().agent = Some(agent.to_owned());
+        }
+        if record.import.is_some() || by_agent.is_some() {
             record.source.trust = Trust::UntrustedExternal;
         }
         let text = std::mem::take(&mut record.body);
@@ -319,6 +328,19 @@ impl Node {
         notes: Vec<Incoming>,
         staged: &mut Staged,
     ) -> Result<Vec<Result<Captured, NodeError>>, NodeError> {
+        let (outcomes, pens) = self.stage_captured_with(now, pack, notes, staged)?;
+        self.put_down_all(pens, staged);
+        Ok(outcomes)
+    }
+
+    /// The same in a step that goes on to write; its pens are to be put down.
+    pub(crate) fn stage_captured_with(
+        &mut self,
+        now: Timestamp,
+        pack: PackId,
+        notes: Vec<Incoming>,
+        staged: &mut Staged,
+    ) -> Result<(Vec<Result<Captured, NodeError>>, Pens), NodeError> {
         let replica = self.packs.need(pack)?;
         let default = replica.default_sensitivity();
         self.know_twins(replica)?;
@@ -333,8 +355,7 @@ impl Node {
             writing.heard(telling, &outcome);
             outcomes.push(outcome);
         }
-        self.put_down_all(writing.pens, staged);
-        Ok(outcomes)
+        Ok((outcomes, writing.pens))
     }
 
     fn stage_one(
@@ -362,7 +383,8 @@ impl Node {
             return Ok(known);
         }
         let captured_at = note.captured_at.map_or(now, |at| at.min(now));
-        let (mut record, text) = self.complete(note.record, captured_at)?;
+        let by_agent = note.by_agent.as_deref();
+        let (mut record, text) = self.complete(note.record, captured_at, by_agent)?;
         let (fingerprint, key) = (*record.fingerprint().as_bytes(), record.import);
         if !note.anew {
             if let Some(known) = writing.known(&record, sensitivity, &fingerprint) {
@@ -385,7 +407,7 @@ impl Node {
                 let at = stated(at)?;
                 copy.import = record.import.map(|key| key.of_masked_copy(&record.salt));
                 copy.source.trust = record.source.trust;
-                let written = self.complete(copy, captured_at);
+                let written = self.complete(copy, captured_at, by_agent);
                 Some((written.map_err(of_masked_copy)?, at))
             }
         };

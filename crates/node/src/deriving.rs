@@ -3,6 +3,7 @@
 //! found by the same function when a pack is woken and when something arrives.
 
 use crate::NodeError;
+use crate::handoffs::build_handoff;
 use crate::objects::{
     BuiltNote, Object, ObjectState, Quarantine, build_index, build_note, has_lost, judge,
     open_profile,
@@ -184,7 +185,14 @@ impl Deriving<'_> {
         } else {
             let known = self.built.take(pack, tag);
             match build_note(replica, self.store, tag, known, quarantine)? {
-                None => ObjectState::Waiting,
+                None => match build_handoff(replica, self.store, tag, quarantine)? {
+                    None => ObjectState::Waiting,
+                    Some(handoff) => {
+                        sensitivity = handoff.sensitivity;
+                        openings = vec![handoff.created];
+                        ObjectState::Handoff(handoff.meta())
+                    }
+                },
                 Some(note) => {
                     let meta = note.meta();
                     sensitivity = note.sensitivity;
@@ -205,6 +213,14 @@ impl Deriving<'_> {
             {
                 replica.notes.remove(&before.item);
             }
+            if let ObjectState::Handoff(before) = &object.state
+                && replica.handoffs.get(&before.item) == Some(&tag)
+            {
+                replica.handoffs.remove(&before.item);
+            }
+            if let ObjectState::Handoff(meta) = &state {
+                replica.handoffs.insert(meta.item, tag);
+            }
             if let ObjectState::Note(meta) = &state {
                 replica.notes.insert(meta.item, tag);
                 if let Some(twins) = replica.twins.get_mut() {
@@ -217,6 +233,7 @@ impl Deriving<'_> {
         }
         replica.count_deleted(tag);
         replica.replacing.take();
+        replica.gated.take();
         replica.keep_refused([tag], &openings, quarantine);
         Ok(())
     }
@@ -291,6 +308,7 @@ impl Deriving<'_> {
             };
             replica.count_deleted(tag);
             replica.replacing.take();
+            replica.gated.take();
         }
         if let Some(mut twins) = replica.twins.take() {
             let looked = tags

@@ -3,6 +3,7 @@
 use crate::made_from::KeptBy;
 use crate::undo::Beyond;
 use crate::view::{Ending, HeldView, InviteCondition};
+use kitbag_core::agent::AgentDenied;
 use kitbag_core::content::BodyError;
 use kitbag_core::id::ItemId;
 use kitbag_core::pack::{EditError, NoteError};
@@ -43,6 +44,12 @@ pub enum NodeError {
     /// The last write is of a kind that undo does not take back.
     #[error("undo does not take back the last write")]
     BeyondUndo(Beyond),
+    /// About a hand-off.
+    #[error("{0}")]
+    Handoff(Box<crate::handoffs::HandoffRefused>),
+    /// An agent may not.
+    #[error(transparent)]
+    Agent(AgentDenied),
     /// A ticket that is none.
     #[error(transparent)]
     Ticket(#[from] TicketError),

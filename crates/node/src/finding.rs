@@ -13,6 +13,7 @@ mod search;
 mod tests;
 
 pub use choose::{ReadFilter, Scanned};
+pub(crate) use export::exported;
 pub use export::{
     EXPORT_NOTES_MAX, EXPORT_PAGE_NOTES_MAX, ExportOptions, ExportPage, ExportPlan, ExportedNote,
     Exporting, WithheldCounts,
@@ -21,6 +22,7 @@ pub(crate) use scan::{ReadNote, Scan, Spent};
 pub use search::{EmptyReason, Found, Hit, RESULTS_MAX, SearchOptions, Searching};
 pub(crate) use search::{admits, facts, searched};
 
+use crate::agent_reads::AgentAsks;
 use crate::{Denied, Node, NodeError};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
 use kitbag_core::policy::Sensitivity;
@@ -56,6 +58,28 @@ impl Node {
             return Err(NodeError::NotFound("pack"));
         }
         Ok(Searching::new(options, packs, up_to)?.without(archived))
+    }
+
+    /// Begins a search for an agent, in packs of its own: what may not leave to it is in no result, count
+    /// or reason, and ranks nothing.
+    ///
+    /// # Errors
+    /// As [`Node::begin_search`]; a pack that it was not given is not found.
+    pub fn begin_agent_search(
+        &self,
+        now: Timestamp,
+        options: SearchOptions,
+        asks: &AgentAsks,
+    ) -> Result<Searching, NodeError> {
+        let gate = self.agent_gate(now, asks)?;
+        let packs = options.packs.clone().unwrap_or_else(|| gate.packs());
+        if packs.iter().any(|pack| !gate.knows(pack)) {
+            return Err(NodeError::NotFound("pack"));
+        }
+        // Where nothing at all may leave, nothing is looked at.
+        let opens = packs.into_iter().filter(|pack| gate.up_to(pack).is_some());
+        let packs = opens.collect::<BTreeSet<_>>().into_iter().collect();
+        Ok(Searching::new(options, packs, Sensitivity::Restricted)?.for_agent(gate))
     }
 
     /// Begins a search that looks at every note, as if there were no index. The answer is the same.

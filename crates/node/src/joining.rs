@@ -425,7 +425,8 @@ impl Node {
             self.commit(pack, std::mem::take(&mut staged))?;
         }
         self.stage_public_epoch(pack, &mut staged)?;
-        self.tell_unless_outdone(pack, now, staged)
+        self.tell_unless_outdone(pack, now, staged)?;
+        self.settle_handoffs(pack, now)
     }
 
     /// Whoever may not write notes still tells a name and addresses, but opens no epoch for it: an

@@ -8,6 +8,10 @@
 
 #[cfg(test)]
 mod after_removal;
+pub mod agent_changes;
+pub mod agent_keys;
+pub mod agent_reads;
+pub mod agents;
 mod applying;
 pub mod archive;
 mod aside;
@@ -23,6 +27,7 @@ mod epochs;
 mod error;
 pub mod explain;
 pub mod finding;
+pub mod handoffs;
 mod history;
 #[cfg(test)]
 #[path = "tests/hostile_changes.rs"]
@@ -59,6 +64,7 @@ pub mod release;
 mod replica;
 pub mod selections;
 mod serve;
+mod sessions;
 mod stated_elsewhere;
 pub mod superseding;
 mod taking_over;
@@ -74,6 +80,7 @@ pub use error::{Denied, NodeError};
 pub use indexing::{IndexMerge, IndexMerged, IndexMeters, IndexStep};
 pub use joining::{JoinDraft, JoinOutcome, JoinPlan};
 pub use links::{CloseReason, LinkId, Notice, Output, Taken};
+pub use sessions::needs_sessions;
 
 use asleep::{Kept, Packs, Summary};
 use deriving::{BuiltNotes, Deriving};
@@ -113,6 +120,8 @@ pub struct Node {
     waiting: Vec<waiting::WaitingJoin>,
     selections: selections::Rows,
     archived: BTreeSet<PackId>,
+    agents: agents::Agents,
+    session_guard: Option<kitbag_core::session::SessionGuard>,
     audit: audit::Audit,
     /// Lists that could not be read when this was opened.
     damaged: Vec<&'static str>,
@@ -232,6 +241,8 @@ impl Node {
         let waiting = waiting::load(&store, &mut damaged)?;
         let selections = selections::load(&store, &mut damaged)?;
         let archived = archive::load(&store, &mut damaged)?;
+        let agents = agents::load(&store, &mut damaged)?;
+        let session_guard = sessions::load(&store, &mut damaged)?;
         let audit = audit::Audit::load(&store, &mut damaged)?;
         hygiene::check_lists(&store, &opened.packs.ids(), &mut damaged)?;
         let mut node = Node {
@@ -251,6 +262,8 @@ impl Node {
             waiting,
             selections,
             archived,
+            agents,
+            session_guard,
             audit,
             changed: BTreeSet::new(),
             unsettled: BTreeSet::new(),

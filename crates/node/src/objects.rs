@@ -11,13 +11,14 @@ mod note;
 
 pub(crate) use building::{
     CLOSED, EditOpened, apply_in_order, build_everything, build_note, open_create, open_edit,
-    other_creates,
+    other_creates, usable_creates,
 };
 pub(crate) use index::build_index;
 pub(crate) use note::{BuiltNote, Mover, Step, Told};
 
 use crate::NodeError;
 use crate::authority::Authority;
+use crate::handoffs::HandoffMeta;
 use crate::replica::{Place, Replica};
 use kitbag_core::content::{EntryBody, VerifiedEntry, unpack_body};
 use kitbag_core::id::{EntryHash, ImportKey, ItemId, PersonId, Timestamp};
@@ -88,6 +89,8 @@ pub(crate) enum ObjectState {
         /// Entries that should be in it and cannot be read here.
         waiting: u64,
     },
+    /// A hand-off.
+    Handoff(HandoffMeta),
     /// A place that a note left, or one that is not shown.
     Left,
 }
@@ -119,6 +122,9 @@ pub(crate) struct NoteMeta {
     /// The notes that replaced it.
     pub(crate) superseded_by: BTreeSet<ItemId>,
     pub(crate) pinned: bool,
+    /// Whether more than its sensitivity may keep it from an agent: a consent, an end, a status, personal
+    /// data.
+    pub(crate) is_gated: bool,
     /// Which of its entries say that they took over which entry.
     pub(crate) claims: BTreeMap<EntryHash, EntryHash>,
 }

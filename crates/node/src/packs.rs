@@ -351,6 +351,7 @@ impl Node {
         for object in replica.objects.values() {
             waiting += match &object.state {
                 ObjectState::Note(meta) => meta.waiting,
+                ObjectState::Handoff(meta) => meta.waiting,
                 ObjectState::Waiting => replica.waiting_in(object),
                 ObjectState::Index { waiting, .. } => *waiting,
                 ObjectState::Left => 0,

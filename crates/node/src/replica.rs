@@ -143,6 +143,7 @@ pub(crate) struct Replica {
     pub(crate) places: BTreeMap<EntryHash, Place>,
     pub(crate) objects: BTreeMap<ObjectTag, Object>,
     pub(crate) notes: BTreeMap<ItemId, ObjectTag>,
+    pub(crate) handoffs: BTreeMap<ItemId, ObjectTag>,
     /// Tags of notes that are deleted, so that counting the others looks at none.
     pub(crate) deleted: BTreeSet<ObjectTag>,
     /// Tags of notes that moved between sensitivities.
@@ -170,6 +171,9 @@ pub(crate) struct Replica {
     pub(crate) twins: RefCell<Option<Twins>>,
     /// By a note, those in whose place it stands, once somebody asked; nothing after a change.
     pub(crate) replacing: RefCell<Option<BTreeMap<ItemId, BTreeSet<ItemId>>>>,
+    /// The notes of which more than the sensitivity decides whether an agent may have them, once somebody
+    /// asked; nothing after a change.
+    pub(crate) gated: RefCell<Option<Arc<Vec<(ItemId, Sensitivity)>>>>,
     leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
     /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
     pub(crate) found: std::cell::OnceCell<Found>,
@@ -206,6 +210,7 @@ impl Replica {
             places: BTreeMap::new(),
             objects: BTreeMap::new(),
             notes: BTreeMap::new(),
+            handoffs: BTreeMap::new(),
             deleted: BTreeSet::new(),
             placements: Placements::default(),
             profiles: BTreeMap::new(),
@@ -220,6 +225,7 @@ impl Replica {
             fresh: BTreeMap::new(),
             twins: RefCell::default(),
             replacing: RefCell::default(),
+            gated: RefCell::default(),
             leaves: Default::default(),
             found: Default::default(),
             ruled: Default::default(),
@@ -286,6 +292,7 @@ impl Replica {
         self.found.take();
         self.ruled.take();
         self.replacing.take();
+        self.gated.take();
     }
 
     /// Exchanges the policy, and forgets what was found under the one before.

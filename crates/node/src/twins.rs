@@ -70,7 +70,7 @@ impl Twins {
                     self.left.insert(tag, *record.fingerprint().as_bytes());
                 }
             }
-            ObjectState::Waiting | ObjectState::Index { .. } => {}
+            ObjectState::Waiting | ObjectState::Index { .. } | ObjectState::Handoff(_) => {}
         }
         Ok(())
     }

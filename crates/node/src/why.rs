@@ -241,6 +241,7 @@ fn waits_for(replica: &Replica, objects: &[&Object]) -> Option<(WaitingFor, Sens
     let waits = |object: &&&Object| match &object.state {
         ObjectState::Waiting => true,
         ObjectState::Note(meta) => meta.waiting > 0,
+        ObjectState::Handoff(meta) => meta.waiting > 0,
         ObjectState::Index { .. } | ObjectState::Left => false,
     };
     let waiting = objects.iter().find(waits)?;

@@ -10,6 +10,7 @@ mod it {
     mod explain;
     mod find;
     mod forks;
+    mod handoffs;
     mod histories;
     mod hostile;
     mod hygiene;

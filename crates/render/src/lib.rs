@@ -10,11 +10,13 @@ mod budget;
 mod document;
 mod escape;
 mod estimate;
+mod for_agent;
 mod format;
 pub mod handoff;
 mod hcr;
 mod json;
 mod markdown;
+mod neutral;
 mod text;
 mod xml;
 
@@ -22,6 +24,8 @@ pub use budget::{Choice, Limit, Overflow, RenderError, Rendered, Rendering, Weig
 pub use document::{Budget, Exported, Head, JsonLine, Receipt, Selection, reasons, status};
 pub use escape::{Lines, escape, is_hostile};
 pub use estimate::{ESTIMATOR, Meter, tokens};
+pub use for_agent::{AgentFormat, neutral_note, words};
 pub use format::Format;
 pub use hcr::{HCR_BYTES_MAX, HCR_NOTES_MAX};
 pub use json::plain_json;
+pub use neutral::{Neutral, Warning, neutral};

@@ -36,6 +36,11 @@ pub(crate) fn head(head: &Head) -> String {
 
 /// One note.
 pub(crate) fn note(note: &ExportedNote) -> String {
+    note_with(note, &[])
+}
+
+/// The same, with what was found in its text.
+pub(crate) fn note_with(note: &ExportedNote, warnings: &[&str]) -> String {
     let title = match note.title.trim() {
         "" => "(no title)".to_owned(),
         title => line(title),
@@ -72,6 +77,9 @@ pub(crate) fn note(note: &ExportedNote) -> String {
         field("observed", &observed.to_string());
     }
     field("trust", &source.trust);
+    for warning in warnings {
+        field("warning", warning);
+    }
     for tag in &note.tags {
         field("tag", tag);
     }

@@ -40,6 +40,11 @@ pub(crate) fn head(head: &Head) -> String {
 
 /// One note.
 pub(crate) fn note(note: &ExportedNote, before: u64) -> String {
+    note_with(note, before, &[])
+}
+
+/// The same, with what was found in its text.
+pub(crate) fn note_with(note: &ExportedNote, before: u64, warnings: &[&str]) -> String {
     let mut tag = Tag::new("document");
     tag.set("index", &before.saturating_add(1).to_string());
     tag.set("id", &note.id);
@@ -62,6 +67,8 @@ pub(crate) fn note(note: &ExportedNote, before: u64) -> String {
     for (name, time) in times {
         tag.set_if(name, time.map(|time| time.to_string()).as_deref());
     }
+    let warnings = (!warnings.is_empty()).then(|| warnings.join(" "));
+    tag.set_if("warnings", warnings.as_deref());
     let edits = (note.edits > 0).then(|| note.edits.to_string());
     tag.set_if("edits", edits.as_deref());
 

@@ -40,6 +40,9 @@ pub struct ReadAudit {
     /// How many to give, at most [`Audit::ROWS_MAX`]; 50 if nobody says.
     #[serde(default)]
     pub limit: Option<u32>,
+    /// Whether all of it is taken out, page by page.
+    #[serde(default)]
+    pub whole: bool,
 }
 call!(post ReadAudit, "/v1/audit/log" => Audit, patience |_| AUDIT_PATIENCE);
 

@@ -14,6 +14,8 @@ pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 /// The header in which a request says who calls.
 pub const CALLER_HEADER: &str = "kitbag-caller";
+/// The header in which an agent brings its secret.
+pub const AGENT_SECRET_HEADER: &str = "kitbag-agent-secret";
 
 /// How a request travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,15 @@
 //! The process behind the socket must belong to the same user, since a path in a shared directory
 //! proves nothing.
 
-use crate::{CALLER_HEADER, Call, Caller, Code, ErrorDocument, Failure, Method, recorded_socket};
+use crate::{
+    AGENT_SECRET_HEADER, CALLER_HEADER, Call, Caller, Code, ErrorDocument, Failure, Method,
+    NotACaller, Secret, recorded_socket,
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use hyper::header::HeaderValue;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use std::io;
@@ -24,6 +28,7 @@ pub const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub struct Client {
     home: PathBuf,
     caller: Caller,
+    agent_secret: Option<Secret>,
 }
 
 /// Why there is no answer.
@@ -80,7 +85,21 @@ impl Client {
         Client {
             home: home.to_owned(),
             caller,
+            agent_secret: None,
         }
+    }
+
+    /// A client that speaks as an agent of that home, which proves itself with its secret.
+    ///
+    /// # Errors
+    /// [`NotACaller`] for a name that no agent has, or a secret that no header carries.
+    pub fn for_agent(home: &Path, name: &str, secret: Secret) -> Result<Client, NotACaller> {
+        let caller: Caller = format!("agent/{name}").parse()?;
+        HeaderValue::from_str(secret.expose()).map_err(|_| NotACaller)?;
+        Ok(Client {
+            agent_secret: Some(secret),
+            ..Client::new(home, caller)
+        })
     }
 
     /// Whether a daemon of this user listens; it may still be opening its packs.
@@ -129,13 +148,19 @@ impl Client {
             );
             return Err(Failure::new(Code::RequestTooLarge, message).into());
         }
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(C::PATH)
             .header(hyper::header::HOST, "kitbag")
             .header(hyper::header::CONTENT_TYPE, "application/json")
-            .header(CALLER_HEADER, self.caller.to_string())
-            .body(Full::new(Bytes::from(body)));
+            .header(CALLER_HEADER, self.caller.to_string());
+        if let Some(secret) = &self.agent_secret {
+            let mut value = HeaderValue::from_str(secret.expose())
+                .expect("a secret that no header carries makes no client");
+            value.set_sensitive(true);
+            request = request.header(AGENT_SECRET_HEADER, value);
+        }
+        let request = request.body(Full::new(Bytes::from(body)));
         Ok(request.expect("paths and callers are plain ASCII"))
     }
 

@@ -116,6 +116,26 @@ codes! {
     ConsentRequired = "consent-required", ConsentRequired, 403;
     /// The caller may not use this daemon.
     CallerDenied = "caller-denied", Denied, 403;
+    /// It needs an unlocked session in this terminal.
+    SessionNeeded = "session/needed", Denied, 403;
+    /// A session belongs to a terminal, and there is none.
+    SessionTerminal = "session/terminal", Denied, 403;
+    /// A wrong PIN or passphrase.
+    SessionProof = "session/proof", Denied, 403;
+    /// Too many wrong tries: the next one has to wait.
+    SessionWait = "session/wait", Denied, 429;
+    /// No agent by this name and secret.
+    AgentSecret = "agent/secret", Denied, 401;
+    /// The agent was revoked.
+    AgentRevoked = "agent/revoked", Denied, 403;
+    /// The agent is paused.
+    AgentPaused = "agent/paused", Denied, 403;
+    /// The agent's time is over.
+    AgentExpired = "agent/expired", Denied, 403;
+    /// The agent may not do that.
+    AgentDenied = "agent/denied", Denied, 403;
+    /// The agent's tokens of this day do not suffice.
+    AgentTokens = "agent/tokens", OverBudget, 429;
     /// What was asked for takes more tokens than it may.
     OverBudget = "over-budget", OverBudget, 422;
     /// Changed meanwhile, or not possible in this state.

@@ -10,6 +10,8 @@
 //! it links no engine. What can go wrong is one list, [`Code`], with an exit code each.
 //! Described for users in `docs/cli.md`.
 
+mod agent;
+mod agent_calls;
 mod audit;
 mod call;
 mod caller;
@@ -21,6 +23,7 @@ mod escalation;
 mod explain;
 mod export;
 mod failure;
+mod handoff;
 mod health;
 mod hygiene;
 mod import;
@@ -37,6 +40,7 @@ mod rules;
 mod search;
 mod secret;
 mod selection;
+mod session;
 mod share;
 mod socket;
 mod status;
@@ -48,12 +52,26 @@ mod undo;
 mod why;
 mod words;
 
+pub use agent::{
+    AddAgent, AgentAdded, AgentChanged, AgentMe, AgentMePack, AgentOpens, AgentScope, AgentShown,
+    AgentState, AgentWhoAmI, AgentsShown, ListAgents, PauseAgent, RevokeAgent, agent_secret_file,
+};
+pub use agent_calls::{
+    AGENT_CONTEXT_TOKENS_MAX, AGENT_READ_NOTES_MAX, AGENT_READ_TOKENS_MAX, AGENT_RESULTS_MAX,
+    AGENT_SEARCH_TOKENS_MAX, AgentAdd, AgentBundle, AgentChange, AgentChangesFound, AgentContext,
+    AgentDropped, AgentExplain, AgentExplained, AgentFeedback, AgentFound, AgentHit,
+    AgentListChanges, AgentListPacks, AgentNote, AgentNoteAdded, AgentNoteUpdated, AgentNotes,
+    AgentPack, AgentPacks, AgentReadNotes, AgentSearch, AgentStep, AgentUpdate,
+};
 pub use audit::{
     Audit, AuditBroken, AuditDenial, AuditDevice, AuditExport, AuditKept, AuditKind, AuditMost,
     AuditPolicy, AuditRow, AuditVerified, ExportTold, KeepAudit, ReadAudit, TellExport,
     VerifyAudit,
 };
-pub use call::{CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1, decode_request};
+pub use call::{
+    AGENT_SECRET_HEADER, CALLER_HEADER, Call, Method, PATIENCE, REQUEST_BYTES_MAX, V1,
+    decode_request,
+};
 pub use caller::{Caller, NotACaller};
 pub use carrying::{CarryNote, NoteCarried};
 pub use client::{ANSWER_BYTES_MAX, Client, ClientError};
@@ -73,6 +91,13 @@ pub use export::{
     ExportedPack, ExportedSource, PlanExport, ProducedBy, ReadExport, Withheld,
 };
 pub use failure::{ErrorDocument, Failure};
+pub use handoff::{
+    ActOnHandoff, AttemptWish, CompleteHandoff, CorrectionWish, DecidedWish, DraftHandoff,
+    FactWish, Handoff, HandoffAct, HandoffAnswer, HandoffCorrection, HandoffFact, HandoffLeftOut,
+    HandoffLine, HandoffOutcome, HandoffRef, HandoffSaid, HandoffSays, HandoffSide, HandoffStep,
+    HandoffWish, HandoffWithheld, HandoffWritten, Handoffs, ListHandoffs, MarkHandoff, ReadInbox,
+    RequestedWish, ShowHandoff, StepWish,
+};
 pub use health::{EngineMeters, Health, Healthy, Meters, ReadMetrics, ServeState};
 pub use hygiene::{
     DoHygiene, HygieneAct, HygieneActed, HygieneAction, HygieneAlong, HygieneDone,
@@ -129,6 +154,9 @@ pub use selection::{
     ChangeSelection, DeleteSelection, ListSelections, SELECTION_NAMES_MAX, SaveSelection,
     SelectMatching, SelectedNote, SelectionChanged, SelectionDeleted, SelectionLine,
     SelectionSaved, SelectionShown, Selections, ShowSelection, WORKING_SELECTION,
+};
+pub use session::{
+    ChangeProof, CloseSession, OpenSession, ReadSession, SessionClosed, SessionProof, SessionShown,
 };
 pub use share::{JoinPack, JoinState, Joined, SharePack, Shared, TicketAnswer, TicketInfo};
 pub use socket::{

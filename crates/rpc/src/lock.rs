@@ -1,7 +1,7 @@
 //! Locking the home of a daemon, and opening it again.
 
 use crate::call::call;
-use crate::{Secret, V1};
+use crate::{Secret, SessionShown, V1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -38,6 +38,10 @@ pub struct UnlockHome {
     /// For a home that is under one.
     #[serde(default)]
     pub passphrase: Option<Secret>,
+    /// Whether a person typed it: then it opens a session for the terminal that asks as well, where one
+    /// is needed and goes by the passphrase.
+    #[serde(default)]
+    pub session: bool,
 }
 call!(post UnlockHome, "/v1/unlock" => HomeUnlocked, patience |_| UnlockHome::PATIENCE);
 
@@ -57,6 +61,9 @@ pub struct HomeUnlocked {
     pub was_locked: bool,
     /// What it took, or would have taken.
     pub opens_with: OpensWith,
+    /// Whether acts of a person need a session, and whether the terminal that asks has one.
+    #[serde(default)]
+    pub session: SessionShown,
 }
 
 /// What a locked home asks for.

@@ -403,6 +403,9 @@ pub struct Notes {
     pub unreadable: u64,
     /// How the own membership ended, if it did: there will be no more of them.
     pub ended: Option<Ended>,
+    /// What is above this is left out, for want of an unlocked session; null if nothing is left out so.
+    #[serde(default)]
+    pub up_to: Option<Sensitivity>,
 }
 
 /// One note in a list.

@@ -104,6 +104,9 @@ pub struct Found {
     pub left_out: Vec<String>,
     /// Words of the query that no note holds, and for which nearly equal ones were taken.
     pub approximate: Vec<String>,
+    /// What is above this was as if it were not there, for want of an unlocked session; null otherwise.
+    #[serde(default)]
+    pub up_to: Option<Sensitivity>,
 }
 
 /// Why a search finds nothing.

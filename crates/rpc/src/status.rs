@@ -1,7 +1,7 @@
 //! The daemon itself: who it is, how it is, sync, stop.
 
 use crate::call::call;
-use crate::{Ended, Held, JoinRequest, PATIENCE, Time, V1, WaitingJoin};
+use crate::{Ended, Held, JoinRequest, PATIENCE, SessionShown, Time, V1, WaitingJoin};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -85,6 +85,9 @@ pub struct Status {
     /// Tickets of this person that wait for somebody's answer, or got a no.
     #[serde(default)]
     pub joins: Vec<WaitingJoin>,
+    /// Whether acts of a person need a session, and whether the terminal that asks has one.
+    #[serde(default)]
+    pub session: SessionShown,
 }
 
 /// Another device, as the transport sees it.

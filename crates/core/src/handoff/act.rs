@@ -222,6 +222,36 @@ impl Act {
         }
     }
 
+    /// Every text in it by the field that holds it: what is looked through before it is written.
+    pub fn texts(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Act::Revise(draft) => draft.texts(),
+            Act::ReturnDraft { reason, .. }
+            | Act::Reject(reason)
+            | Act::Cancel(reason)
+            | Act::Reassign { reason, .. } => vec![("reason", reason)],
+            Act::Ask(text) | Act::Answer(text) | Act::Decide { text, .. } => vec![("text", text)],
+            Act::Complete(outcome) => {
+                let missing = outcome.feedback.missing.iter();
+                let mut texts: Vec<(&'static str, &str)> = vec![("notes", &outcome.notes)];
+                texts.extend(missing.map(|text| ("missing", text.as_str())));
+                if let Some(step) = &outcome.follow_up {
+                    texts.push(("follow_up", &step.text));
+                    texts.extend(step.owner.iter().map(|text| ("follow_up", text.as_str())));
+                }
+                texts
+            }
+            Act::RequestReview(_)
+            | Act::ApproveDraft(_)
+            | Act::Submit { .. }
+            | Act::Deliver
+            | Act::Accept
+            | Act::Confirm(_)
+            | Act::Start
+            | Act::Supersede(_) => vec![],
+        }
+    }
+
     /// Checks its limits.
     ///
     /// # Errors

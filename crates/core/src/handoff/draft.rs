@@ -485,6 +485,12 @@ impl Draft {
             date("sla", at)?;
         }
         self.to.check()?;
+        if self.mode == Mode::Approve && !self.to.is_human() {
+            return Err(DraftError {
+                field: "to",
+                problem: Problem::PeopleApprove,
+            });
+        }
         match (&self.requested, self.mode) {
             (None, Mode::Approve) => return Err(missing("requested")),
             (Some(requested), Mode::Approve) => {
@@ -611,6 +617,9 @@ pub enum Problem {
     /// Only an approval asks for an act.
     #[error("only a hand-off of mode approve asks for an act")]
     OnlyOfApprovals,
+    /// Only people approve.
+    #[error("is an agent, and only people approve")]
+    PeopleApprove,
     /// Of a newer version.
     #[error("is of a newer version")]
     NewerVersion,

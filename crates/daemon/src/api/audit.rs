@@ -18,6 +18,7 @@ pub(crate) fn via(caller: &Caller) -> Via {
     match caller {
         Caller::Cli => Via::Command,
         Caller::Library { name } => engine::via_program(name),
+        Caller::Agent { name } => engine::via_agent(name),
         _ => engine::via_program("unknown"),
     }
 }
@@ -36,8 +37,7 @@ pub(super) async fn read_audit(served: Served, call: ReadAudit) -> Answered<Audi
         None => None,
     };
     if let Some(selector) = call.note {
-        let found = served.engine.resolve_note(selector).await;
-        let (of, id) = found.map_err(|e| failed(&e))?;
+        let (of, id) = served.resolve_note(selector, "audit").await?;
         if pack.is_some_and(|pack| pack != of) {
             return Err(Failure::new(Code::NotFound, "the note is in another pack"));
         }
@@ -60,8 +60,10 @@ pub(super) async fn read_audit(served: Served, call: ReadAudit) -> Answered<Audi
         let wanted: Vec<ItemId> = notes.flatten().collect();
         let titles = served.engine.titles(pack, wanted).await;
         let mut titles = titles.map_err(|e| failed(&e))?.into_iter();
+        let up_to = Some(convert::sensitivity(served.shown_up_to()));
         for (row, _) in rows.iter_mut().filter(|(_, note)| note.is_some()) {
-            row.title = titles.next().flatten();
+            let title = titles.next().flatten();
+            row.title = title.filter(|_| row.sensitivity <= up_to);
         }
     }
     let pack = match pack {

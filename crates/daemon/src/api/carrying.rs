@@ -7,8 +7,7 @@ use kitbag_engine::{Carry, CarryOptions};
 use kitbag_rpc::{CarryNote, MaskedCopy, NoteCarried, NoteRef, V1};
 
 pub(super) async fn carry_note(served: Served, call: CarryNote) -> Answered<NoteCarried> {
-    let note = served.engine.resolve_note(call.note).await;
-    let (pack, id) = note.map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "carry").await?;
     let to = served.pack(call.to).await?;
     // First: nothing may fail once it is written.
     let (pack_ref, to_ref) = (served.pack_ref(pack).await?, served.pack_ref(to).await?);

@@ -112,6 +112,7 @@ impl Served {
             .await
             .map_err(|e| failed(&e))?;
         if of == pack {
+            self.may_touch(pack, note, "explain").await?;
             return Ok(note);
         }
         let elsewhere = EngineError::NotFound {
@@ -130,7 +131,10 @@ impl Served {
         let note = self.engine.resolve_note(selector.clone()).await;
         match (pack, note) {
             (Ok(pack), Err(EngineError::NotFound { .. })) => Ok((pack, None)),
-            (Err(EngineError::NotFound { .. }), Ok((pack, note))) => Ok((pack, Some(note))),
+            (Err(EngineError::NotFound { .. }), Ok((pack, note))) => {
+                self.may_touch(pack, note, "look").await?;
+                Ok((pack, Some(note)))
+            }
             (Ok(pack), Ok((_, note))) => Err(failed(&EngineError::Ambiguous {
                 what: "pack or note",
                 selector,

@@ -33,18 +33,25 @@ pub(super) async fn search(served: Served, call: SearchNotes) -> Answered<Found>
         limit: usize::try_from(call.limit.unwrap_or(RESULTS_DEFAULT)).unwrap_or(usize::MAX),
         explain: call.explain,
     };
-    let found = served.engine.search(options).await;
+    let found = served.engine.search_up_to(options, served.shown_up_to());
+    let found = found.await;
     let found = found.map_err(|e| failed(&e))?;
     let known = served.engine.packs().await.map_err(|e| failed(&e))?;
     let names: HashMap<PackId, PackRef> = known
         .into_iter()
         .map(|pack| (pack.id, convert::pack_ref(pack)))
         .collect();
-    Ok(convert::found(found, &names))
+    Ok(Found {
+        up_to: served.up_to(),
+        ..convert::found(found, &names)
+    })
 }
 
 pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<ExportPlan> {
     let mut options = served.export_options(call.export).await?;
+    served
+        .may_take_out(options.pack, options.max_sensitivity)
+        .await?;
     options.only = match call.only {
         Some(ids) => Some(whole_ids(&ids)?),
         None => None,
@@ -75,6 +82,9 @@ pub(super) async fn plan_export(served: Served, call: PlanExport) -> Answered<Ex
 pub(super) async fn read_export(served: Served, call: ReadExport) -> Answered<ExportPage> {
     let single = call.export.single;
     let mut options = served.export_options(call.export).await?;
+    served
+        .may_take_out(options.pack, options.max_sensitivity)
+        .await?;
     let ids = whole_ids(&call.notes)?;
     options.only = single.then(|| ids.clone());
     let read = served

@@ -45,6 +45,9 @@ pub(super) async fn act(served: Served, call: DoHygiene) -> Answered<HygieneDone
     let pack = served.pack(call.pack.clone()).await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let actions = convert::hygiene::actions(&call.actions)?;
+    for action in &actions {
+        served.may_touch(pack, action.note, "hygiene").await?;
+    }
     let done = served.engine.do_hygiene(pack, actions).await;
     let (at, all) = done.map_err(|e| failed(&e))?;
     let did = all.iter().any(|one| one.left.is_none());

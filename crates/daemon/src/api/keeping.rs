@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use kitbag_rpc::{
     Code, Failure, Health, Healthy, HomeLocked, HomeUnlocked, LockHome, ReadMetrics, ServeState,
-    Status, Stop, Stopping, UnlockHome, V1,
+    SessionProof, SessionShown, Status, Stop, Stopping, UnlockHome, V1,
 };
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -73,11 +73,26 @@ pub(super) async fn unlock(home: Home, call: UnlockHome) -> Answered<HomeUnlocke
     let passphrase = call
         .passphrase
         .map(|secret| Zeroizing::new(secret.expose().to_owned()));
+    let typed = call.session && passphrase.is_some();
+    let was_locked = home.unlock(passphrase).await?;
+    let mut session = home.session_shown().await?;
+    // It was proven just now: a home that was open has not looked at it.
+    if let (true, true, true, Some(SessionProof::Passphrase), Some(terminal)) = (
+        typed,
+        was_locked,
+        session.needed,
+        session.proof,
+        home.terminal(),
+    ) {
+        home.sessions().open(terminal);
+        session = home.session_shown().await?;
+    }
     Ok(HomeUnlocked {
         v: V1,
         pid: std::process::id(),
-        was_locked: home.unlock(passphrase).await?,
+        was_locked,
         opens_with,
+        session,
     })
 }
 
@@ -104,5 +119,6 @@ pub(super) fn status_of_locked(home: &Home) -> Status {
         packs: Vec::new(),
         requests: Vec::new(),
         joins: Vec::new(),
+        session: SessionShown::default(),
     }
 }

@@ -111,8 +111,9 @@ pub(super) async fn show(served: Served, call: ShowSelection) -> Answered<Select
     let name = named(call.selection);
     let found = served.engine.selection(name.clone()).await;
     let (selection, notes, crosses_clients) = found.map_err(|e| failed(&e))?;
+    let up_to = served.shown_up_to();
     let line = |note: engine::SelectedNote| {
-        let outline = note.outline;
+        let outline = note.outline.filter(|of| of.sensitivity <= up_to);
         let status = outline.as_ref().map_or("gone", |outline| outline.status);
         SelectedNote {
             id: note.chosen.note.to_string(),
@@ -198,7 +199,8 @@ impl Served {
             limit: usize::try_from(limit).unwrap_or(usize::MAX),
             explain: false,
         };
-        let found = self.engine.search(options).await.map_err(|e| failed(&e))?;
+        let found = self.engine.search_up_to(options, self.shown_up_to());
+        let found = found.await.map_err(|e| failed(&e))?;
         let beyond = found.total.saturating_sub(found.results.len() as u64);
         let chosen = found.results.into_iter().map(|hit| Chosen {
             pack: hit.pack,

@@ -12,8 +12,7 @@ pub(super) async fn supersede_note(
     served: Served,
     call: SupersedeNote,
 ) -> Answered<NoteSuperseded> {
-    let note = served.engine.resolve_note(call.note).await;
-    let (pack, old) = note.map_err(|e| failed(&e))?;
+    let (pack, old) = served.resolve_note(call.note, "supersede").await?;
     let by = served.note_of(pack, call.by).await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let engine = &served.engine;
@@ -37,8 +36,7 @@ pub(super) async fn supersede_note(
 }
 
 pub(super) async fn redact_note(served: Served, call: RedactNote) -> Answered<NoteRedacted> {
-    let note = served.engine.resolve_note(call.note).await;
-    let (pack, id) = note.map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "redact").await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let engine = &served.engine;
     let done = engine.redact(pack, id, call.reason, call.dry_run).await;
@@ -72,6 +70,7 @@ impl Served {
             return Err(Failure::new(Code::BadInput, message)
                 .hint("only a note of the same pack replaces another"));
         }
+        self.may_touch(pack, id, "supersede").await?;
         Ok(id)
     }
 }

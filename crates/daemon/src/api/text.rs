@@ -5,11 +5,7 @@ use crate::failure::failed;
 use kitbag_rpc::{ReadText, TextPiece, V1};
 
 pub(super) async fn read_text(served: Served, call: ReadText) -> Answered<TextPiece> {
-    let (pack, id) = served
-        .engine
-        .resolve_note(call.note)
-        .await
-        .map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "read").await?;
     let page = served.engine.read_text(pack, id, call.from, served.via());
     let page = page.await;
     let page = page.map_err(|e| failed(&e))?;

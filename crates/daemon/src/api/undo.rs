@@ -7,8 +7,7 @@ use kitbag_engine::Along;
 use kitbag_rpc::{Code, DeleteNote, Failure, NoteDeleted, NoteRef, RunUndone, Undo, Undone, V1};
 
 pub(super) async fn delete_note(served: Served, call: DeleteNote) -> Answered<NoteDeleted> {
-    let note = served.engine.resolve_note(call.note).await;
-    let (pack, id) = note.map_err(|e| failed(&e))?;
+    let (pack, id) = served.resolve_note(call.note, "delete").await?;
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
     let along = match call.only {
         true => Along::Alone,
@@ -52,6 +51,11 @@ pub(super) async fn undo(served: Served, call: Undo) -> Answered<Undone> {
         }
     };
     let pack_ref = served.pack_ref(pack).await?; // first: nothing may fail once it is written
+    if served.up_to().is_some() {
+        let planned = served.engine.undo(pack, note, true).await;
+        let planned = planned.map_err(|e| failed(&e))?;
+        served.may_touch(pack, planned.id, "undo").await?;
+    }
     let undone = served.engine.undo(pack, note, call.dry_run).await;
     let undone = undone.map_err(|e| failed(&e))?;
     Ok(Undone {

@@ -75,6 +75,7 @@ pub(crate) fn found(found: engine::Found, names: &HashMap<PackId, rpc::PackRef>)
         explained: hit.explained.map(explained),
     };
     rpc::Found {
+        up_to: None,
         v: rpc::V1,
         results: found.results.into_iter().map(hit).collect(),
         total: found.total,
@@ -110,7 +111,7 @@ fn explained(explained: engine::Score) -> rpc::Score {
     }
 }
 
-fn empty_reason(reason: engine::EmptyReason) -> rpc::EmptyReason {
+pub(crate) fn empty_reason(reason: engine::EmptyReason) -> rpc::EmptyReason {
     match reason {
         engine::EmptyReason::NoPacks => rpc::EmptyReason::NoPacks,
         engine::EmptyReason::NoNotes => rpc::EmptyReason::NoNotes,

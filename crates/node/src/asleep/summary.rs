@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// Packs in one block, at most.
 pub(crate) const BLOCK_PACKS: u32 = 128;
 /// Whatever changes what is derived, or how a block is written, changes this.
-const BLOCK_VERSION: u32 = 2;
+const BLOCK_VERSION: u32 = 3;
 
 /// One pack as it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub(crate) struct Summary {
     pub(crate) row: PackRow,
     pub(crate) title: String,
     pub(crate) notes: u64,
+    /// Hand-offs, whoever may see them.
+    pub(crate) handoffs: u64,
     pub(crate) members: u64,
     pub(crate) role: Option<Role>,
     pub(crate) clearance: Option<Sensitivity>,
@@ -183,6 +185,7 @@ impl Summary {
             row: replica.row.clone(),
             title: title_of(replica),
             notes: replica.kept_notes(),
+            handoffs: replica.handoffs.len() as u64,
             members: policy.members().count() as u64,
             role: membership.map(Member::role),
             clearance: membership.and_then(Member::clearance),
@@ -324,6 +327,8 @@ struct Kept {
     kind: Option<PackKind>,
     #[n(18)]
     rules_unclear: Option<RulesUnclear>,
+    #[n(19)]
+    handoffs: u64,
 }
 
 #[derive(Encode, Decode)]
@@ -419,6 +424,7 @@ fn block_of<'a>(packs: impl IntoIterator<Item = (u32, &'a Summary, &'a [u32])>) 
             client: of.client,
             kind: of.kind,
             rules_unclear: of.rules_unclear,
+            handoffs: of.handoffs,
         });
     }
     Block {
@@ -459,6 +465,7 @@ pub(crate) fn decode_block(bytes: &[u8]) -> Vec<InBlock> {
                 client: of.client,
                 kind: of.kind,
                 rules_unclear: of.rules_unclear,
+                handoffs: of.handoffs,
                 leaves: of.leaves,
                 lacking: of.lacking,
                 is_out: of.is_out,
@@ -474,7 +481,10 @@ pub(crate) fn decode_block(bytes: &[u8]) -> Vec<InBlock> {
 
 /// The beginnings of a pack's note ids, ascending.
 pub(crate) fn note_names(replica: &Replica) -> Vec<NoteName> {
-    replica.notes.keys().map(NoteName::of).collect()
+    let all = replica.notes.keys().chain(replica.handoffs.keys());
+    let mut names: Vec<NoteName> = all.map(NoteName::of).collect();
+    names.sort_unstable();
+    names
 }
 
 pub(crate) fn encode_names(names: &[NoteName]) -> Vec<u8> {

@@ -474,7 +474,7 @@ impl Node {
     }
 
     /// The pack's title as the highest index document has it that the export may show.
-    fn title_up_to(&self, pack: PackId, max: Sensitivity) -> String {
+    pub(crate) fn title_up_to(&self, pack: PackId, max: Sensitivity) -> String {
         let Some(replica) = self.packs.get(&pack) else {
             return String::new();
         };
@@ -489,7 +489,7 @@ impl Node {
     }
 }
 
-fn exported(note: ReadNote) -> ExportedNote {
+pub(crate) fn exported(note: ReadNote) -> ExportedNote {
     let (edits, version) = (note.built.edits(), note.built.version());
     let (item, by) = (
         note.built.item,

@@ -6,10 +6,12 @@
 //! once more in between. With an index and without, the answer is the same.
 
 use super::scan::{Part, ReadNote, Scan, Spent};
+use crate::agent_reads::AgentGate;
 use crate::indexing::Reach;
 use crate::{Node, NodeError};
 use kitbag_core::filter::{Filter, Filtered, Listed};
 use kitbag_core::id::{ItemId, PackId, Timestamp};
+use kitbag_core::pack::note::{Claim, Trust};
 use kitbag_core::policy::Sensitivity;
 use kitbag_core::search::{
     Best, Facts, Field, Looked, Offered, Query, Ranking, Score, Scratch, Searched, Snippet,
@@ -106,6 +108,14 @@ pub struct Hit {
     pub status: &'static str,
     /// When it was captured, by the capturing device's clock.
     pub captured_at: Timestamp,
+    /// When it was true or was said, as it states itself.
+    pub observed_at: Option<Timestamp>,
+    /// What kind of statement it makes.
+    pub claim: Option<Claim>,
+    /// How far its source is trusted.
+    pub trust: Trust,
+    /// Bytes of its body.
+    pub body_bytes: usize,
     /// How many of the query's terms it holds.
     pub terms: u32,
     /// Where it holds them.
@@ -129,10 +139,30 @@ pub struct Searching {
     archived: u64,
     /// What is read, once it is known what the index answers.
     parts: Vec<(PackId, Part)>,
-    up_to: Sensitivity,
+    sight: Sight,
     asks_index: bool,
     scratch: Scratch,
     counts: Counts,
+}
+
+/// What of it whoever asks may see, if that is less than this person.
+struct Sight {
+    /// Nothing above this.
+    up_to: Sensitivity,
+    /// For an agent: what may leave to it.
+    gate: Option<AgentGate>,
+}
+
+impl Sight {
+    fn shows(&self, node: &Node, note: &ReadNote) -> bool {
+        let passes = |gate: &AgentGate| gate.lets(node, note);
+        note.sensitivity <= self.up_to && self.gate.as_ref().is_none_or(passes)
+    }
+
+    fn allows(&self, pack: &PackId, sensitivity: Sensitivity) -> bool {
+        let up_to = self.gate.as_ref().map(|gate| gate.up_to(pack));
+        sensitivity <= self.up_to && up_to.is_none_or(|up_to| up_to >= Some(sensitivity))
+    }
 }
 
 /// How far a search is.
@@ -185,7 +215,7 @@ impl Searching {
             packs,
             archived: 0,
             parts: Vec::new(),
-            up_to,
+            sight: Sight { up_to, gate: None },
             asks_index: true,
             scratch: Scratch::default(),
             counts: Counts::default(),
@@ -195,6 +225,12 @@ impl Searching {
     /// The same, with how many archived packs it leaves out.
     pub(super) fn without(self, archived: u64) -> Searching {
         Searching { archived, ..self }
+    }
+
+    /// The same for an agent: what may not leave to it is as if it were not there.
+    pub(crate) fn for_agent(mut self, gate: AgentGate) -> Searching {
+        self.sight.gate = Some(gate);
+        self
     }
 
     /// The same, of which the index is not asked.
@@ -226,7 +262,7 @@ impl Searching {
             options,
             packs,
             parts,
-            up_to,
+            sight,
             asks_index,
             scratch,
             counts,
@@ -238,7 +274,7 @@ impl Searching {
                 *parts = packs.iter().map(|pack| (*pack, Part::All)).collect();
                 let index = node.index().filter(|_| *asks_index);
                 let asked = index.and_then(|index| {
-                    ask(node, index, (query, options, *up_to), parts, &mut ranking)
+                    ask(node, index, (query, options, sight), parts, &mut ranking)
                 });
                 if let Some(asked) = &asked {
                     counts.seen = asked.seen;
@@ -250,7 +286,7 @@ impl Searching {
             }
             Stage::Counting(scan, ranking, asked) => {
                 let done = scan.go_on_with(node, spent, |note| {
-                    if note.sensitivity <= *up_to {
+                    if sight.shows(node, &note) {
                         counts.look_at(query, options, &note, ranking, scratch);
                     }
                     Ok(())
@@ -288,8 +324,7 @@ impl Searching {
             Stage::Weighing(scan, statistics, best) => {
                 let done = scan.go_on_with(node, spent, |note| {
                     let is_listed = is_listed(options, &note);
-                    let is_below = note.sensitivity <= *up_to;
-                    if is_listed && is_below && admits(&options.filter, &note) {
+                    if is_listed && sight.shows(node, &note) && admits(&options.filter, &note) {
                         let looked = query.look(searched(&note), scratch);
                         best.offer(query, statistics, key(&note), looked, facts(&note));
                     }
@@ -301,7 +336,7 @@ impl Searching {
                 Stage::Showing(Showing::new(statistics.clone(), best))
             }
             Stage::Showing(showing) => {
-                let asking = (&*query, &*options, *up_to);
+                let asking = (&*query, &*options, &*sight);
                 return showing.go_on(node, asking, scratch, spent);
             }
         };
@@ -410,7 +445,7 @@ impl Showing {
     fn go_on(
         &mut self,
         node: &Node,
-        (query, options, up_to): (&Query, &SearchOptions, Sensitivity),
+        (query, options, sight): (&Query, &SearchOptions, &Sight),
         scratch: &mut Scratch,
         spent: &mut Spent,
     ) -> Result<bool, NodeError> {
@@ -424,7 +459,7 @@ impl Showing {
                 Err(NodeError::Damaged(_)) => None,
                 Err(error) => return Err(error),
             };
-            let note = note.filter(|note| note.sensitivity <= up_to);
+            let note = note.filter(|note| sight.shows(node, note));
             if let Some(note) = &note {
                 spent.add(note);
             }
@@ -465,6 +500,10 @@ impl Showing {
             note_type: note.built.note_type(&note.view).as_str(),
             status: meta.status,
             captured_at: note.built.record.source.captured_at,
+            observed_at: note.built.record.source.observed_at,
+            claim: note.built.claim(&note.view),
+            trust: note.built.record.source.trust,
+            body_bytes: note.view.body.len(),
             terms,
             fields: looked.fields().collect(),
             approximate: looked.is_near(query, statistics),
@@ -479,19 +518,27 @@ impl Showing {
 fn ask(
     node: &Node,
     index: &Segments,
-    (query, options, up_to): (&Query, &SearchOptions, Sensitivity),
+    (query, options, sight): (&Query, &SearchOptions, &Sight),
     parts: &mut [(PackId, Part)],
     ranking: &mut Ranking<Key>,
 ) -> Option<Asked> {
     let mut known = BTreeMap::new();
+    let mut apart = Vec::new();
     for (pack, part) in parts.iter_mut() {
         if let Reach::Index {
             number,
             visible,
-            look_at,
+            mut look_at,
         } = node.reach(pack)
         {
-            known.insert(number, visible);
+            let gated = sight.gate.as_ref().map(|gate| gate.gated(node, pack));
+            for item in gated.into_iter().flatten() {
+                apart.push((number, Name::of(&item)));
+                look_at.push(item);
+            }
+            look_at.sort_unstable();
+            look_at.dedup();
+            known.insert(number, (*pack, visible));
             *part = Part::Notes(look_at);
         }
     }
@@ -500,9 +547,11 @@ fn ask(
         listed: options.listed,
         filter: &options.filter,
         allows: &|pack, sensitivity| {
-            let visible = known.get(&pack);
-            sensitivity <= up_to && visible.is_some_and(|of| of[sensitivity as usize])
+            known.get(&pack).is_some_and(|(id, visible)| {
+                visible[sensitivity as usize] && sight.allows(id, sensitivity)
+            })
         },
+        apart: &apart,
     };
     let mut asked = match index.ask(&question, ranking.statistics_mut()) {
         Ok(asked) => asked,

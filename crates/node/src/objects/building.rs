@@ -7,6 +7,7 @@ use super::{
 use crate::NodeError;
 use crate::applying::apply_together;
 use crate::authority::Authority;
+use crate::handoffs::is_handoff;
 use crate::long_text::{Text, look_at_text};
 use crate::placement::Placed;
 use crate::replica::{Place, Replica};
@@ -111,7 +112,7 @@ fn build_within(
 
 /// Creates of an object that may make its note and can be opened, the first that does first: of those
 /// that count the lowest hash, wherever and whenever it came.
-fn usable_creates(replica: &Replica, object: &Object, reach: Reach) -> Vec<EntryHash> {
+pub(crate) fn usable_creates(replica: &Replica, object: &Object, reach: Reach) -> Vec<EntryHash> {
     let mut creates: Vec<(bool, EntryHash)> = object
         .entries
         .iter()
@@ -287,16 +288,25 @@ pub(crate) fn open_create(
         let Some(entry) = read(replica, store, place)? else {
             continue;
         };
-        let opened = open_item_key(&entry, key).and_then(|item_key| {
-            match open_body(&entry, &item_key, key)? {
-                EntryBody::Create {
+        let item_key = open_item_key(&entry, key);
+        let body = item_key.as_ref().and_then(|of| open_body(&entry, of, key));
+        if body
+            .as_ref()
+            .is_some_and(|body| is_handoff(replica, place, tag, body))
+        {
+            return Ok(None);
+        }
+        let opened = match (item_key, body) {
+            (
+                Some(item_key),
+                Some(EntryBody::Create {
                     record,
                     at,
                     takes_over,
-                } => Some((item_key, record, at, takes_over)),
-                _ => None,
-            }
-        });
+                }),
+            ) => Some((item_key, record, at, takes_over)),
+            _ => None,
+        };
         let fits = opened.filter(|(_, record, _, _)| {
             let item = item_id(place.log, place.seq, &record.salt);
             record.check().is_ok() && object_tag(replica.id(), item, sensitivity, 0) == tag

@@ -4,7 +4,7 @@ use super::NoteMeta;
 use crate::placement::Placed;
 use kitbag_core::content::{Relocation, TakesOver};
 use kitbag_core::id::{EntryHash, ItemId, LogId, ObjectTag, PersonId, Timestamp};
-use kitbag_core::pack::note::{Claim, NoteType, Pii, Source};
+use kitbag_core::pack::note::{Claim, ConsentStatus, NoteType, Pii, Source, Status};
 use kitbag_core::pack::{ChangeHash, CheckedChange, NoteDocument, NoteView, Record};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::planted::{self, Planted};
@@ -319,6 +319,7 @@ impl BuiltNote {
 
     pub(crate) fn meta(&self) -> NoteMeta {
         let view = self.view();
+        let pii = self.pii(&view);
         NoteMeta {
             item: self.item,
             captured_at: self.record.source.captured_at,
@@ -334,12 +335,22 @@ impl BuiltNote {
             by: self.added_by(),
             derived_from: self.record.derived_from.clone(),
             stated_pii: self.record.pii.clone(),
-            pii: self.pii(&view),
+            is_gated: is_gated(&view) || !pii.is_empty(),
+            pii,
             superseded_by: view.superseded_by,
             pinned: view.pinned,
             claims: self.claims(),
         }
     }
+}
+
+/// Whether a release decision may turn on more than its sensitivity and personal data. Deleted ones are
+/// never looked at for others.
+fn is_gated(view: &NoteView) -> bool {
+    let consent = view.consent.as_ref();
+    consent.is_some_and(|consent| consent.status != ConsentStatus::NotRequired)
+        || view.expires_at.is_some()
+        || matches!(view.status, Status::Expired | Status::Redacted)
 }
 
 /// The title, or the start of the body where there is none.

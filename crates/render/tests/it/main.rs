@@ -5,4 +5,5 @@ mod breakout;
 mod budget;
 mod estimate;
 mod hcr;
+mod injections;
 mod sample;
