@@ -28,6 +28,7 @@ never_links kitbag-net 'redb|automerge|kitbag-.*'
 never_links kitbag-node 'iroh|tokio'
 never_links kitbag-scan 'iroh|redb|tokio|axum|automerge|kitbag-.*'
 never_links kitbag-import 'iroh|redb|tokio|kitbag-.*'
+never_links kitbag-rules 'iroh|redb|tokio|axum|kitbag-(store|index|net|node|engine|daemon|rpc)'
 never_links kitbag-rpc 'kitbag-(engine|daemon|node|net|store)|iroh|redb'
 
 never_links kitbag-render 'kitbag-(crypto|core|store|net|node|engine|daemon)|iroh|redb|axum'

@@ -10,6 +10,11 @@
 //! only words that the policy or the rules have, without digits, every other being `x`; of records only
 //! cabin, insurance, membership, whether a part was flown, and whether the booking is a day old.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "a program of its own: the table goes to the standard output"
+)]
+
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::error::Error;

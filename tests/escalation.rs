@@ -211,7 +211,7 @@ fn a_file_that_is_wrong_names_what_is_wrong_in_it() {
     let broken = RULES.replace("when.any", "when.anyone");
     let rules = ["rules", "test", "--file", cases, "--rules", "-"];
     let (code, error) = device.fails(&rules, broken.as_bytes());
-    let message = text(&error["error"]["message"]);
+    let message = text(&error["message"]);
     assert_eq!(code, 2);
     assert!(
         message.contains("rule \"billing-to-human\": when.anyone"),
@@ -234,7 +234,7 @@ fn a_file_that_is_wrong_names_what_is_wrong_in_it() {
         (b"", "empty"),
     ] {
         let (code, error) = device.fails(&args, table);
-        let message = text(&error["error"]["message"]);
+        let message = text(&error["message"]);
         assert_eq!(code, 2, "{message}");
         assert!(message.contains(names), "{message}");
     }

@@ -214,7 +214,11 @@ fn every_other_command_prints_its_document() {
     let invite = text(&ada.json(&["share", "list", &pack])["invites"][0]["id"]);
     let other = ada.add(&pack, "Prices", "in June");
     let second = ada.create_pack("Globex");
-    let many: [&[&str]; 25] = [
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = |path: &str| repository.join(path).to_str().unwrap().to_owned();
+    let rules = file("examples/rules/airline.toml");
+    let cases = file("tests/fixtures/airline/escalation-cases.csv");
+    let many: [&[&str]; 31] = [
         &["copy", &note, "--to", &second],
         &["move", &other, "--to", &second, "--dry-run"],
         &["supersede", &other, "--by", &note],
@@ -238,6 +242,28 @@ fn every_other_command_prints_its_document() {
         &["policy", "show", &pack],
         &["policy", "explain", &pack, "--as", "Ada", &note],
         &["policy", "set", &pack, "--client", "Acme", "--dry-run"],
+        &["team", "create", "billing", "Ada", "--pack", &pack, "--yes"],
+        &[
+            "team",
+            "add",
+            "billing",
+            "Ada",
+            "--pack",
+            &pack,
+            "--dry-run",
+        ],
+        &["team", "list", "--pack", &pack],
+        &["rules", "list", "--pack", &pack],
+        &[
+            "rules",
+            "set",
+            "--pack",
+            &pack,
+            "--file",
+            &rules,
+            "--dry-run",
+        ],
+        &["rules", "test", "--file", &cases, "--rules", &rules],
         &["man"],
         &["completions", "fish"],
     ];

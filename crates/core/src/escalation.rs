@@ -22,7 +22,7 @@ pub use decide::{CaseFacts, Decision, Held, Waits, decide};
 pub use guard::{Days, Guard, Guards, Hours, OffHours};
 pub use reason::{REASON_BYTES_MAX, ReasonCode};
 pub use rule::{
-    ACCEPT_SECONDS_MAX, ACCEPT_SECONDS_MIN, Action, EscalationRule, NAME_BYTES_MAX, Name, Priority,
+    ACCEPT_SECONDS_MAX, ACCEPT_SECONDS_MIN, Action, EscalationRule, NAME_BYTES_MAX, Name,
     RULES_MAX, RULES_TOGETHER_MAX, To,
 };
 pub use text::TEXT_BYTES_MAX;

@@ -12,6 +12,8 @@
 pub mod act;
 pub mod draft;
 pub mod fold;
+pub mod template;
+pub mod written;
 
 pub use act::{Act, Agent, Decision, Feedback, Outcome, Signed};
 pub use draft::{

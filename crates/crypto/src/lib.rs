@@ -21,6 +21,7 @@ mod secret;
 mod sign;
 #[cfg(test)]
 mod tests;
+mod webhook;
 mod wrap;
 
 pub use hash::{Hash, Hasher};
@@ -32,6 +33,7 @@ pub use row::{BlindKey, RowKey};
 pub use seal::{OpenError, SEAL_OVERHEAD, open, seal};
 pub use secret::{AgentSecret, EpochKey, ItemKey, MasterKey, TicketSecret};
 pub use sign::{BadKey, BadSignature, Signature, SigningKey, VerifyingKey};
+pub use webhook::WebhookSecret;
 pub use wrap::{UnwrapError, WRAP_PUBLIC_BYTES, WRAPPED_BYTES, WrapKey, WrapPublic, wrap_key};
 
 pub use rand_core::CryptoRng;

@@ -12,6 +12,7 @@ mod escape;
 mod estimate;
 mod for_agent;
 mod format;
+pub mod handoff;
 mod hcr;
 mod json;
 mod markdown;

@@ -141,7 +141,7 @@ fn fenced(body: &str) -> String {
 const FENCE_MIN: usize = 3;
 
 /// Foreign text inside a line of ours.
-fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let text = escape(text.trim(), Lines::One);
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

@@ -4,8 +4,9 @@ use crate::condition;
 use crate::duration::{duration, seconds};
 use kitbag_core::escalation::{
     ACCEPT_SECONDS_MAX, ACCEPT_SECONDS_MIN, Action, Days, Escalation, EscalationError,
-    EscalationRule, Guard, Hours, Name, OffHours, Priority, ReasonCode, To,
+    EscalationRule, Guard, Hours, Name, OffHours, ReasonCode, To,
 };
+use kitbag_core::handoff::Priority;
 use kitbag_core::id::PersonId;
 use kitbag_core::pack::note::UnknownWord;
 use kitbag_core::policy::Role;
@@ -66,7 +67,7 @@ pub(crate) struct At {
 }
 
 impl At {
-    fn of(of: String) -> At {
+    pub(crate) fn of(of: String) -> At {
         At {
             of,
             field: String::new(),
@@ -175,12 +176,12 @@ pub fn rules_in(file: &RuleFile) -> Result<(), EscalationError> {
     kitbag_core::escalation::check(&file.rules, &file.reason_codes, &file.guard)
 }
 
-fn line_of(text: &str, at: usize) -> usize {
+pub(crate) fn line_of(text: &str, at: usize) -> usize {
     let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
     before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-fn shown_line(message: &str) -> String {
+pub(crate) fn shown_line(message: &str) -> String {
     let line: String = message.lines().collect::<Vec<_>>().join(": ");
     line.chars().filter(|c| !c.is_control()).take(300).collect()
 }
@@ -404,7 +405,7 @@ pub(crate) fn flag(value: &Value, at: &At) -> Result<bool, FileError> {
     value.as_bool().ok_or_else(|| at.error("true or false"))
 }
 
-fn word<T: FromStr<Err = UnknownWord> + Copy>(
+pub(crate) fn word<T: FromStr<Err = UnknownWord> + Copy>(
     value: &Value,
     at: &At,
     all: &[T],

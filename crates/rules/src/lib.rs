@@ -10,6 +10,7 @@ mod condition;
 mod duration;
 mod file;
 mod replay;
+mod template;
 
 pub use cases::{
     CASES_BYTES_MAX, CASES_MAX, COLUMNS_MAX, Case, CasesError, VALUE_BYTES_MAX, cases,
@@ -21,3 +22,4 @@ pub use file::{
     write,
 };
 pub use replay::{ActionCount, MISSES_MAX, Miss, Replay, RuleCount, replay};
+pub use template::template;

@@ -1,11 +1,11 @@
 //! Guards: what holds a hand-off back that rules ask for, so that no loop fills a person's inbox.
 
-use super::rule::choice;
 use super::{EscalationError, holds};
 use crate::id::Timestamp;
-use crate::pack::note::UnknownWord;
+use crate::pack::note::{UnknownWord, words};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeSet;
+use std::fmt;
 use std::str::FromStr;
 
 /// Minutes of a day.
@@ -32,7 +32,7 @@ pub struct Guard {
     pub hours: Option<Hours>,
 }
 
-choice! {
+words! {
     /// What becomes of a hand-off out of hours.
     OffHours, "word for out of hours" {
         /// It is opened, and waits.

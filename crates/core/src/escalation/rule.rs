@@ -1,8 +1,9 @@
 //! One rule: its condition, and what is done when it holds.
 
 use super::{Condition, EscalationError, ReasonCode, holds};
+use crate::handoff::Priority;
 use crate::id::PersonId;
-use crate::pack::note::UnknownWord;
+use crate::pack::note::{UnknownWord, words};
 use crate::policy::Role;
 use minicbor::{Decode, Encode};
 use std::fmt;
@@ -123,42 +124,7 @@ pub enum To {
     Role(#[n(0)] Role),
 }
 
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$of:meta])* $variant:ident: $n:literal = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-        #[cbor(index_only)]
-        pub enum $name {
-            $($(#[$of])* #[n($n)] $variant,)+
-        }
-
-        impl $name {
-            /// All, in the order of their numbers.
-            pub const ALL: &'static [$name] = &[$($name::$variant),+];
-
-            /// The word in commands and files.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $($name::$variant => $word),+
-                }
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
-                let known = Self::ALL.iter().find(|one| one.as_str() == word);
-                known.copied().ok_or_else(|| UnknownWord {
-                    what: $what,
-                    word: word.chars().take(32).collect(),
-                })
-            }
-        }
-    };
-}
-
-choice! {
+words! {
     /// What is done with a case. Ordered: the strictest last.
     Action, "action" {
         /// The agent goes on alone.
@@ -173,19 +139,3 @@ choice! {
         Block: 4 = "block",
     }
 }
-
-choice! {
-    /// How urgent a case is.
-    Priority, "priority" {
-        /// When there is time.
-        Low: 0 = "low",
-        /// As usual.
-        Medium: 1 = "medium",
-        /// Before others.
-        High: 2 = "high",
-        /// At once.
-        Urgent: 3 = "urgent",
-    }
-}
-
-pub(super) use choice;

@@ -13,9 +13,10 @@ use kitbag_core::content::{
 };
 use kitbag_core::epoch::{EPOCH_VERSION, Epoch, SignedEpoch, WrapSet, seal_parent_key};
 use kitbag_core::escalation::{
-    Action, Amount, Condition, Days, EscalationRule, Guard, Hours, Name, OffHours, Priority,
-    ReasonCode, Test, To,
+    Action, Amount, Condition, Days, EscalationRule, Guard, Hours, Name, OffHours, ReasonCode,
+    Test, To,
 };
+use kitbag_core::handoff::Priority;
 use kitbag_core::hygiene_receipt::{
     HYGIENE_RECEIPT_VERSION, HygieneReceipt, LeftAlone, PutAway, SignedHygieneReceipt, WentAlong,
 };

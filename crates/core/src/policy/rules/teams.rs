@@ -131,7 +131,7 @@ pub(super) mod listed {
         Vec::decode(d, ctx)
     }
 
-    pub(in crate::policy::rules) fn is_nil<T>(all: &Vec<T>) -> bool {
+    pub(in crate::policy::rules) fn is_nil<T>(all: &[T]) -> bool {
         all.is_empty()
     }
 
