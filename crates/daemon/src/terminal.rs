@@ -18,6 +18,10 @@ use tokio::net::UnixStream;
 
 /// A session of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "none can be told")
+)]
 pub(crate) struct Terminal {
     /// The number of the terminal's device.
     tty: i32,
