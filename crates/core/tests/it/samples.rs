@@ -526,9 +526,9 @@ mod handoffs {
     use super::{AT, ada, note};
     use kitbag_core::handoff::draft::HANDOFF_VERSION;
     use kitbag_core::handoff::{
-        Act, Addressee, Agent, Attempt, Decided, Decision, Disposition, Draft, Fact, Feedback, Head,
-        Heads, Mode, NextStep, Outcome, Priority, Privacy, Reason, RequestedAction, Signed, Sla,
-        Tried, WithheldNotes,
+        Act, Addressee, Agent, Attempt, Decided, Decision, Disposition, Draft, Fact, Feedback,
+        Head, Heads, Mode, NextStep, Outcome, Priority, Privacy, Reason, RequestedAction, Signed,
+        Sla, Tried, WithheldNotes,
     };
     use kitbag_core::id::EntryHash;
     use kitbag_core::pack::ChangeHash;
