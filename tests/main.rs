@@ -32,9 +32,11 @@ mod release;
 mod sample;
 mod schemas;
 mod service;
+#[cfg(target_os = "linux")] // elsewhere no terminal can be told
 mod sessions;
 mod story;
 mod support;
+#[cfg(target_os = "linux")]
 mod terminal;
 mod verbs;
 mod words;

@@ -223,6 +223,67 @@ fn every_guarded_command_needs_the_terminal_that_was_unlocked() {
     );
 }
 
+/// Goal: what an agent asks for through its own door is in the audit by its name, and a session of its
+/// person is none of its own.
+#[test]
+fn an_agent_is_known_by_its_secret_and_stands_in_the_audit_by_its_name() {
+    let device = Device::up("Ada");
+    let (pack, ..) = with_notes(&device);
+    let mut own = Terminal::of(&device);
+    let shown = own.first_agent("claude@laptop", &pack);
+    let at = shown.find("kitbag-agent-").unwrap();
+    let secret = &shown[at..at + 65];
+    let asks = |path: &str, secret: &str| {
+        crate::keeping::request(
+            &device.home,
+            &format!(
+                "GET {path} HTTP/1.1\r\nkitbag-caller: agent/claude@laptop\r\nkitbag-agent-secret: {secret}\r\n"
+            ),
+        )
+    };
+    let me = asks("/v1/agent/me", secret);
+    assert!(me.starts_with("HTTP/1.1 200"), "{me}");
+    assert!(
+        me.contains("\"clearance\":\"internal\"") && me.contains("\"tokens_left\":200000"),
+        "{me}"
+    );
+    for path in [
+        "/v1/pack/list",
+        "/v1/status",
+        "/v1/agent/list",
+        "/v1/session",
+    ] {
+        let answer = asks(path, secret);
+        assert!(
+            answer.starts_with("HTTP/1.1 403") && answer.contains("agent/denied"),
+            "{path}: {answer}"
+        );
+    }
+    let wrong = format!("{}a", &secret[..64]);
+    let answer = asks("/v1/agent/me", if wrong == secret { "x" } else { &wrong });
+    assert!(
+        answer.starts_with("HTTP/1.1 401") && answer.contains("agent/secret"),
+        "{answer}"
+    );
+    let twice = crate::keeping::request(
+        &device.home,
+        &format!(
+            "GET /v1/agent/me HTTP/1.1\r\nkitbag-caller: cli\r\nkitbag-agent-secret: {secret}\r\n"
+        ),
+    );
+    assert!(twice.contains("request/caller"), "{twice}");
+    let told = denials(&device, &["--device"]);
+    for rule in ["not for agents", "agent secret"] {
+        assert!(told.contains(rule), "{rule}: {told}");
+    }
+    let words = device.ok(&["audit", "log", "--device", "--who", "claude@laptop"]);
+    assert!(
+        words.contains("claude@laptop") && words.contains("not for agents"),
+        "{words}"
+    );
+    assert!(!told.contains(secret));
+}
+
 /// Goal: no file, pipe or environment opens a session, and wrong tries wait, also through restarts.
 #[test]
 fn a_session_takes_the_pin_at_a_terminal_and_guesses_wait() {

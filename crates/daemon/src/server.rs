@@ -98,15 +98,14 @@ async fn accept(
 async fn next(listener: &UnixListener) -> io::Result<(UnixStream, Peer)> {
     let (stream, _) = listener.accept().await?;
     let credentials = stream.peer_cred()?;
-    Ok((
-        stream,
-        Peer {
-            uid: credentials.uid(),
-            pid: credentials.pid(),
-            // Now, while the process that connected is there: its number may be another's later.
-            terminal: credentials.pid().and_then(Terminal::of),
-        },
-    ))
+    let pid = credentials.pid();
+    let peer = Peer {
+        uid: credentials.uid(),
+        pid,
+        // Now, while the process that connected is there.
+        terminal: pid.and_then(|pid| Terminal::behind(&stream, pid)),
+    };
+    Ok((stream, peer))
 }
 
 async fn speak(stream: UnixStream, router: Router, stop: CancellationToken) {

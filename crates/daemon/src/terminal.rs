@@ -7,12 +7,21 @@
 //! Spec: `docs/spec/agents.md`, "Sessions".
 
 #[cfg(target_os = "linux")]
+use nix::{errno::Errno, sys::socket::getsockopt, sys::socket::sockopt::PeerPidfd};
+#[cfg(target_os = "linux")]
 use std::fs::File;
 #[cfg(target_os = "linux")]
 use std::io::Read;
+#[cfg(target_os = "linux")]
+use std::os::fd::{AsRawFd, OwnedFd};
+use tokio::net::UnixStream;
 
 /// A session of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "none can be told")
+)]
 pub(crate) struct Terminal {
     /// The number of the terminal's device.
     tty: i32,
@@ -27,9 +36,31 @@ pub(crate) struct Terminal {
 const STAT_BYTES_MAX: u64 = 4096;
 
 impl Terminal {
+    /// That of the process that connected a socket, which has this number. The number may be another's
+    /// by now; a kernel that has names for processes tells whether it is.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn behind(stream: &UnixStream, pid: i32) -> Option<Terminal> {
+        let process = match getsockopt(stream, PeerPidfd) {
+            Ok(process) => Some(process),
+            Err(Errno::ENOPROTOOPT) => None, // Linux before 6.5
+            Err(_) => return None,           // it is gone already
+        };
+        let terminal = Terminal::of(pid)?;
+        // Afterwards: while it was not gone, nobody had its number.
+        process
+            .is_none_or(|process| pid_of(&process) == Some(pid))
+            .then_some(terminal)
+    }
+
+    /// That of the process that connected a socket; none, since this system does not tell.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn behind(_: &UnixStream, _: i32) -> Option<Terminal> {
+        None
+    }
+
     /// That of a process; none if it has none, or it cannot be told.
     #[cfg(target_os = "linux")]
-    pub(crate) fn of(pid: i32) -> Option<Terminal> {
+    fn of(pid: i32) -> Option<Terminal> {
         let own = Stat::read(pid)?;
         if own.tty == 0 {
             return None;
@@ -42,12 +73,6 @@ impl Terminal {
         })
     }
 
-    /// That of a process; none, since this system does not tell.
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn of(_: i32) -> Option<Terminal> {
-        None
-    }
-
     #[cfg(test)]
     pub(crate) const fn numbered(leader: i32) -> Terminal {
         Terminal {
@@ -56,6 +81,16 @@ impl Terminal {
             leader_began: 1,
         }
     }
+}
+
+/// The number of a process by its descriptor; none once it is gone.
+#[cfg(target_os = "linux")]
+fn pid_of(process: &OwnedFd) -> Option<i32> {
+    let mut text = String::new();
+    let file = File::open(format!("/proc/self/fdinfo/{}", process.as_raw_fd())).ok()?;
+    file.take(STAT_BYTES_MAX).read_to_string(&mut text).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Pid:"))?;
+    line.trim().parse().ok().filter(|pid| *pid > 0)
 }
 
 /// What `/proc/PID/stat` says, as far as it matters here.
@@ -119,6 +154,21 @@ mod tests {
         for bad in [&b""[..], b")", b"7 (a", b"7 (a) S a b c d", b"\0\0"] {
             assert_eq!(Stat::parse(bad), None);
         }
+    }
+
+    /// Goal: a number that another process has by now is nobody's terminal. A kernel that cannot tell is
+    /// not asked.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_process_that_connected_is_told_from_one_with_its_number() {
+        let (one, _other) = UnixStream::pair().unwrap();
+        let own = i32::try_from(std::process::id()).unwrap();
+        let Ok(process) = getsockopt(&one, PeerPidfd) else {
+            return;
+        };
+        assert_eq!(pid_of(&process), Some(own));
+        assert_eq!(Terminal::behind(&one, own), Terminal::of(own));
+        assert_eq!(Terminal::behind(&one, 1), None, "of another process");
     }
 
     #[cfg(target_os = "linux")]

@@ -53,7 +53,7 @@ fn an_agent_survives_restarts_and_every_change_of_it() {
     drop(node);
 
     let mut node = open(dir.path(), 2);
-    assert_eq!(node.agents(), [added.clone()]);
+    assert_eq!(node.agents(), std::slice::from_ref(&added));
     let let_in = |node: &Node| node.agent_by_secret(NOW, "one", Some(&secret));
     assert_eq!(let_in(&node).unwrap().agent(), &added);
     assert!(node.pause_agent("one", true).unwrap().1);
