@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The MCP clients of others that the tests speak to, into a cache outside the checkout: the official
-# Python SDK, fastmcp, and, where npm works, the Inspector and the conformance suite with their Node.
+# Python SDK, and where they install fastmcp, the Inspector and the conformance suite with their Node.
 # Does nothing for what is there. Versions are pinned: a new one is a change of its own.
 set -euo pipefail
 
@@ -24,21 +24,29 @@ if ! marked venv "$PYTHON_SDK"; then
     mark venv "$PYTHON_SDK"
 fi
 
+# absent NAME WHY: it cannot be had here; the tests that need it are skipped, and say so.
+absent() { echo "$2" | tee "$CLIENTS/$1.absent" >&2; }
+
 # In an environment of its own: it pins another SDK.
 if ! marked fastmcp "$FASTMCP"; then
-    rm -rf "$CLIENTS/fastmcp"
+    rm -rf "$CLIENTS/fastmcp" "$CLIENTS/fastmcp.absent"
     python3 -m venv "$CLIENTS/fastmcp"
-    "$CLIENTS/fastmcp/bin/pip" install --quiet --disable-pip-version-check "fastmcp==$FASTMCP"
-    mark fastmcp "$FASTMCP"
+    if "$CLIENTS/fastmcp/bin/pip" install --quiet --disable-pip-version-check "fastmcp==$FASTMCP"; then
+        mark fastmcp "$FASTMCP"
+    else
+        absent fastmcp "fastmcp $FASTMCP does not install here"
+    fi
 fi
 
 if ! marked node "$NODE" "$INSPECTOR" "$CONFORMANCE"; then
-    if command -v npm >/dev/null; then
-        npm install --silent --no-audit --no-fund --prefix "$CLIENTS/node" "node@$NODE" \
-            "@modelcontextprotocol/inspector@$INSPECTOR" "@modelcontextprotocol/conformance@$CONFORMANCE"
+    rm -rf "$CLIENTS/node" "$CLIENTS/node.absent"
+    if ! command -v npm >/dev/null; then
+        absent node "npm is missing: no Inspector and no conformance suite"
+    elif npm install --silent --no-audit --no-fund --prefix "$CLIENTS/node" "node@$NODE" \
+        "@modelcontextprotocol/inspector@$INSPECTOR" "@modelcontextprotocol/conformance@$CONFORMANCE"; then
         mark node "$NODE" "$INSPECTOR" "$CONFORMANCE"
     else
-        echo "npm is missing: the Inspector and the conformance suite are not installed" >&2
+        absent node "npm does not install the Inspector and the conformance suite here"
     fi
 fi
 echo "$CLIENTS"

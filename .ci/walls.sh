@@ -31,6 +31,7 @@ never_links kitbag-import 'iroh|redb|tokio|kitbag-.*'
 never_links kitbag-rules 'iroh|redb|tokio|axum|kitbag-(store|index|net|node|engine|daemon|rpc)'
 never_links kitbag-rpc 'kitbag-(engine|daemon|node|net|store)|iroh|redb'
 
+never_links kitbag-mcp 'kitbag-(crypto|core|store|net|node|engine|daemon)|iroh|redb'
 never_links kitbag-render 'kitbag-(crypto|core|store|net|node|engine|daemon)|iroh|redb|axum'
 
 # Bugs on purpose are for one test binary.

@@ -5,7 +5,7 @@
 
 use super::{
     agent, clip, completions, daemon, demo, doctor, down, every_command, export, help, hygiene,
-    import, init, key, lock, man, overview, receipt, rules, status, unlock, use_pack,
+    import, init, key, lock, man, mcp, overview, receipt, rules, status, unlock, use_pack,
 };
 use kitbag_rpc::*;
 use schemars::generate::SchemaSettings;
@@ -154,6 +154,7 @@ fn schemas() -> BTreeMap<&'static str, Schema> {
         ("demo", schema_of::<demo::Told>()),
         ("completions", schema_of::<completions::Completions>()),
         ("man", schema_of::<man::Manual>()),
+        ("mcp", schema_of::<mcp::Listening>()),
         ("help", schema_of::<help::Help>()),
     ])
 }

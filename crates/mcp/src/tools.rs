@@ -149,7 +149,7 @@ fn note(note: &kitbag_rpc::AgentNote) -> Value {
     own.retain(|_, value| {
         !matches!(value, Value::Array(values) if values.is_empty())
             && *value != Value::Bool(false)
-            && *value != Value::from(0)
+            && value.as_u64() != Some(0)
     });
     for (name, value) in beside {
         if name != "note" {

@@ -6,6 +6,7 @@
 //! it: no answer differs by it. Spec: `docs/spec/mcp.md`, "One decision for every read".
 
 use crate::finding::{ExportedNote, ReadNote, exported};
+use crate::replica::Gated;
 use crate::{Node, NodeError};
 use kitbag_core::content::report::{ReadPart, Via};
 use kitbag_core::export::PURPOSE_BYTES_MAX;
@@ -14,7 +15,6 @@ use kitbag_core::policy::rules::{ReleaseRules, Unreadable};
 use kitbag_core::policy::{Role, Sensitivity};
 use kitbag_core::release::{Destination, Request, Verdict, Withheld, decide, limits, refuses};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Notes that one call reads, at most.
 pub const AGENT_NOTES_MAX: usize = 64;
@@ -150,11 +150,11 @@ impl AgentGate {
 
 impl crate::replica::Replica {
     /// Notes in sight of which more than the sensitivity decides whether an agent may have them.
-    pub(crate) fn gated(&self) -> Arc<Vec<(ItemId, Sensitivity)>> {
+    pub(crate) fn gated(&self) -> Gated {
         let mut gated = self.gated.borrow_mut();
         let found = gated.get_or_insert_with(|| {
             let seen = self.in_sight().filter(|(meta, _)| meta.is_gated);
-            Arc::new(seen.map(|(meta, at)| (meta.item, at)).collect())
+            seen.map(|(meta, at)| (meta.item, at)).collect()
         });
         found.clone()
     }

@@ -128,6 +128,9 @@ pub(crate) struct Place {
     pub(crate) is_report: bool,
 }
 
+/// Notes with their sensitivities, as somebody holds them who looks.
+pub(crate) type Gated = Arc<[(ItemId, Sensitivity)]>;
+
 /// One pack.
 pub(crate) struct Replica {
     pub(crate) number: u32,
@@ -173,7 +176,7 @@ pub(crate) struct Replica {
     pub(crate) replacing: RefCell<Option<BTreeMap<ItemId, BTreeSet<ItemId>>>>,
     /// The notes of which more than the sensitivity decides whether an agent may have them, once somebody
     /// asked; nothing after a change.
-    pub(crate) gated: RefCell<Option<Arc<Vec<(ItemId, Sensitivity)>>>>,
+    pub(crate) gated: RefCell<Option<Gated>>,
     leaves: RefCell<BTreeMap<Sensitivity, LeafHash>>,
     /// What the epochs add up to; forgotten whenever epochs, keys or policy change.
     pub(crate) found: std::cell::OnceCell<Found>,

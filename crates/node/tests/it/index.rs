@@ -3,8 +3,10 @@
 
 use kitbag_core::filter::{Filter, Listed};
 use kitbag_core::id::{Incarnation, ItemId, PackId, Timestamp};
+use kitbag_core::pack::note::{Consent, ConsentStatus};
 use kitbag_core::policy::Sensitivity;
 use kitbag_crypto::MasterKey;
+use kitbag_node::agent_reads::{AgentAsks, AgentReach};
 use kitbag_node::finding::{Found, SearchOptions};
 use kitbag_node::view::{NewNote, NewSource, NoteEdit};
 use kitbag_node::{IndexMerge, IndexStep, Node, NodeError};
@@ -676,5 +678,110 @@ fn how_fast_an_index_answers() {
         .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"))
     {
         println!("{line}");
+    }
+}
+
+/// Goal: what may not leave to an agent changes nothing of what it finds by the index, neither which notes, nor
+/// their order and worth, nor any count: all is as on a device on which it never was.
+#[test]
+fn what_an_agent_may_not_have_is_as_if_it_were_not_in_the_index() {
+    let of = |status, purposes: &[&str]| Consent {
+        purposes: purposes.iter().map(|p| (*p).to_owned()).collect(),
+        ..Consent::new(status)
+    };
+    for seed in 0..4 {
+        let (mut with, mut without) = (Home::new(seed), Home::new(seed + 100));
+        let mut packs = Vec::new();
+        for home in [&mut with, &mut without] {
+            let now = Timestamp::from_millis(1_000_000_000_000);
+            let made = home.node().create_pack(now, "Acme", Sensitivity::Internal);
+            packs.push(made.unwrap().id);
+        }
+        let now = Timestamp::from_millis(1_100_000_000_000);
+        for _ in 0..12 {
+            let drafts: Vec<NewNote> = (0..15).map(|_| with.draft()).collect();
+            let mut open = Vec::new();
+            let mut all = Vec::new();
+            for mut draft in drafts {
+                let is_open = match with.dice.below(7) {
+                    0 => {
+                        draft.consent = Some(of(ConsentStatus::Withdrawn, &[]));
+                        false
+                    }
+                    1 => {
+                        draft.consent = Some(of(ConsentStatus::Limited, &["billing"]));
+                        false
+                    }
+                    2 => {
+                        draft.expires_at = Some(Timestamp::from_millis(1_050_000_000_000));
+                        false
+                    }
+                    3 => {
+                        draft.consent = Some(of(ConsentStatus::Limited, &["support"]));
+                        true
+                    }
+                    _ => true,
+                };
+                let is_open = is_open && draft.sensitivity <= Some(Sensitivity::Internal);
+                all.push(draft.clone());
+                open.extend(is_open.then_some(draft));
+            }
+            with.node().add_notes(now, packs[0], &all).unwrap();
+            without.node().add_notes(now, packs[1], &open).unwrap();
+        }
+        with.index();
+        without.index();
+        assert_eq!(with.node().index_meters().unknown_packs, 0);
+        let mut found_some = 0;
+        for query in QUERIES {
+            let mut answers = Vec::new();
+            for (home, pack) in [&mut with, &mut without].into_iter().zip(&packs) {
+                let asks = AgentAsks {
+                    purpose: Some("support".into()),
+                    ..AgentAsks::of(AgentReach {
+                        id: "id".into(),
+                        name: "claude".into(),
+                        packs: [*pack].into(),
+                        clearance: Sensitivity::Internal,
+                        across_clients: false,
+                    })
+                };
+                let options = SearchOptions {
+                    query: (*query).into(),
+                    packs: None,
+                    listed: Listed::Kept,
+                    filter: Filter::default(),
+                    limit: 100,
+                    explain: true,
+                };
+                let node = home.node();
+                let searching = node.begin_agent_search(now, options, &asks).unwrap();
+                let found = run(node, searching);
+                found_some += found.total;
+                let hits = found
+                    .results
+                    .into_iter()
+                    .map(|hit| (hit.title, hit.snippet, hit.sensitivity, hit.explained));
+                let mut hits: Vec<_> = hits.map(|hit| format!("{hit:?}")).collect();
+                hits.sort_unstable(); // of equal worth the order is that of the ids, which are random
+                answers.push((
+                    hits,
+                    (
+                        found.total,
+                        found.searched,
+                        found.deleted,
+                        found.outside_filters,
+                    ),
+                    (
+                        found.relaxed,
+                        found.empty_reason,
+                        found.left_out,
+                        found.approximate,
+                    ),
+                ));
+            }
+            assert_eq!(answers[0], answers[1], "seed {seed}, {query:?}");
+        }
+        assert!(found_some > 100, "{found_some}");
     }
 }
