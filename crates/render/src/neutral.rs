@@ -406,6 +406,7 @@ fn marker(text: &str) -> Option<(usize, String)> {
             let is_known = bars
                 || is_comment
                 || ELEMENTS.contains(&bare)
+                || bare.starts_with("system") // cut short, or of some host
                 || (doubled > 1 && BRACKETED.contains(&bare));
             is_known
                 .then(|| (doubled, "‹".repeat(text[..doubled].chars().count())))
