@@ -4,7 +4,7 @@
 use crate::mcp::client;
 use crate::sample::raw_conversations;
 use crate::support::{Device, eventually, files_below, find, text};
-use crate::terminal::Terminal;
+use crate::terminal::{PIN, Terminal};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::PathBuf;
@@ -146,7 +146,11 @@ fn the_five_minute_story() {
 
     // 4. An agent; its script hands over to somebody who is not in the pack.
     let mut terminal = Terminal::of(&ada);
-    let told = terminal.first_agent(AGENT, &pack);
+    let scopes = "read,search,add,handoff";
+    let add = [
+        "agent", "add", AGENT, "--packs", &pack, "--scopes", scopes, "--yes",
+    ];
+    let told = terminal.ok(&add, &[("New PIN", PIN), ("The same again", PIN)]);
     assert!(told.contains("What it reads goes to"), "{told}");
     let secret = told
         .split_whitespace()
@@ -252,7 +256,10 @@ fn the_five_minute_story() {
             .as_array()
             .is_some_and(|all| !all.is_empty())
     });
-    let _ = script.call("recent_changes", json!({})); // read up to here
+    let mut seen = script.call("recent_changes", json!({}));
+    while !seen["changes"].as_array().unwrap().is_empty() {
+        seen = script.call("recent_changes", json!({"cursor": seen["cursor"]}));
+    }
     ada.offline();
     ben.offline();
     ben.ok(&["handoff", "accept", &id]);
@@ -287,11 +294,23 @@ fn the_five_minute_story() {
                 .iter()
                 .all(|device| device.json(&["show", &both])["note"]["body"] == merged)
     });
-    let changes = script.call("recent_changes", json!({}));
-    let first = &changes["changes"][0];
-    assert_eq!(first["by_human"], json!(true), "{changes}");
-    let all = changes.to_string();
-    assert!(all.contains("within 24 hours"), "the correction: {changes}");
+    let context = script.call(
+        "build_context",
+        json!({"topic": "change", "max_tokens": 4000, "since_cursor": seen["cursor"]}),
+    );
+    assert!(
+        !context["changed_by_human"].as_array().unwrap().is_empty(),
+        "{context}"
+    );
+    let told = text(&context["text"]);
+    let first = told.find("document index").map(|at| &told[at..]).unwrap();
+    let end = first.find("</document>").unwrap();
+    let by_people = ["within 24 hours", "ONE two three FOUR", "Both"];
+    assert!(
+        by_people.iter().any(|text| first[..end].contains(text)),
+        "{told}"
+    );
+    assert!(told.contains("within 24 hours"), "{told}");
     let read = script.call("get_handoff", json!({"id": id}));
     assert_eq!(read["handoff"]["state"], "completed", "{read}");
     let outcome = &read["handoff"]["outcome"];
@@ -300,27 +319,25 @@ fn the_five_minute_story() {
         outcome["corrections"][0]["text"],
         "She may change it within 24 hours."
     );
-    let context = script.call(
-        "build_context",
-        json!({"topic": "change", "max_tokens": 4000}),
-    );
+    let by = text(&outcome["corrections"][0]["by"]);
+    let mut changed = context["changed_by_human"].as_array().unwrap().iter();
     assert!(
-        !context["changed_by_human"].as_array().unwrap().is_empty(),
+        changed.any(|change| by.starts_with(change.as_str().unwrap())),
         "{context}"
     );
 
     // 10. The scare: another client's pack is nothing to the agent; a shell exports nothing above the
     // default; what was read and refused is in the audit, and verifies.
     let other = ada.create_pack("Client B");
-    ada.add(&other, "Price list of B", "The secret price is 40.");
-    let nothing = script.call("search_items", json!({"query": "secret price"}));
+    ada.add(&other, "Price list of B", "The Zanzibar price is 40.");
+    let nothing = script.call("search_items", json!({"query": "Zanzibar"}));
     assert_eq!(nothing["total"], 0, "{nothing}");
     let denied = ada.fails(
         &[
             "export",
             &pack,
             "--format",
-            "md",
+            "json",
             "--max-sensitivity",
             "restricted",
         ],
@@ -328,13 +345,13 @@ fn the_five_minute_story() {
     );
     assert_eq!(
         (denied.0, &denied.1["code"]),
-        (4, &json!("session-needed")),
+        (4, &json!("session/needed")),
         "{denied:?}"
     );
     terminal.unlock();
-    let log = terminal.ok(&["audit", "log", "--pack", &pack, "--limit", "200"], &[]);
+    let log = terminal.ok(&["audit", "log", &pack, "--limit", "200"], &[]);
     assert!(log.contains(AGENT), "{log}");
-    ada.ok(&["audit", "verify"]);
+    ada.ok(&["audit", "verify", &pack]);
 
     // 11. Removed: what is written afterwards opens for them no more.
     let preview = terminal.ok(&["unshare", &pack, "Ben", "--dry-run"], &[]);

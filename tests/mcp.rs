@@ -243,7 +243,7 @@ fn the_inspector_accepts_every_definition() {
         let listed = inspect(&["--strict", "--method", "tools/list"]);
         assert_eq!(
             listed.matches("\"openWorldHint\": false").count(),
-            9,
+            14,
             "{listed}"
         );
         let call = ["--method", "tools/call", "--tool-name", "search_items"];
@@ -273,7 +273,7 @@ fn fastmcp_lists_and_calls() {
         .args(["list", "--json", "--command", &server])
         .output();
     let listed: serde_json::Value = serde_json::from_str(&said(&listed.unwrap())).unwrap();
-    assert_eq!(listed["tools"].as_array().unwrap().len(), 9);
+    assert_eq!(listed["tools"].as_array().unwrap().len(), 14);
     let secret = fs::read_to_string(desk.secret_file()).unwrap();
     let (_server, url) = desk.http();
     let called = Command::new(&fastmcp)

@@ -57,6 +57,17 @@ pub struct Drafting {
     pub up_to: Option<Sensitivity>,
 }
 
+/// How a hand-off is completed.
+#[derive(Clone, Debug)]
+pub struct Completing {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Notes that were wrong, and what is right.
+    pub corrections: Vec<Correction>,
+    /// Whether what is said of it is written down as a note, too.
+    pub keep_notes: bool,
+}
+
 impl Engine {
     /// What a pack's escalation rules say of a case.
     ///
@@ -289,12 +300,15 @@ impl Engine {
         &self,
         pack: PackId,
         id: ItemId,
-        outcome: Outcome,
-        corrections: Vec<Correction>,
-        keep_notes: bool,
+        completing: Completing,
         agent: Option<Agent>,
         expected: Option<State>,
     ) -> Result<Corrected, EngineError> {
+        let Completing {
+            outcome,
+            corrections,
+            keep_notes,
+        } = completing;
         let act = Act::Complete(Box::new(outcome.clone()));
         let texts = act.texts().into_iter();
         let texts = texts

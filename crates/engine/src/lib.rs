@@ -63,7 +63,7 @@ pub use editing::Edited;
 pub use error::{EngineError, Lacks, TicketProblem};
 pub use examine::{Examined, examine};
 pub use finding::RedactedPage;
-pub use handoffs::{Drafting, HandoffDrafted};
+pub use handoffs::{Completing, Drafting, HandoffDrafted};
 pub use home::{
     KeyChoice, KeyProtection, check_home, home_is_initialised, initialise, key_protection,
 };

@@ -76,9 +76,14 @@ pub(super) async fn act(served: Served, call: ActOnHandoff) -> Answered<HandoffA
                     text: wrong.text,
                 });
             }
+            let completing = engine::Completing {
+                outcome,
+                corrections,
+                keep_notes: kept,
+            };
             let done = served
                 .engine
-                .complete_handoff(pack, id, outcome, corrections, kept, None, expected)
+                .complete_handoff(pack, id, completing, None, expected)
                 .await;
             done.map_err(|e| failed(&e))?;
             return served.handoff_answer(pack, id).await;

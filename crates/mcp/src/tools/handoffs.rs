@@ -13,94 +13,79 @@ use serde_json::{Value, json};
 
 pub(super) const CHECK: Definition = Definition {
     name: "check_rules",
-    title: "Should a person take this?",
-    description: "Ask the pack's escalation rules about a case before acting on it alone: agent_resolves, notify, handoff, ask_approval or block, and why and to whom.",
+    title: "Check rules",
+    description: "Ask the pack's escalation rules about a case: agent_resolves, notify, handoff, ask_approval or block, why and to whom.",
     scope: AgentScope::Handoff,
     kind: Kind::Reads,
     input: || {
         json!({"type": "object", "additionalProperties": false, "required": ["pack"], "properties": {
             "pack": {"type": "string"},
-            "text": {"type": "string", "description": "what the customer said"},
+            "text": {"type": "string"},
             "intent": {"type": "string"},
-            "tags": {"type": "array", "items": {"type": "string"}},
-            "failed_attempts": {"type": "integer", "minimum": 0},
-            "confidence": {"type": "number", "minimum": 0, "maximum": 1},
-            "user_request": {"type": "boolean", "description": "they asked for a human"},
-            "tool_error": {"type": "boolean"}, "denied": {"type": "boolean"},
+            "failed_attempts": {"type": "integer"},
+            "confidence": {"type": "number"},
+            "user_request": {"type": "boolean"},
             "fields": {"type": "object", "additionalProperties": {"type": "string"}},
             "context": {"type": "string"}}})
     },
-    output: || {
-        json!({"type": "object", "required": ["action"], "properties": {
-            "action": {"type": "string"}, "rule": {"type": "string"}, "reason_code": {"type": "string"},
-            "to": {"type": "string"}}})
-    },
+    output: || json!({"type": "object", "required": ["action"], "properties": {"action": {"type": "string"}}}),
     call: check,
 };
 
 pub(super) const CREATE: Definition = Definition {
     name: "create_handoff",
-    title: "Hand over to a person",
-    description: "Hand a case to a person, team or role. Each fact names the note it rests on. What the receiver may not see is left out and counted; personal data in a text is refused by kind. You stay responsible until a person accepts.",
+    title: "Hand over",
+    description: "Hand a case to a person, team or role. Each fact names its note; what the receiver may not see is left out and counted; personal data in a text is refused by kind. submit sends it; you stay responsible until a person accepts.",
     scope: AgentScope::Handoff,
     kind: Kind::Adds,
     input: || {
         json!({"type": "object", "additionalProperties": false, "required": ["pack", "to", "reason_code", "summary"], "properties": {
             "pack": {"type": "string"},
-            "to": {"type": "string", "description": "person:NAME, team:NAME, role:editor or role:owner"},
-            "mode": {"type": "string", "enum": ["transfer", "consult", "approve", "fyi"]},
+            "to": {"type": "string", "description": "person:NAME, team:NAME or role:owner"},
+            "mode": {"enum": ["transfer", "consult", "approve", "fyi"]},
             "reason_code": {"type": "string"},
-            "reason": {"type": "string"},
             "summary": {"type": "string", "maxLength": 900},
-            "subject": {"type": "string"}, "intent": {"type": "string"},
+            "subject": {"type": "string"},
             "facts": {"type": "array", "items": {"type": "object", "required": ["text", "item_id"], "properties": {
                 "text": {"type": "string"}, "item_id": {"type": "string"}}}},
             "actions_taken": {"type": "array", "items": {"type": "object", "required": ["action"], "properties": {
-                "action": {"type": "string"}, "outcome": {"type": "string", "enum": ["ok", "failed", "unknown"]}, "item_id": {"type": "string"}}}},
-            "needs": {"type": "array", "items": {"type": "string"}},
+                "action": {"type": "string"}, "outcome": {"type": "string"}, "item_id": {"type": "string"}}}},
             "unresolved": {"type": "array", "items": {"type": "string"}},
             "talking_points": {"type": "array", "items": {"type": "string"}},
             "next_steps": {"type": "array", "items": {"type": "string"}},
-            "requested_action": {"type": "string", "description": "mode approve"},
-            "priority": {"type": "string", "enum": ["low", "medium", "high", "urgent"]},
-            "accept_by": {"type": "string"}, "expires_at": {"type": "string"},
-            "rule": {"type": "string"},
-            "context": {"type": "string", "description": "your key for this conversation"},
-            "submit": {"type": "boolean", "description": "send it"},
-            "model": {"type": "string"}, "prompt": {"type": "string"}}})
+            "requested_action": {"type": "string"},
+            "priority": {"type": "string"},
+            "expires_at": {"type": "string"},
+            "context": {"type": "string", "description": "your conversation key"},
+            "submit": {"type": "boolean"}}})
     },
     output: || {
         json!({"type": "object", "required": ["handoff_id", "state"], "properties": {
-            "handoff_id": {"type": "string"}, "state": {"type": "string"},
-            "needs_human_review": {"type": "boolean"}}})
+            "handoff_id": {"type": "string"}, "state": {"type": "string"}}})
     },
     call: create,
 };
 
 pub(super) const LIST: Definition = Definition {
     name: "list_handoffs",
-    title: "List hand-offs",
+    title: "Hand-offs",
     description: "Hand-offs of your packs, yours first: state, who has it, what is late or new.",
     scope: AgentScope::Handoff,
     kind: Kind::Reads,
     input: || {
         json!({"type": "object", "additionalProperties": false, "properties": {
             "pack": {"type": "string"},
-            "states": {"type": "array", "items": {"type": "string"}},
             "ended": {"type": "boolean"},
-            "limit": {"type": "integer", "minimum": 1, "maximum": 50}}})
+            "limit": {"type": "integer"}}})
     },
-    output: || {
-        json!({"type": "object", "required": ["handoffs"], "properties": {
-            "handoffs": {"type": "array", "items": {"type": "object"}}}})
-    },
+    output: || json!({"type": "object", "required": ["handoffs"], "properties": {"handoffs": {"type": "array"}}}),
     call: list,
 };
 
 pub(super) const GET: Definition = Definition {
     name: "get_handoff",
-    title: "Open a hand-off",
-    description: "One hand-off: questions to you, the outcome with a person's corrections, and which cited notes changed since.",
+    title: "Hand-off",
+    description: "One hand-off: questions to you, outcome with corrections, what changed since.",
     scope: AgentScope::Handoff,
     kind: Kind::Reads,
     input: || {
@@ -113,7 +98,7 @@ pub(super) const GET: Definition = Definition {
 
 pub(super) const RESPOND: Definition = Definition {
     name: "respond_handoff",
-    title: "Answer about a hand-off",
+    title: "Answer",
     description: "Answer a question to you, cancel or submit your own. What is addressed to people only people accept and complete.",
     scope: AgentScope::Handoff,
     kind: Kind::Adds,
@@ -122,7 +107,6 @@ pub(super) const RESPOND: Definition = Definition {
             "id": {"type": "string"},
             "action": {"type": "string", "enum": ["accept", "reject", "ask", "answer", "complete", "cancel", "submit"]},
             "text": {"type": "string"},
-            "disposition": {"type": "string"},
             "expected_state": {"type": "string"}}})
     },
     output: shown,
