@@ -136,14 +136,15 @@ pub(super) fn written(done: &HandoffWritten) -> String {
     if let Some(not_shared) = not_shared(&done.withheld) {
         let _ = write!(told, "\n{not_shared}");
     }
-    if !done.dry_run && done.state == "draft" {
-        if let Some(id) = &done.handoff.id {
-            let _ = write!(
-                told,
-                "\nTo send it: kitbag handoff send {}",
-                words::short(id)
-            );
-        }
+    if let Some(id) = &done.handoff.id
+        && !done.dry_run
+        && done.state == "draft"
+    {
+        let _ = write!(
+            told,
+            "\nTo send it: kitbag handoff send {}",
+            words::short(id)
+        );
     }
     told
 }
