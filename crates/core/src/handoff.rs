@@ -2,7 +2,7 @@
 //!
 //! A hand-off is an object of a pack, like a note: its first entry carries a [`Head`] and a
 //! [`Draft`], every later one an [`Act`]. Each is signed by the device that wrote it, because it stands
-//! in that device's log. The state is never written: it is what [`fold`] makes of all of them, and
+//! in that device's log. The state is never written: it is what [`fold()`] makes of all of them, and
 //! follows from the set alone, so people can draft, accept and complete without a network.
 //!
 //! No clock decides who got there first. The only times that decide anything are a hand-off's own

@@ -500,6 +500,7 @@ mod tests {
                     | Operation::Unlock
                     | Operation::Read
                     | Operation::Write
+                    | Operation::HandOver
                     | Operation::Join
                     | Operation::Sync
                     | Operation::Export {

@@ -189,9 +189,27 @@ mod tests {
     }
 
     /// Goal: each call reaches the engine and comes back as its document; one daemon with the real
-    /// engine, offline, from its start to its stop. What was written is in no log.
+    /// engine, offline, from its start to its stop. What was written is in no log. A process has one log,
+    /// and other tests start daemons too: so this one runs in a process of its own.
     #[tokio::test]
     async fn a_daemon_serves_every_call_and_logs_none_of_the_content() {
+        const ALONE: &str = "KITBAG_TEST_ALONE";
+        if std::env::var_os(ALONE).is_none() {
+            let own = std::env::current_exe().unwrap();
+            let name = "run::tests::a_daemon_serves_every_call_and_logs_none_of_the_content";
+            let ran = std::process::Command::new(own)
+                .args(["--exact", name, "--nocapture"])
+                .env(ALONE, "1")
+                .output()
+                .unwrap();
+            let (out, err) = (&ran.stdout, &ran.stderr);
+            let (out, err) = (String::from_utf8_lossy(out), String::from_utf8_lossy(err));
+            assert!(
+                ran.status.success() && out.contains("1 passed"),
+                "{out}{err}"
+            );
+            return;
+        }
         let home = new_home();
         let client = Client::new(home.path(), Caller::Cli);
         let daemon = tokio::spawn(run(options(home.path()), |_| {}));

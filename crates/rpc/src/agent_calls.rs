@@ -8,7 +8,7 @@ use crate::{AudienceMember, EmptyReason, ExportedNote, Sensitivity, Time, V1};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Notes that one [`AgentRead`] asks for, at most.
+/// Notes that one [`AgentReadNotes`] asks for, at most.
 pub const AGENT_READ_NOTES_MAX: usize = 20;
 /// Results of one [`AgentSearch`], at most.
 pub const AGENT_RESULTS_MAX: u32 = 25;

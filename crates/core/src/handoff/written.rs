@@ -191,7 +191,7 @@ pub struct Read {
     pub to_pin: Vec<ItemId>,
 }
 
-/// Reads a text that [`write`] gave and somebody changed, onto the draft that it was of.
+/// Reads a text that [`write()`] gave and somebody changed, onto the draft that it was of.
 ///
 /// # Errors
 /// Every problem, with its field and line.
