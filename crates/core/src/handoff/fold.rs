@@ -7,9 +7,9 @@
 //! is void is lost, since its author wrote it and reads it.
 //! Spec: `docs/spec/handoff.md`, "The fold".
 
+use super::Mode;
 use super::act::{Act, Decision, Outcome};
 use super::draft::{Addressee, Draft};
-use super::{Mode, Priority};
 use crate::id::{EntryHash, ItemId, PersonId, Timestamp};
 use crate::policy::Role;
 use std::cmp::Reverse;
@@ -500,7 +500,7 @@ impl<'a, 'w, W: World> Folding<'a, 'w, W> {
             Act::Accept => self.accept(event)?,
             Act::Reject(_) => {
                 self.may_answer(by)?;
-                self.open_to_answers(event.hash)?;
+                self.open_to_answers()?;
                 self.end(State::Rejected, event.hash);
             }
             Act::Cancel(_) => {
@@ -576,7 +576,7 @@ impl<'a, 'w, W: World> Folding<'a, 'w, W> {
                     true => self.holder(by)?,
                     false => {
                         self.may_answer(by)?;
-                        self.open_to_answers(event.hash)?;
+                        self.open_to_answers()?;
                     }
                 }
                 self.in_time(event)?;
@@ -599,7 +599,7 @@ impl<'a, 'w, W: World> Folding<'a, 'w, W> {
 
     fn accept(&mut self, event: &Event<'a>) -> Result<(), Void> {
         self.may_answer(&event.by)?;
-        self.open_to_answers(event.hash)?;
+        self.open_to_answers()?;
         self.in_time(event)?;
         self.folded.holder = Some((event.by.person, event.hash));
         self.folded.confirmed = self.confirmed.contains(&event.hash)
@@ -693,7 +693,7 @@ impl<'a, 'w, W: World> Folding<'a, 'w, W> {
         }
     }
 
-    fn open_to_answers(&self, _: EntryHash) -> Result<(), Void> {
+    fn open_to_answers(&self) -> Result<(), Void> {
         match (self.folded.state, self.folded.holder) {
             (state, _) if state.awaits_acceptance() => Ok(()),
             (state, Some((person, _))) if state.is_held() => Err(Void::TakenBy(person)),
@@ -757,10 +757,5 @@ impl Folded<'_> {
                 self.state,
                 State::Accepted | State::Working | State::InputRequired | State::Completed
             )
-    }
-
-    /// What an inbox puts first: what presses more.
-    pub fn priority(&self) -> Priority {
-        self.draft.priority
     }
 }
